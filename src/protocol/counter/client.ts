@@ -1,0 +1,156 @@
+/**
+ * What a member may ask of an epoch counter service, whatever carries the question: HTTPS, a simulation, a test.
+ *
+ * Every outcome that can be expected is a value. `unreachable` means that the outcome is *unknown*: the service may
+ * have done what was asked, so the caller asks again (each call can be repeated) and never assumes a refusal.
+ */
+
+import type { Brand, Epoch, Millis } from '../units.ts';
+
+/** Fencing token of one granted lock; whoever holds it may increment while the lock lives. A secret of the holder. */
+export type LockToken = Brand<string, 'LockToken'>;
+
+/**
+ * How a counter keeps its line: `fenced` with tokens, Commits and receipts; `plain` with the draft's two bare calls.
+ * Fixed for each counter by its first lock.
+ */
+export type CounterMode = 'fenced' | 'plain';
+
+/** Sizes that service and clients agree on; all in bytes. */
+export const COUNTER_LIMITS = {
+  /** An MLSMessage with a Commit, or the GroupContext at epoch 0. */
+  commit: 512 * 1024,
+  /** A client's nonce of a lock. */
+  nonce: { least: 16, most: 32 },
+  /** Receipts in one upload. */
+  uploadEntries: 64,
+  /** Commits in one page of history, together; one entry is always sent. */
+  historyPage: 2 * 1024 * 1024,
+  /** Entries in one page of history. */
+  historyEntries: 256,
+} as const;
+
+/** Failures that each call can end in. */
+export type CounterFailure =
+  /** 401 or 403: the service wants another bearer token. */
+  | { readonly kind: 'unauthorized' }
+  /** 429 or 503: ask again later. */
+  | { readonly kind: 'busy'; readonly retryLaterMs: Millis }
+  /** The service refused the request as such; repeating it will not help. `reason` is the service's own words. */
+  | { readonly kind: 'refused'; readonly status: number; readonly reason: string }
+  /** No answer, or none that makes sense: what was asked may have happened or not. */
+  | { readonly kind: 'unreachable'; readonly reason: string };
+
+/** The service counts something else than was asked for. */
+export interface CounterError {
+  readonly kind: 'counter-error';
+  /** The epoch reached last; undefined before epoch 0. */
+  readonly current: Epoch | undefined;
+}
+
+/** Outcome of a lock. @see draft-jennings-moq-e2ee-mls #counter-lock */
+export type LockOutcome =
+  | {
+      readonly kind: 'granted';
+      /** Absent in plain mode. */
+      readonly token: LockToken | undefined;
+      /** Attempt *f* at this value; 0 unless an earlier holder failed. */
+      readonly attempt: number;
+      /** How long the lock lives from now on. */
+      readonly expiresInMs: Millis;
+    }
+  /** Somebody else holds the lock. */
+  | { readonly kind: 'locked'; readonly retryLaterMs: Millis }
+  | CounterError
+  | CounterFailure;
+
+/** Outcome of an increment. @see draft-jennings-moq-e2ee-mls #counter-incr */
+export type IncrementOutcome =
+  /** The Commit is the one of its epoch; the receipt is absent in plain mode. */
+  | { readonly kind: 'ok'; readonly receipt: Uint8Array | undefined }
+  /** Nobody holds the lock, or somebody holds it with another token: lock again. */
+  | { readonly kind: 'not-locked' }
+  | CounterError
+  | CounterFailure;
+
+/** Outcome of an upload of receipts. */
+export type UploadOutcome =
+  /** The service holds at least these receipts now. */
+  | { readonly kind: 'ok'; readonly current: Epoch | undefined }
+  /** The service has signed another receipt for one of these epochs, or over another past: it equivocated. */
+  | { readonly kind: 'fork'; readonly epoch: Epoch }
+  | CounterFailure;
+
+/** One epoch in the counter's log. */
+export interface HistoryEntry {
+  readonly epoch: Epoch;
+  readonly attempt: number;
+  /** The MLSMessage as it was given to the increment; undefined when the service was restored from receipts only. */
+  readonly commit: Uint8Array | undefined;
+  /** A receipt with its signature, not yet verified. */
+  readonly receipt: Uint8Array;
+}
+
+/** A page of the counter's log. */
+export type HistoryOutcome =
+  | {
+      readonly kind: 'ok';
+      /** The epoch reached last; undefined before epoch 0. */
+      readonly current: Epoch | undefined;
+      /** In ascending order of epochs; gaps are epochs that a restored service never saw. */
+      readonly entries: readonly HistoryEntry[];
+      /** Where to ask on; undefined at the end. */
+      readonly nextFrom: Epoch | undefined;
+    }
+  | CounterFailure;
+
+/** The key that verifies this service's receipts. */
+export type ReceiptKeyOutcome = { readonly kind: 'ok'; readonly publicKey: Uint8Array } | CounterFailure;
+
+/** A lock in fenced mode names the client; a lock in plain mode is anybody's. */
+export type LockRequest =
+  | {
+      readonly mode: 'fenced';
+      /** The epoch to be created: 0 for the group itself, n+1 for a Commit made in epoch n. */
+      readonly val: Epoch;
+      /** 16 to 32 random bytes: the same nonce gets the same token while its lock lives. */
+      readonly nonce: Uint8Array;
+    }
+  | { readonly mode: 'plain'; readonly val: Epoch };
+
+/** An increment in fenced mode carries the Commit that is to be the one of `val`. */
+export type IncrementRequest =
+  | {
+      readonly mode: 'fenced';
+      readonly val: Epoch;
+      readonly token: LockToken;
+      /** MLSMessage with the Commit; at epoch 0 the GroupContext. */
+      readonly commit: Uint8Array;
+      /** Confirmed transcript hash of the new epoch; empty at epoch 0. */
+      readonly transcript: Uint8Array;
+    }
+  | { readonly mode: 'plain' };
+
+/** What a member gives back to a service that lost its data. */
+export interface UploadEntry {
+  readonly receipt: Uint8Array;
+  /** The Commit, where the member still has it. */
+  readonly commit: Uint8Array | undefined;
+}
+
+/**
+ * An epoch counter service as its members see it. `group` is the MLS group id, 1 to 255 bytes, read and not kept.
+ * No call throws for what the service or the network does.
+ */
+export interface CounterClient {
+  /** Takes the lock that creating epoch `val` needs. */
+  lock(group: Uint8Array, request: LockRequest): Promise<LockOutcome>;
+  /** Moves the counter on. A Commit that is already logged gets its receipt again, whatever the token. */
+  increment(group: Uint8Array, request: IncrementRequest): Promise<IncrementOutcome>;
+  /** Commits and receipts from epoch `from` on, one page. */
+  history(group: Uint8Array, from: Epoch): Promise<HistoryOutcome>;
+  /** Gives receipts, in ascending order of epochs, to a service that is behind. At most {@link COUNTER_LIMITS}`.uploadEntries`. */
+  upload(group: Uint8Array, entries: readonly UploadEntry[]): Promise<UploadOutcome>;
+  /** Asks for the key that the service signs with: for whoever makes an invitation, over a verified connection. */
+  receiptKey(): Promise<ReceiptKeyOutcome>;
+}
