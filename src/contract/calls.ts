@@ -1,0 +1,67 @@
+/**
+ * The calls that the renderer may make, with the schema that main checks each argument against.
+ * A call that is not here does not exist; an argument that does not fit is refused before anything runs.
+ */
+import * as v from 'valibot';
+import type { Result } from './result.ts';
+import type { AppState, InvitationSummary, LinkProblem } from './state.ts';
+
+const displayName = v.pipe(v.string(), v.trim(), v.minLength(1), v.maxLength(64));
+const link = v.pipe(v.string(), v.maxLength(4096));
+const participantId = v.pipe(v.string(), v.maxLength(128));
+const nothing = v.undefined();
+
+/** Schemas of the arguments, by call name. */
+export const callSchemas = {
+  'app.state': nothing,
+  /** Makes the identity that the keychain keeps. */
+  'identity.create': v.strictObject({ displayName }),
+  /** A throw-away identity that keeps nothing. */
+  'identity.guest': v.strictObject({ displayName }),
+  'identity.rename': v.strictObject({ displayName }),
+  'settings.theme': v.strictObject({ theme: v.picklist(['system', 'light', 'dark']) }),
+  /** Reads a link without joining. */
+  'meeting.inspect': v.strictObject({ link }),
+  /** Makes an invitation on this app's servers; joining it is a separate call. */
+  'meeting.create': v.strictObject({
+    title: v.pipe(v.string(), v.trim(), v.minLength(1), v.maxLength(80)),
+    keyAgreement: v.picklist(['classical', 'post-quantum']),
+  }),
+  'meeting.join': v.strictObject({ link, microphone: v.boolean(), camera: v.boolean() }),
+  'meeting.leave': nothing,
+  /** Puts an ended meeting away. */
+  'meeting.dismiss': nothing,
+  'meeting.sending': v.strictObject({ microphone: v.boolean(), camera: v.boolean() }),
+  /** Whose pictures are on the screen; others are not asked for. */
+  'meeting.watch': v.strictObject({ participants: v.pipe(v.array(participantId), v.maxLength(1000)) }),
+  'meeting.remove': v.strictObject({ participant: participantId }),
+  'meeting.copy-link': nothing,
+  'meeting.export-history': nothing,
+} as const;
+
+export type CallName = keyof typeof callSchemas;
+export type CallArgument<Name extends CallName> = v.InferOutput<(typeof callSchemas)[Name]>;
+
+/** A problem in words that a person can act on. */
+export interface Problem {
+  readonly sentence: string;
+}
+
+/** What each call answers. */
+export interface CallResults {
+  'app.state': AppState;
+  'identity.create': Result<null, Problem>;
+  'identity.guest': Result<null, Problem>;
+  'identity.rename': Result<null, Problem>;
+  'settings.theme': Result<null, Problem>;
+  'meeting.inspect': Result<InvitationSummary, LinkProblem>;
+  'meeting.create': Result<{ readonly link: string }, Problem>;
+  'meeting.join': Result<null, Problem>;
+  'meeting.leave': Result<null, Problem>;
+  'meeting.dismiss': Result<null, Problem>;
+  'meeting.sending': Result<null, Problem>;
+  'meeting.watch': Result<null, Problem>;
+  'meeting.remove': Result<null, Problem>;
+  'meeting.copy-link': Result<null, Problem>;
+  'meeting.export-history': Result<{ readonly path: string } | null, Problem>;
+}

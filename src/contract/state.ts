@@ -1,0 +1,169 @@
+/**
+ * What the renderer is told: one immutable snapshot of the whole app, sent again on every change.
+ * Nothing in it is a key or lets one derive a key.
+ */
+
+/** Stable within a meeting: the SenderId of that person's join, as text. */
+export type ParticipantId = string;
+
+/** The person who uses this app. */
+export type IdentityState =
+  /** First start: no identity yet. */
+  | { readonly kind: 'none' }
+  /** The OS keychain cannot be used; `detail` is the keychain's own word. Only a guest identity is possible. */
+  | { readonly kind: 'no-keychain'; readonly detail: string }
+  | {
+      readonly kind: 'kept' | 'guest';
+      readonly displayName: string;
+      /** Fingerprint of the signature key, in groups for reading aloud. */
+      readonly fingerprint: readonly string[];
+      /** 0–359, derived from the fingerprint: the avatar's hue. */
+      readonly hue: number;
+    };
+
+/** What an invitation says, checked. */
+export interface InvitationSummary {
+  readonly title: string;
+  readonly relays: readonly string[];
+  readonly counter: string;
+  /** How the servers' certificates are verified. */
+  readonly verification: 'system' | 'private-ca' | 'pinned';
+  readonly keyAgreement: 'classical' | 'post-quantum';
+  /** Name of the media cipher suite, for example AES-128-GCM. */
+  readonly mediaCipher: string;
+  readonly mode: 'fenced' | 'plain';
+}
+
+/** Why a link cannot be used; `kind` for the program, `sentence` for the person. */
+export interface LinkProblem {
+  readonly kind: 'not-a-link' | 'damaged' | 'newer-version' | 'unsupported';
+  readonly sentence: string;
+}
+
+/** The steps of joining, in order; a creator skips the middle ones. */
+export type JoinStep =
+  | 'connecting'
+  | 'relay-reached'
+  | 'asking-counter'
+  | 'creating'
+  | 'key-package-published'
+  | 'waiting-for-member'
+  | 'welcome-received'
+  | 'sealed';
+
+/** The seal mark's three states. */
+export type SealState = 'sealed' | 'changing' | 'attention';
+
+/** Why a tile has no picture or no sound, or that it has. */
+export type MediaState =
+  /** Sending, and we open it. */
+  | 'live'
+  /** The sender has switched it off. */
+  | 'off'
+  /** Sending, but its keys are not here yet. */
+  | 'waiting-for-keys'
+  /** Announced, but nothing has come yet. */
+  | 'starting'
+  /** Objects came and could not be opened. */
+  | 'unreadable'
+  /** The sender's transport is silent. */
+  | 'reconnecting'
+  /** The codec of the sender is not known here. */
+  | 'unsupported';
+
+/** One row of the roster: a leaf of the MLS tree. */
+export interface Participant {
+  readonly id: ParticipantId;
+  /** MLS leaf index. */
+  readonly leaf: number;
+  readonly self: boolean;
+  /** Undefined until the sealed name has come. */
+  readonly displayName: string | undefined;
+  readonly fingerprint: readonly string[];
+  readonly hue: number;
+  readonly joinedEpoch: string;
+  /** Has said good-bye or vanished; holds keys until the next change. */
+  readonly leaving: boolean;
+  readonly audio: MediaState;
+  readonly video: MediaState;
+}
+
+/** One change of the meeting's keys. */
+export interface KeyChange {
+  readonly epoch: string;
+  /** ms since 1970, by the counter's receipt. */
+  readonly time: number;
+  /** A sentence without names of the protocol: 'Bo joined'. */
+  readonly added: readonly string[];
+  readonly removed: readonly string[];
+  readonly by: string | undefined;
+}
+
+/** What the encryption panel shows. */
+export interface EncryptionState {
+  readonly seal: SealState;
+  /** What a person must know or do, when `seal` is 'attention' or 'changing'. */
+  readonly sentence: string | undefined;
+  readonly epoch: string;
+  /** Six groups of digits, equal for all members of the epoch. */
+  readonly securityCode: readonly string[];
+  readonly keyAgreement: 'classical' | 'post-quantum';
+  readonly keyAgreementName: string;
+  readonly mediaCipher: string;
+  readonly history: readonly KeyChange[];
+  /** Objects that could not be opened since the meeting began. */
+  readonly unreadableObjects: number;
+}
+
+/** The connection to the relay. */
+export type ConnectionState =
+  | { readonly kind: 'connected'; readonly relay: string }
+  | { readonly kind: 'reconnecting'; readonly relay: string; readonly attempt: number };
+
+/** Where the meeting stands. */
+export type MeetingState =
+  | { readonly kind: 'none' }
+  | {
+      readonly kind: 'joining';
+      readonly invitation: InvitationSummary;
+      readonly step: JoinStep;
+      /** ms since 1970. */
+      readonly since: number;
+      /** What is being waited for, when it takes longer than usual. */
+      readonly sentence: string | undefined;
+    }
+  | {
+      readonly kind: 'in-meeting';
+      readonly invitation: InvitationSummary;
+      readonly link: string;
+      /** ms since 1970. */
+      readonly since: number;
+      readonly connection: ConnectionState;
+      readonly participants: readonly Participant[];
+      readonly encryption: EncryptionState;
+      readonly sending: { readonly microphone: boolean; readonly camera: boolean };
+    }
+  | {
+      readonly kind: 'ended';
+      readonly invitation: InvitationSummary;
+      readonly reason: 'left' | 'removed' | 'replaced' | 'failed';
+      readonly sentence: string;
+      /** The meeting's link, when joining again makes sense. */
+      readonly link: string | undefined;
+    };
+
+/** Everything the renderer draws from. */
+export interface AppState {
+  readonly version: string;
+  readonly runtime: string;
+  /** The runtime is the old one that is for trying out only. */
+  readonly runtimeIsOld: boolean;
+  readonly identity: IdentityState;
+  /** Servers are known, so that a meeting can be started here. */
+  readonly canCreate: boolean;
+  /** A link that the app was opened with and that waits for the preview. */
+  readonly pendingLink: string | undefined;
+  readonly theme: 'system' | 'light' | 'dark';
+  readonly recent: readonly { readonly title: string; readonly link: string; readonly time: number }[];
+  readonly meeting: MeetingState;
+}
