@@ -168,7 +168,8 @@ export function encodeReceipt(
  * @see key-profile #receipts
  */
 export function parseReceipt(bytes: Uint8Array): Receipt {
-  const own = bytes.slice();
+  // Not slice(): a Buffer's slice would share memory with the caller.
+  const own = new Uint8Array(bytes);
   const view = new DataView(own.buffer);
   let at = 0;
   const take = (length: number): Uint8Array => {
