@@ -1,0 +1,58 @@
+/** The app's window: sandboxed, isolated, showing nothing but our own pages. */
+import path from 'node:path';
+import { BrowserWindow, session, shell } from 'electron';
+import { APP_ORIGIN } from './app-protocol.ts';
+
+/**
+ * Opens the main window.
+ * @param preload - absolute path of the preload bundle.
+ */
+export function openWindow(preload: string): BrowserWindow {
+  const window = new BrowserWindow({
+    width: 1120,
+    height: 720,
+    minWidth: 420,
+    minHeight: 420,
+    title: 'Conclave',
+    backgroundColor: '#0c1117',
+    show: false,
+    autoHideMenuBar: true,
+    webPreferences: {
+      preload: path.resolve(preload),
+      sandbox: true,
+      contextIsolation: true,
+      nodeIntegration: false,
+      webviewTag: false,
+      spellcheck: false,
+      backgroundThrottling: false,
+      devTools: process.env['CONCLAVE_DEVTOOLS'] === '1',
+    },
+  });
+  window.once('ready-to-show', () => {
+    window.show();
+  });
+  window.webContents.setWindowOpenHandler(({ url }) => {
+    if (url.startsWith('https://')) void shell.openExternal(url);
+    return { action: 'deny' };
+  });
+  window.webContents.on('will-navigate', (event, url) => {
+    if (!url.startsWith(`${APP_ORIGIN}/`)) event.preventDefault();
+  });
+  window.webContents.on('will-attach-webview', (event) => {
+    event.preventDefault();
+  });
+  void window.loadURL(`${APP_ORIGIN}/index.html`);
+  return window;
+}
+
+/** Grants camera, microphone and full screen to our own pages and nothing to anybody else. */
+export function restrictPermissions(): void {
+  const granted = new Set(['media', 'fullscreen', 'clipboard-sanitized-write']);
+  const ours = (url: string): boolean => url === APP_ORIGIN || url.startsWith(`${APP_ORIGIN}/`);
+  session.defaultSession.setPermissionRequestHandler((contents, permission, decide, details) => {
+    decide(granted.has(permission) && ours(details.requestingUrl) && ours(contents.getURL()));
+  });
+  session.defaultSession.setPermissionCheckHandler(
+    (_contents, permission, origin) => granted.has(permission) && ours(origin.replace(/\/$/, '')),
+  );
+}
