@@ -1,0 +1,49 @@
+/**
+ * The servers that this app starts meetings on. People who are invited need none: the link names them.
+ */
+import { readFileSync } from 'node:fs';
+import * as v from 'valibot';
+
+const serversSchema = v.strictObject({
+  /** MOQT relays, best first: https://… (WebTransport) or moqt://… (QUIC). */
+  relays: v.pipe(v.array(v.pipe(v.string(), v.regex(/^(https|moqt):\/\//))), v.minLength(1), v.maxLength(8)),
+  /** Epoch counter service. */
+  counter: v.pipe(v.string(), v.regex(/^https:\/\//)),
+  /** PEM certificate of the servers' own certification authority; absent: the system's roots. */
+  caPem: v.optional(v.pipe(v.string(), v.maxLength(16_384))),
+  /** Ed25519 public key that signs the counter's receipts, base64url. */
+  receiptKey: v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{43}$/)),
+  /** `plain` for a counter that knows only the draft's two calls. */
+  mode: v.optional(v.picklist(['fenced', 'plain']), 'fenced'),
+});
+
+/** Where meetings are started, and how those servers are verified. */
+export type Servers = v.InferOutput<typeof serversSchema>;
+
+/**
+ * Reads a servers file.
+ * @returns the servers, or a sentence that says what is wrong with the file.
+ */
+export function readServers(
+  file: string,
+): { kind: 'read'; servers: Servers } | { kind: 'wrong'; sentence: string } {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch {
+    return { kind: 'wrong', sentence: `The servers file ${file} cannot be read.` };
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return { kind: 'wrong', sentence: `The servers file ${file} is not JSON.` };
+  }
+  const parsed = v.safeParse(serversSchema, value);
+  if (parsed.success) return { kind: 'read', servers: parsed.output };
+  const issue = parsed.issues[0];
+  return {
+    kind: 'wrong',
+    sentence: `The servers file ${file} is wrong at '${v.getDotPath(issue) ?? 'top'}': ${issue.message}`,
+  };
+}
