@@ -1,0 +1,16 @@
+import { defineConfig } from 'vite';
+
+/** The relay and the counter service, each one file that Node 20 runs: `out/services/{relay,counter}.mjs`. */
+export default defineConfig({
+  ssr: { noExternal: true, target: 'node' },
+  build: {
+    ssr: true,
+    target: 'node20',
+    outDir: 'out/services',
+    rolldownOptions: {
+      input: { relay: 'src/services/relay/main.ts', counter: 'src/services/counter/main.ts' },
+      external: ['libsql', /\.node$/],
+      output: { format: 'esm', entryFileNames: '[name].mjs', chunkFileNames: '[name].mjs' },
+    },
+  },
+});
