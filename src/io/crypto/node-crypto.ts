@@ -1,0 +1,132 @@
+/**
+ * Secure Objects over node:crypto: the implementation that media is sealed and opened with.
+ *
+ * It runs on Node 16 as well, so nothing of newer Node is used. Results are plain `Uint8Array`s: a `Buffer`'s
+ * `slice` shares memory, which code written for bytes does not expect.
+ */
+import { createCipheriv, createDecipheriv, createHmac, timingSafeEqual } from 'node:crypto';
+import type { CipherGCMTypes } from 'node:crypto';
+import type { Aead, SecureObjectsCrypto } from '../../protocol/secure-objects/crypto.ts';
+import { CTR_ENCRYPTION_KEY_LENGTH, SUITES, type HashName } from '../../protocol/secure-objects/suite.ts';
+
+const HASHES: Readonly<Record<HashName, string>> = {
+  'SHA-256': 'sha256',
+  'SHA-384': 'sha384',
+  'SHA-512': 'sha512',
+};
+
+/** Parts below this are joined before they are ciphered: a call into OpenSSL costs more than the copy. */
+const JOIN_BELOW = 16_384;
+const GCM_TAG_LENGTH = 16;
+
+/** Secure Objects over node:crypto. */
+export const nodeCrypto: SecureObjectsCrypto = {
+  hmac(hash, key, ...data) {
+    const mac = createHmac(HASHES[hash], key);
+    for (const part of data) mac.update(part);
+    return plain(mac.digest());
+  },
+  aead: (suite) => AEADS[SUITES[suite].cipher](SUITES[suite].Nt),
+};
+
+const AEADS = {
+  'AES-128-GCM': () => gcm('aes-128-gcm'),
+  'AES-256-GCM': () => gcm('aes-256-gcm'),
+  'AES-128-CTR-HMAC': ctrHmac,
+};
+
+interface Ciphering {
+  update(data: Uint8Array): Buffer;
+  final(): Buffer;
+}
+
+function gcm(algorithm: CipherGCMTypes): Aead {
+  return {
+    seal(key, nonce, aad, ...plaintext) {
+      const cipher = createCipheriv(algorithm, key, nonce);
+      cipher.setAAD(aad);
+      const sealed = update(cipher, plaintext, GCM_TAG_LENGTH);
+      cipher.final();
+      sealed.set(cipher.getAuthTag(), sealed.length - GCM_TAG_LENGTH);
+      return sealed;
+    },
+    open(key, nonce, aad, sealed) {
+      const length = sealed.length - GCM_TAG_LENGTH;
+      if (length < 0) return undefined;
+      const decipher = createDecipheriv(algorithm, key, nonce, { authTagLength: GCM_TAG_LENGTH });
+      decipher.setAAD(aad);
+      decipher.setAuthTag(sealed.subarray(length));
+      const plaintext = decipher.update(sealed.subarray(0, length));
+      try {
+        decipher.final();
+      } catch {
+        return undefined;
+      }
+      return plain(plaintext);
+    },
+  };
+}
+
+/** AES-128-CTR, then HMAC-SHA256 truncated to `Nt` bytes. @see RFC 9605 section 4.5.1 */
+function ctrHmac(Nt: number): Aead {
+  function start(key: Uint8Array, nonce: Uint8Array): Ciphering {
+    const initialCounter = new Uint8Array(16);
+    initialCounter.set(nonce);
+    return createCipheriv('aes-128-ctr', key.subarray(0, CTR_ENCRYPTION_KEY_LENGTH), initialCounter);
+  }
+
+  function tagOf(key: Uint8Array, nonce: Uint8Array, aad: Uint8Array, ciphertext: Uint8Array): Buffer {
+    const lengths = Buffer.alloc(24);
+    lengths.writeUIntBE(aad.length, 2, 6);
+    lengths.writeUIntBE(ciphertext.length, 10, 6);
+    lengths.writeUIntBE(Nt, 18, 6);
+    const mac = createHmac('sha256', key.subarray(CTR_ENCRYPTION_KEY_LENGTH));
+    return mac.update(lengths).update(nonce).update(aad).update(ciphertext).digest().subarray(0, Nt);
+  }
+
+  return {
+    seal(key, nonce, aad, ...plaintext) {
+      const sealed = update(start(key, nonce), plaintext, Nt);
+      const length = sealed.length - Nt;
+      sealed.set(tagOf(key, nonce, aad, sealed.subarray(0, length)), length);
+      return sealed;
+    },
+    open(key, nonce, aad, sealed) {
+      const length = sealed.length - Nt;
+      if (length < 0) return undefined;
+      const ciphertext = sealed.subarray(0, length);
+      if (!timingSafeEqual(tagOf(key, nonce, aad, ciphertext), sealed.subarray(length))) return undefined;
+      return plain(start(key, nonce).update(ciphertext));
+    },
+  };
+}
+
+/** Ciphers all parts into fresh bytes with room for a tag behind. */
+function update(cipher: Ciphering, parts: readonly Uint8Array[], tagLength: number): Uint8Array {
+  let length = 0;
+  for (const part of parts) length += part.length;
+  const output = new Uint8Array(length + tagLength);
+  if (length < JOIN_BELOW) {
+    fill(output, parts);
+    output.set(cipher.update(output.subarray(0, length)));
+    return output;
+  }
+  let offset = 0;
+  for (const part of parts) {
+    output.set(cipher.update(part), offset);
+    offset += part.length;
+  }
+  return output;
+}
+
+function fill(output: Uint8Array, parts: readonly Uint8Array[]): void {
+  let offset = 0;
+  for (const part of parts) {
+    output.set(part, offset);
+    offset += part.length;
+  }
+}
+
+function plain(buffer: Buffer): Uint8Array {
+  return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.length);
+}
