@@ -28,6 +28,7 @@ export async function openDisplay({ virtual = false } = {}) {
     server.once('exit', (code) => reject(new Error(`Xvfb ended (${code}): ${complaint.trim()}`)));
     server.stdio[3]?.once('data', (/** @type {Buffer} */ data) => resolve(data.toString().trim()));
   });
+  /** @type {NodeJS.ProcessEnv} */
   const env = { ...process.env, DISPLAY: `:${number}` };
   delete env.WAYLAND_DISPLAY;
   return { env, close };

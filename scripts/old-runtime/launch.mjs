@@ -7,7 +7,14 @@ import './platform.mjs';
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
-import { app } from 'electron';
+import electron from 'electron';
+
+/**
+ * Electron has these setters for its own default app and leaves them out of its types.
+ * @type {Electron.App & Record<'setAppPath' | 'setVersion', (value: string) => void>}
+ */
+// @ts-expect-error as said above
+const app = electron.app;
 
 console.error(`Electron ${process.versions.electron} — old, for trying out only`);
 
