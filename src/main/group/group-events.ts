@@ -1,0 +1,79 @@
+/** What the group shell tells the meeting engine. */
+import type { MeetingParameters } from '../../protocol/group/meeting-parameters.ts';
+import type { GroupName, SenderId } from '../../protocol/group/names.ts';
+import type { MlsSuite } from '../../protocol/group/mls.ts';
+import type { LeafIndex, Member } from '../../protocol/group/roster.ts';
+import type { Epoch, UnixMillis } from '../../protocol/units.ts';
+
+/** How far joining has come. */
+export type GroupStep =
+  /** Asking the counter which group the room has. */
+  | 'seeking'
+  /** Nobody is there: making the group. */
+  | 'creating'
+  /** Somebody else is making the group right now. */
+  | 'waiting-for-creator'
+  /** Our KeyPackage is out; a member has to let us in. */
+  | 'waiting-for-member'
+  /** A Welcome came and is being checked. */
+  | 'welcomed'
+  /** The counter cannot be reached; tried again. */
+  | 'counter-unreachable'
+  /** The counter wants another token. */
+  | 'counter-unauthorized'
+  | 'member';
+
+/** Why the membership ended. */
+export type StopReason =
+  | 'left'
+  /** Others removed us. */
+  | 'removed'
+  /** Others removed us and will not let us in again. */
+  | 'kicked'
+  /** Our leaf was replaced by a join that this device did not make: somebody else has our key. */
+  | 'replaced'
+  /** The group's parameters are not those of the invitation. */
+  | 'parameters-differ';
+
+/** How an epoch came about. */
+export interface EpochChange {
+  readonly added: readonly Member[];
+  readonly removed: readonly Member[];
+  /** The committer's leaf; undefined where we created or joined. */
+  readonly by: LeafIndex | undefined;
+  /** When the counter signed; our own clock in plain mode. */
+  readonly time: UnixMillis;
+}
+
+/** A new epoch, with all that depends on it. */
+export interface EpochBegun {
+  readonly kind: 'epoch';
+  readonly group: GroupName;
+  /** Our SenderId in this group, for the names of our tracks; changes with each join. */
+  readonly senderId: SenderId;
+  readonly epoch: Epoch;
+  /** MLS master key: a copy that belongs to the receiver, who erases it. */
+  readonly masterKey: Uint8Array;
+  readonly roster: readonly Member[];
+  readonly ownLeaf: LeafIndex;
+  readonly epochAuthenticator: Uint8Array;
+  /** Equal for all members of the epoch. */
+  readonly securityCode: string;
+  readonly suite: MlsSuite;
+  readonly parameters: MeetingParameters;
+  readonly change: EpochChange;
+}
+
+/** Everything that happens, in order. */
+export type GroupEvent =
+  | { readonly kind: 'status'; readonly step: GroupStep }
+  | EpochBegun
+  /** The keys of all epochs of the former group are to be erased: another generation of the room begins. */
+  | { readonly kind: 'generation'; readonly generation: number }
+  /** A newer generation of the room exists, while ours is healthy. */
+  | { readonly kind: 'newer-generation'; readonly generation: number }
+  /** Somebody with a kicked key asks to be let in. */
+  | { readonly kind: 'kicked-asks'; readonly signatureKey: Uint8Array }
+  /** The counter signed two different Commits for one epoch: it is not trusted any more. */
+  | { readonly kind: 'equivocation'; readonly epoch: Epoch }
+  | { readonly kind: 'stopped'; readonly reason: StopReason };

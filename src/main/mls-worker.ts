@@ -1,0 +1,26 @@
+/** Entry of the MLS worker thread. */
+import { parentPort } from 'node:worker_threads';
+import { invariant } from '../protocol/errors.ts';
+import { TsMlsAdapter } from './mls/ts-mls-adapter.ts';
+import { MLS_OPERATIONS } from './mls/worker-protocol.ts';
+import type { MlsAnswer, MlsCall } from './mls/worker-protocol.ts';
+
+const port = parentPort;
+invariant(port !== null, 'this is the entry of a worker thread');
+const adapter = new TsMlsAdapter();
+
+async function answer({ id, operation, parameters }: MlsCall): Promise<MlsAnswer> {
+  try {
+    invariant(MLS_OPERATIONS.includes(operation), 'an operation of the port');
+    const run = adapter[operation].bind(adapter) as (...parameters: readonly unknown[]) => Promise<unknown>;
+    return { id, kind: 'done', result: await run(...parameters) };
+  } catch (error) {
+    return { id, kind: 'failed', message: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+port.on('message', (call: MlsCall) => {
+  void answer(call).then((reply) => {
+    port.postMessage(reply);
+  });
+});

@@ -1,0 +1,134 @@
+/**
+ * What Conclave accepts in a Commit, beyond what MLS itself checks: member Commits with Add, Remove and
+ * GroupContextExtensions by value, joiners with a proof of the invitation, unique keys, nobody who was kicked.
+ */
+import type { ClientState, Extension, IncomingMessageCallback, KeyPackage, ProposalWithSender } from 'ts-mls';
+import { encodeHex } from '../../protocol/bytes/hex.ts';
+import { equal } from '../../protocol/bytes/equal.ts';
+import { checkInvitationProof, INVITATION_PROOF_EXTENSION } from '../../protocol/group/invitation-proof.ts';
+import type { ProofVerdict } from '../../protocol/group/invitation-proof.ts';
+import {
+  decodeMeetingParameters,
+  isKicked,
+  mayFollow,
+  MEETING_PARAMETERS_EXTENSION,
+} from '../../protocol/group/meeting-parameters.ts';
+import type { MeetingParameters } from '../../protocol/group/meeting-parameters.ts';
+import { leafIndex } from '../../protocol/group/roster.ts';
+import type { LeafIndex } from '../../protocol/group/roster.ts';
+import type { UnixMillis } from '../../protocol/units.ts';
+import type { MlsMembership } from './mls-port.ts';
+import { nodeGroupCrypto } from './node-group-crypto.ts';
+
+/** What the policy saw in a Commit that it was asked about. */
+export interface SeenCommit {
+  committer: LeafIndex | undefined;
+  readonly removed: LeafIndex[];
+  readonly added: KeyPackage[];
+  /** Parameters after the Commit. */
+  parameters: MeetingParameters;
+  /** Why the Commit is refused; undefined: it is not. */
+  refusal: string | undefined;
+}
+
+/** The meeting parameters of a group, from its GroupContext. */
+export function parametersOf(extensions: readonly Extension[]): MeetingParameters | undefined {
+  const [extension, ...others] = extensions.filter(
+    (each) => each.extensionType === MEETING_PARAMETERS_EXTENSION,
+  );
+  if (extension === undefined || others.length > 0) return undefined;
+  return decodeMeetingParameters(extension.extensionData);
+}
+
+/** Checks the invitation proof in a KeyPackage. @param now - undefined checks the tag only. */
+export function proofVerdict(
+  keyPackage: KeyPackage,
+  membership: MlsMembership,
+  now: UnixMillis | undefined,
+): ProofVerdict {
+  const proof = keyPackage.extensions.find((each) => each.extensionType === INVITATION_PROOF_EXTENSION);
+  const subject = {
+    secret: membership.secret,
+    group: membership.groupId,
+    signatureKey: keyPackage.leafNode.signaturePublicKey,
+  };
+  return proof === undefined
+    ? 'malformed'
+    : checkInvitationProof(proof.extensionData, subject, now, nodeGroupCrypto);
+}
+
+/** All HPKE keys in a group's tree, as hexadecimal. */
+export function encryptionKeysOf(state: ClientState): ReadonlySet<string> {
+  const keys = new Set<string>();
+  for (const node of state.ratchetTree) {
+    if (node === undefined) continue;
+    keys.add(encodeHex(node.nodeType === 'leaf' ? node.leaf.hpkePublicKey : node.parent.hpkePublicKey));
+  }
+  return keys;
+}
+
+/**
+ * A callback for ts-mls that applies the policy to a Commit.
+ * @returns the callback, and what it saw once it was called.
+ */
+export function commitPolicy(
+  state: ClientState,
+  membership: MlsMembership,
+  parameters: MeetingParameters,
+): { callback: IncomingMessageCallback; seen: SeenCommit } {
+  const seen: SeenCommit = { committer: undefined, removed: [], added: [], parameters, refusal: undefined };
+  const callback: IncomingMessageCallback = (incoming) => {
+    if (incoming.kind !== 'commit') seen.refusal = 'a proposal outside a Commit';
+    else if (incoming.senderLeafIndex === undefined) seen.refusal = 'an external Commit';
+    else {
+      seen.committer = leafIndex(incoming.senderLeafIndex);
+      for (const { proposal } of incoming.proposals) seen.refusal ??= look(proposal, seen);
+      seen.refusal ??= checkAdds(seen, state, membership);
+    }
+    return seen.refusal === undefined ? 'accept' : 'reject';
+  };
+  return { callback, seen };
+}
+
+function look(proposal: ProposalWithSender['proposal'], seen: SeenCommit): string | undefined {
+  switch (proposal.proposalType) {
+    case 'add':
+      seen.added.push(proposal.add.keyPackage);
+      return undefined;
+    case 'remove':
+      seen.removed.push(leafIndex(proposal.remove.removed));
+      return undefined;
+    case 'group_context_extensions': {
+      const { extensions } = proposal.groupContextExtensions;
+      const next = parametersOf(extensions);
+      if (next === undefined || extensions.length > 1 || !mayFollow(seen.parameters, next)) {
+        return 'a change of the meeting parameters that no Commit may make';
+      }
+      seen.parameters = next;
+      return undefined;
+    }
+    default:
+      return `a proposal of type ${String(proposal.proposalType)}`;
+  }
+}
+
+function checkAdds(seen: SeenCommit, state: ClientState, membership: MlsMembership): string | undefined {
+  const keys = new Set(encryptionKeysOf(state));
+  for (const keyPackage of seen.added) {
+    const proof = proofVerdict(keyPackage, membership, undefined);
+    if (proof !== 'valid') return `an Add without proof of the invitation (${proof})`;
+    if (isKicked(seen.parameters, keyPackage.leafNode.signaturePublicKey)) return 'an Add of a kicked key';
+    for (const key of [keyPackage.initKey, keyPackage.leafNode.hpkePublicKey]) {
+      const text = encodeHex(key);
+      if (keys.has(text)) return 'an Add with a key that is in use';
+      keys.add(text);
+    }
+  }
+  const repeated = seen.added.some((one, at) =>
+    seen.added.some(
+      (other, index) =>
+        index > at && equal(one.leafNode.signaturePublicKey, other.leafNode.signaturePublicKey),
+    ),
+  );
+  return repeated ? 'two Adds of one signature key' : undefined;
+}

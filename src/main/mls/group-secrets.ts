@@ -1,0 +1,26 @@
+/** Erasure of ts-mls group states. */
+import type { ClientState } from 'ts-mls';
+
+/**
+ * Overwrites the secrets of a state that is over.
+ * @param successor - a state that may share secrets with it; those are left alone.
+ */
+export function eraseState(state: ClientState, successor?: ClientState): void {
+  const kept = new Set(successor === undefined ? [] : secretsOf(successor));
+  for (const secret of secretsOf(state)) if (!kept.has(secret)) secret.fill(0);
+}
+
+function* secretsOf(state: ClientState): Generator<Uint8Array> {
+  const { keySchedule, privatePath, secretTree } = state;
+  for (const value of Object.values(keySchedule) as unknown[]) if (value instanceof Uint8Array) yield value;
+  yield* Object.values(privatePath.privateKeys);
+  yield* byteArraysIn(secretTree);
+}
+
+/** The byte arrays in a nest of plain objects and arrays. */
+function* byteArraysIn(value: unknown): Generator<Uint8Array> {
+  if (value instanceof Uint8Array) yield value;
+  else if (typeof value === 'object' && value !== null) {
+    for (const member of Object.values(value) as unknown[]) yield* byteArraysIn(member);
+  }
+}

@@ -1,0 +1,73 @@
+/**
+ * MLS as the group engine uses it: asynchronous, since it runs in a worker thread.
+ *
+ * One port holds any number of groups. Calls for one group are made one after the other; a call rejects only for
+ * our own faults, and what a peer's bytes may cause is in the outcome.
+ */
+import type {
+  CommitPlan,
+  CreatedGroup,
+  EpochView,
+  GroupHandle,
+  JoinOutcome,
+  KeyPackageVerdict,
+  MlsSuite,
+  OwnKeyPackage,
+  ProcessOutcome,
+  RestoredGroup,
+  StagedHandle,
+  StageOutcome,
+} from '../../protocol/group/mls.ts';
+import type { MeetingParameters } from '../../protocol/group/meeting-parameters.ts';
+import type { UnixMillis } from '../../protocol/units.ts';
+
+/** The signature key of a person on this machine. */
+export interface SignatureIdentity {
+  /** Ed25519 seed, 32 bytes: secret. */
+  readonly seed: Uint8Array;
+  /** Ed25519 public key, 32 bytes. */
+  readonly publicKey: Uint8Array;
+}
+
+/** What every group of one meeting has in common on this machine. */
+export interface MlsMembership {
+  readonly identity: SignatureIdentity;
+  readonly suite: MlsSuite;
+  readonly groupId: Uint8Array;
+  /** The invitation's secret, which KeyPackages prove to know. */
+  readonly secret: Uint8Array;
+}
+
+/** The port. Bytes handed over are copied or read within the call; bytes returned belong to the caller. */
+export interface MlsPort {
+  /** Creates a group of one, at epoch 0. */
+  createGroup(
+    membership: MlsMembership,
+    parameters: MeetingParameters,
+    now: UnixMillis,
+  ): Promise<CreatedGroup>;
+  /** Makes a KeyPackage with its proof of the invitation; its private part stays here until {@link MlsPort.forgetKeyPackages}. */
+  keyPackage(membership: MlsMembership, now: UnixMillis): Promise<OwnKeyPackage>;
+  /** Forgets the private parts of all KeyPackages made for a membership. */
+  forgetKeyPackages(membership: MlsMembership): Promise<void>;
+  /** Looks at a KeyPackage without changing anything: suite, signature, lifetime, proof, kicked and unique keys. */
+  inspectKeyPackage(group: GroupHandle, keyPackage: Uint8Array, now: UnixMillis): Promise<KeyPackageVerdict>;
+  /** Makes a Commit. The group stays in its epoch; at most one Commit of our own is staged at a time. */
+  stageCommit(group: GroupHandle, plan: CommitPlan): Promise<StageOutcome>;
+  /** Processes somebody's Commit. The group stays in its epoch. */
+  processCommit(group: GroupHandle, commit: Uint8Array): Promise<ProcessOutcome>;
+  /** Merges a staged Commit: the group is in the new epoch, everything else staged is discarded, old secrets are erased. */
+  apply(group: GroupHandle, staged: StagedHandle): Promise<EpochView>;
+  /** Drops a staged Commit; the group is as if it had never been. */
+  discard(group: GroupHandle, staged: StagedHandle): Promise<void>;
+  /** Joins with whichever of the membership's KeyPackages the Welcome is for. */
+  join(membership: MlsMembership, welcome: Uint8Array): Promise<JoinOutcome>;
+  /** The group with its staged own Commit, in the clear: the caller seals it before it rests anywhere. */
+  serialise(group: GroupHandle): Promise<Uint8Array>;
+  /** Reads a group back; undefined when the bytes are not a group of this membership. */
+  restore(membership: MlsMembership, state: Uint8Array): Promise<RestoredGroup | undefined>;
+  /** Erases a group's secrets. */
+  forget(group: GroupHandle): Promise<void>;
+  /** Ends the worker, if there is one. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,287 @@
+/**
+ * MLS cryptography on node:crypto, synchronously: WebCrypto spends most of a small operation on its round trip
+ * through the thread pool.
+ *
+ * Suite 1 is wholly here. For X-Wing (0x0053) the KEM comes from ts-mls's own provider and the rest from here.
+ * @see RFC 9180 (HPKE base mode), RFC 9420 §5.1
+ */
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHash,
+  createHmac,
+  createPrivateKey,
+  createPublicKey,
+  diffieHellman,
+  generateKeyPairSync,
+  randomBytes,
+  sign,
+  timingSafeEqual,
+  verify,
+} from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
+import { defaultCryptoProvider } from 'ts-mls';
+import type {
+  Ciphersuite,
+  CiphersuiteImpl,
+  CryptoProvider,
+  Hash,
+  Hpke,
+  Kdf,
+  PrivateKey,
+  PublicKey,
+  Signature,
+} from 'ts-mls';
+import { InvariantError } from '../../protocol/errors.ts';
+
+/** The provider that Conclave hands to ts-mls. */
+export const nodeCryptoProvider: CryptoProvider = {
+  async getCiphersuiteImpl(suite: Ciphersuite): Promise<CiphersuiteImpl> {
+    const hash = suite.hash === 'SHA-256' ? 'sha256' : suite.hash === 'SHA-512' ? 'sha512' : undefined;
+    if (hash === undefined || suite.signature !== 'Ed25519') {
+      throw new InvariantError(`no cryptography for ${suite.name}`);
+    }
+    const isSuite1 = suite.hpke.kem === 'DHKEM-X25519-HKDF-SHA256' && suite.hpke.aead === 'AES128GCM';
+    const hpke = isSuite1 ? makeX25519Hpke() : (await defaultCryptoProvider.getCiphersuiteImpl(suite)).hpke;
+    return {
+      name: suite.name,
+      hash: makeHash(hash),
+      kdf: makeKdf(hash),
+      signature: ed25519,
+      hpke,
+      rng: { randomBytes: (length) => new Uint8Array(randomBytes(length)) },
+    };
+  },
+};
+
+/** PKCS #8 and SPKI of Ed25519 and X25519 are these bytes, then the raw key (RFC 8410). */
+const PKCS8 = {
+  ed25519: Buffer.from('302e020100300506032b657004220420', 'hex'),
+  x25519: Buffer.from('302e020100300506032b656e04220420', 'hex'),
+};
+const SPKI = {
+  ed25519: Buffer.from('302a300506032b6570032100', 'hex'),
+  x25519: Buffer.from('302a300506032b656e032100', 'hex'),
+};
+const RAW_KEY_BYTES = 32;
+type Curve = keyof typeof PKCS8;
+
+/** The Ed25519 public key, 32 bytes, of a seed. */
+export function ed25519PublicKey(seed: Uint8Array): Uint8Array {
+  return rawPublicKey(createPublicKey(privateKeyObject('ed25519', seed)));
+}
+
+function privateKeyObject(curve: Curve, raw: Uint8Array): KeyObject {
+  if (raw.length !== RAW_KEY_BYTES) throw new RangeError('a private key has 32 bytes');
+  return createPrivateKey({ key: Buffer.concat([PKCS8[curve], raw]), format: 'der', type: 'pkcs8' });
+}
+
+function publicKeyObject(curve: Curve, raw: Uint8Array): KeyObject {
+  if (raw.length !== RAW_KEY_BYTES) throw new RangeError('a public key has 32 bytes');
+  return createPublicKey({ key: Buffer.concat([SPKI[curve], raw]), format: 'der', type: 'spki' });
+}
+
+function rawPublicKey(key: KeyObject): Uint8Array {
+  return new Uint8Array(key.export({ format: 'der', type: 'spki' }).subarray(-RAW_KEY_BYTES));
+}
+
+function rawPrivateKey(key: KeyObject): Uint8Array {
+  return new Uint8Array(key.export({ format: 'der', type: 'pkcs8' }).subarray(-RAW_KEY_BYTES));
+}
+
+const ed25519: Signature = {
+  sign: (seed, message) =>
+    Promise.resolve(new Uint8Array(sign(null, message, privateKeyObject('ed25519', seed)))),
+  verify: (publicKey, message, signature) =>
+    Promise.resolve(
+      publicKey.length === RAW_KEY_BYTES &&
+        verify(null, message, publicKeyObject('ed25519', publicKey), signature),
+    ),
+  keygen: () => {
+    const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+    return Promise.resolve({ signKey: rawPrivateKey(privateKey), publicKey: rawPublicKey(publicKey) });
+  },
+};
+
+function makeHash(algorithm: string): Hash {
+  const mac = (key: Uint8Array, data: Uint8Array): Uint8Array => hmac(algorithm, key, data);
+  return {
+    digest: (data) => Promise.resolve(new Uint8Array(createHash(algorithm).update(data).digest())),
+    mac: (key, data) => Promise.resolve(mac(key, data)),
+    verifyMac: (key, tag, data) => {
+      const expected = mac(key, data);
+      return Promise.resolve(expected.length === tag.length && timingSafeEqual(expected, tag));
+    },
+  };
+}
+
+function makeKdf(algorithm: string): Kdf {
+  return {
+    size: createHash(algorithm).digest().length,
+    extract: (salt, ikm) => Promise.resolve(hmac(algorithm, salt, ikm)),
+    expand: (prk, info, length) => Promise.resolve(expand(algorithm, prk, info, length)),
+  };
+}
+
+function hmac(algorithm: string, key: Uint8Array, ...data: readonly Uint8Array[]): Uint8Array {
+  const mac = createHmac(algorithm, key);
+  for (const part of data) mac.update(part);
+  return new Uint8Array(mac.digest());
+}
+
+/** HKDF-Expand (RFC 5869 §2.3). */
+function expand(algorithm: string, prk: Uint8Array, info: Uint8Array, length: number): Uint8Array {
+  const okm = new Uint8Array(length);
+  let block = new Uint8Array(0);
+  for (let done = 0, counter = 1; done < length; counter += 1) {
+    block = new Uint8Array(hmac(algorithm, prk, block, info, Uint8Array.of(counter)));
+    okm.set(block.subarray(0, length - done), done);
+    done += block.length;
+  }
+  return okm;
+}
+
+const AEAD_KEY_BYTES = 16;
+const AEAD_NONCE_BYTES = 12;
+const AEAD_TAG_BYTES = 16;
+const NONE = new Uint8Array(0);
+
+function sealGcm(key: Uint8Array, nonce: Uint8Array, aad: Uint8Array, plaintext: Uint8Array): Uint8Array {
+  const cipher = createCipheriv('aes-128-gcm', key, nonce);
+  cipher.setAAD(aad);
+  return new Uint8Array(Buffer.concat([cipher.update(plaintext), cipher.final(), cipher.getAuthTag()]));
+}
+
+function openGcm(key: Uint8Array, nonce: Uint8Array, aad: Uint8Array, ciphertext: Uint8Array): Uint8Array {
+  if (ciphertext.length < AEAD_TAG_BYTES) throw new RangeError('ciphertext is shorter than its tag');
+  const split = ciphertext.length - AEAD_TAG_BYTES;
+  const decipher = createDecipheriv('aes-128-gcm', key, nonce);
+  decipher.setAuthTag(ciphertext.subarray(split));
+  decipher.setAAD(aad);
+  return new Uint8Array(Buffer.concat([decipher.update(ciphertext.subarray(0, split)), decipher.final()]));
+}
+
+const ascii = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'latin1'));
+/** DHKEM(X25519, HKDF-SHA256). */
+const KEM_ID = Buffer.concat([ascii('KEM'), Buffer.from('0020', 'hex')]);
+/** That KEM with HKDF-SHA256 and AES-128-GCM. */
+const HPKE_ID = Buffer.concat([ascii('HPKE'), Buffer.from('002000010001', 'hex')]);
+
+function labeledExtract(id: Uint8Array, salt: Uint8Array, label: string, ikm: Uint8Array): Uint8Array {
+  return hmac('sha256', salt, ascii('HPKE-v1'), id, ascii(label), ikm);
+}
+
+function labeledExpand(
+  id: Uint8Array,
+  prk: Uint8Array,
+  label: string,
+  info: Uint8Array,
+  length: number,
+): Uint8Array {
+  const labeled = Buffer.concat([
+    Uint8Array.of(length >> 8, length & 255),
+    ascii('HPKE-v1'),
+    id,
+    ascii(label),
+    info,
+  ]);
+  return expand('sha256', prk, labeled, length);
+}
+
+/** ExtractAndExpand of DHKEM (RFC 9180 §4.1). */
+function kemSecret(dh: Uint8Array, enc: Uint8Array, recipient: Uint8Array): Uint8Array {
+  const prk = labeledExtract(KEM_ID, NONE, 'eae_prk', dh);
+  return labeledExpand(KEM_ID, prk, 'shared_secret', Buffer.concat([enc, recipient]), 32);
+}
+
+/** Key schedule of HPKE in base mode (RFC 9180 §5.1). */
+function hpkeContext(
+  sharedSecret: Uint8Array,
+  info: Uint8Array,
+): { key: Uint8Array; nonce: Uint8Array; exporter: Uint8Array } {
+  const context = Buffer.concat([
+    Uint8Array.of(0),
+    labeledExtract(HPKE_ID, NONE, 'psk_id_hash', NONE),
+    labeledExtract(HPKE_ID, NONE, 'info_hash', info),
+  ]);
+  const secret = labeledExtract(HPKE_ID, sharedSecret, 'secret', NONE);
+  return {
+    key: labeledExpand(HPKE_ID, secret, 'key', context, AEAD_KEY_BYTES),
+    nonce: labeledExpand(HPKE_ID, secret, 'base_nonce', context, AEAD_NONCE_BYTES),
+    exporter: labeledExpand(HPKE_ID, secret, 'exp', context, 32),
+  };
+}
+
+/** ts-mls carries keys around without looking into them; ours are KeyObjects. */
+const asKey = (key: PrivateKey | PublicKey): KeyObject => key as unknown as KeyObject;
+const asPrivate = (key: KeyObject): PrivateKey => key as unknown as PrivateKey;
+const asPublic = (key: KeyObject): PublicKey => key as unknown as PublicKey;
+
+function makeX25519Hpke(): Hpke {
+  const toRecipient = (recipient: KeyObject): { shared: Uint8Array; enc: Uint8Array } => {
+    const ephemeral = generateKeyPairSync('x25519');
+    const enc = rawPublicKey(ephemeral.publicKey);
+    const dh = diffieHellman({ privateKey: ephemeral.privateKey, publicKey: recipient });
+    return { shared: kemSecret(dh, enc, rawPublicKey(recipient)), enc };
+  };
+  const fromSender = (own: KeyObject, enc: Uint8Array): Uint8Array => {
+    const dh = diffieHellman({ privateKey: own, publicKey: publicKeyObject('x25519', enc) });
+    return kemSecret(dh, enc, rawPublicKey(createPublicKey(own)));
+  };
+  const hpke: {
+    [Name in keyof Hpke]: Hpke[Name] extends (...parameters: infer P) => Promise<infer R>
+      ? (...parameters: P) => R
+      : Hpke[Name];
+  } = {
+    keyLength: AEAD_KEY_BYTES,
+    nonceLength: AEAD_NONCE_BYTES,
+    seal(publicKey, plaintext, info, aad) {
+      const { shared, enc } = toRecipient(asKey(publicKey));
+      const { key, nonce } = hpkeContext(shared, info);
+      return { ct: sealGcm(key, nonce, aad ?? NONE, plaintext), enc };
+    },
+    open(privateKey, enc, ciphertext, info, aad) {
+      const { key, nonce } = hpkeContext(fromSender(asKey(privateKey), enc), info);
+      return openGcm(key, nonce, aad ?? NONE, ciphertext);
+    },
+    exportSecret(publicKey, context, length, info) {
+      const { shared, enc } = toRecipient(asKey(publicKey));
+      const { exporter } = hpkeContext(shared, info);
+      return { enc, secret: labeledExpand(HPKE_ID, exporter, 'sec', context, length) };
+    },
+    importSecret(privateKey, context, enc, length, info) {
+      const { exporter } = hpkeContext(fromSender(asKey(privateKey), enc), info);
+      return labeledExpand(HPKE_ID, exporter, 'sec', context, length);
+    },
+    encryptAead: (key, nonce, aad, plaintext) => sealGcm(key, nonce, aad ?? NONE, plaintext),
+    decryptAead: (key, nonce, aad, ciphertext) => openGcm(key, nonce, aad ?? NONE, ciphertext),
+    importPrivateKey: (raw) => asPrivate(privateKeyObject('x25519', raw)),
+    importPublicKey: (raw) => asPublic(publicKeyObject('x25519', raw)),
+    exportPublicKey: (key) => rawPublicKey(asKey(key)),
+    exportPrivateKey: (key) => rawPrivateKey(asKey(key)),
+    deriveKeyPair(ikm) {
+      const prk = labeledExtract(KEM_ID, NONE, 'dkp_prk', ikm);
+      const privateKey = privateKeyObject('x25519', labeledExpand(KEM_ID, prk, 'sk', NONE, RAW_KEY_BYTES));
+      return { privateKey: asPrivate(privateKey), publicKey: asPublic(createPublicKey(privateKey)) };
+    },
+    generateKeyPair() {
+      const { privateKey, publicKey } = generateKeyPairSync('x25519');
+      return { privateKey: asPrivate(privateKey), publicKey: asPublic(publicKey) };
+    },
+  };
+  return promised(hpke);
+}
+
+/** Gives synchronous functions the asynchronous shape that ts-mls wants; a throw becomes a rejection. */
+function promised(hpke: object): Hpke {
+  const entries = Object.entries(hpke).map(([name, member]: [string, unknown]) => {
+    if (typeof member !== 'function') return [name, member];
+    // eslint-disable-next-line @typescript-eslint/require-await -- async so that a throw becomes a rejection
+    return [
+      name,
+      async (...parameters: unknown[]): Promise<unknown> =>
+        (member as (...p: unknown[]) => unknown)(...parameters),
+    ];
+  });
+  return Object.fromEntries(entries) as Hpke;
+}

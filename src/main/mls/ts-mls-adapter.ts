@@ -1,0 +1,515 @@
+/**
+ * MLS by ts-mls 1.6.4 with our patch, in the thread that calls it. The worker wraps it; tests use it bare.
+ *
+ * ts-mls is pure: an operation gives a new state and leaves the old one alone. So staging is keeping both, and only
+ * merging erases.
+ */
+import { webcrypto } from 'node:crypto';
+import {
+  createCommit,
+  createGroup,
+  decodeMlsMessage,
+  emptyPskIndex,
+  encodeMlsMessage,
+  generateKeyPackageWithKey,
+  joinGroup,
+  mlsExporter,
+  processPrivateMessage,
+} from 'ts-mls';
+import type {
+  CiphersuiteImpl,
+  ClientState,
+  KeyPackage,
+  MLSMessage,
+  PrivateKeyPackage,
+  Proposal,
+  Welcome,
+} from 'ts-mls';
+import { groupContextEncoder } from 'ts-mls/groupContext.js';
+import { encode } from 'ts-mls/codec/tlsEncoder.js';
+import { makeKeyPackageRef, verifyKeyPackage } from 'ts-mls/keyPackage.js';
+import { verifyLeafNodeSignatureKeyPackage } from 'ts-mls/leafNode.js';
+import type { LeafNodeKeyPackage } from 'ts-mls/leafNode.js';
+import { encodeHex } from '../../protocol/bytes/hex.ts';
+import { equal } from '../../protocol/bytes/equal.ts';
+import { invariant } from '../../protocol/errors.ts';
+import {
+  INVITATION_PROOF_EXTENSION,
+  makeInvitationProof,
+  MAX_PROOF_LIFETIME,
+} from '../../protocol/group/invitation-proof.ts';
+import {
+  encodeMeetingParameters,
+  isKicked,
+  MEETING_PARAMETERS_EXTENSION,
+} from '../../protocol/group/meeting-parameters.ts';
+import type { MeetingParameters } from '../../protocol/group/meeting-parameters.ts';
+import type {
+  CommitPlan,
+  CreatedGroup,
+  EpochView,
+  GroupHandle,
+  JoinerWelcome,
+  JoinOutcome,
+  KeyPackageVerdict,
+  OwnKeyPackage,
+  ProcessOutcome,
+  RestoredGroup,
+  StagedCommit,
+  StagedHandle,
+  StageOutcome,
+} from '../../protocol/group/mls.ts';
+import { fingerprintOf } from '../../protocol/group/names.ts';
+import { leafIndex } from '../../protocol/group/roster.ts';
+import type { LeafIndex, Member } from '../../protocol/group/roster.ts';
+import { epoch, unixMillis } from '../../protocol/units.ts';
+import type { UnixMillis } from '../../protocol/units.ts';
+import {
+  capabilitiesOf,
+  clientConfig,
+  credentialOf,
+  lifetimeFrom,
+  SUITE_NAMES,
+  suiteImplementation,
+  withinLifetime,
+} from './client-config.ts';
+import { commitPolicy, encryptionKeysOf, parametersOf, proofVerdict } from './commit-policy.ts';
+import { decodeGroupRecord, encodeGroupRecord } from './group-state-codec.ts';
+import { eraseState } from './group-secrets.ts';
+import type { MlsMembership, MlsPort } from './mls-port.ts';
+import { nodeGroupCrypto } from './node-group-crypto.ts';
+
+// ts-mls asks for the global; older Node has WebCrypto but not the global.
+if (!('crypto' in globalThis)) Object.defineProperty(globalThis, 'crypto', { value: webcrypto });
+
+/** Largest messages that are looked at, in bytes. */
+export const MLS_LIMITS = { keyPackage: 32 * 1024, commit: 512 * 1024, welcome: 8 * 1024 * 1024 } as const;
+
+const EXPORTER_LABEL = 'SecureObject MLS Master Key';
+const NONE = new Uint8Array(0);
+
+interface Staged {
+  readonly newState: ClientState;
+  /** Secrets of the old state that the new one used up. */
+  readonly consumed: readonly Uint8Array[];
+  /** Our own Commit; undefined for somebody's. */
+  readonly own: StagedCommit | undefined;
+}
+
+interface Group {
+  readonly membership: MlsMembership;
+  readonly suite: CiphersuiteImpl;
+  state: ClientState;
+  readonly staged: Map<StagedHandle, Staged>;
+}
+
+interface HeldKeyPackage extends OwnKeyPackage {
+  readonly membership: MlsMembership;
+  readonly publicPackage: KeyPackage;
+  readonly privatePackage: PrivateKeyPackage;
+}
+
+/** {@link MlsPort} in the calling thread. */
+export class TsMlsAdapter implements MlsPort {
+  readonly #groups = new Map<GroupHandle, Group>();
+  #keyPackages: HeldKeyPackage[] = [];
+  #nextHandle = 1;
+
+  async createGroup(
+    membership: MlsMembership,
+    parameters: MeetingParameters,
+    now: UnixMillis,
+  ): Promise<CreatedGroup> {
+    const suite = await suiteImplementation(membership.suite);
+    const { publicPackage, privatePackage } = await this.#makeKeyPackage(membership, now);
+    const extensions = [
+      {
+        extensionType: MEETING_PARAMETERS_EXTENSION,
+        extensionData: encodeMeetingParameters(parameters),
+      },
+    ];
+    const state = await createGroup(
+      membership.groupId,
+      publicPackage,
+      privatePackage,
+      extensions,
+      suite,
+      clientConfig,
+    );
+    privatePackage.initPrivateKey.fill(0);
+    const group = this.#hold(membership, suite, state);
+    const groupContext = encode(groupContextEncoder)(state.groupContext);
+    return { group, groupContext, view: await this.#view(group) };
+  }
+
+  async keyPackage(membership: MlsMembership, now: UnixMillis): Promise<OwnKeyPackage> {
+    const made = await this.#makeKeyPackage(membership, now);
+    const { publicPackage } = made;
+    const keyPackage = encodeMlsMessage({
+      version: 'mls10',
+      wireformat: 'mls_key_package',
+      keyPackage: publicPackage,
+    });
+    const ref = await makeKeyPackageRef(publicPackage, (await suiteImplementation(membership.suite)).hash);
+    this.#keyPackages.push({ ...made, keyPackage, ref, membership });
+    return { keyPackage, ref };
+  }
+
+  forgetKeyPackages(membership: MlsMembership): Promise<void> {
+    // Only the init key: the leaf key of the one that joined lives on in the group.
+    for (const held of this.#keyPackages) {
+      if (isSame(held.membership, membership)) held.privatePackage.initPrivateKey.fill(0);
+    }
+    this.#keyPackages = this.#keyPackages.filter((held) => !isSame(held.membership, membership));
+    return Promise.resolve();
+  }
+
+  async inspectKeyPackage(
+    handle: GroupHandle,
+    bytes: Uint8Array,
+    now: UnixMillis,
+  ): Promise<KeyPackageVerdict> {
+    const { state, suite, membership } = this.#group(handle);
+    const keyPackage = decodeKeyPackage(bytes);
+    if (keyPackage === undefined) return refused('no KeyPackage');
+    // The proof comes first: without it nothing costly is done.
+    const proof = proofVerdict(keyPackage, membership, now);
+    if (proof !== 'valid') return refused(`proof of the invitation is ${proof}`);
+    if (keyPackage.cipherSuite !== SUITE_NAMES[membership.suite]) return refused('another cipher suite');
+    const leaf = keyPackage.leafNode;
+    if (leaf.leafNodeSource !== 'key_package') return refused('a leaf that is not of a KeyPackage');
+    if (!withinLifetime(leaf.lifetime, now)) return refused('outside its lifetime');
+    if (!leaf.capabilities.extensions.includes(MEETING_PARAMETERS_EXTENSION)) {
+      return refused('no support for the meeting parameters');
+    }
+    const signatureKey = leaf.signaturePublicKey.slice();
+    if (isKicked(this.#parameters(state), signatureKey)) return { kind: 'kicked', signatureKey };
+    const inUse = encryptionKeysOf(state);
+    if ([keyPackage.initKey, leaf.hpkePublicKey].some((key) => inUse.has(encodeHex(key)))) {
+      return refused('a key that is in use');
+    }
+    const genuine =
+      (await clientConfig.authService.validateCredential(leaf.credential, signatureKey)) &&
+      (await verifyLeafNodeSignatureKeyPackage(leaf as LeafNodeKeyPackage, suite.signature)) &&
+      (await verifyKeyPackage(keyPackage, suite.signature));
+    if (!genuine) return refused('a credential or signature that does not verify');
+    const replaces = rosterOf(state).find((member) => equal(member.signatureKey, signatureKey))?.leaf;
+    if (replaces === state.privatePath.leafIndex) return refused('our own signature key');
+    return {
+      kind: 'acceptable',
+      ref: await makeKeyPackageRef(keyPackage, suite.hash),
+      signatureKey,
+      replaces,
+    };
+  }
+
+  async stageCommit(handle: GroupHandle, plan: CommitPlan): Promise<StageOutcome> {
+    const group = this.#group(handle);
+    const { state, suite } = group;
+    invariant(![...group.staged.values()].some((each) => each.own), 'one own Commit is staged at a time');
+    const proposals = planToProposals(plan, this.#parameters(state));
+    if (proposals === undefined) return refused('a KeyPackage that is none');
+    let result;
+    try {
+      result = await createCommit(
+        { state, cipherSuite: suite },
+        { extraProposals: proposals, ratchetTreeExtension: true },
+      );
+    } catch (error) {
+      return refused(nameOf(error));
+    }
+    const own: StagedCommit = {
+      staged: this.#newHandle<StagedHandle>(),
+      epoch: epoch(result.newState.groupContext.epoch),
+      commit: encodeMlsMessage(result.commit),
+      transcript: result.newState.groupContext.confirmedTranscriptHash.slice(),
+      welcomes: result.welcome === undefined ? [] : splitWelcome(result.welcome),
+    };
+    group.staged.set(own.staged, { newState: result.newState, consumed: result.consumed, own });
+    return { kind: 'staged', commit: own };
+  }
+
+  async processCommit(handle: GroupHandle, commit: Uint8Array): Promise<ProcessOutcome> {
+    const group = this.#group(handle);
+    const { state, suite, membership } = group;
+    const message = commit.length <= MLS_LIMITS.commit ? decodeWhole(commit) : undefined;
+    if (message?.wireformat !== 'mls_private_message') return refused('no PrivateMessage');
+    const { privateMessage } = message;
+    if (privateMessage.contentType !== 'commit') return refused('no Commit');
+    if (privateMessage.epoch !== state.groupContext.epoch) return refused('a Commit of another epoch');
+    if (!equal(privateMessage.groupId, membership.groupId)) return refused('a Commit of another group');
+    const { callback, seen } = commitPolicy(state, membership, this.#parameters(state));
+    let result;
+    try {
+      result = await processPrivateMessage(state, privateMessage, emptyPskIndex, suite, callback);
+    } catch (error) {
+      return refused(nameOf(error));
+    }
+    if (seen.refusal !== undefined) return refused(seen.refusal);
+    if (result.kind !== 'newState' || seen.committer === undefined) return refused('no Commit');
+    const contents = {
+      committer: seen.committer,
+      removed: seen.removed,
+      added: await Promise.all(seen.added.map((added) => makeKeyPackageRef(added, suite.hash))),
+    };
+    const { newState, consumed } = result;
+    if (newState.groupActiveState.kind === 'removedFromGroup') {
+      const own = membership.identity.publicKey;
+      const at = seen.added.findIndex((added) => equal(added.leafNode.signaturePublicKey, own));
+      return {
+        kind: 'removed',
+        contents,
+        replacedBy: contents.added[at],
+        kicked: isKicked(seen.parameters, own),
+      };
+    }
+    if (newState.groupActiveState.kind !== 'active') return refused('a reinitialisation of the group');
+    const staged = this.#newHandle<StagedHandle>();
+    group.staged.set(staged, { newState, consumed, own: undefined });
+    return {
+      kind: 'staged',
+      staged,
+      epoch: epoch(newState.groupContext.epoch),
+      transcript: newState.groupContext.confirmedTranscriptHash.slice(),
+      contents,
+    };
+  }
+
+  apply(handle: GroupHandle, stagedHandle: StagedHandle): Promise<EpochView> {
+    const group = this.#group(handle);
+    const staged = group.staged.get(stagedHandle);
+    invariant(staged !== undefined, 'only what is staged is merged');
+    const before = group.state;
+    // Nothing of former epochs stays: no application messages go through MLS.
+    group.state = { ...staged.newState, historicalReceiverData: new Map() };
+    group.staged.clear();
+    for (const secret of staged.consumed) secret.fill(0);
+    eraseState(before, group.state);
+    return this.#view(handle);
+  }
+
+  discard(handle: GroupHandle, staged: StagedHandle): Promise<void> {
+    // Its secrets are not overwritten: some are still those of the state that stays.
+    this.#group(handle).staged.delete(staged);
+    return Promise.resolve();
+  }
+
+  async join(membership: MlsMembership, welcome: Uint8Array): Promise<JoinOutcome> {
+    const message = welcome.length <= MLS_LIMITS.welcome ? decodeWhole(welcome) : undefined;
+    if (message?.wireformat !== 'mls_welcome') return refused('no Welcome');
+    const held = this.#keyPackages.find(
+      (each) =>
+        isSame(each.membership, membership) &&
+        message.welcome.secrets.some(({ newMember }) => equal(newMember, each.ref)),
+    );
+    if (held === undefined) return refused('a Welcome for none of our KeyPackages');
+    const suite = await suiteImplementation(membership.suite);
+    let state: ClientState;
+    try {
+      state = await joinGroup(
+        message.welcome,
+        held.publicPackage,
+        held.privatePackage,
+        emptyPskIndex,
+        suite,
+        undefined,
+        undefined,
+        clientConfig,
+      );
+    } catch (error) {
+      return refused(nameOf(error));
+    }
+    if (!equal(state.groupContext.groupId, membership.groupId)) return refused('a Welcome to another group');
+    if (parametersOf(state.groupContext.extensions) === undefined) return refused('no meeting parameters');
+    const group = this.#hold(membership, suite, state);
+    return { kind: 'joined', group, view: await this.#view(group) };
+  }
+
+  serialise(handle: GroupHandle): Promise<Uint8Array> {
+    const { state, staged } = this.#group(handle);
+    const own = [...staged.values()].find((each) => each.own !== undefined);
+    const record = own?.own && {
+      newState: { ...own.newState, historicalReceiverData: new Map() },
+      commit: own.own.commit,
+      welcomes: own.own.welcomes,
+    };
+    return Promise.resolve(encodeGroupRecord({ state, staged: record }));
+  }
+
+  async restore(membership: MlsMembership, bytes: Uint8Array): Promise<RestoredGroup | undefined> {
+    const record = decodeGroupRecord(bytes);
+    const context = record?.state.groupContext;
+    if (record === undefined || context === undefined) return undefined;
+    if (context.cipherSuite !== SUITE_NAMES[membership.suite]) return undefined;
+    if (!equal(context.groupId, membership.groupId)) return undefined;
+    if (parametersOf(context.extensions) === undefined) return undefined;
+    const group = this.#hold(membership, await suiteImplementation(membership.suite), record.state);
+    const staged = record.staged && {
+      staged: this.#newHandle<StagedHandle>(),
+      epoch: epoch(record.staged.newState.groupContext.epoch),
+      commit: record.staged.commit,
+      transcript: record.staged.newState.groupContext.confirmedTranscriptHash.slice(),
+      welcomes: record.staged.welcomes,
+    };
+    if (record.staged !== undefined && staged !== undefined) {
+      const { newState } = record.staged;
+      this.#group(group).staged.set(staged.staged, { newState, consumed: [], own: staged });
+    }
+    return { group, view: await this.#view(group), staged };
+  }
+
+  forget(handle: GroupHandle): Promise<void> {
+    const group = this.#groups.get(handle);
+    if (group !== undefined) {
+      for (const { newState } of group.staged.values()) eraseState(newState);
+      eraseState(group.state);
+      this.#groups.delete(handle);
+    }
+    return Promise.resolve();
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  async #makeKeyPackage(
+    membership: MlsMembership,
+    now: UnixMillis,
+  ): Promise<{ publicPackage: KeyPackage; privatePackage: PrivateKeyPackage }> {
+    const { identity, groupId, secret, suite } = membership;
+    const subject = { secret, group: groupId, signatureKey: identity.publicKey };
+    const notAfter = unixMillis(now + MAX_PROOF_LIFETIME - PROOF_MARGIN);
+    const proof = makeInvitationProof(subject, notAfter, nodeGroupCrypto);
+    return generateKeyPackageWithKey(
+      credentialOf(identity.publicKey),
+      capabilitiesOf(suite),
+      lifetimeFrom(now),
+      [{ extensionType: INVITATION_PROOF_EXTENSION, extensionData: proof }],
+      { signKey: identity.seed.slice(), publicKey: identity.publicKey.slice() },
+      await suiteImplementation(suite),
+    );
+  }
+
+  async #view(handle: GroupHandle): Promise<EpochView> {
+    const { state, suite, membership } = this.#group(handle);
+    const { groupContext, keySchedule } = state;
+    return {
+      groupId: groupContext.groupId.slice(),
+      epoch: epoch(groupContext.epoch),
+      transcript: groupContext.confirmedTranscriptHash.slice(),
+      epochAuthenticator: keySchedule.epochAuthenticator.slice(),
+      masterKey: await mlsExporter(keySchedule.exporterSecret, EXPORTER_LABEL, NONE, suite.kdf.size, suite),
+      suite: membership.suite,
+      ownLeaf: leafIndex(state.privatePath.leafIndex),
+      roster: rosterOf(state),
+      parameters: this.#parameters(state),
+    };
+  }
+
+  #parameters(state: ClientState): MeetingParameters {
+    const parameters = parametersOf(state.groupContext.extensions);
+    invariant(parameters !== undefined, 'a group that we hold has meeting parameters');
+    return parameters;
+  }
+
+  #hold(membership: MlsMembership, suite: CiphersuiteImpl, state: ClientState): GroupHandle {
+    const handle = this.#newHandle<GroupHandle>();
+    this.#groups.set(handle, { membership, suite, state, staged: new Map() });
+    return handle;
+  }
+
+  #group(handle: GroupHandle): Group {
+    const group = this.#groups.get(handle);
+    invariant(group !== undefined, 'the group is held here');
+    return group;
+  }
+
+  #newHandle<Handle extends GroupHandle | StagedHandle>(): Handle {
+    this.#nextHandle += 1;
+    return (this.#nextHandle - 1) as Handle;
+  }
+}
+
+/** Clocks may differ by this much before a proof of ours is "too far ahead" for a member. */
+const PROOF_MARGIN = 2 * 60_000;
+
+function isSame(a: MlsMembership, b: MlsMembership): boolean {
+  return equal(a.groupId, b.groupId) && equal(a.identity.publicKey, b.identity.publicKey);
+}
+
+function refused(reason: string): { kind: 'refused'; reason: string } {
+  return { kind: 'refused', reason };
+}
+
+/** Words of an error of ts-mls, which carry no secret. */
+function nameOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function decodeWhole(bytes: Uint8Array): MLSMessage | undefined {
+  try {
+    const decoded = decodeMlsMessage(bytes.slice(), 0);
+    return decoded?.[1] === bytes.length ? decoded[0] : undefined;
+  } catch {
+    // The decoder throws on some truncations; either way the bytes are not a message.
+    return undefined;
+  }
+}
+
+function decodeKeyPackage(bytes: Uint8Array): KeyPackage | undefined {
+  const message = bytes.length <= MLS_LIMITS.keyPackage ? decodeWhole(bytes) : undefined;
+  return message?.wireformat === 'mls_key_package' ? message.keyPackage : undefined;
+}
+
+function planToProposals(plan: CommitPlan, parameters: MeetingParameters): Proposal[] | undefined {
+  const proposals: Proposal[] = plan.removes.map((removed) => ({
+    proposalType: 'remove',
+    remove: { removed },
+  }));
+  for (const bytes of plan.adds) {
+    const keyPackage = decodeKeyPackage(bytes);
+    if (keyPackage === undefined) return undefined;
+    proposals.push({ proposalType: 'add', add: { keyPackage } });
+  }
+  const kicks = plan.kicks.filter((key) => !isKicked(parameters, key));
+  if (kicks.length > 0) {
+    const next = { ...parameters, kickedKeys: [...parameters.kickedKeys, ...kicks] };
+    const extension = {
+      extensionType: MEETING_PARAMETERS_EXTENSION,
+      extensionData: encodeMeetingParameters(next),
+    };
+    proposals.push({
+      proposalType: 'group_context_extensions',
+      groupContextExtensions: { extensions: [extension] },
+    });
+  }
+  return proposals;
+}
+
+/** One Welcome a joiner: each has the secrets of that joiner only. */
+function splitWelcome(welcome: Welcome): JoinerWelcome[] {
+  return welcome.secrets.map((secrets) => ({
+    ref: secrets.newMember.slice(),
+    welcome: encodeMlsMessage({
+      version: 'mls10',
+      wireformat: 'mls_welcome',
+      welcome: { ...welcome, secrets: [secrets] },
+    }),
+  }));
+}
+
+function rosterOf(state: ClientState): Member[] {
+  const members: Member[] = [];
+  for (const [node, content] of state.ratchetTree.entries()) {
+    if (content?.nodeType !== 'leaf') continue;
+    const { signaturePublicKey, hpkePublicKey } = content.leaf;
+    const leaf: LeafIndex = leafIndex(node / 2);
+    members.push({
+      leaf,
+      signatureKey: signaturePublicKey.slice(),
+      fingerprint: fingerprintOf(signaturePublicKey, nodeGroupCrypto),
+      encryptionKey: hpkePublicKey.slice(),
+    });
+  }
+  return members;
+}

@@ -1,0 +1,33 @@
+/** What the main thread and the MLS worker say to each other. */
+import type { MlsPort } from './mls-port.ts';
+
+/** Names of the port's operations. */
+export type MlsOperation = keyof MlsPort;
+
+/** The operations that cross; anything else is refused. */
+export const MLS_OPERATIONS: readonly MlsOperation[] = [
+  'createGroup',
+  'keyPackage',
+  'forgetKeyPackages',
+  'inspectKeyPackage',
+  'stageCommit',
+  'processCommit',
+  'apply',
+  'discard',
+  'join',
+  'serialise',
+  'restore',
+  'forget',
+];
+
+/** One call; answered once. */
+export interface MlsCall {
+  readonly id: number;
+  readonly operation: MlsOperation;
+  readonly parameters: readonly unknown[];
+}
+
+/** Its answer. `failed` is a fault of our own: what peers may cause is in the result. */
+export type MlsAnswer =
+  | { readonly id: number; readonly kind: 'done'; readonly result: unknown }
+  | { readonly id: number; readonly kind: 'failed'; readonly message: string };

@@ -1,0 +1,97 @@
+/**
+ * Control messages between members: the plaintext of sealed objects of a control track.
+ *
+ * A message says nothing that MLS says better: who is a member and who has the keys is read from the tree alone.
+ */
+import { ByteReader } from '../bytes/byte-reader.ts';
+import { ByteWriter } from '../bytes/byte-writer.ts';
+import { OutOfRange } from '../bytes/out-of-range.ts';
+import { Truncated } from '../bytes/truncated.ts';
+import { decodeUtf8, encodeUtf8 } from '../bytes/utf8.ts';
+
+/** Most bytes of a display name in UTF-8. */
+export const MAX_DISPLAY_NAME_BYTES = 256;
+const FINGERPRINT_BYTES = 32;
+
+/** One message. */
+export type ControlMessage =
+  /** Who I am and what I send now; repeated as a sign of life. */
+  | {
+      readonly kind: 'hello';
+      readonly displayName: string;
+      readonly microphone: boolean;
+      readonly camera: boolean;
+    }
+  /** I leave: remove me. */
+  | { readonly kind: 'leave' }
+  /** The member with this fingerprint is asked for a key frame of its video. */
+  | { readonly kind: 'keyframe-request'; readonly fingerprint: Uint8Array };
+
+const types = { hello: 1, leave: 2, 'keyframe-request': 3 } as const;
+const MICROPHONE = 1;
+const CAMERA = 2;
+
+/** Encodes a message: type, then what the type has. A display name that is too long is cut at a character. */
+export function encodeControlMessage(message: ControlMessage): Uint8Array {
+  const writer = new ByteWriter().vi64(types[message.kind]);
+  switch (message.kind) {
+    case 'hello':
+      writer
+        .u8((message.microphone ? MICROPHONE : 0) | (message.camera ? CAMERA : 0))
+        .lengthPrefixed(boundedName(message.displayName));
+      break;
+    case 'keyframe-request':
+      writer.bytes(message.fingerprint);
+      break;
+    case 'leave':
+      break;
+  }
+  return writer.finish();
+}
+
+/**
+ * Decodes a message; bytes after what a type has are left to later versions.
+ * @returns fresh values, or undefined for a type that is not known or bytes that are no message.
+ */
+export function decodeControlMessage(bytes: Uint8Array): ControlMessage | undefined {
+  const reader = new ByteReader(bytes);
+  try {
+    switch (reader.vi64Number(0xffff)) {
+      case types.hello: {
+        const flags = reader.u8();
+        const displayName = decodeUtf8(reader.lengthPrefixed(MAX_DISPLAY_NAME_BYTES));
+        if (displayName === undefined) return undefined;
+        return {
+          kind: 'hello',
+          displayName: visible(displayName),
+          microphone: (flags & MICROPHONE) !== 0,
+          camera: (flags & CAMERA) !== 0,
+        };
+      }
+      case types.leave:
+        return { kind: 'leave' };
+      case types['keyframe-request']:
+        return { kind: 'keyframe-request', fingerprint: reader.bytes(FINGERPRINT_BYTES).slice() };
+      default:
+        return undefined;
+    }
+  } catch (error) {
+    if (error instanceof Truncated || error instanceof OutOfRange) return undefined;
+    throw error;
+  }
+}
+
+function boundedName(name: string): Uint8Array {
+  let characters = [...name];
+  let bytes = encodeUtf8(name);
+  while (bytes.length > MAX_DISPLAY_NAME_BYTES) {
+    characters = characters.slice(0, -1);
+    bytes = encodeUtf8(characters.join(''));
+  }
+  return bytes;
+}
+
+/** Without control and bidirectional characters, so that a name cannot disguise what stands beside it. */
+function visible(name: string): string {
+  return name.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '').trim();
+}

@@ -1,0 +1,96 @@
+/**
+ * Meeting parameters: what all members must agree on, in the GroupContext (extension 0xF0C1).
+ * @see key-profile #meeting-parameters
+ */
+import { ByteReader } from '../bytes/byte-reader.ts';
+import { ByteWriter } from '../bytes/byte-writer.ts';
+import { equal } from '../bytes/equal.ts';
+import { OutOfRange } from '../bytes/out-of-range.ts';
+import { Truncated } from '../bytes/truncated.ts';
+import { decodeUtf8, encodeUtf8 } from '../bytes/utf8.ts';
+import type { CounterMode } from '../counter/client.ts';
+
+/** GroupContext extension that carries {@link MeetingParameters}. */
+export const MEETING_PARAMETERS_EXTENSION = 0xf0c1;
+/** Bytes of a receipt public key and of a signature public key (Ed25519). */
+const KEY_BYTES = 32;
+/** Most kicked keys a meeting remembers. */
+export const MAX_KICKED_KEYS = 4096;
+const MAX_PROFILE_BYTES = 32;
+
+/** Fixed at creation, but for the kicked keys, which only grow. */
+export interface MeetingParameters {
+  /** Cipher suite of Secure Objects. @see draft-ietf-moq-secure-objects #cipher-suites */
+  readonly secureObjectsSuite: number;
+  /** Names the bytes of keys and objects, for example `2026-03`. */
+  readonly profile: string;
+  readonly mode: CounterMode;
+  /** The counter's Ed25519 receipt key, 32 bytes; undefined in plain mode. */
+  readonly receiptKey: Uint8Array | undefined;
+  /** Signature keys that are not let in again, 32 bytes each. */
+  readonly kickedKeys: readonly Uint8Array[];
+}
+
+/** Value of extension 0xF0C1: suite (2), profile, mode (1), receipt key, count and kicked keys. */
+export function encodeMeetingParameters(parameters: MeetingParameters): Uint8Array {
+  const writer = new ByteWriter()
+    .u16(parameters.secureObjectsSuite)
+    .lengthPrefixed(encodeUtf8(parameters.profile))
+    .u8(parameters.mode === 'fenced' ? 1 : 0)
+    .lengthPrefixed(parameters.receiptKey ?? new Uint8Array(0))
+    .vi64(parameters.kickedKeys.length);
+  for (const key of parameters.kickedKeys) writer.lengthPrefixed(key);
+  return writer.finish();
+}
+
+/**
+ * Reads the value of extension 0xF0C1.
+ * @returns fresh values, or undefined when the bytes are not such a value.
+ */
+export function decodeMeetingParameters(bytes: Uint8Array): MeetingParameters | undefined {
+  const reader = new ByteReader(bytes);
+  try {
+    const secureObjectsSuite = reader.u16();
+    const profile = decodeUtf8(reader.lengthPrefixed(MAX_PROFILE_BYTES));
+    const mode = reader.u8();
+    const receiptKey = reader.lengthPrefixed(KEY_BYTES).slice();
+    const count = reader.vi64Number(MAX_KICKED_KEYS);
+    const kickedKeys: Uint8Array[] = [];
+    for (let at = 0; at < count; at += 1) kickedKeys.push(reader.lengthPrefixed(KEY_BYTES).slice());
+    const fenced = mode === 1;
+    const keyFits = receiptKey.length === (fenced ? KEY_BYTES : 0);
+    if (profile === undefined || mode > 1 || !keyFits || reader.remaining > 0) return undefined;
+    if (kickedKeys.some((key) => key.length !== KEY_BYTES)) return undefined;
+    return {
+      secureObjectsSuite,
+      profile,
+      mode: fenced ? 'fenced' : 'plain',
+      receiptKey: fenced ? receiptKey : undefined,
+      kickedKeys,
+    };
+  } catch (error) {
+    if (error instanceof Truncated || error instanceof OutOfRange) return undefined;
+    throw error;
+  }
+}
+
+/** Whether `next` is a change that a Commit may make: nothing but more kicked keys. */
+export function mayFollow(previous: MeetingParameters, next: MeetingParameters): boolean {
+  return sameMeeting(previous, next) && previous.kickedKeys.every((key) => isKicked(next, key));
+}
+
+/** Whether two sets of parameters are of one meeting, whoever was kicked. */
+export function sameMeeting(a: MeetingParameters, b: MeetingParameters): boolean {
+  const none = new Uint8Array(0);
+  return (
+    a.secureObjectsSuite === b.secureObjectsSuite &&
+    a.profile === b.profile &&
+    a.mode === b.mode &&
+    equal(a.receiptKey ?? none, b.receiptKey ?? none)
+  );
+}
+
+/** Whether a signature key was kicked from the meeting. */
+export function isKicked(parameters: MeetingParameters, signatureKey: Uint8Array): boolean {
+  return parameters.kickedKeys.some((key) => equal(key, signatureKey));
+}

@@ -1,0 +1,129 @@
+/** What the group core says to MLS and hears from it: values only, so that they cross a worker's boundary. */
+import type { Brand, Epoch } from '../units.ts';
+import type { MeetingParameters } from './meeting-parameters.ts';
+import type { LeafIndex, Member } from './roster.ts';
+
+/** Names a group state that the MLS side holds. */
+export type GroupHandle = Brand<number, 'GroupHandle'>;
+/** Names a staged Commit of a group: made here, or received and processed, but not merged. */
+export type StagedHandle = Brand<number, 'StagedHandle'>;
+
+/** MLS cipher suites that a meeting may choose: RFC 9420 suite 1, and ts-mls's X-Wing with SHA-512. */
+export type MlsSuite = 0x0001 | 0x0053;
+
+/** What an epoch of a group is, for everybody outside MLS. Bytes are fresh and belong to the receiver. */
+export interface EpochView {
+  readonly groupId: Uint8Array;
+  readonly epoch: Epoch;
+  /** Confirmed transcript hash; empty at epoch 0. */
+  readonly transcript: Uint8Array;
+  /** RFC 9420 §8.7. */
+  readonly epochAuthenticator: Uint8Array;
+  /** `MLS-Exporter("SecureObject MLS Master Key", "", Nh)`: secret. @see key-profile */
+  readonly masterKey: Uint8Array;
+  readonly suite: MlsSuite;
+  readonly ownLeaf: LeafIndex;
+  readonly roster: readonly Member[];
+  readonly parameters: MeetingParameters;
+}
+
+/** What a Commit is to do. */
+export interface CommitPlan {
+  /** KeyPackages as MLSMessages, each found acceptable before. */
+  readonly adds: readonly Uint8Array[];
+  readonly removes: readonly LeafIndex[];
+  /** Signature keys to put on the list of those who are not let in again. */
+  readonly kicks: readonly Uint8Array[];
+}
+
+/** A Welcome for one joiner. */
+export interface JoinerWelcome {
+  /** KeyPackageRef of the joiner. @see RFC 9420 §5.2 */
+  readonly ref: Uint8Array;
+  /** MLSMessage with a Welcome that has this joiner's secrets only. */
+  readonly welcome: Uint8Array;
+}
+
+/** A Commit that was made and not yet merged. */
+export interface StagedCommit {
+  readonly staged: StagedHandle;
+  /** The epoch that it begins. */
+  readonly epoch: Epoch;
+  /** MLSMessage with a PrivateMessage. */
+  readonly commit: Uint8Array;
+  /** Confirmed transcript hash of the new epoch. */
+  readonly transcript: Uint8Array;
+  readonly welcomes: readonly JoinerWelcome[];
+}
+
+/** Outcome of staging. */
+export type StageOutcome =
+  | { readonly kind: 'staged'; readonly commit: StagedCommit }
+  /** MLS refused the plan; it is not to be tried again as it stands. */
+  | { readonly kind: 'refused'; readonly reason: string };
+
+/** What a Commit did, as its proposals say. */
+export interface CommitContents {
+  readonly committer: LeafIndex;
+  readonly removed: readonly LeafIndex[];
+  /** KeyPackageRefs of the adds. */
+  readonly added: readonly Uint8Array[];
+}
+
+/** Outcome of processing somebody's Commit. Nothing is merged yet. */
+export type ProcessOutcome =
+  | {
+      readonly kind: 'staged';
+      readonly staged: StagedHandle;
+      readonly epoch: Epoch;
+      readonly transcript: Uint8Array;
+      readonly contents: CommitContents;
+    }
+  /** The Commit removes this member: there is no next epoch for it. `replaced` when its own key was added again. */
+  | {
+      readonly kind: 'removed';
+      readonly contents: CommitContents;
+      /** KeyPackageRef of the Add with this member's signature key, if there is one. */
+      readonly replacedBy: Uint8Array | undefined;
+      readonly kicked: boolean;
+    }
+  | { readonly kind: 'refused'; readonly reason: string };
+
+/** What looking at a KeyPackage found. */
+export type KeyPackageVerdict =
+  | {
+      readonly kind: 'acceptable';
+      readonly ref: Uint8Array;
+      readonly signatureKey: Uint8Array;
+      /** The leaf with the same signature key, which its Add has to replace. */
+      readonly replaces: LeafIndex | undefined;
+    }
+  | { readonly kind: 'kicked'; readonly signatureKey: Uint8Array }
+  | { readonly kind: 'refused'; readonly reason: string };
+
+/** Outcome of joining by a Welcome. */
+export type JoinOutcome =
+  | { readonly kind: 'joined'; readonly group: GroupHandle; readonly view: EpochView }
+  | { readonly kind: 'refused'; readonly reason: string };
+
+/** A group that was created, at epoch 0. */
+export interface CreatedGroup {
+  readonly group: GroupHandle;
+  /** The encoded GroupContext: what the counter logs for epoch 0. */
+  readonly groupContext: Uint8Array;
+  readonly view: EpochView;
+}
+
+/** A KeyPackage whose private part stays on the MLS side. */
+export interface OwnKeyPackage {
+  /** MLSMessage with the KeyPackage. */
+  readonly keyPackage: Uint8Array;
+  readonly ref: Uint8Array;
+}
+
+/** A group that was read back, with the Commit that was staged when it was written. */
+export interface RestoredGroup {
+  readonly group: GroupHandle;
+  readonly view: EpochView;
+  readonly staged: StagedCommit | undefined;
+}

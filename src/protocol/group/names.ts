@@ -1,0 +1,139 @@
+/**
+ * Names of a meeting's groups and tracks.
+ * @see draft-jennings-moq-e2ee-mls #bootstrapping, #process-welcome, #process-commit
+ */
+import { encodeBase64Url } from '../bytes/base64url.ts';
+import { concat } from '../bytes/concat.ts';
+import { equal } from '../bytes/equal.ts';
+import { encodeUtf8 } from '../bytes/utf8.ts';
+import { ByteWriter } from '../bytes/byte-writer.ts';
+import { decodeBase64Url } from '../bytes/base64url.ts';
+import { decodeUtf8 } from '../bytes/utf8.ts';
+import { invariant } from '../errors.ts';
+import type { FullTrackName, TrackNamespace } from '../moqt/model.ts';
+import type { Brand } from '../units.ts';
+import type { GroupCrypto } from './crypto-port.ts';
+
+/** A room: 16 random bytes that an invitation names. */
+export type RoomId = Brand<Uint8Array, 'RoomId'>;
+/** The MLS group id and counter id of one generation of a room: 16 bytes. */
+export type GroupName = Brand<Uint8Array, 'GroupName'>;
+/** SenderId and RecipientId: base64url, as ASCII bytes, of fingerprint and 8 random bytes of one join. */
+export type SenderId = Brand<Uint8Array, 'SenderId'>;
+/** SHA-256 of a signature public key: 32 bytes. */
+export type Fingerprint = Brand<Uint8Array, 'Fingerprint'>;
+
+/** Bytes of a room id, and of a group name. */
+export const ROOM_BYTES = 16;
+/** Bytes that make each join's SenderId its own. */
+export const JOIN_RANDOM_BYTES = 8;
+
+const FINGERPRINT_BYTES = 32;
+const KEY_PACKAGES = encodeUtf8('keypackages');
+const WELCOME = encodeUtf8('welcome');
+const COMMITS = encodeUtf8('commits');
+const CONTROL = encodeUtf8('control');
+const MEDIA = encodeUtf8('media');
+const OBJECTS = encodeUtf8('o');
+
+/** What a track under a group's namespace is. */
+export type GroupTrack =
+  | { readonly kind: 'key-packages'; readonly sender: SenderId }
+  | { readonly kind: 'welcome'; readonly recipient: SenderId }
+  | { readonly kind: 'commits' }
+  | { readonly kind: 'control'; readonly sender: SenderId; readonly instance: Uint8Array }
+  | { readonly kind: 'media'; readonly sender: SenderId; readonly instance: Uint8Array }
+  | { readonly kind: 'foreign' };
+
+/**
+ * Name of one generation of a room: `SHA-256("conclave room" || room || uint32 generation)[0..16]`.
+ * @param generation - 0 to 2^32 - 1.
+ */
+export function groupNameOf(
+  room: RoomId,
+  generation: number,
+  crypto: Pick<GroupCrypto, 'sha256'>,
+): GroupName {
+  invariant(room.length === ROOM_BYTES, 'a room id has 16 bytes');
+  const input = new ByteWriter().bytes(encodeUtf8('conclave room')).bytes(room).u32(generation).finish();
+  return crypto.sha256(input).slice(0, ROOM_BYTES) as GroupName;
+}
+
+/** Fingerprint of a signature public key, which is also the identity of its MLS credential. */
+export function fingerprintOf(signatureKey: Uint8Array, crypto: Pick<GroupCrypto, 'sha256'>): Fingerprint {
+  return crypto.sha256(signatureKey) as Fingerprint;
+}
+
+/** SenderId of one join. @param random - 8 bytes of this join, so that a crash never rewrites an old track. */
+export function senderIdOf(fingerprint: Fingerprint, random: Uint8Array): SenderId {
+  invariant(random.length === JOIN_RANDOM_BYTES, 'a join has 8 random bytes');
+  return encodeUtf8(encodeBase64Url(concat(fingerprint, random))) as SenderId;
+}
+
+/** Fingerprint that a SenderId claims, or undefined when the bytes are no SenderId. */
+export function fingerprintOfSender(sender: Uint8Array): Fingerprint | undefined {
+  const text = decodeUtf8(sender);
+  const bytes = text === undefined ? undefined : decodeBase64Url(text);
+  if (bytes?.length !== FINGERPRINT_BYTES + JOIN_RANDOM_BYTES) return undefined;
+  return bytes.slice(0, FINGERPRINT_BYTES) as Fingerprint;
+}
+
+/** The namespace (`<group>`) that covers all tracks of a group. */
+export function groupNamespace(group: GroupName): TrackNamespace {
+  return [encodeUtf8(encodeBase64Url(group))];
+}
+
+/** The namespace shared by all joiners' KeyPackage tracks. */
+export function keyPackageNamespace(group: GroupName): TrackNamespace {
+  return [...groupNamespace(group), KEY_PACKAGES];
+}
+
+/** Where a joiner publishes its KeyPackages. @see draft-jennings-moq-e2ee-mls #bootstrapping */
+export function keyPackageTrack(group: GroupName, sender: SenderId): FullTrackName {
+  return { namespace: keyPackageNamespace(group), name: sender };
+}
+
+/** Where a joiner finds its Welcome. @see draft-jennings-moq-e2ee-mls #process-welcome */
+export function welcomeTrack(group: GroupName, recipient: SenderId): FullTrackName {
+  return { namespace: [...groupNamespace(group), WELCOME], name: recipient };
+}
+
+/** Where all Commits go. @see draft-jennings-moq-e2ee-mls #process-commit */
+export function commitTrack(group: GroupName): FullTrackName {
+  return { namespace: groupNamespace(group), name: COMMITS };
+}
+
+/**
+ * A member's sealed control messages.
+ * @param instance - names the process start, so that no location is ever sealed twice (ADR 2).
+ */
+export function controlTrack(group: GroupName, sender: SenderId, instance: Uint8Array): FullTrackName {
+  return { namespace: [...groupNamespace(group), CONTROL, sender, instance], name: OBJECTS };
+}
+
+/**
+ * A member's media track, in a namespace of its own since Secure Objects scope Key IDs to the namespace.
+ * @param instance - names track and process start, so that no location is ever sealed twice.
+ */
+export function mediaTrack(group: GroupName, sender: SenderId, instance: Uint8Array): FullTrackName {
+  return { namespace: [...groupNamespace(group), MEDIA, sender, instance], name: OBJECTS };
+}
+
+/** Says what a track is, from its full name. */
+export function classifyTrack(group: GroupName, track: FullTrackName): GroupTrack {
+  const [root, kind, sender, instance, ...more] = track.namespace;
+  const [own] = groupNamespace(group);
+  if (root === undefined || own === undefined || !equal(root, own)) return { kind: 'foreign' };
+  if (kind === undefined) return equal(track.name, COMMITS) ? { kind: 'commits' } : { kind: 'foreign' };
+  if (sender === undefined) {
+    if (fingerprintOfSender(track.name) === undefined) return { kind: 'foreign' };
+    if (equal(kind, KEY_PACKAGES)) return { kind: 'key-packages', sender: track.name as SenderId };
+    if (equal(kind, WELCOME)) return { kind: 'welcome', recipient: track.name as SenderId };
+    return { kind: 'foreign' };
+  }
+  if (fingerprintOfSender(sender) === undefined || !equal(track.name, OBJECTS)) return { kind: 'foreign' };
+  if (instance === undefined || more.length > 0) return { kind: 'foreign' };
+  if (equal(kind, CONTROL)) return { kind: 'control', sender: sender as SenderId, instance };
+  if (equal(kind, MEDIA)) return { kind: 'media', sender: sender as SenderId, instance };
+  return { kind: 'foreign' };
+}

@@ -1,0 +1,51 @@
+/** The roster: who has the keys of an epoch, as the MLS tree says, and how one epoch's differs from the next. */
+import { equal } from '../bytes/equal.ts';
+import type { Brand } from '../units.ts';
+import { fingerprintOfSender } from './names.ts';
+import type { Fingerprint } from './names.ts';
+
+/** Index of a leaf in the MLS tree. @see RFC 9420 §7 */
+export type LeafIndex = Brand<number, 'LeafIndex'>;
+
+/** Names a leaf index. */
+export const leafIndex = (value: number): LeafIndex => value as LeafIndex;
+
+/** One member of an epoch. */
+export interface Member {
+  readonly leaf: LeafIndex;
+  /** Ed25519 signature public key, 32 bytes. */
+  readonly signatureKey: Uint8Array;
+  /** SHA-256 of the signature key: the credential's identity. */
+  readonly fingerprint: Fingerprint;
+  /** The leaf's HPKE key, which changes with each join and update of the member. */
+  readonly encryptionKey: Uint8Array;
+}
+
+/** How a Commit changed the roster. */
+export interface RosterChange {
+  readonly added: readonly Member[];
+  readonly removed: readonly Member[];
+}
+
+/**
+ * What changed between two rosters. A member that left and joined again in one Commit is in both lists.
+ * @param replaced - leaves that the Commit removed, whatever stands there now.
+ */
+export function compareRosters(
+  before: readonly Member[],
+  after: readonly Member[],
+  replaced: readonly LeafIndex[] = [],
+): RosterChange {
+  const stays = (member: Member, others: readonly Member[]): boolean =>
+    others.some((other) => other.leaf === member.leaf && equal(other.signatureKey, member.signatureKey));
+  return {
+    added: after.filter((member) => replaced.includes(member.leaf) || !stays(member, before)),
+    removed: before.filter((member) => replaced.includes(member.leaf) || !stays(member, after)),
+  };
+}
+
+/** The member that a SenderId belongs to: signature keys are unique in a tree. */
+export function memberOfSender(roster: readonly Member[], sender: Uint8Array): Member | undefined {
+  const fingerprint = fingerprintOfSender(sender);
+  return fingerprint && roster.find((member) => equal(member.fingerprint, fingerprint));
+}

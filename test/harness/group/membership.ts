@@ -1,0 +1,29 @@
+import { randomBytes } from 'node:crypto';
+import type { MlsMembership } from '../../../src/main/mls/mls-port.ts';
+import { ed25519PublicKey } from '../../../src/main/mls/node-crypto-provider.ts';
+import type { MeetingParameters } from '../../../src/protocol/group/meeting-parameters.ts';
+import type { MlsSuite } from '../../../src/protocol/group/mls.ts';
+import { unixMillis } from '../../../src/protocol/units.ts';
+import type { UnixMillis } from '../../../src/protocol/units.ts';
+
+/** A fresh identity in a group that `groupId` and `secret` name. */
+export function makeMembership(
+  groupId: Uint8Array,
+  secret: Uint8Array,
+  suite: MlsSuite = 0x0001,
+): MlsMembership {
+  const seed = new Uint8Array(randomBytes(32));
+  return { identity: { seed, publicKey: ed25519PublicKey(seed) }, suite, groupId, secret };
+}
+
+/** Parameters of a plain test meeting. */
+export const testParameters: MeetingParameters = {
+  secureObjectsSuite: 4,
+  profile: '2026-03',
+  mode: 'fenced',
+  receiptKey: new Uint8Array(32).fill(7),
+  kickedKeys: [],
+};
+
+/** The wall clock; ts-mls reads it too. */
+export const wallClock = (): UnixMillis => unixMillis(Date.now());
