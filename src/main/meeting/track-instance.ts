@@ -1,0 +1,30 @@
+/**
+ * The instance field of a member's media namespaces: which of its tracks, and which start of its process.
+ * @see design.md §3
+ */
+import { encodeBase64Url } from '../../protocol/bytes/base64url.ts';
+import { decodeUtf8, encodeUtf8 } from '../../protocol/bytes/utf8.ts';
+
+/** The tracks of a member that carry media or say what there is. */
+export type MediaTrackKind = 'catalog' | 'audio' | 'video';
+
+const kinds: readonly MediaTrackKind[] = ['catalog', 'audio', 'video'];
+
+/** Bytes that make each process start's tracks its own. */
+export const INSTANCE_BYTES = 16;
+
+/** The instance field of a media track, for example `audio.q1…`. @param start - 16 random bytes of this process start. */
+export function mediaInstance(kind: MediaTrackKind, start: Uint8Array): Uint8Array {
+  return encodeUtf8(`${kind}.${encodeBase64Url(start)}`);
+}
+
+/** The instance field of a control track. */
+export function controlInstance(start: Uint8Array): Uint8Array {
+  return encodeUtf8(encodeBase64Url(start));
+}
+
+/** Which track an instance field names, or undefined when it names none that we know. */
+export function mediaKindOf(instance: Uint8Array): MediaTrackKind | undefined {
+  const text = decodeUtf8(instance);
+  return kinds.find((kind) => text?.startsWith(`${kind}.`) === true);
+}
