@@ -22,8 +22,9 @@ export const COUNTER_LIMITS = {
   commit: 512 * 1024,
   /** A client's nonce of a lock. */
   nonce: { least: 16, most: 32 },
-  /** Receipts in one upload. */
+  /** Entries in one upload, and receipts and Commits in it together. */
   uploadEntries: 64,
+  uploadBytes: 2 * 1024 * 1024,
   /** Commits in one page of history, together; one entry is always sent. */
   historyPage: 2 * 1024 * 1024,
   /** Entries in one page of history. */
@@ -149,7 +150,7 @@ export interface CounterClient {
   increment(group: Uint8Array, request: IncrementRequest): Promise<IncrementOutcome>;
   /** Commits and receipts from epoch `from` on, one page. */
   history(group: Uint8Array, from: Epoch): Promise<HistoryOutcome>;
-  /** Gives receipts, in ascending order of epochs, to a service that is behind. At most {@link COUNTER_LIMITS}`.uploadEntries`. */
+  /** Gives receipts, in ascending order of epochs, to a service that is behind. */
   upload(group: Uint8Array, entries: readonly UploadEntry[]): Promise<UploadOutcome>;
   /** Asks for the key that the service signs with: for whoever makes an invitation, over a verified connection. */
   receiptKey(): Promise<ReceiptKeyOutcome>;

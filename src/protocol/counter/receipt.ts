@@ -7,6 +7,13 @@
  * @see key-profile #receipts
  */
 
+import { ByteReader } from '../bytes/byte-reader.ts';
+import { ByteWriter } from '../bytes/byte-writer.ts';
+import { concat } from '../bytes/concat.ts';
+import { equal } from '../bytes/equal.ts';
+import { OutOfRange } from '../bytes/out-of-range.ts';
+import { Truncated } from '../bytes/truncated.ts';
+import { encodeUtf8 } from '../bytes/utf8.ts';
 import { invariant, PeerViolation } from '../errors.ts';
 import { epoch, unixMillis } from '../units.ts';
 import type { Epoch, UnixMillis } from '../units.ts';
@@ -21,7 +28,7 @@ export const PUBLIC_KEY_BYTES = 32;
 export const SIGNATURE_BYTES = 64;
 
 const CLAUSE = 'key-profile#receipts';
-const CONTEXT = Uint8Array.from('conclave receipt v1', (character) => character.charCodeAt(0));
+const CONTEXT = encodeUtf8('conclave receipt v1');
 const KEY_ID_BYTES = 8;
 const HASH_BYTES = 32;
 
@@ -107,39 +114,23 @@ export function encodeReceiptBody(body: ReceiptBody): Uint8Array {
     body.group.length > 0 && body.group.length <= RECEIPT_LIMITS.group,
     'a group id has 1 to 255 bytes',
   );
-  invariant(body.epoch >= 0n && body.epoch < 1n << 64n, 'an epoch fits 64 bits');
-  invariant(Number.isInteger(body.attempt) && body.attempt >>> 0 === body.attempt, 'an attempt fits 32 bits');
   invariant(body.commitHash.length === HASH_BYTES, 'a Commit hash has 32 bytes');
   invariant(body.transcript.length <= RECEIPT_LIMITS.transcript, 'a transcript hash has at most 64 bytes');
   invariant(Number.isSafeInteger(body.time) && body.time >= 0, 'a time is a whole number of milliseconds');
   invariant(body.previousHash.length === HASH_BYTES, 'a receipt hash has 32 bytes');
 
-  const fixed = CONTEXT.length + KEY_ID_BYTES + 1 + 8 + 4 + HASH_BYTES + 1 + 8 + HASH_BYTES;
-  const bytes = new Uint8Array(fixed + body.group.length + body.transcript.length);
-  const view = new DataView(bytes.buffer);
-  let at = 0;
-  const put = (field: Uint8Array): void => {
-    bytes.set(field, at);
-    at += field.length;
-  };
-  put(CONTEXT);
-  put(body.keyId);
-  view.setUint8(at, body.group.length);
-  at += 1;
-  put(body.group);
-  view.setBigUint64(at, body.epoch);
-  at += 8;
-  view.setUint32(at, body.attempt);
-  at += 4;
-  put(body.commitHash);
-  // vi64: up to 127 it is the one byte itself, and a transcript hash has at most 64 bytes.
-  view.setUint8(at, body.transcript.length);
-  at += 1;
-  put(body.transcript);
-  view.setBigUint64(at, BigInt(body.time));
-  at += 8;
-  put(body.previousHash);
-  return bytes;
+  return new ByteWriter(256)
+    .bytes(CONTEXT)
+    .bytes(body.keyId)
+    .u8(body.group.length)
+    .bytes(body.group)
+    .u64(body.epoch)
+    .u32(body.attempt)
+    .bytes(body.commitHash)
+    .lengthPrefixed(body.transcript)
+    .u64(BigInt(body.time))
+    .bytes(body.previousHash)
+    .finish();
 }
 
 /**
@@ -155,10 +146,7 @@ export function encodeReceipt(
   const signed = encodeReceiptBody({ ...body, keyId: receiptKeyId(signer.publicKey, verifier) });
   const signature = signer.sign(signed);
   invariant(signature.length === SIGNATURE_BYTES, 'an Ed25519 signature has 64 bytes');
-  const bytes = new Uint8Array(signed.length + signature.length);
-  bytes.set(signed);
-  bytes.set(signature, signed.length);
-  return bytes;
+  return concat(signed, signature);
 }
 
 /**
@@ -168,53 +156,14 @@ export function encodeReceipt(
  * @see key-profile #receipts
  */
 export function parseReceipt(bytes: Uint8Array): Receipt {
-  // Not slice(): a Buffer's slice would share memory with the caller.
-  const own = new Uint8Array(bytes);
-  const view = new DataView(own.buffer);
-  let at = 0;
-  const take = (length: number): Uint8Array => {
-    if (at + length > own.length) throw new PeerViolation(0, CLAUSE, 'receipt ends early');
-    at += length;
-    return own.subarray(at - length, at);
-  };
-
-  if (!equalBytes(take(CONTEXT.length), CONTEXT))
-    throw new PeerViolation(0, CLAUSE, 'not a receipt, version 1');
-  const keyId = take(KEY_ID_BYTES);
-  const group = take(takeByte());
-  if (group.length === 0) throw new PeerViolation(0, CLAUSE, 'empty group id');
-  const of = epoch(view.getBigUint64(take(8).byteOffset));
-  const attempt = view.getUint32(take(4).byteOffset);
-  const commitHash = take(HASH_BYTES);
-  const transcriptLength = takeByte();
-  if (transcriptLength > RECEIPT_LIMITS.transcript) {
-    throw new PeerViolation(0, CLAUSE, 'transcript hash longer than 64 bytes');
-  }
-  const transcript = take(transcriptLength);
-  const time = view.getBigUint64(take(8).byteOffset);
-  if (time > BigInt(Number.MAX_SAFE_INTEGER)) throw new PeerViolation(0, CLAUSE, 'time out of range');
-  const previousHash = take(HASH_BYTES);
-  if (of === 0n && !equalBytes(previousHash, NO_PREVIOUS_RECEIPT)) {
-    throw new PeerViolation(0, CLAUSE, 'the receipt of epoch 0 names a previous receipt');
-  }
-  const signed = own.subarray(0, at);
-  const signature = take(SIGNATURE_BYTES);
-  if (at !== own.length) throw new PeerViolation(0, CLAUSE, 'bytes after the receipt');
-  return {
-    keyId,
-    group,
-    epoch: of,
-    attempt,
-    commitHash,
-    transcript,
-    time: unixMillis(Number(time)),
-    previousHash,
-    signed,
-    signature,
-  };
-
-  function takeByte(): number {
-    return take(1)[0] ?? 0;
+  try {
+    // Not slice(): a Buffer's slice would share memory with the caller.
+    return readReceipt(new Uint8Array(bytes));
+  } catch (error) {
+    if (error instanceof Truncated) throw new PeerViolation(0, CLAUSE, 'receipt ends early');
+    if (error instanceof OutOfRange)
+      throw new PeerViolation(0, CLAUSE, 'transcript hash longer than 64 bytes');
+    throw error;
   }
 }
 
@@ -235,7 +184,7 @@ export function verifyReceipt(
     if (error instanceof PeerViolation) return { kind: 'malformed', violation: error };
     throw error;
   }
-  if (!equalBytes(receipt.keyId, receiptKeyId(publicKey, verifier))) return { kind: 'other-key' };
+  if (!equal(receipt.keyId, receiptKeyId(publicKey, verifier))) return { kind: 'other-key' };
   const signatureHolds = verifier.verifyEd25519(publicKey, receipt.signed, receipt.signature);
   return signatureHolds ? { kind: 'valid', receipt } : { kind: 'bad-signature' };
 }
@@ -261,14 +210,48 @@ export function checkReceiptChain(
   verifier: Pick<ReceiptVerifier, 'sha256'>,
 ): ChainVerdict {
   if (previous === undefined) return { kind: next.epoch === 0n ? 'follows' : 'not-next' };
-  if (!equalBytes(previous.group, next.group) || next.epoch !== previous.epoch + 1n) {
+  if (!equal(previous.group, next.group) || next.epoch !== previous.epoch + 1n) {
     return { kind: 'not-next' };
   }
-  const samePast = equalBytes(next.previousHash, receiptHash(previous, verifier));
+  const samePast = equal(next.previousHash, receiptHash(previous, verifier));
   return { kind: samePast ? 'follows' : 'other-past' };
 }
 
-/** Compares public bytes; not for secrets, as the time depends on the contents. */
-export function equalBytes(left: Uint8Array, right: Uint8Array): boolean {
-  return left.length === right.length && left.every((byte, index) => byte === right[index]);
+function readReceipt(bytes: Uint8Array): Receipt {
+  const reader = new ByteReader(bytes);
+  if (!equal(reader.bytes(CONTEXT.length), CONTEXT)) {
+    throw new PeerViolation(0, CLAUSE, 'not a receipt of version 1');
+  }
+  const keyId = reader.bytes(KEY_ID_BYTES);
+  const group = reader.bytes(reader.u8());
+  if (group.length === 0) throw new PeerViolation(0, CLAUSE, 'empty group id');
+  const of = epoch(reader.u64());
+  const attempt = reader.u32();
+  const commitHash = reader.bytes(HASH_BYTES);
+  const transcriptAt = reader.offset;
+  const transcript = reader.lengthPrefixed(RECEIPT_LIMITS.transcript);
+  if (reader.offset - transcriptAt !== 1 + transcript.length) {
+    throw new PeerViolation(0, CLAUSE, 'transcript length is not minimal');
+  }
+  const time = reader.u64();
+  if (time > BigInt(Number.MAX_SAFE_INTEGER)) throw new PeerViolation(0, CLAUSE, 'time out of range');
+  const previousHash = reader.bytes(HASH_BYTES);
+  if (of === 0n && !equal(previousHash, NO_PREVIOUS_RECEIPT)) {
+    throw new PeerViolation(0, CLAUSE, 'the receipt of epoch 0 names a previous receipt');
+  }
+  const signed = bytes.subarray(0, reader.offset);
+  const signature = reader.bytes(SIGNATURE_BYTES);
+  if (reader.remaining > 0) throw new PeerViolation(0, CLAUSE, 'bytes after the receipt');
+  return {
+    keyId,
+    group,
+    epoch: of,
+    attempt,
+    commitHash,
+    transcript,
+    time: unixMillis(Number(time)),
+    previousHash,
+    signed,
+    signature,
+  };
 }

@@ -1,0 +1,243 @@
+/** A {@link CounterClient} over HTTPS. */
+
+import { request as httpsRequest, Agent } from 'node:https';
+import type { AgentOptions, RequestOptions } from 'node:https';
+import type { IncomingMessage } from 'node:http';
+import type { TLSSocket } from 'node:tls';
+import { COUNTER_LIMITS } from '../../protocol/counter/client.ts';
+import type {
+  CounterClient,
+  CounterFailure,
+  HistoryOutcome,
+  IncrementOutcome,
+  IncrementRequest,
+  LockOutcome,
+  LockRequest,
+  ReceiptKeyOutcome,
+  UploadEntry,
+  UploadOutcome,
+} from '../../protocol/counter/client.ts';
+import {
+  decodeHistoryAnswer,
+  decodeIncrementAnswer,
+  decodeLockAnswer,
+  decodeReceiptKeyAnswer,
+  decodeUploadAnswer,
+  MAX_ANSWER_BYTES,
+} from '../../protocol/counter/http-answer.ts';
+import type { ReceivedAnswer } from '../../protocol/counter/http-answer.ts';
+import {
+  encodeIncrementBody,
+  encodeUploadBody,
+  historyTarget,
+  incrementTarget,
+  lockTarget,
+} from '../../protocol/counter/http-request.ts';
+import { InvariantError, invariant } from '../../protocol/errors.ts';
+import type { Epoch, Millis } from '../../protocol/units.ts';
+import { checkPinnedCertificate } from './pinned-certificate.ts';
+
+/** Whom to take for the counter service; there is no way to take anybody. */
+export type CounterTrust =
+  /** The roots that come with the runtime. */
+  | { readonly kind: 'system' }
+  /** One's own authority and no other, PEM. */
+  | { readonly kind: 'ca'; readonly caPem: string }
+  /** The server's certificate, or the authority that issued it and is sent along, by the SHA-256 of its DER. */
+  | { readonly kind: 'certificate-hash'; readonly sha256: Uint8Array };
+
+/** Where the service is and how to talk to it. */
+export interface HttpsCounterOptions {
+  /** `https://host[:port]`, with a path where the service lives below one. */
+  readonly url: string;
+  readonly trust: CounterTrust;
+  /** Sent as a bearer token; undefined: none. */
+  readonly token?: string | undefined;
+  /** For a whole call, connecting included; default 10 s. */
+  readonly timeoutMs?: Millis;
+}
+
+const DEFAULT_TIMEOUT_MS = 10_000;
+
+/** Talks to a counter service; keeps a few connections open until {@link HttpsCounterClient.close}. */
+export class HttpsCounterClient implements CounterClient {
+  readonly #url: URL;
+  readonly #options: HttpsCounterOptions;
+  readonly #agent: Agent;
+
+  /** @throws {InvariantError} the URL is not https: or carries credentials, a query or a fragment. */
+  constructor(options: HttpsCounterOptions) {
+    this.#url = readUrl(options.url);
+    this.#options = options;
+    this.#agent = new Agent({
+      keepAlive: true,
+      maxSockets: 4,
+      minVersion: 'TLSv1.2',
+      ...trustOptions(options.trust),
+    });
+  }
+
+  async lock(group: Uint8Array, request: LockRequest): Promise<LockOutcome> {
+    return this.#ask('GET', lockTarget(group, request), undefined, (answer) =>
+      decodeLockAnswer(answer, request.mode),
+    );
+  }
+
+  async increment(group: Uint8Array, request: IncrementRequest): Promise<IncrementOutcome> {
+    if (request.mode === 'fenced') {
+      invariant(
+        request.commit.length <= COUNTER_LIMITS.commit,
+        'a Commit for the counter has at most 512 KiB',
+      );
+    }
+    return this.#ask('POST', incrementTarget(group), encodeIncrementBody(request), (answer) =>
+      decodeIncrementAnswer(answer, request.mode),
+    );
+  }
+
+  async history(group: Uint8Array, from: Epoch): Promise<HistoryOutcome> {
+    return this.#ask('GET', historyTarget(group, from), undefined, decodeHistoryAnswer);
+  }
+
+  async upload(group: Uint8Array, entries: readonly UploadEntry[]): Promise<UploadOutcome> {
+    let outcome: UploadOutcome = { kind: 'ok', current: undefined };
+    for (const batch of batchesOf(entries)) {
+      outcome = await this.#ask('POST', historyTarget(group), encodeUploadBody(batch), decodeUploadAnswer);
+      if (outcome.kind !== 'ok') return outcome;
+    }
+    return outcome;
+  }
+
+  async receiptKey(): Promise<ReceiptKeyOutcome> {
+    return this.#ask('GET', '/receipt-key', undefined, decodeReceiptKeyAnswer);
+  }
+
+  /** Closes all connections; calls under way end as unreachable. */
+  close(): void {
+    this.#agent.destroy();
+  }
+
+  async #ask<Outcome>(
+    method: 'GET' | 'POST',
+    target: string,
+    body: string | undefined,
+    decode: (answer: ReceivedAnswer) => Outcome,
+  ): Promise<Outcome | CounterFailure> {
+    try {
+      return decode(await this.#send(method, target, body));
+    } catch (error) {
+      if (error instanceof InvariantError) throw error;
+      const { code, message } = error as NodeJS.ErrnoException;
+      return { kind: 'unreachable', reason: code ?? message };
+    }
+  }
+
+  async #send(method: 'GET' | 'POST', target: string, body: string | undefined): Promise<ReceivedAnswer> {
+    const { token, trust, timeoutMs = DEFAULT_TIMEOUT_MS } = this.#options;
+    const bytes = body === undefined || body === '' ? undefined : Buffer.from(body);
+    const options: RequestOptions = {
+      agent: this.#agent,
+      method,
+      host: this.#url.hostname.replace(/^\[(.*)\]$/, '$1'),
+      port: this.#url.port === '' ? 443 : Number(this.#url.port),
+      path: this.#url.pathname.replace(/\/$/, '') + target,
+      headers: {
+        Accept: 'application/json, application/problem+json',
+        ...(method === 'POST' ? { 'Content-Length': bytes?.length ?? 0 } : {}),
+        ...(bytes === undefined ? {} : { 'Content-Type': 'application/json' }),
+        ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }),
+      },
+    };
+    return await new Promise((resolve, reject) => {
+      const request = httpsRequest(options);
+      const deadline = setTimeout(() => {
+        request.destroy(new AnswerError(`no answer within ${String(timeoutMs)} ms`));
+      }, timeoutMs);
+      request.on('error', reject);
+      request.on('close', () => {
+        clearTimeout(deadline);
+        reject(new AnswerError('the connection closed before the answer'));
+      });
+      request.on('response', (response) => {
+        readAnswer(response).then(resolve, (error: Error) => {
+          request.destroy();
+          reject(error);
+        });
+      });
+      if (trust.kind !== 'certificate-hash') {
+        request.end(bytes);
+        return;
+      }
+      // The request, and the bearer token in it, is sent to the pinned server only.
+      request.on('socket', (socket) => {
+        const tlsSocket = socket as TLSSocket;
+        const sendIfPinned = (): void => {
+          const fault = checkPinnedCertificate(tlsSocket, trust.sha256, this.#url.hostname, Date.now());
+          if (fault === undefined) request.end(bytes);
+          else request.destroy(new AnswerError(fault));
+        };
+        if (socket.connecting || tlsSocket.getProtocol() === null) socket.once('secureConnect', sendIfPinned);
+        else sendIfPinned();
+      });
+    });
+  }
+}
+
+/** An answer that cannot be read, in words. */
+class AnswerError extends Error {}
+
+function readUrl(text: string): URL {
+  const url = new URL(text);
+  const isPlain = url.username === '' && url.password === '' && url.search === '' && url.hash === '';
+  invariant(
+    url.protocol === 'https:' && isPlain,
+    'the counter has an https: URL without query or credentials',
+  );
+  return url;
+}
+
+function trustOptions(trust: CounterTrust): Pick<AgentOptions, 'ca' | 'rejectUnauthorized'> {
+  switch (trust.kind) {
+    case 'system':
+      return {};
+    case 'ca':
+      return { ca: trust.caPem };
+    case 'certificate-hash':
+      // Not off: checkPinnedCertificate stands in for the check against roots, before anything is sent.
+      return { rejectUnauthorized: false };
+  }
+}
+
+async function readAnswer(response: IncomingMessage): Promise<ReceivedAnswer> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length > MAX_ANSWER_BYTES) throw new AnswerError('the answer is too large');
+    chunks.push(chunk);
+  }
+  return {
+    status: response.statusCode ?? 0,
+    retryAfter: response.headers['retry-after'],
+    text: Buffer.concat(chunks, length).toString('utf8'),
+  };
+}
+
+function batchesOf(entries: readonly UploadEntry[]): UploadEntry[][] {
+  const batches: UploadEntry[][] = [];
+  let batch: UploadEntry[] = [];
+  let bytes = 0;
+  for (const entry of entries) {
+    const size = entry.receipt.length + (entry.commit?.length ?? 0);
+    if (batch.length === COUNTER_LIMITS.uploadEntries || bytes + size > COUNTER_LIMITS.uploadBytes) {
+      batches.push(batch);
+      batch = [];
+      bytes = 0;
+    }
+    batch.push(entry);
+    bytes += size;
+  }
+  // Nothing to give is asked all the same: the answer says how far the service is.
+  batches.push(batch);
+  return batches;
+}

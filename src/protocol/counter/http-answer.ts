@@ -1,0 +1,320 @@
+/**
+ * Answers of the counter's HTTPS interface, written by the service and read by its clients.
+ *
+ * What is not a success is a problem document (RFC 9457) whose `type` says what happened; a client that knows the
+ * draft only needs the status: 200 Ok, 409 locked or not locked, 412 counter error.
+ */
+
+import { decodeBase64Url, encodeBase64Url } from '../bytes/base64url.ts';
+import { millis } from '../units.ts';
+import type { Epoch, Millis } from '../units.ts';
+import { encodeBase64 } from './base64.ts';
+import { COUNTER_LIMITS } from './client.ts';
+import type {
+  CounterFailure,
+  CounterMode,
+  HistoryOutcome,
+  IncrementOutcome,
+  LockOutcome,
+  LockToken,
+  ReceiptKeyOutcome,
+  UploadOutcome,
+} from './client.ts';
+import type { HistoryPage } from './epoch-counter.ts';
+import { MAX_RECEIPT_BYTES } from './http-request.ts';
+import { JsonFields, malformed, parsing } from './json.ts';
+import { PUBLIC_KEY_BYTES, receiptKeyId } from './receipt.ts';
+import type { ReceiptVerifier } from './receipt.ts';
+import type { IncrementAnswer, LockAnswer, UploadAnswer } from './rules.ts';
+
+/** Problems that the service names; the type URI is {@link PROBLEM_PREFIX} and the name. */
+export const PROBLEMS = {
+  malformed: { status: 400, title: 'The request is malformed' },
+  unauthorized: { status: 401, title: 'A valid bearer token is needed' },
+  'not-found': { status: 404, title: 'There is nothing at this path' },
+  'method-not-allowed': { status: 405, title: 'This path does not take this method' },
+  timeout: { status: 408, title: 'The request took too long to arrive' },
+  locked: { status: 409, title: 'Somebody else holds the lock' },
+  'not-locked': { status: 409, title: 'The counter is not locked with this token' },
+  fork: { status: 409, title: 'The log holds another receipt for this epoch or its past' },
+  'counter-error': { status: 412, title: 'The counter expects another value' },
+  'too-large': { status: 413, title: 'The body is too large' },
+  'unsupported-media-type': { status: 415, title: 'The body is not application/json' },
+  'mode-mismatch': { status: 422, title: 'The counter is kept in another mode' },
+  'foreign-receipt': { status: 422, title: 'The receipt cannot be taken back' },
+  'rate-limited': { status: 429, title: 'Too many requests' },
+  internal: { status: 500, title: 'The service failed' },
+  unavailable: { status: 503, title: 'The service cannot answer now' },
+} as const;
+
+/** Name of a problem. */
+export type ProblemName = keyof typeof PROBLEMS;
+/** What the type of each problem begins with. */
+export const PROBLEM_PREFIX = 'urn:conclave:counter:';
+
+/** A status and a JSON body, with headers that depend on them. */
+export interface HttpAnswer {
+  readonly status: number;
+  readonly body: Readonly<Record<string, unknown>>;
+  /** Goes into Retry-After, in seconds rounded up. */
+  readonly retryAfterMs?: Millis;
+}
+
+/** Largest answer that a client reads, in bytes. */
+export const MAX_ANSWER_BYTES =
+  Math.ceil((COUNTER_LIMITS.historyPage + COUNTER_LIMITS.commit) / 3) * 4 +
+  COUNTER_LIMITS.historyEntries * (Math.ceil(MAX_RECEIPT_BYTES / 3) * 4 + 128) +
+  1024;
+
+const TOKEN = /^[A-Za-z0-9_-]{22,64}$/;
+/** Where a service of the draft does not say how long. */
+const DEFAULT_WAIT = millis(1000);
+const MAX_WAIT_MS = 24 * 60 * 60 * 1000;
+
+/** Forms a problem document. `detail` must not repeat what a client sent. */
+export function problem(
+  name: ProblemName,
+  detail: string,
+  members: Readonly<Record<string, unknown>> = {},
+): HttpAnswer {
+  const { status, title } = PROBLEMS[name];
+  return { status, body: { type: PROBLEM_PREFIX + name, title, status, detail, ...members } };
+}
+
+/** Answers a lock. @see draft-jennings-moq-e2ee-mls #counter-lock */
+export function encodeLockAnswer(answer: LockAnswer): HttpAnswer {
+  switch (answer.kind) {
+    case 'granted': {
+      const token = answer.token === undefined ? {} : { token: answer.token };
+      return { status: 200, body: { ...token, attempt: answer.attempt, expires_in: answer.expiresInMs } };
+    }
+    case 'locked':
+      return {
+        ...problem('locked', 'Ask again after retry_later milliseconds.', {
+          retry_later: answer.retryLaterMs,
+        }),
+        retryAfterMs: answer.retryLaterMs,
+      };
+    case 'counter-error':
+      return counterError(answer.current);
+    case 'mode-mismatch':
+      return modeMismatch(answer.mode);
+  }
+}
+
+/** Answers an increment. @see draft-jennings-moq-e2ee-mls #counter-incr */
+export function encodeIncrementAnswer(answer: IncrementAnswer): HttpAnswer {
+  switch (answer.kind) {
+    case 'ok': {
+      const receipt = answer.receipt === undefined ? {} : { receipt: encodeBase64(answer.receipt) };
+      return { status: 200, body: { current: Number(answer.val), ...receipt } };
+    }
+    case 'not-locked':
+      return problem('not-locked', 'The lock was never taken, has expired, or was given to somebody else.');
+    case 'counter-error':
+      return counterError(answer.current);
+    case 'mode-mismatch':
+      return modeMismatch(answer.mode);
+  }
+}
+
+/** Answers a page of history. */
+export function encodeHistoryAnswer(page: HistoryPage): HttpAnswer {
+  return {
+    status: 200,
+    body: {
+      current: numberOrNull(page.current),
+      entries: page.entries.map((entry) => ({
+        epoch: Number(entry.epoch),
+        attempt: entry.attempt,
+        commit: entry.commit === undefined ? null : encodeBase64(entry.commit),
+        receipt: encodeBase64(entry.receipt),
+      })),
+      next_from: numberOrNull(page.nextFrom),
+    },
+  };
+}
+
+/** Answers an upload. */
+export function encodeUploadAnswer(answer: UploadAnswer, current: Epoch | undefined): HttpAnswer {
+  switch (answer.kind) {
+    case 'ok':
+      return { status: 200, body: { current: numberOrNull(current) } };
+    case 'fork':
+      return problem('fork', 'This service has signed two lines.', { epoch: Number(answer.epoch) });
+    case 'foreign-receipt':
+      return problem('foreign-receipt', answer.reason);
+    case 'mode-mismatch':
+      return modeMismatch(answer.mode);
+  }
+}
+
+/** Answers with the key that receipts are signed with. */
+export function encodeReceiptKeyAnswer(publicKey: Uint8Array, verifier: ReceiptVerifier): HttpAnswer {
+  return {
+    status: 200,
+    body: {
+      public_key: encodeBase64Url(publicKey),
+      key_id: encodeBase64Url(receiptKeyId(publicKey, verifier)),
+    },
+  };
+}
+
+/** An answer as a client received it. */
+export interface ReceivedAnswer {
+  readonly status: number;
+  /** Value of the Retry-After header. */
+  readonly retryAfter: string | undefined;
+  /** The body, at most {@link MAX_ANSWER_BYTES}. */
+  readonly text: string;
+}
+
+/** Reads the answer to a lock; in plain mode also that of a service that sends statuses and little more. */
+export function decodeLockAnswer(answer: ReceivedAnswer, mode: CounterMode): LockOutcome {
+  return decode<LockOutcome>(answer, (body) => {
+    switch (answer.status) {
+      case 200:
+        if (mode === 'plain') return { kind: 'granted', token: undefined, ...readGrant(body) };
+        return {
+          kind: 'granted',
+          token: body.text('token', TOKEN, 'a token') as LockToken,
+          ...readGrant(body),
+        };
+      case 409:
+        return { kind: 'locked', retryLaterMs: readRetryLater(body, answer.retryAfter) };
+      case 412:
+        return readCounterError(body);
+      default:
+        return undefined;
+    }
+  });
+}
+
+/** Reads the answer to an increment; in plain mode also that of a service that sends statuses and little more. */
+export function decodeIncrementAnswer(answer: ReceivedAnswer, mode: CounterMode): IncrementOutcome {
+  return decode<IncrementOutcome>(answer, (body) => {
+    switch (answer.status) {
+      case 200:
+        if (mode === 'plain') return { kind: 'ok', receipt: undefined };
+        return { kind: 'ok', receipt: body.bytes('receipt', 1, MAX_RECEIPT_BYTES) };
+      case 409:
+        return { kind: 'not-locked' };
+      case 412:
+        return readCounterError(body);
+      default:
+        return undefined;
+    }
+  });
+}
+
+/** Reads a page of history. */
+export function decodeHistoryAnswer(answer: ReceivedAnswer): HistoryOutcome {
+  return decode<HistoryOutcome>(answer, (body) => {
+    if (answer.status !== 200) return undefined;
+    return {
+      kind: 'ok',
+      current: readEpochOrNull(body, 'current'),
+      entries: body.list('entries', COUNTER_LIMITS.historyEntries).map((value) => {
+        const entry = JsonFields.from(value, 'an entry');
+        return {
+          epoch: entry.epoch('epoch'),
+          attempt: entry.integer('attempt', 2 ** 32 - 1),
+          commit: entry.isNull('commit') ? undefined : entry.bytes('commit', 1, COUNTER_LIMITS.commit),
+          receipt: entry.bytes('receipt', 1, MAX_RECEIPT_BYTES),
+        };
+      }),
+      nextFrom: readEpochOrNull(body, 'next_from'),
+    };
+  });
+}
+
+/** Reads the answer to an upload. */
+export function decodeUploadAnswer(answer: ReceivedAnswer): UploadOutcome {
+  return decode<UploadOutcome>(answer, (body) => {
+    if (answer.status === 200) return { kind: 'ok', current: readEpochOrNull(body, 'current') };
+    return answer.status === 409 ? { kind: 'fork', epoch: body.epoch('epoch') } : undefined;
+  });
+}
+
+/** Reads the service's public key. */
+export function decodeReceiptKeyAnswer(answer: ReceivedAnswer): ReceiptKeyOutcome {
+  return decode<ReceiptKeyOutcome>(answer, (body) => {
+    if (answer.status !== 200) return undefined;
+    const publicKey = decodeBase64Url(
+      body.text('public_key', /^[A-Za-z0-9_-]{43}$/, 'an Ed25519 public key'),
+    );
+    if (publicKey?.length !== PUBLIC_KEY_BYTES) malformed('public_key is not an Ed25519 public key');
+    return { kind: 'ok', publicKey };
+  });
+}
+
+/** Reads what all answers have in common; `read` gives undefined for a status that the call does not know. */
+function decode<Outcome>(
+  answer: ReceivedAnswer,
+  read: (body: JsonFields) => Outcome | undefined,
+): Outcome | CounterFailure {
+  const { status } = answer;
+  if (status === 401 || status === 403) return { kind: 'unauthorized' };
+  if (status === 429 || status === 503) {
+    return { kind: 'busy', retryLaterMs: readRetryAfter(answer.retryAfter) ?? DEFAULT_WAIT };
+  }
+  if (status >= 500) return { kind: 'unreachable', reason: `the service answered ${String(status)}` };
+  const parsed = parsing(() => {
+    const body = JsonFields.fromText(isJsonObject(answer.text) ? answer.text : '{}');
+    return read(body) ?? { kind: 'refused' as const, status, reason: readDetail(body) };
+  });
+  if (parsed.kind === 'parsed') return parsed.value;
+  return { kind: 'unreachable', reason: `the service's answer makes no sense: ${parsed.reason}` };
+}
+
+/** A service of the draft may answer with other text, or none. */
+function isJsonObject(text: string): boolean {
+  return text.trimStart().startsWith('{');
+}
+
+function readGrant(body: JsonFields): { attempt: number; expiresInMs: Millis } {
+  return {
+    attempt: body.isAbsent('attempt') ? 0 : body.integer('attempt', 2 ** 32 - 1),
+    expiresInMs: body.isAbsent('expires_in') ? DEFAULT_WAIT : millis(body.integer('expires_in', MAX_WAIT_MS)),
+  };
+}
+
+function readRetryLater(body: JsonFields, retryAfter: string | undefined): Millis {
+  if (!body.isAbsent('retry_later')) return millis(body.integer('retry_later', MAX_WAIT_MS));
+  return readRetryAfter(retryAfter) ?? DEFAULT_WAIT;
+}
+
+function readDetail(body: JsonFields): string {
+  return body.isAbsent('detail') ? '' : body.text('detail', /^[\x20-\x7e]{0,500}$/, 'printable');
+}
+
+function counterError(current: Epoch | undefined): HttpAnswer {
+  return problem(
+    'counter-error',
+    'The counter has reached current; the next value is one more, 0 at first.',
+    {
+      current: numberOrNull(current),
+    },
+  );
+}
+
+function modeMismatch(mode: CounterMode): HttpAnswer {
+  return problem('mode-mismatch', `This counter is kept in ${mode} mode since its first lock.`, { mode });
+}
+
+function readCounterError(body: JsonFields): { kind: 'counter-error'; current: Epoch | undefined } {
+  return { kind: 'counter-error', current: readEpochOrNull(body, 'current') };
+}
+
+function readEpochOrNull(body: JsonFields, name: string): Epoch | undefined {
+  return body.isNull(name) ? undefined : body.epoch(name);
+}
+
+function readRetryAfter(text: string | undefined): Millis | undefined {
+  if (text === undefined || !/^[0-9]{1,5}$/.test(text)) return undefined;
+  return millis(Math.min(Number(text) * 1000, MAX_WAIT_MS));
+}
+
+function numberOrNull(value: Epoch | undefined): number | null {
+  return value === undefined ? null : Number(value);
+}

@@ -1,0 +1,207 @@
+/**
+ * Requests of the counter's HTTPS interface, written and read: paths, queries and JSON bodies.
+ *
+ * `GET /lock/<id>?val=<n>[&mode=fenced&nonce=<base64url>]`, `POST /increment/<id>`, `GET /history/<id>?from=<n>`,
+ * `POST /history/<id>`, `GET /receipt-key`. Without `mode` the calls are the draft's two bare ones.
+ *
+ * @see draft-jennings-moq-e2ee-mls #epoch-svc
+ */
+
+import { decodeBase64Url, encodeBase64Url } from '../bytes/base64url.ts';
+import { PeerViolation } from '../errors.ts';
+import { epoch } from '../units.ts';
+import type { Epoch } from '../units.ts';
+import { encodeBase64 } from './base64.ts';
+import { COUNTER_LIMITS } from './client.ts';
+import type { CounterMode, IncrementRequest, LockRequest, LockToken, UploadEntry } from './client.ts';
+import { JsonFields, malformed, MAX_COUNTER_VALUE, parsing } from './json.ts';
+import type { Parsed } from './json.ts';
+import { parseReceipt, RECEIPT_LIMITS } from './receipt.ts';
+import type { CounterId } from './rules.ts';
+
+/** Largest JSON bodies that a service reads, in bytes. */
+export const BODY_LIMITS = {
+  increment: base64Length(COUNTER_LIMITS.commit) + 1024,
+  upload: base64Length(COUNTER_LIMITS.uploadBytes) + COUNTER_LIMITS.uploadEntries * 64 + 1024,
+} as const;
+
+/** Largest receipt: all fixed fields, the longest group id and transcript, the signature. */
+export const MAX_RECEIPT_BYTES = 19 + 8 + 1 + 255 + 8 + 4 + 32 + 1 + 64 + 8 + 32 + 64;
+
+const TOKEN = /^[A-Za-z0-9_-]{22,64}$/;
+/** Unreserved characters of RFC 3986: the draft leaves the Counter ID open. */
+const COUNTER_ID = /^[A-Za-z0-9._~-]{1,340}$/;
+
+/** Query parameters in the order they came, names possibly repeated. */
+export type Query = readonly (readonly [name: string, value: string])[];
+
+/** A lock as it was asked for over HTTP. */
+export interface LockQuery {
+  readonly mode: CounterMode;
+  readonly val: Epoch;
+  readonly nonce: string | undefined;
+}
+
+/** An increment's body as it was read: bare, or with all that fenced mode needs. */
+export type IncrementBody =
+  | {
+      readonly mode: 'fenced';
+      readonly val: Epoch;
+      readonly token: LockToken;
+      readonly commit: Uint8Array;
+      readonly transcript: Uint8Array;
+    }
+  | { readonly mode: 'plain' };
+
+/** An uploaded receipt with the epoch that it claims; nothing about it is verified. */
+export interface UploadedReceipt extends UploadEntry {
+  readonly epoch: Epoch;
+}
+
+/** Path and query of a lock. */
+export function lockTarget(group: Uint8Array, request: LockRequest): string {
+  const path = `/lock/${encodeBase64Url(group)}?val=${String(request.val)}`;
+  return request.mode === 'plain' ? path : `${path}&mode=fenced&nonce=${encodeBase64Url(request.nonce)}`;
+}
+
+/** Path of an increment. */
+export function incrementTarget(group: Uint8Array): string {
+  return `/increment/${encodeBase64Url(group)}`;
+}
+
+/** Path of an upload; with `from`, of a page of history. */
+export function historyTarget(group: Uint8Array, from?: Epoch): string {
+  const path = `/history/${encodeBase64Url(group)}`;
+  return from === undefined ? path : `${path}?from=${String(from)}`;
+}
+
+/** Body of an increment; empty for the draft's bare call. */
+export function encodeIncrementBody(request: IncrementRequest): string {
+  if (request.mode === 'plain') return '';
+  return JSON.stringify({
+    val: Number(request.val),
+    token: request.token,
+    commit: encodeBase64(request.commit),
+    transcript: encodeBase64(request.transcript),
+  });
+}
+
+/** Body of an upload. */
+export function encodeUploadBody(entries: readonly UploadEntry[]): string {
+  return JSON.stringify({
+    entries: entries.map(({ receipt, commit }) => ({
+      receipt: encodeBase64(receipt),
+      ...(commit === undefined ? {} : { commit: encodeBase64(commit) }),
+    })),
+  });
+}
+
+/** Reads the last segment of a path as a counter's name. */
+export function parseCounterId(segment: string): Parsed<CounterId> {
+  return parsing(() => {
+    if (!COUNTER_ID.test(segment)) {
+      malformed('the counter id is not 1 to 340 letters, digits, and - . _ ~');
+    }
+    return segment as CounterId;
+  });
+}
+
+/** The group id that names a fenced counter. */
+export function parseGroup(id: CounterId): Parsed<Uint8Array> {
+  return parsing(() => {
+    const group = decodeBase64Url(id);
+    if (group === undefined || group.length === 0 || group.length > RECEIPT_LIMITS.group) {
+      malformed('the id of a fenced counter is base64url without padding of a group id of 1 to 255 bytes');
+    }
+    return group;
+  });
+}
+
+/** Reads the query of a lock. Unknown names are refused: a misspelt `mode` must not fix the wrong one. */
+export function parseLockQuery(query: Query): Parsed<LockQuery> {
+  return parsing(() => {
+    const fields = readQuery(query, ['val', 'mode', 'nonce']);
+    const val = readCounterValue('val', fields.get('val'));
+    const mode = fields.get('mode') ?? 'plain';
+    if (mode !== 'plain' && mode !== 'fenced') malformed('mode is not plain or fenced');
+    const nonce = fields.get('nonce');
+    if (nonce !== undefined) {
+      if (mode === 'plain') malformed('nonce goes with mode=fenced only');
+      const { least, most } = COUNTER_LIMITS.nonce;
+      const bytes = decodeBase64Url(nonce);
+      if (bytes === undefined || bytes.length < least || bytes.length > most) {
+        malformed(`nonce is not base64url of ${String(least)} to ${String(most)} bytes`);
+      }
+    }
+    return { mode, val, nonce };
+  });
+}
+
+/** Reads the query of a page of history. */
+export function parseHistoryQuery(query: Query): Parsed<Epoch> {
+  return parsing(() => readCounterValue('from', readQuery(query, ['from']).get('from')));
+}
+
+/** Reads the body of an increment: nothing or `{}` is the draft's bare call. */
+export function parseIncrementBody(text: string): Parsed<IncrementBody> {
+  return parsing(() => {
+    if (text.trim() === '') return { mode: 'plain' };
+    const names = ['val', 'token', 'commit', 'transcript'];
+    const body = JsonFields.fromText(text, names);
+    if (names.every((name) => body.isAbsent(name))) return { mode: 'plain' };
+    const val = body.epoch('val');
+    const token = body.text('token', TOKEN, 'a token that a lock gave') as LockToken;
+    const commit = body.bytes('commit', 1, COUNTER_LIMITS.commit);
+    const transcript = body.bytes('transcript', 0, RECEIPT_LIMITS.transcript);
+    if ((transcript.length === 0) !== (val === 0n)) {
+      malformed('transcript is empty at epoch 0 and nowhere else');
+    }
+    return { mode: 'fenced', val, token, commit, transcript };
+  });
+}
+
+/** Reads the body of an upload. */
+export function parseUploadBody(text: string): Parsed<readonly UploadedReceipt[]> {
+  return parsing(() => {
+    const body = JsonFields.fromText(text, ['entries']);
+    return body.list('entries', COUNTER_LIMITS.uploadEntries).map((value) => {
+      const entry = JsonFields.from(value, 'an entry', ['receipt', 'commit']);
+      const receipt = entry.bytes('receipt', 1, MAX_RECEIPT_BYTES);
+      const commit = entry.isAbsent('commit') ? undefined : entry.bytes('commit', 1, COUNTER_LIMITS.commit);
+      return { receipt, commit, epoch: readReceiptEpoch(receipt) };
+    });
+  });
+}
+
+function readReceiptEpoch(receipt: Uint8Array): Epoch {
+  let of: Epoch;
+  try {
+    of = parseReceipt(receipt).epoch;
+  } catch (error) {
+    if (error instanceof PeerViolation) malformed(`receipt: ${error.message}`);
+    throw error;
+  }
+  return of <= MAX_COUNTER_VALUE ? of : malformed('receipt: epoch out of range');
+}
+
+function readQuery(query: Query, allowed: readonly string[]): ReadonlyMap<string, string> {
+  const fields = new Map<string, string>();
+  for (const [name, value] of query) {
+    if (!allowed.includes(name)) malformed(`the query has parameters besides ${allowed.join(', ')}`);
+    if (fields.has(name)) malformed(`${name} is given twice`);
+    fields.set(name, value);
+  }
+  return fields;
+}
+
+function readCounterValue(name: string, text: string | undefined): Epoch {
+  if (text === undefined) malformed(`${name} is missing`);
+  if (!/^(0|[1-9][0-9]{0,15})$/.test(text) || BigInt(text) > MAX_COUNTER_VALUE) {
+    malformed(`${name} is not a decimal number from 0 to 2^53 - 1`);
+  }
+  return epoch(BigInt(text));
+}
+
+function base64Length(bytes: number): number {
+  return Math.ceil(bytes / 3) * 4;
+}

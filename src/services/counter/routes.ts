@@ -1,0 +1,164 @@
+/** The paths of the counter service: what each takes, and how its answer comes about. */
+
+import { randomBytes } from 'node:crypto';
+import { COUNTER_LIMITS } from '../../protocol/counter/client.ts';
+import type { LockToken } from '../../protocol/counter/client.ts';
+import type { EpochCounter } from '../../protocol/counter/epoch-counter.ts';
+import {
+  encodeHistoryAnswer,
+  encodeIncrementAnswer,
+  encodeLockAnswer,
+  encodeReceiptKeyAnswer,
+  encodeUploadAnswer,
+  problem,
+} from '../../protocol/counter/http-answer.ts';
+import type { HttpAnswer } from '../../protocol/counter/http-answer.ts';
+import {
+  BODY_LIMITS,
+  parseCounterId,
+  parseGroup,
+  parseHistoryQuery,
+  parseIncrementBody,
+  parseLockQuery,
+  parseUploadBody,
+} from '../../protocol/counter/http-request.ts';
+import type { Query } from '../../protocol/counter/http-request.ts';
+import type { Parsed } from '../../protocol/counter/json.ts';
+import type { UnixMillis } from '../../protocol/units.ts';
+import { receiptVerifier } from '../../io/counter/receipt-crypto.ts';
+import openapi from './openapi.json' with { type: 'json' };
+
+/** What handlers work on. */
+export interface RouteContext {
+  readonly counter: EpochCounter;
+  readonly now: () => UnixMillis;
+  readonly isHealthy: () => boolean;
+  readonly renderMetrics: () => string;
+}
+
+/** What is left of a request once it has been routed. */
+export interface RoutedRequest {
+  /** The last path segment; empty for routes without one. */
+  readonly id: string;
+  readonly query: Query;
+  /** Empty for routes that take none. */
+  readonly body: string;
+}
+
+/** An answer that is not JSON. */
+export interface TextAnswer {
+  readonly status: number;
+  readonly contentType: string;
+  readonly text: string;
+}
+
+/** One path and method. */
+export interface Route {
+  /** In metrics and, with `{id}`, in the OpenAPI document. */
+  readonly name: string;
+  readonly method: 'GET' | 'POST';
+  readonly path: string;
+  /** Open to whoever can connect, also where tokens are asked for. */
+  readonly isOpen?: true;
+  /** Largest body in bytes; absent: takes none. */
+  readonly bodyLimit?: number;
+  readonly handle: (request: RoutedRequest, context: RouteContext) => HttpAnswer | TextAnswer;
+}
+
+/** All routes. */
+export const ROUTES: readonly Route[] = [
+  { name: 'lock', method: 'GET', path: '/lock/{id}', handle: lock },
+  {
+    name: 'increment',
+    method: 'POST',
+    path: '/increment/{id}',
+    bodyLimit: BODY_LIMITS.increment,
+    handle: increment,
+  },
+  { name: 'history', method: 'GET', path: '/history/{id}', handle: history },
+  { name: 'upload', method: 'POST', path: '/history/{id}', bodyLimit: BODY_LIMITS.upload, handle: upload },
+  {
+    name: 'receipt-key',
+    method: 'GET',
+    path: '/receipt-key',
+    handle: (_request, { counter }) => encodeReceiptKeyAnswer(counter.publicKey, receiptVerifier),
+  },
+  {
+    name: 'metrics',
+    method: 'GET',
+    path: '/metrics',
+    handle: (_request, { renderMetrics }) => ({
+      status: 200,
+      contentType: 'text/plain; version=0.0.4; charset=utf-8',
+      text: renderMetrics(),
+    }),
+  },
+  {
+    name: 'healthz',
+    method: 'GET',
+    path: '/healthz',
+    isOpen: true,
+    handle: (_request, { isHealthy }) =>
+      isHealthy()
+        ? { status: 200, body: { status: 'ok' } }
+        : problem('unavailable', 'The database does not answer.'),
+  },
+  {
+    name: 'openapi',
+    method: 'GET',
+    path: '/openapi.json',
+    isOpen: true,
+    handle: () => ({ status: 200, body: openapi }),
+  },
+];
+
+function lock({ id, query }: RoutedRequest, { counter, now }: RouteContext): HttpAnswer {
+  return withParsed(parseCounterId(id), (counterId) =>
+    withParsed(parseLockQuery(query), (call) => {
+      const answer = (): HttpAnswer =>
+        encodeLockAnswer(
+          counter.lock(counterId, call, now(), randomBytes(16).toString('base64url') as LockToken),
+        );
+      return call.mode === 'fenced' ? withParsed(parseGroup(counterId), answer) : answer();
+    }),
+  );
+}
+
+function increment({ id, body }: RoutedRequest, { counter, now }: RouteContext): HttpAnswer {
+  return withParsed(parseCounterId(id), (counterId) =>
+    withParsed(parseIncrementBody(body), (call) => {
+      if (call.mode === 'plain') return encodeIncrementAnswer(counter.incrementPlain(counterId, now()));
+      return withParsed(parseGroup(counterId), (group) =>
+        encodeIncrementAnswer(counter.incrementFenced(counterId, { ...call, group }, now())),
+      );
+    }),
+  );
+}
+
+function history({ id, query }: RoutedRequest, { counter }: RouteContext): HttpAnswer {
+  return withParsed(parseCounterId(id), (counterId) =>
+    withParsed(parseHistoryQuery(query), (from) =>
+      encodeHistoryAnswer(
+        counter.history(counterId, from, {
+          entries: COUNTER_LIMITS.historyEntries,
+          bytes: COUNTER_LIMITS.historyPage,
+        }),
+      ),
+    ),
+  );
+}
+
+function upload({ id, body }: RoutedRequest, { counter, now }: RouteContext): HttpAnswer {
+  return withParsed(parseCounterId(id), (counterId) =>
+    withParsed(parseGroup(counterId), (group) =>
+      withParsed(parseUploadBody(body), (entries) => {
+        const answer = counter.upload(counterId, group, entries, now());
+        return encodeUploadAnswer(answer, counter.current(counterId));
+      }),
+    ),
+  );
+}
+
+function withParsed<Value>(parsed: Parsed<Value>, answer: (value: Value) => HttpAnswer): HttpAnswer {
+  return parsed.kind === 'parsed' ? answer(parsed.value) : problem('malformed', parsed.reason);
+}
