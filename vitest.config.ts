@@ -1,10 +1,15 @@
+import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
+  // Compiles the runes of .svelte.ts modules.
+  plugins: [svelte({ configFile: './svelte.config.js' })],
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: ['test/e2e/**', 'node_modules/**'],
     testTimeout: 30_000,
+    hookTimeout: 30_000,
     pool: 'forks',
+    // Property tests and QUIC sessions keep both cores busy; more workers would only make timings worse.
+    maxWorkers: 2,
   },
 });
