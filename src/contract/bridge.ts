@@ -17,6 +17,7 @@ export const channels = {
 /** `type` of the window message that carries the media ports. */
 export const MEDIA_PORTS_MESSAGE = 'conclave:media-ports';
 
+/** `window.conclave`. */
 export interface ConclaveBridge {
   call<Name extends CallName>(name: Name, argument: CallArgument<Name>): Promise<CallResults[Name]>;
   /** Calls back with each new state. @returns a function that ends it. */

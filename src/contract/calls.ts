@@ -39,7 +39,9 @@ export const callSchemas = {
   'meeting.export-history': nothing,
 } as const;
 
+/** Names of the calls. */
 export type CallName = keyof typeof callSchemas;
+/** The checked argument of a call. */
 export type CallArgument<Name extends CallName> = v.InferOutput<(typeof callSchemas)[Name]>;
 
 /** A problem in words that a person can act on. */

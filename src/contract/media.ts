@@ -5,6 +5,7 @@
  */
 import type { ParticipantId } from './state.ts';
 
+/** The two kinds of media. */
 export type MediaKind = 'audio' | 'video';
 
 /** How a track is encoded, as its catalog says. */
@@ -62,5 +63,7 @@ export type DownlinkFeedback = {
   readonly participant: ParticipantId;
 };
 
+/** One message on the uplink's port. */
 export type UplinkBatch = readonly UplinkItem[];
+/** One message on the downlink's port. */
 export type DownlinkBatch = readonly DownlinkItem[];

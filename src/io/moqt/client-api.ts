@@ -19,6 +19,7 @@ import type {
 
 /** A request was refused, or could not be made since the session is gone. */
 export type Refused = { readonly kind: 'refused'; readonly refusal: RequestRefusal };
+/** The session is gone. */
 export type Gone = { readonly kind: 'gone' };
 
 /** Handles of what we receive. */
@@ -84,6 +85,7 @@ export interface TrackOrigin {
   subscribed(publication: Publication): PublicationCallbacks;
 }
 
+/** What came of a FETCH. */
 export type FetchOutcome =
   | { readonly kind: 'complete'; readonly objects: readonly MoqtObject[]; readonly end: Location }
   /** The stream was reset or timed out after these objects. */

@@ -1,41 +1,13 @@
-/** What the meeting engine needs of its MLS group, and hears from it. */
+/** What the meeting engine asks of its MLS group; what it hears are the events of `group-events.ts`. */
 import type { MoqtClient, PublishOffer } from '../../io/moqt/client-api.ts';
-import type { JoinStep } from '../../contract/state.ts';
-import type { SenderId } from '../../protocol/group/names.ts';
-import type { EpochView } from '../../protocol/group/mls.ts';
-import type { LeafIndex, Member } from '../../protocol/group/roster.ts';
-import type { UnixMillis } from '../../protocol/units.ts';
-
-/** How an epoch came about. */
-export interface EpochChange {
-  readonly added: readonly Member[];
-  readonly removed: readonly Member[];
-  /** Who committed; undefined when we joined by it or it is not known. */
-  readonly by: Member | undefined;
-  /** By the counter's receipt, or our own clock in plain mode. */
-  readonly time: UnixMillis;
-}
-
-/** Why a group came to its end for us. */
-export type StopReason =
-  | { readonly kind: 'left' }
-  | { readonly kind: 'removed' }
-  /** Our leaf was replaced by a join that we did not make. */
-  | { readonly kind: 'replaced' }
-  | { readonly kind: 'failed'; readonly sentence: string };
+import type { LeafIndex } from '../../protocol/group/roster.ts';
+import type { GroupEvent } from '../group/group-events.ts';
 
 /** What the group tells the engine. */
 export interface MeetingGroupListener {
-  step(step: JoinStep, sentence: string | undefined): void;
-  /** `view.masterKey` belongs to the listener. */
-  epoch(view: EpochView, change: EpochChange, sender: SenderId): void;
-  /** A commit is under way: keys are about to change. */
-  changing(changing: boolean): void;
+  event(event: GroupEvent): void;
   /** A control or media track under the group's namespace. */
   offered(offer: PublishOffer): void;
-  /** Something that a person must know and that does not end the meeting. */
-  attention(sentence: string): void;
-  stopped(reason: StopReason): void;
 }
 
 /** What the engine asks of the group. */

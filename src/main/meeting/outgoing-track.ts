@@ -86,7 +86,7 @@ export class OutgoingTrack {
 
   /** Offers the track to a relay by PUBLISH; the relay may have it refused, since SUBSCRIBE works too. */
   async offer(client: MoqtClient): Promise<void> {
-    let subscriber: Subscriber | undefined;
+    const offered: { subscriber: Subscriber | undefined } = { subscriber: undefined };
     const outcome = await client.publish(
       this.track,
       { forward: true, description: this.#largest === undefined ? {} : { largest: this.#largest } },
@@ -95,13 +95,13 @@ export class OutgoingTrack {
           if (forwarding) this.#options.onWanted();
         },
         ended: () => {
-          if (subscriber !== undefined) this.#subscribers.delete(subscriber);
+          if (offered.subscriber !== undefined) this.#subscribers.delete(offered.subscriber);
         },
       },
     );
     if (outcome.kind !== 'published') return;
-    subscriber = { publication: outcome.publication, openGroup: undefined };
-    this.#subscribers.add(subscriber);
+    offered.subscriber = { publication: outcome.publication, openGroup: undefined };
+    this.#subscribers.add(offered.subscriber);
     if (outcome.publication.forwarding) this.#options.onWanted();
   }
 

@@ -11,7 +11,7 @@ import { decodeUtf8 } from '../../protocol/bytes/utf8.ts';
 import { PeerViolation } from '../../protocol/errors.ts';
 import { applyCatalogObject, type Catalog, type CatalogTrack } from '../../protocol/media/catalog.ts';
 import { decodeLocProperties, type LocProperties } from '../../protocol/media/loc.ts';
-import { millis, type Epoch, type Millis } from '../../protocol/units.ts';
+import type { Epoch, Millis } from '../../protocol/units.ts';
 import type { OpenedObject } from './incoming-track.ts';
 import { RemoteTrack, within, type RemoteTrackContext } from './remote-track.ts';
 import type { MediaTrackKind } from './track-instance.ts';
@@ -250,9 +250,6 @@ export class RemoteMember {
     track.close();
   }
 }
-
-/** How long nothing may be heard of a member before it counts as silent. */
-export const SILENT_AFTER = millis(12_000);
 
 /** What the decoder is told; undefined for sound that is not Opus, which nobody here plays. */
 function configOf(track: CatalogTrack): TrackConfig | undefined {

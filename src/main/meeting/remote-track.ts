@@ -116,7 +116,7 @@ export class RemoteTrack {
       { timeoutMs: FETCH_TIMEOUT_MS, maxBytes: FETCH_MAX_BYTES },
     );
     // Not being served is an expected outcome: the sender says it again at each epoch and every few seconds.
-    if (this.#ended || (outcome.kind !== 'complete' && outcome.kind !== 'incomplete')) return;
+    if (this.#isOver() || (outcome.kind !== 'complete' && outcome.kind !== 'incomplete')) return;
     for (const object of outcome.objects) this.#incoming.receive(object, this.#epoch(), this.#context.now());
   }
 
@@ -136,6 +136,10 @@ export class RemoteTrack {
     this.#ended = true;
     this.#subscription.cancel();
     this.#context.keys.release(this.#opener);
+  }
+
+  #isOver(): boolean {
+    return this.#ended;
   }
 
   #epoch(): Epoch {

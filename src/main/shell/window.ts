@@ -25,7 +25,7 @@ export function openWindow(preload: string): BrowserWindow {
       webviewTag: false,
       spellcheck: false,
       backgroundThrottling: false,
-      devTools: process.env['CONCLAVE_DEVTOOLS'] === '1',
+      devTools: process.env.CONCLAVE_DEVTOOLS === '1',
     },
   });
   window.once('ready-to-show', () => {
