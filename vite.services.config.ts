@@ -10,7 +10,13 @@ export default defineConfig({
     rolldownOptions: {
       input: { relay: 'src/services/relay/main.ts', counter: 'src/services/counter/main.ts' },
       external: ['libsql', /\.node$/],
-      output: { format: 'esm', entryFileNames: '[name].mjs', chunkFileNames: '[name].mjs' },
+      output: {
+        format: 'esm',
+        entryFileNames: '[name].mjs',
+        chunkFileNames: '[name].mjs',
+        // They are programs: package.json names them under bin.
+        banner: ({ isEntry }) => (isEntry ? '#!/usr/bin/env node' : ''),
+      },
     },
   },
 });

@@ -11,7 +11,7 @@ import { root } from './process.mjs';
 
 /**
  * What a service says in one line of JSON once it serves.
- * @typedef {{ready: true, service: 'relay' | 'counter', url: string, ca?: string, receiptKey?: string, [more: string]: unknown}} ReadyLine
+ * @typedef {{event: 'ready', service: 'relay' | 'counter', url: string, receiptKey?: string, [more: string]: unknown}} ReadyLine
  */
 
 /**
@@ -43,7 +43,7 @@ export async function startServers({ folder, log, relayArguments = [], counterAr
 
   const counter = await startService(
     'counter',
-    ['--listen', `127.0.0.1:${counterPort}`, '--dev-tls', tls, '--data', join(folder, 'counter')].concat(
+    ['--listen', `127.0.0.1:${counterPort}`, '--dev-ca', tls, '--data', join(folder, 'counter')].concat(
       counterArguments,
     ),
     log,
@@ -51,7 +51,7 @@ export async function startServers({ folder, log, relayArguments = [], counterAr
   try {
     const relay = await startService(
       'relay',
-      ['--listen', `127.0.0.1:${relayPort}`, '--dev-tls', tls].concat(relayArguments),
+      ['--listen', `127.0.0.1:${relayPort}`, '--dev-ca', tls].concat(relayArguments),
       log,
     );
     const caPem = await readFile(join(tls, 'ca.pem'), 'utf8');
@@ -122,7 +122,7 @@ async function startService(name, args, log = () => undefined) {
 function readyLine(text) {
   try {
     const value = JSON.parse(text);
-    return value?.ready === true && typeof value.url === 'string' ? value : undefined;
+    return value?.event === 'ready' && typeof value.url === 'string' ? value : undefined;
   } catch {
     return undefined;
   }

@@ -1,0 +1,51 @@
+/**
+ * The ground of the other end-to-end tests: Electron starts, its camera and microphone play the recordings, and what is
+ * painted and played is known again. No part of Conclave runs here, so a failure means the test bench.
+ */
+import { join } from 'node:path';
+import { _electron, expect, test } from '@playwright/test';
+import { machineSwitches, recordedMedia } from '../../scripts/app.mjs';
+import { findElectron } from '../../scripts/electron-runtime.mjs';
+import { likeness, pictureFromPng } from './harness/picture.ts';
+import { framesOf, people, speechOf, type Person } from './harness/recordings.ts';
+import { listen, tapSound } from './harness/sound-tap.ts';
+import { bestHeard } from './harness/speech.ts';
+
+const { executable } = await findElectron(() => undefined);
+
+for (const person of people) {
+  test(`${person} is seen and heard`, async () => {
+    const recorder = join(import.meta.dirname, 'fixtures/recorder');
+    const app = await _electron.launch({
+      executablePath: executable,
+      args: [recorder, ...machineSwitches(), ...recordedMedia(person)],
+    });
+    try {
+      const page = await app.firstWindow();
+      await tapSound(page);
+      await page.click('button');
+      await page.waitForTimeout(1500);
+
+      for (const video of ['video:first-of-type', 'video.square']) {
+        const painted = pictureFromPng(await page.locator(video).screenshot());
+        const scores = scoresOf((name) => likeness(painted, framesOf(name)).score);
+        expect(scores[person], `${video} ${JSON.stringify(scores)}`).toBeGreaterThan(0.95);
+        expect(bestOther(scores, person), `${video} ${JSON.stringify(scores)}`).toBeLessThan(0.7);
+      }
+      const [voice] = await listen(page, 4.5);
+      const scores = scoresOf((name) => bestHeard(voice!, speechOf(name)));
+      expect(scores[person], JSON.stringify(scores)).toBeGreaterThan(0.9);
+      expect(bestOther(scores, person), JSON.stringify(scores)).toBeLessThan(0.4);
+    } finally {
+      await app.close();
+    }
+  });
+}
+
+function scoresOf(score: (name: Person) => number): Record<Person, number> {
+  return Object.fromEntries(people.map((name) => [name, score(name)])) as Record<Person, number>;
+}
+
+function bestOther(scores: Record<Person, number>, person: Person): number {
+  return Math.max(...people.filter((name) => name !== person).map((name) => scores[name]));
+}
