@@ -3,7 +3,7 @@
 import { request as httpsRequest, Agent } from 'node:https';
 import type { AgentOptions, RequestOptions } from 'node:https';
 import type { IncomingMessage } from 'node:http';
-import type { TLSSocket } from 'node:tls';
+import { TLSSocket } from 'node:tls';
 import { COUNTER_LIMITS } from '../../protocol/counter/client.ts';
 import type {
   CounterClient,
@@ -156,12 +156,11 @@ export class HttpsCounterClient implements CounterClient {
       request.on('error', reject);
       request.on('close', () => {
         clearTimeout(deadline);
-        reject(new AnswerError('the connection closed before the answer'));
       });
       request.on('response', (response) => {
-        readAnswer(response).then(resolve, (error: Error) => {
+        readAnswer(response).then(resolve, (error: unknown) => {
           request.destroy();
-          reject(error);
+          reject(error instanceof Error ? error : new AnswerError(String(error)));
         });
       });
       if (trust.kind !== 'certificate-hash') {
@@ -170,13 +169,16 @@ export class HttpsCounterClient implements CounterClient {
       }
       // The request, and the bearer token in it, is sent to the pinned server only.
       request.on('socket', (socket) => {
-        const tlsSocket = socket as TLSSocket;
+        if (!(socket instanceof TLSSocket)) {
+          request.destroy(new AnswerError('the connection is not TLS'));
+          return;
+        }
         const sendIfPinned = (): void => {
-          const fault = checkPinnedCertificate(tlsSocket, trust.sha256, this.#url.hostname, Date.now());
+          const fault = checkPinnedCertificate(socket, trust.sha256, this.#url.hostname, Date.now());
           if (fault === undefined) request.end(bytes);
           else request.destroy(new AnswerError(fault));
         };
-        if (socket.connecting || tlsSocket.getProtocol() === null) socket.once('secureConnect', sendIfPinned);
+        if (socket.connecting || socket.getProtocol() === null) socket.once('secureConnect', sendIfPinned);
         else sendIfPinned();
       });
     });

@@ -263,7 +263,7 @@ function send(response: ServerResponse, answer: HttpAnswer | TextAnswer): void {
 
 function resultOf(answer: HttpAnswer | TextAnswer): string {
   if ('text' in answer || answer.status < 400) return 'ok';
-  return String(answer.body['type']).slice(PROBLEM_PREFIX.length);
+  return String(answer.body.type).slice(PROBLEM_PREFIX.length);
 }
 
 /** A request that is not HTTP, or came too slowly, has no response object; it is answered by hand. */

@@ -1,0 +1,103 @@
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { receiptSigner, receiptVerifier } from '../../../src/io/counter/receipt-crypto.ts';
+import { encodeBase64Url } from '../../../src/protocol/bytes/base64url.ts';
+import { COUNTER_LIMITS } from '../../../src/protocol/counter/client.ts';
+import type {
+  CounterClient,
+  CounterFailure,
+  HistoryOutcome,
+  IncrementOutcome,
+  IncrementRequest,
+  LockOutcome,
+  LockRequest,
+  LockToken,
+  ReceiptKeyOutcome,
+  UploadEntry,
+  UploadOutcome,
+} from '../../../src/protocol/counter/client.ts';
+import { EpochCounter } from '../../../src/protocol/counter/epoch-counter.ts';
+import type { CounterStore } from '../../../src/protocol/counter/epoch-counter.ts';
+import { PROBLEMS } from '../../../src/protocol/counter/http-answer.ts';
+import type { ProblemName } from '../../../src/protocol/counter/http-answer.ts';
+import { parseReceipt } from '../../../src/protocol/counter/receipt.ts';
+import type { ReceiptSigner } from '../../../src/protocol/counter/receipt.ts';
+import type { CounterId } from '../../../src/protocol/counter/rules.ts';
+import type { Epoch, Millis, UnixMillis } from '../../../src/protocol/units.ts';
+
+/** A signing key of this run. */
+export function freshSigner(): ReceiptSigner {
+  return receiptSigner(generateKeyPairSync('ed25519').privateKey);
+}
+
+/**
+ * The counter's real rules without a network: for tests of those who use a counter. `now` is the test's clock.
+ */
+export class LocalCounterClient implements CounterClient {
+  readonly #counter: EpochCounter;
+  readonly #now: () => UnixMillis;
+
+  constructor(store: CounterStore, signer: ReceiptSigner, ttlMs: Millis, now: () => UnixMillis) {
+    this.#counter = new EpochCounter(store, { signer, verifier: receiptVerifier }, ttlMs);
+    this.#now = now;
+  }
+
+  lock(group: Uint8Array, request: LockRequest): Promise<LockOutcome> {
+    const nonce = request.mode === 'fenced' ? encodeBase64Url(request.nonce) : undefined;
+    const fresh = randomBytes(16).toString('base64url') as LockToken;
+    const answer = this.#counter.lock(idOf(group), { ...request, nonce }, this.#now(), fresh);
+    return Promise.resolve(answer.kind === 'mode-mismatch' ? refused(answer.kind) : answer);
+  }
+
+  increment(group: Uint8Array, request: IncrementRequest): Promise<IncrementOutcome> {
+    const answer =
+      request.mode === 'plain'
+        ? this.#counter.incrementPlain(idOf(group), this.#now())
+        : this.#counter.incrementFenced(idOf(group), { ...request, group }, this.#now());
+    switch (answer.kind) {
+      case 'ok':
+        return Promise.resolve({ kind: 'ok', receipt: answer.receipt });
+      case 'mode-mismatch':
+        return Promise.resolve(refused(answer.kind));
+      default:
+        return Promise.resolve(answer);
+    }
+  }
+
+  history(group: Uint8Array, from: Epoch): Promise<HistoryOutcome> {
+    const limits = { entries: COUNTER_LIMITS.historyEntries, bytes: COUNTER_LIMITS.historyPage };
+    const page = this.#counter.history(idOf(group), from, limits);
+    const entries = page.entries.map(({ epoch, attempt, commit, receipt }) => ({
+      epoch,
+      attempt,
+      commit,
+      receipt,
+    }));
+    return Promise.resolve({ kind: 'ok', current: page.current, entries, nextFrom: page.nextFrom });
+  }
+
+  upload(group: Uint8Array, entries: readonly UploadEntry[]): Promise<UploadOutcome> {
+    const id = idOf(group);
+    const parsed = entries.map((entry) => ({ ...entry, epoch: parseReceipt(entry.receipt).epoch }));
+    const answer = this.#counter.upload(id, group, parsed, this.#now());
+    switch (answer.kind) {
+      case 'ok':
+        return Promise.resolve({ kind: 'ok', current: this.#counter.current(id) });
+      case 'fork':
+        return Promise.resolve(answer);
+      default:
+        return Promise.resolve(refused(answer.kind));
+    }
+  }
+
+  receiptKey(): Promise<ReceiptKeyOutcome> {
+    return Promise.resolve({ kind: 'ok', publicKey: this.#counter.publicKey });
+  }
+}
+
+function idOf(group: Uint8Array): CounterId {
+  return encodeBase64Url(group) as CounterId;
+}
+
+function refused(name: ProblemName): CounterFailure {
+  return { kind: 'refused', status: PROBLEMS[name].status, reason: PROBLEMS[name].title };
+}

@@ -1,0 +1,48 @@
+import type {
+  CounterStore,
+  CounterTransaction,
+  PageLimits,
+} from '../../../src/protocol/counter/epoch-counter.ts';
+import type { CounterId, CounterRecord, LogEntry } from '../../../src/protocol/counter/rules.ts';
+import type { Epoch } from '../../../src/protocol/units.ts';
+
+/** Counters in memory, with the store's promise: all of a transaction or nothing. */
+export class MemoryCounterStore implements CounterStore {
+  #records = new Map<CounterId, CounterRecord>();
+  #logs = new Map<CounterId, ReadonlyMap<Epoch, LogEntry>>();
+
+  transaction<Result>(work: (transaction: CounterTransaction) => Result): Result {
+    const records = new Map(this.#records);
+    const logs = new Map(this.#logs);
+    const result = work({
+      readRecord: (id) => records.get(id),
+      writeRecord: (id, record) => records.set(id, record),
+      readEntry: (id, of) => logs.get(id)?.get(of),
+      writeEntry: (id, entry) => logs.set(id, new Map(logs.get(id)).set(entry.epoch, entry)),
+      readEntries: (id, from, limits) => pageOf([...(logs.get(id)?.values() ?? [])], from, limits),
+    });
+    this.#records = records;
+    this.#logs = logs;
+    return result;
+  }
+
+  /** A copy, such as a backup. */
+  copy(): MemoryCounterStore {
+    const copy = new MemoryCounterStore();
+    copy.#records = new Map(this.#records);
+    copy.#logs = new Map(this.#logs);
+    return copy;
+  }
+}
+
+function pageOf(log: LogEntry[], from: Epoch, limits: PageLimits): LogEntry[] {
+  const sorted = log.filter((entry) => entry.epoch >= from).sort((a, b) => Number(a.epoch - b.epoch));
+  const page: LogEntry[] = [];
+  let bytes = 0;
+  for (const entry of sorted.slice(0, limits.entries)) {
+    bytes += entry.commit?.length ?? 0;
+    if (page.length > 0 && bytes > limits.bytes) break;
+    page.push(entry);
+  }
+  return page;
+}

@@ -1,0 +1,176 @@
+import { createHash, createPublicKey, generateKeyPairSync, verify } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { receiptSigner, receiptVerifier } from '../../../src/io/counter/receipt-crypto.ts';
+import {
+  checkReceiptChain,
+  encodeReceipt,
+  NO_PREVIOUS_RECEIPT,
+  parseReceipt,
+  receiptHash,
+  verifyReceipt,
+} from '../../../src/protocol/counter/receipt.ts';
+import type { Receipt } from '../../../src/protocol/counter/receipt.ts';
+import { PeerViolation } from '../../../src/protocol/errors.ts';
+import { epoch, unixMillis } from '../../../src/protocol/units.ts';
+
+interface Vector {
+  group: string;
+  epoch: string;
+  attempt: number;
+  commit: string;
+  transcript: string;
+  time_ms: string;
+  previous: string;
+  signed: string;
+  signature: string;
+}
+
+const vectors = JSON.parse(readFileSync('test/vectors/receipts.json', 'utf8')) as {
+  public_key: string;
+  receipts: Vector[];
+};
+const hex = (text: string): Buffer => Buffer.from(text, 'hex');
+const bytesOf = (vector: Vector): Uint8Array => new Uint8Array(hex(vector.signed + vector.signature));
+
+describe('published receipt vectors', () => {
+  test('hold a chain of at least five', () => {
+    const first = vectors.receipts[0]?.group;
+    expect(vectors.receipts.filter(({ group }) => group === first).length).toBeGreaterThanOrEqual(5);
+  });
+
+  // Built from the text of key-profile.md alone, with nothing of the product.
+  test.each(vectors.receipts.map((vector, index) => [index, vector] as const))(
+    'receipt %i',
+    (index, vector) => {
+      const sha256 = (bytes: Buffer): Buffer => createHash('sha256').update(bytes).digest();
+      const uint = (value: bigint, bytes: number): Buffer => hex(value.toString(16).padStart(2 * bytes, '0'));
+      const publicKey = hex(vectors.public_key);
+      const group = hex(vector.group);
+      const transcript = hex(vector.transcript);
+      const before = vectors.receipts[index - 1];
+      const previous = vector.epoch === '0' ? Buffer.alloc(32) : sha256(hex(before?.signed ?? ''));
+      expect(vector.previous).toBe(previous.toString('hex'));
+      const signed = Buffer.concat([
+        Buffer.from('conclave receipt v1', 'latin1'),
+        sha256(publicKey).subarray(0, 8),
+        uint(BigInt(group.length), 1),
+        group,
+        uint(BigInt(vector.epoch), 8),
+        uint(BigInt(vector.attempt), 4),
+        sha256(hex(vector.commit)),
+        uint(BigInt(transcript.length), 1),
+        transcript,
+        uint(BigInt(vector.time_ms), 8),
+        previous,
+      ]);
+      expect(vector.signed).toBe(signed.toString('hex'));
+      const key = createPublicKey({
+        key: { kty: 'OKP', crv: 'Ed25519', x: publicKey.toString('base64url') },
+        format: 'jwk',
+      });
+      expect(verify(null, signed, key, hex(vector.signature))).toBe(true);
+
+      const verdict = verifyReceipt(bytesOf(vector), publicKey, receiptVerifier);
+      expect(verdict).toMatchObject({
+        kind: 'valid',
+        receipt: { epoch: BigInt(vector.epoch), attempt: vector.attempt, time: Number(vector.time_ms) },
+      });
+    },
+  );
+});
+
+describe('receipts', () => {
+  const signer = receiptSigner(generateKeyPairSync('ed25519').privateKey);
+  const bodies = fc
+    .record({
+      group: fc.uint8Array({ minLength: 1, maxLength: 255 }),
+      epoch: fc.bigInt({ min: 0n, max: (1n << 64n) - 1n }).map(epoch),
+      attempt: fc.integer({ min: 0, max: 2 ** 32 - 1 }),
+      commitHash: fc.uint8Array({ minLength: 32, maxLength: 32 }),
+      transcript: fc.uint8Array({ maxLength: 64 }),
+      time: fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER }).map(unixMillis),
+      previousHash: fc.uint8Array({ minLength: 32, maxLength: 32 }),
+    })
+    .map((body) => (body.epoch === 0n ? { ...body, previousHash: NO_PREVIOUS_RECEIPT } : body));
+
+  test('what is signed is read back', () => {
+    fc.assert(
+      fc.property(bodies, (body) => {
+        const verdict = verifyReceipt(
+          encodeReceipt(body, signer, receiptVerifier),
+          signer.publicKey,
+          receiptVerifier,
+        );
+        expect(verdict).toMatchObject({ kind: 'valid', receipt: body });
+      }),
+    );
+  });
+
+  test('no changed bit, cut or addition is accepted', () => {
+    const accepted = (bytes: Uint8Array): boolean =>
+      verifyReceipt(bytes, signer.publicKey, receiptVerifier).kind === 'valid';
+    fc.assert(
+      fc.property(bodies, fc.nat(), fc.nat({ max: 7 }), (body, position, bit) => {
+        const bytes = encodeReceipt(body, signer, receiptVerifier);
+        const flipped = bytes.slice();
+        const at = position % bytes.length;
+        flipped[at] = (flipped[at] ?? 0) ^ (1 << bit);
+        expect(accepted(bytes)).toBe(true);
+        expect(accepted(flipped)).toBe(false);
+        expect(accepted(bytes.subarray(0, at))).toBe(false);
+        expect(accepted(Uint8Array.of(...bytes, 0))).toBe(false);
+      }),
+    );
+  });
+
+  test('any bytes give a receipt or a named violation', () => {
+    const prefix = encodeReceipt(fc.sample(bodies, 1)[0] ?? raise(), signer, receiptVerifier);
+    fc.assert(
+      fc.property(fc.nat({ max: prefix.length }), fc.uint8Array({ maxLength: 300 }), (kept, tail) => {
+        try {
+          const { signed, signature } = parseReceipt(Uint8Array.of(...prefix.subarray(0, kept), ...tail));
+          expect(signed.length + signature.length).toBe(kept + tail.length);
+        } catch (error) {
+          expect(error).toBeInstanceOf(PeerViolation);
+          expect((error as PeerViolation).clause).toBe('key-profile#receipts');
+        }
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  test('another key is told from a bad signature', () => {
+    const bytes = encodeReceipt(fc.sample(bodies, 1)[0] ?? raise(), signer, receiptVerifier);
+    const other = receiptSigner(generateKeyPairSync('ed25519').privateKey);
+    expect(verifyReceipt(bytes, other.publicKey, receiptVerifier)).toEqual({ kind: 'other-key' });
+    bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1;
+    expect(verifyReceipt(bytes, signer.publicKey, receiptVerifier)).toEqual({ kind: 'bad-signature' });
+  });
+
+  test('a receipt that was read shares no memory with its source', () => {
+    const source = Buffer.from(bytesOf(vectors.receipts[0] ?? raise()));
+    const receipt = parseReceipt(source);
+    const group = Buffer.from(receipt.group).toString('hex');
+    source.fill(0);
+    expect(Buffer.from(receipt.group).toString('hex')).toBe(group);
+  });
+
+  test('the chain tells the next receipt from another past and from a gap', () => {
+    const chain = vectors.receipts.slice(0, 3).map((vector) => parseReceipt(bytesOf(vector)));
+    const [zero, one, two] = chain as [Receipt, Receipt, Receipt];
+    const check = (previous: Receipt | undefined, next: Receipt): string =>
+      checkReceiptChain(previous, next, receiptVerifier).kind;
+    expect(check(undefined, zero)).toBe('follows');
+    expect(check(zero, one)).toBe('follows');
+    expect(check(undefined, one)).toBe('not-next');
+    expect(check(zero, two)).toBe('not-next');
+    expect(check({ ...zero, group: Uint8Array.of(1) }, one)).toBe('not-next');
+    expect(check(zero, { ...one, previousHash: receiptHash(one, receiptVerifier) })).toBe('other-past');
+  });
+});
+
+function raise(): never {
+  throw new Error('no sample');
+}

@@ -1,0 +1,108 @@
+import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { HttpsCounterClient } from '../../../src/io/counter/counter-client.ts';
+import { receiptVerifier } from '../../../src/io/counter/receipt-crypto.ts';
+import { EpochCounter } from '../../../src/protocol/counter/epoch-counter.ts';
+import { millis, unixMillis } from '../../../src/protocol/units.ts';
+import { startCounterServer } from '../../../src/services/counter/server.ts';
+import type { CounterServer, CounterServerOptions } from '../../../src/services/counter/server.ts';
+import { SqliteCounterStore } from '../../../src/services/counter/sqlite-store.ts';
+import { ensureDevelopmentCertificate } from '../../../src/services/tls/development-ca.ts';
+import type { DevelopmentCertificate } from '../../../src/services/tls/development-ca.ts';
+import { freshSigner } from '../../harness/counter/local-client.ts';
+import type { CounterUnderTest } from './contract.ts';
+
+/** Lock lifetime of the services under test. */
+export const LOCK_TTL_MS = millis(10_000);
+const FROZEN_NOW = 1_800_000_000_000;
+
+/** A real HTTPS service over a real SQLite file in this process, with a clock of the test. */
+export interface RunningCounter extends CounterUnderTest {
+  readonly certificate: DevelopmentCertificate;
+  readonly url: string;
+  readonly server: CounterServer;
+  /** Faults that the service reported; a test that ends with any has found a bug. */
+  readonly faults: readonly unknown[];
+}
+
+/** Starts a service on a free port. */
+export async function startRunningCounter(
+  overrides: Partial<CounterServerOptions> = {},
+): Promise<RunningCounter> {
+  const directory = mkdtempSync(path.join(os.tmpdir(), 'conclave-counter-'));
+  const certificate = await ensureDevelopmentCertificate(path.join(directory, 'ca'), []);
+  const signer = freshSigner();
+  const faults: unknown[] = [];
+  let skewMs = 0;
+  let running = await listen();
+
+  async function listen(): Promise<{
+    store: SqliteCounterStore;
+    server: CounterServer;
+    client: HttpsCounterClient;
+  }> {
+    const store = new SqliteCounterStore(path.join(directory, 'counter.db'));
+    const server = await startCounterServer({
+      host: '127.0.0.1',
+      port: 0,
+      tls: { cert: certificate.certPem, key: certificate.keyPem },
+      counter: new EpochCounter(store, { signer, verifier: receiptVerifier }, LOCK_TTL_MS),
+      now: () => unixMillis(FROZEN_NOW + skewMs),
+      isHealthy: () => store.isHealthy(),
+      tokens: undefined,
+      rateLimit: { perSecond: 1000, burst: 1000 },
+      onFault: (error) => faults.push(error),
+      ...overrides,
+    });
+    const url = `https://127.0.0.1:${String(server.port)}`;
+    const client = new HttpsCounterClient({ url, trust: { kind: 'ca', caPem: certificate.caPem } });
+    return { store, server, client };
+  }
+
+  async function stop(): Promise<void> {
+    running.client.close();
+    await running.server.stop(millis(1000));
+    running.store.close();
+  }
+
+  function copyDatabase(from: string, to: string): void {
+    for (const suffix of ['', '-wal', '-shm']) {
+      rmSync(path.join(directory, to + suffix), { force: true });
+      if (suffix !== '-shm' && existsSync(path.join(directory, from + suffix))) {
+        copyFileSync(path.join(directory, from + suffix), path.join(directory, to + suffix));
+      }
+    }
+  }
+
+  return {
+    certificate,
+    faults,
+    lockTtlMs: LOCK_TTL_MS,
+    publicKey: signer.publicKey,
+    get url() {
+      return `https://127.0.0.1:${String(running.server.port)}`;
+    },
+    get server() {
+      return running.server;
+    },
+    get client() {
+      return running.client;
+    },
+    advance: (ms) => {
+      skewMs += ms;
+    },
+    backUp: () => {
+      copyDatabase('counter.db', 'backup.db');
+    },
+    restore: async () => {
+      await stop();
+      copyDatabase('backup.db', 'counter.db');
+      running = await listen();
+    },
+    close: async () => {
+      await stop();
+      rmSync(directory, { recursive: true });
+    },
+  };
+}
