@@ -1,6 +1,6 @@
 /** Ends of ranges as FETCH writes them: one past the last object, object 0 for the whole of a group. */
 import { MAX_VI64 } from '../bytes/vi64.ts';
-import { objectId } from './model.ts';
+import { compareLocations, objectId } from './model.ts';
 import type { Location } from './model.ts';
 
 /**
@@ -21,4 +21,9 @@ export function lastIncluded(end: Location): Location {
 /** The end of a range whose last location is `last`. */
 export function endAfter(last: Location): Location {
   return { group: last.group, object: objectId(last.object === MAX_VI64 ? 0n : last.object + 1n) };
+}
+
+/** The end of a FETCH answer: what was asked for, or what there is. @see moqt-18 #message-fetch-ok */
+export function fetchEnd(asked: Location, largest: Location): Location {
+  return compareLocations(lastIncluded(asked), largest) <= 0 ? asked : endAfter(largest);
 }

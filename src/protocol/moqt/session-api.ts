@@ -16,7 +16,7 @@ import type {
   TrackAlias,
   TrackNamespace,
 } from './model.ts';
-import type { TransportCommand, TransportEvent } from './transport.ts';
+import type { StreamHandle, TransportCommand, TransportEvent } from './transport.ts';
 import type { Millis } from '../units.ts';
 
 /** An authorization token as carried in parameters. @see moqt-18 #authorization-token */
@@ -49,7 +49,10 @@ export interface TrackDescription {
   readonly properties?: Uint8Array;
 }
 
-/** What FETCH asks for. `end.object === 0` means the whole of `end.group`. @see moqt-18 #message-fetch */
+/**
+ * What FETCH asks for. `end` is one past the last object wanted; `end.object === 0` means the whole of `end.group`.
+ * @see moqt-18 #message-fetch
+ */
 export type FetchRange =
   | {
       readonly kind: 'standalone';
@@ -75,26 +78,44 @@ export type IncomingRequest =
       readonly alias: TrackAlias;
       readonly forward: boolean;
       readonly description: TrackDescription;
+      readonly tokens?: readonly AuthorizationToken[];
     }
   | {
       readonly kind: 'fetch';
       readonly id: RequestId;
       readonly range: FetchRange;
-      /** The range in absolute terms, joining fetches resolved by the session. */
+      /** The range in absolute terms, joining fetches resolved by the session; `end` as in {@link FetchRange}. */
       readonly track: FullTrackName;
       readonly start: Location;
       readonly end: Location;
       readonly subscriberPriority: number;
       readonly groupOrder: GroupOrder;
+      readonly tokens?: readonly AuthorizationToken[];
     }
-  | { readonly kind: 'track-status'; readonly id: RequestId; readonly track: FullTrackName }
-  | { readonly kind: 'publish-namespace'; readonly id: RequestId; readonly namespace: TrackNamespace }
-  | { readonly kind: 'subscribe-namespace'; readonly id: RequestId; readonly prefix: TrackNamespace }
+  | {
+      readonly kind: 'track-status';
+      readonly id: RequestId;
+      readonly track: FullTrackName;
+      readonly tokens?: readonly AuthorizationToken[];
+    }
+  | {
+      readonly kind: 'publish-namespace';
+      readonly id: RequestId;
+      readonly namespace: TrackNamespace;
+      readonly tokens?: readonly AuthorizationToken[];
+    }
+  | {
+      readonly kind: 'subscribe-namespace';
+      readonly id: RequestId;
+      readonly prefix: TrackNamespace;
+      readonly tokens?: readonly AuthorizationToken[];
+    }
   | {
       readonly kind: 'subscribe-tracks';
       readonly id: RequestId;
       readonly prefix: TrackNamespace;
       readonly forward: boolean;
+      readonly tokens?: readonly AuthorizationToken[];
     };
 
 /** Why a request was refused. @see moqt-18 #message-request-error */
@@ -103,12 +124,21 @@ export interface RequestRefusal {
   readonly reason: string;
   /** How long to wait before asking again; absent: asking again is pointless. */
   readonly retryAfter?: Millis;
+  /** Where the request may succeed. @see moqt-18 #redirect-structure */
+  readonly redirect?: { readonly uri: string; readonly track: FullTrackName };
 }
 
 /** What the session tells the application. */
 export type SessionEvent =
   /** SETUP went both ways; requests may be made (they may also be made before, and are sent then). */
-  | { readonly kind: 'ready'; readonly peerImplementation: string | undefined }
+  | {
+      readonly kind: 'ready';
+      readonly peerImplementation: string | undefined;
+      /** PATH and AUTHORITY of a client on native QUIC. */
+      readonly path?: string;
+      readonly authority?: string;
+      readonly tokens?: readonly AuthorizationToken[];
+    }
   | { readonly kind: 'request'; readonly request: IncomingRequest }
   /** Answers to our own requests. */
   | {
@@ -130,7 +160,7 @@ export type SessionEvent =
       readonly description: TrackDescription;
     }
   /** REQUEST_OK to PUBLISH_NAMESPACE, SUBSCRIBE_NAMESPACE, SUBSCRIBE_TRACKS or a REQUEST_UPDATE. */
-  | { readonly kind: 'request-ok'; readonly id: RequestId }
+  | { readonly kind: 'request-ok'; readonly id: RequestId; readonly largest?: Location }
   | { readonly kind: 'request-error'; readonly id: RequestId; readonly refusal: RequestRefusal }
   /** The peer cancelled or ended a request (either side's): nothing more follows for it. */
   | { readonly kind: 'request-cancelled'; readonly id: RequestId; readonly code: number }
@@ -140,6 +170,7 @@ export type SessionEvent =
       readonly id: RequestId;
       readonly parameters: SubscribeParameters;
     }
+  /** Nothing follows: streams that PUBLISH_DONE announced were awaited. */
   | {
       readonly kind: 'publish-done';
       readonly id: RequestId;
@@ -155,8 +186,12 @@ export type SessionEvent =
       readonly kind: 'object';
       readonly id: RequestId;
       readonly object: MoqtObject;
-      /** The object begins its subgroup (FIRST_OBJECT or the first of its stream). */
+      /** The object begins its subgroup: the first of a stream whose header says so. */
       readonly firstInSubgroup: boolean;
+      /** The stream that brought it, to tell which objects follow each other; undefined for datagrams. */
+      readonly stream: StreamHandle | undefined;
+      /** Its subgroup (or the datagram) holds the last object of the group. */
+      readonly endOfGroup: boolean;
     }
   /** A subgroup stream ended: all of it arrived (`complete`), or it was reset. */
   | {
@@ -166,6 +201,7 @@ export type SessionEvent =
       readonly subgroup: SubgroupId;
       readonly complete: boolean;
       readonly endOfGroup: boolean;
+      readonly stream: StreamHandle;
     }
   | { readonly kind: 'fetch-object'; readonly id: RequestId; readonly object: MoqtObject }
   /** A range that the publisher knows not to exist, or does not know. @see moqt-18 #end-of-range */
@@ -178,6 +214,13 @@ export type SessionEvent =
   /** The FETCH stream ended. `complete` false: it was reset with `code`. */
   | { readonly kind: 'fetch-end'; readonly id: RequestId; readonly complete: boolean; readonly code: number }
   | { readonly kind: 'goaway'; readonly uri: string; readonly timeout: Millis }
+  /** GOAWAY for one request of ours: to be made again elsewhere, and cancelled here. */
+  | {
+      readonly kind: 'request-goaway';
+      readonly id: RequestId;
+      readonly uri: string;
+      readonly timeout: Millis;
+    }
   /** Our send queue of one subscription's subgroup is short again after `congested`. */
   | {
       readonly kind: 'subgroup-drained';
@@ -185,6 +228,7 @@ export type SessionEvent =
       readonly group: GroupId;
       readonly subgroup: SubgroupId;
     }
+  | { readonly kind: 'fetch-drained'; readonly id: RequestId }
   | {
       readonly kind: 'closed';
       readonly code: number;
@@ -219,6 +263,8 @@ export interface MoqtSession {
   /** When {@link expire} wants to be called. */
   deadline(): Millis | undefined;
   expire(now: Millis): void;
+  /** Bytes that the transport has queued on a stream after a write: the pump tells, `writeObject` returns. */
+  noteQueued(stream: StreamHandle, queued: number): void;
 
   // Requests. Each returns its Request ID at once; the answer comes as an event.
   subscribe(track: FullTrackName, parameters: SubscribeParameters): RequestId;
@@ -239,7 +285,7 @@ export interface MoqtSession {
   // Answers to the peer's requests.
   acceptSubscribe(id: RequestId, description: TrackDescription): void;
   acceptPublish(id: RequestId, parameters: SubscribeParameters): void;
-  acceptFetch(id: RequestId, end: Location, endOfTrack: boolean): void;
+  acceptFetch(id: RequestId, end: Location, endOfTrack: boolean, properties?: Uint8Array): void;
   acceptTrackStatus(id: RequestId, description: TrackDescription): void;
   /** REQUEST_OK for PUBLISH_NAMESPACE, SUBSCRIBE_NAMESPACE and SUBSCRIBE_TRACKS. */
   acceptRequest(id: RequestId): void;
@@ -262,7 +308,12 @@ export interface MoqtSession {
   resetSubgroup(id: RequestId, group: GroupId, subgroup: SubgroupId, code: number): void;
   /** Sends an object as the whole of its subgroup: one stream, one transport command. */
   sendSingleObject(id: RequestId, object: MoqtObject, endOfGroup: boolean): void;
-  sendDatagram(id: RequestId, object: MoqtObject): void;
+  sendDatagram(id: RequestId, object: MoqtObject, endOfGroup?: boolean): void;
+  /**
+   * Tells the largest location of a track whose objects are not handed in, since its Forward State is 0: the answer
+   * to a later REQUEST_UPDATE and joining FETCHes depend on it.
+   */
+  setLargest(id: RequestId, largest: Location): void;
   publishDone(id: RequestId, code: number, reason: string): void;
 
   // Objects that answer the peer's FETCH.

@@ -2,6 +2,7 @@
 import type { ByteReader } from '../../bytes/byte-reader.ts';
 import type { ByteWriter } from '../../bytes/byte-writer.ts';
 import { decodeUtf8, encodeUtf8 } from '../../bytes/utf8.ts';
+import { invariant } from '../../errors.ts';
 import { millis } from '../../units.ts';
 import type { Answered, Message, MessagePlace, Redirect, UpdatedRequest } from '../messages.ts';
 import type { RequestId } from '../model.ts';
@@ -59,6 +60,8 @@ export function readRequestError(reader: ByteReader, place: RequestPlace): Reque
 
 /** Writes a REQUEST_ERROR. */
 export function writeRequestError(writer: ByteWriter, message: RequestError): void {
+  const redirects = message.code === RequestErrorCode.REDIRECT;
+  invariant(redirects === (message.redirect !== undefined), 'REDIRECT and only it says where to');
   writer.vi64(message.code).vi64(message.retryAfter === undefined ? 0 : Math.ceil(message.retryAfter) + 1);
   writeReason(writer, message.reason);
   if (message.redirect === undefined) return;
