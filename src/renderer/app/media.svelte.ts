@@ -1,0 +1,137 @@
+/** What the window knows of cameras, microphones and the pictures and sounds of others. */
+import { SvelteMap, SvelteSet } from 'svelte/reactivity';
+import type { ConclaveBridge } from '../../contract/bridge.ts';
+import type { ParticipantId } from '../../contract/state.ts';
+import type { CaptureKind, CaptureState } from '../media/capture-device.ts';
+import { DeviceList } from '../media/device-list.ts';
+import type { DeviceRole, Devices } from '../media/device-list.ts';
+import { SILENCE } from '../media/level.ts';
+import { MeetingMedia } from '../media/meeting-media.ts';
+import { SpeakingDetector } from '../media/speaking.ts';
+
+/** ms between looks at who has stopped speaking. */
+const SPEAKING_TICK = 250;
+/** Stands for oneself in the speaking detector; no participant has an empty id. */
+const SELF = '';
+
+/** Reactive face of {@link MeetingMedia}. */
+export class MediaModel {
+  microphone: CaptureState = $state.raw({ kind: 'off' });
+  camera: CaptureState = $state.raw({ kind: 'off' });
+  /** Loudness of one's own microphone, 0–127 in -dBov. */
+  ownLevel = $state(SILENCE);
+  devices: Devices = $state.raw({ microphone: [], camera: [], speaker: [] });
+  chosen: Readonly<Partial<Record<DeviceRole, string>>> = $state.raw({});
+  /** Whose pictures can be shown. */
+  readonly streams = new SvelteMap<ParticipantId, MediaStream>();
+  /** Of those, whose first picture has been painted. */
+  readonly pictures = new SvelteSet<ParticipantId>();
+  readonly unsupported = new SvelteSet<ParticipantId>();
+  speakers: ReadonlySet<ParticipantId> = $state.raw(new Set());
+  selfSpeaks = $state(false);
+  encoderFailed = $state(false);
+  readonly #media: MeetingMedia;
+  readonly #list: DeviceList;
+  readonly #detector = new SpeakingDetector();
+
+  constructor(bridge: ConclaveBridge) {
+    this.#media = new MeetingMedia(bridge, {
+      captureChanged: (kind, state) => {
+        this.#captureChanged(kind, state);
+      },
+      ownLevel: (level) => {
+        this.ownLevel = level;
+        this.#detector.hear(SELF, level, performance.now());
+        this.#lookWhoSpeaks();
+      },
+      levels: (levels) => {
+        for (const [id, level] of levels) this.#detector.hear(id, level, performance.now());
+        this.#lookWhoSpeaks();
+      },
+      stream: (id, stream) => {
+        this.pictures.delete(id);
+        this.unsupported.delete(id);
+        if (stream === undefined) this.streams.delete(id);
+        else this.streams.set(id, stream);
+      },
+      picture: (id) => {
+        this.pictures.add(id);
+      },
+      unsupported: (id) => {
+        this.unsupported.add(id);
+      },
+      encoderFailed: () => {
+        this.encoderFailed = true;
+      },
+    });
+    this.#list = new DeviceList((devices) => {
+      this.devices = devices;
+    });
+    this.chosen = this.#list.chosen;
+    this.#media.microphone.choose(this.chosen.microphone);
+    this.#media.camera.choose(this.chosen.camera);
+    this.#media.chooseOutput(this.chosen.speaker);
+    setInterval(() => {
+      this.#lookWhoSpeaks();
+    }, SPEAKING_TICK);
+  }
+
+  /** Whether a device is on or on its way there. */
+  isOn(kind: CaptureKind): boolean {
+    const state = kind === 'microphone' ? this.microphone : this.camera;
+    return state.kind === 'on' || state.kind === 'starting';
+  }
+
+  /** Switches a device on or off. */
+  want(kind: CaptureKind, on: boolean): void {
+    this.#media[kind].want(on);
+  }
+
+  /** Chooses a device; what is off stays off. @param id - undefined: the system's default. */
+  choose(role: DeviceRole, id: string | undefined): void {
+    this.#list.choose(role, id);
+    this.chosen = this.#list.chosen;
+    if (role === 'speaker') this.#media.chooseOutput(id);
+    else this.#media[role].choose(id);
+  }
+
+  connect(): void {
+    this.#media.connect();
+  }
+
+  disconnect(): void {
+    this.#media.disconnect();
+    this.want('microphone', false);
+    this.want('camera', false);
+    this.streams.clear();
+    this.pictures.clear();
+    this.unsupported.clear();
+  }
+
+  watch(participants: readonly ParticipantId[]): void {
+    this.#media.watch(participants);
+  }
+
+  #captureChanged(kind: CaptureKind, state: CaptureState): void {
+    if (kind === 'microphone') {
+      this.microphone = state;
+      if (state.kind !== 'on') {
+        this.ownLevel = SILENCE;
+        this.#detector.forget(SELF);
+      }
+    } else {
+      this.camera = state;
+      if (state.kind === 'on') this.encoderFailed = false;
+    }
+    // Devices have names only once one has been opened.
+    if (state.kind === 'on') void this.#list.refresh();
+  }
+
+  #lookWhoSpeaks(): void {
+    const speakers = this.#detector.speakers(performance.now());
+    this.selfSpeaks = speakers.has(SELF);
+    const before = this.speakers;
+    if (speakers.size === before.size && [...speakers].every((id) => before.has(id))) return;
+    this.speakers = speakers;
+  }
+}

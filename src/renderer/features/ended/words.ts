@@ -1,0 +1,10 @@
+export const words = {
+  titles: {
+    left: 'You left the meeting',
+    removed: 'You were removed from the meeting',
+    replaced: 'You joined from somewhere else',
+    failed: 'The meeting could not go on',
+  },
+  again: 'Join again',
+  home: 'Go to start',
+} as const;

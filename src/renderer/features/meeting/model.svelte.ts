@@ -1,0 +1,154 @@
+import type { MeetingState, Participant, ParticipantId } from '../../../contract/state.ts';
+import type { AppModel } from '../../app/app.svelte.ts';
+import type { MediaModel } from '../../app/media.svelte.ts';
+import type { MeetingAction } from './shortcuts.ts';
+import { words } from './words.ts';
+
+export type InMeeting = MeetingState & { readonly kind: 'in-meeting' };
+
+/** ms that a notice stays. */
+const NOTICE_TIME = 5000;
+
+/** One meeting as this window shows it. */
+export class MeetingModel {
+  panel: 'none' | 'people' | 'security' = $state('none');
+  page = $state(0);
+  showShortcuts = $state(false);
+  /** What happened just now, newest last. */
+  notices: readonly { readonly id: number; readonly text: string }[] = $state.raw([]);
+  readonly #app: AppModel;
+  readonly #media: MediaModel;
+  readonly #meeting: () => InMeeting;
+  /** Everybody on the stage, in an order that does not jump: by leaf, oneself last. */
+  readonly onStage: readonly Participant[] = $derived.by(() => {
+    const present = this.#meeting().participants.filter(({ leaving }) => !leaving);
+    return present.sort((a, b) => Number(a.self) - Number(b.self) || a.leaf - b.leaf);
+  });
+  #names: ReadonlyMap<ParticipantId, string> | undefined;
+  #noticeId = 0;
+  #talkingByKey = false;
+
+  /** @param meeting - gives the newest state; read reactively. */
+  constructor(app: AppModel, media: MediaModel, meeting: () => InMeeting) {
+    this.#app = app;
+    this.#media = media;
+    this.#meeting = meeting;
+    $effect(() => {
+      media.connect();
+      return () => {
+        media.disconnect();
+      };
+    });
+    // What the devices do is what main is told, not the other way round.
+    $effect(() => {
+      const microphone = media.isOn('microphone');
+      const camera = media.isOn('camera');
+      void app.call('meeting.sending', { microphone, camera });
+    });
+    $effect(() => {
+      this.#noticeComings(this.onStage);
+    });
+  }
+
+  /** Does what a button or a key stands for; paging is left to who knows the pages. */
+  readonly act = (action: MeetingAction): void => {
+    switch (action) {
+      case 'microphone':
+      case 'camera':
+        this.#media.want(action, !this.#media.isOn(action));
+        break;
+      case 'people':
+      case 'security':
+        this.panel = this.panel === action ? 'none' : action;
+        break;
+      case 'invite':
+        void this.#copyInvitation();
+        break;
+      case 'full-screen':
+        void toggleFullScreen();
+        break;
+      case 'previous-page':
+        this.page = Math.max(0, this.page - 1);
+        break;
+      case 'next-page':
+        this.page += 1;
+        break;
+      case 'shortcuts':
+        this.showShortcuts = true;
+        break;
+      case 'leave':
+        void this.#app.call('meeting.leave', undefined);
+        break;
+    }
+  };
+
+  /** Closes what is open. */
+  readonly escape = (): void => {
+    this.panel = 'none';
+  };
+
+  /** Holding a key speaks while muted; it never mutes somebody who was not. */
+  holdToTalk(down: boolean): void {
+    if (down && !this.#media.isOn('microphone')) {
+      this.#talkingByKey = true;
+      this.#media.want('microphone', true);
+    } else if (!down && this.#talkingByKey) {
+      this.#talkingByKey = false;
+      this.#media.want('microphone', false);
+    }
+  }
+
+  /** Whose pictures are on the screen now. */
+  watch(participants: readonly ParticipantId[]): void {
+    this.#media.watch(participants);
+    void this.#app.call('meeting.watch', { participants: [...participants] });
+  }
+
+  /** @returns a sentence when it did not work. */
+  async remove(participant: ParticipantId): Promise<string | undefined> {
+    const outcome = await this.#app.call('meeting.remove', { participant });
+    return outcome.ok ? undefined : outcome.problem.sentence;
+  }
+
+  async exportHistory(): Promise<void> {
+    const outcome = await this.#app.call('meeting.export-history', undefined);
+    if (!outcome.ok) this.notify(outcome.problem.sentence);
+    else if (outcome.value !== null) this.notify(`Saved to ${outcome.value.path}.`);
+  }
+
+  /** Shows a sentence for a while and says it aloud. */
+  notify(text: string): void {
+    const id = (this.#noticeId += 1);
+    this.notices = [...this.notices.slice(-3), { id, text }];
+    this.#app.announcement = text;
+    setTimeout(() => {
+      this.notices = this.notices.filter((notice) => notice.id !== id);
+    }, NOTICE_TIME);
+  }
+
+  async #copyInvitation(): Promise<void> {
+    const outcome = await this.#app.call('meeting.copy-link', undefined);
+    this.notify(outcome.ok ? words.copied : outcome.problem.sentence);
+  }
+
+  /** Those who were here already when one came in are not announced. */
+  #noticeComings(present: readonly Participant[]): void {
+    const names = new Map<ParticipantId, string>();
+    for (const { id, displayName, self } of present)
+      if (!self && displayName !== undefined) names.set(id, displayName);
+    const before = this.#names;
+    this.#names = names;
+    if (before === undefined) return;
+    for (const [id, name] of names) if (!before.has(id)) this.notify(words.joined(name));
+    for (const [id, name] of before) if (!names.has(id)) this.notify(words.left(name));
+  }
+}
+
+async function toggleFullScreen(): Promise<void> {
+  try {
+    if (document.fullscreenElement === null) await document.documentElement.requestFullscreen();
+    else await document.exitFullscreen();
+  } catch {
+    // The window manager may refuse; the window then stays as it is.
+  }
+}

@@ -1,0 +1,74 @@
+import type { ConnectionState, MediaState, Participant } from '../../../contract/state.ts';
+
+/** Why there is no picture; undefined when there is one or is about to be. */
+const pictureWords: Record<MediaState, string> = {
+  live: 'Picture is coming',
+  off: 'Camera off',
+  'waiting-for-keys': 'No keys yet',
+  starting: 'Picture is coming',
+  unreadable: 'Cannot be opened with these keys',
+  reconnecting: 'Connection lost',
+  unsupported: 'Picture format not known here',
+};
+
+const soundWords: Record<MediaState, string | undefined> = {
+  live: undefined,
+  off: 'Muted',
+  'waiting-for-keys': 'No keys for the sound yet',
+  starting: undefined,
+  unreadable: 'The sound cannot be opened',
+  reconnecting: 'Connection lost',
+  unsupported: 'Sound format not known here',
+};
+
+const sealWords = { sealed: 'Sealed', changing: 'Changing keys', attention: 'Attention' } as const;
+
+export const words = {
+  pictureWords,
+  soundWords,
+  sealWords,
+  nameOf: ({ displayName, self }: Participant): string =>
+    displayName === undefined
+      ? self
+        ? 'You'
+        : 'Name is coming'
+      : self
+        ? `${displayName} (you)`
+        : displayName,
+  speaking: 'speaking',
+  pictureOf: (name: string): string => `Picture of ${name}`,
+  tiles: 'People in the meeting',
+  alone: 'You are the only one here',
+  aloneNext: 'Copy the invitation and send it to the people you want to meet.',
+  copyInvitation: 'Copy invitation',
+  copied: 'Invitation copied.',
+  openSecurity: (state: keyof typeof sealWords): string => `${sealWords[state]}. Show who holds the keys`,
+  controls: 'Controls',
+  mute: 'Mute',
+  unmute: 'Unmute',
+  cameraOff: 'Camera off',
+  cameraOn: 'Camera on',
+  people: 'People',
+  invite: 'Invite',
+  leave: 'Leave',
+  shortcuts: 'Shortcuts',
+  previousPage: 'Previous page',
+  nextPage: 'Next page',
+  page: (page: number, pages: number): string => `Page ${String(page)} of ${String(pages)}`,
+  joined: (name: string): string => `${name} joined.`,
+  left: (name: string): string => `${name} left.`,
+  reconnecting: ({ attempt }: ConnectionState & { readonly kind: 'reconnecting' }): string =>
+    `Connection to the relay lost. Reconnecting (${ordinal(attempt)} try). You are not sending anything.`,
+  encoderFailed:
+    'Your camera’s picture could not be prepared for sending. Switch the camera off and on again.',
+  fullScreen: 'Full screen',
+  holdToTalk: 'Hold to talk while muted',
+  moveSelf: 'Move your picture to another corner',
+} as const;
+
+/** `1st`, `2nd`, `3rd`, `4th`, … */
+export function ordinal(value: number): string {
+  const teen = value % 100 >= 11 && value % 100 <= 13;
+  const suffix = teen ? 'th' : (['th', 'st', 'nd', 'rd'][value % 10] ?? 'th');
+  return `${String(value)}${suffix}`;
+}

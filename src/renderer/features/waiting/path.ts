@@ -1,0 +1,19 @@
+import type { JoinStep } from '../../../contract/state.ts';
+
+/**
+ * The steps that lie on the way into a meeting.
+ * @param creating - one opens the meeting oneself, so there is nobody to wait for.
+ */
+export function pathOf(creating: boolean): readonly JoinStep[] {
+  return creating
+    ? ['connecting', 'relay-reached', 'asking-counter', 'creating', 'sealed']
+    : [
+        'connecting',
+        'relay-reached',
+        'asking-counter',
+        'key-package-published',
+        'waiting-for-member',
+        'welcome-received',
+        'sealed',
+      ];
+}

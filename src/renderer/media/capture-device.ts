@@ -1,0 +1,145 @@
+/** One camera or one microphone: on, off, and hot switching between devices. */
+
+export type CaptureKind = 'microphone' | 'camera';
+
+/** Where a device stands. */
+export type CaptureState =
+  | { readonly kind: 'off' }
+  | { readonly kind: 'starting' }
+  | { readonly kind: 'on'; readonly stream: MediaStream; readonly track: MediaStreamTrack }
+  /** It could not be started or was taken away; `sentence` says why and what to do. */
+  | { readonly kind: 'failed'; readonly sentence: string };
+
+/**
+ * Follows what is wanted of one device. Off really means off: the track is stopped and the device let go. Choosing another
+ * device never switches on what is off.
+ */
+export class CaptureDevice {
+  readonly kind: CaptureKind;
+  readonly #onChange: (state: CaptureState) => void;
+  #state: CaptureState = { kind: 'off' };
+  #wanted = false;
+  #deviceId: string | undefined;
+  /** What the running track was opened with. */
+  #openedId: string | undefined;
+  #working = false;
+
+  constructor(kind: CaptureKind, onChange: (state: CaptureState) => void) {
+    this.kind = kind;
+    this.#onChange = onChange;
+  }
+
+  get state(): CaptureState {
+    return this.#state;
+  }
+
+  /** Switches it on or off; the outcome is told as states. */
+  want(on: boolean): void {
+    this.#wanted = on;
+    if (!on || this.#state.kind === 'failed') this.#stop({ kind: 'off' });
+    void this.#reconcile();
+  }
+
+  /** @param deviceId - as enumerateDevices has it; undefined: the system's default. */
+  choose(deviceId: string | undefined): void {
+    this.#deviceId = deviceId;
+    void this.#reconcile();
+  }
+
+  /** Works towards what is wanted, one step at a time, since it may change while a device starts. */
+  async #reconcile(): Promise<void> {
+    if (this.#working) return;
+    this.#working = true;
+    while (this.#wanted && !this.#isSettled()) await this.#open(this.#deviceId);
+    this.#working = false;
+  }
+
+  #isSettled(): boolean {
+    return this.#state.kind === 'on' && this.#openedId === this.#deviceId;
+  }
+
+  async #open(deviceId: string | undefined): Promise<void> {
+    if (this.#state.kind !== 'on') this.#become({ kind: 'starting' });
+    try {
+      const stream = await navigator.mediaDevices.getUserMedia(constraints(this.kind, deviceId));
+      const track = stream.getTracks()[0];
+      if (track === undefined || !this.#wanted) {
+        for (const unwanted of stream.getTracks()) unwanted.stop();
+        if (!this.#wanted) this.#become({ kind: 'off' });
+        return;
+      }
+      this.#release();
+      this.#openedId = deviceId;
+      track.onended = () => {
+        this.#fail(`The ${this.kind} was disconnected. You are not sending from it.`);
+      };
+      this.#become({ kind: 'on', stream, track });
+    } catch (cause) {
+      // The remembered device is gone: the system's default serves as well.
+      if (deviceId !== undefined && isMissing(cause)) this.#deviceId = undefined;
+      else this.#fail(sentenceFor(this.kind, cause));
+    }
+  }
+
+  #fail(sentence: string): void {
+    this.#wanted = false;
+    this.#stop({ kind: 'failed', sentence });
+  }
+
+  #stop(state: CaptureState): void {
+    this.#release();
+    this.#become(state);
+  }
+
+  #release(): void {
+    if (this.#state.kind !== 'on') return;
+    this.#state.track.onended = null;
+    this.#state.track.stop();
+  }
+
+  #become(state: CaptureState): void {
+    if (state.kind === 'off' && this.#state.kind === 'off') return;
+    this.#state = state;
+    this.#onChange(state);
+  }
+}
+
+function constraints(kind: CaptureKind, deviceId: string | undefined): MediaStreamConstraints {
+  const device = deviceId === undefined ? {} : { deviceId: { exact: deviceId } };
+  if (kind === 'camera') {
+    return {
+      video: { ...device, width: { ideal: 640 }, height: { ideal: 360 }, frameRate: { ideal: 30, max: 30 } },
+    };
+  }
+  return {
+    audio: {
+      ...device,
+      channelCount: { ideal: 1 },
+      echoCancellation: true,
+      noiseSuppression: true,
+      autoGainControl: true,
+    },
+  };
+}
+
+const nameOf = (cause: unknown): string => (cause instanceof DOMException ? cause.name : '');
+
+function isMissing(cause: unknown): boolean {
+  return nameOf(cause) === 'NotFoundError' || nameOf(cause) === 'OverconstrainedError';
+}
+
+function sentenceFor(kind: CaptureKind, cause: unknown): string {
+  switch (nameOf(cause)) {
+    case 'NotFoundError':
+    case 'OverconstrainedError':
+      return `No ${kind} was found. You can join without one.`;
+    case 'NotAllowedError':
+    case 'SecurityError':
+      return `Conclave may not use the ${kind}. Allow it in the system’s privacy settings.`;
+    case 'NotReadableError':
+    case 'AbortError':
+      return `The ${kind} cannot be used. Another program may be using it.`;
+    default:
+      return `The ${kind} could not be started.`;
+  }
+}

@@ -1,0 +1,45 @@
+/** Size, rate and bits of the one rendition that is sent. */
+export interface VideoSettings {
+  readonly width: number;
+  readonly height: number;
+  readonly framerate: number;
+  readonly bitsPerSecond: number;
+}
+
+export const DEFAULT_VIDEO_BITRATE = 700_000;
+const LEAST_VIDEO_BITRATE = 40_000;
+
+/** Steps from good to poor; each serves down to its bits per second. */
+const steps = [
+  { above: 300_000, area: 640 * 360, framerate: 30 },
+  { above: 150_000, area: 480 * 270, framerate: 20 },
+  { above: 0, area: 320 * 180, framerate: 15 },
+] as const;
+
+/**
+ * Chooses what to encode.
+ * @param source - size of the camera's pictures in pixels.
+ * @param wish - bits per second that the way to the others carries; undefined: the default.
+ * @returns sides that are even, of the source's shape, and never larger than the source.
+ */
+export function videoSettings(
+  source: { readonly width: number; readonly height: number },
+  wish: number | undefined,
+): VideoSettings {
+  const bitsPerSecond = Math.min(
+    Math.max(Math.round(wish ?? DEFAULT_VIDEO_BITRATE), LEAST_VIDEO_BITRATE),
+    DEFAULT_VIDEO_BITRATE,
+  );
+  const step = steps.find(({ above }) => bitsPerSecond >= above) ?? steps[2];
+  const scale = Math.min(1, Math.sqrt(step.area / (source.width * source.height)));
+  return {
+    width: even(source.width * scale),
+    height: even(source.height * scale),
+    framerate: step.framerate,
+    bitsPerSecond,
+  };
+}
+
+function even(side: number): number {
+  return Math.max(2, 2 * Math.round(side / 2));
+}

@@ -1,0 +1,167 @@
+/** Made-up states of the app, one for each screen worth looking at. */
+import type { AppState, InvitationSummary, MediaState, MeetingState, Participant } from '../../../src/contract/state.ts';
+
+const names = [
+  'Ana Lindqvist', 'Bo Chen', 'Chidinma Okafor', 'Dmitri Volkov', 'Eleonora von Hohenstein-Wittgenstein',
+  'Farid Rahimi', 'Grace O’Neill', 'Hiroshi Tanaka', 'Ingrid Bergström', 'José Álvarez',
+];
+const invitation: InvitationSummary = {
+  title: 'Weekly review',
+  relays: ['relay.example.com:4433'],
+  counter: 'counter.example.com',
+  verification: 'private-ca',
+  keyAgreement: 'classical',
+  mediaCipher: 'AES-128-GCM',
+  mode: 'fenced',
+};
+const link = 'conclave://join/v1/AbCdEf0123456789';
+const minute = 60_000;
+
+export function person(at: number, change: Partial<Participant> = {}): Participant {
+  const round = Math.floor(at / names.length);
+  const name = names[at % names.length] ?? '';
+  return {
+    id: at === 0 ? 'self' : `p${String(at)}`,
+    leaf: at,
+    self: at === 0,
+    displayName: round === 0 ? name : `${name} ${String(round + 1)}`,
+    fingerprint: ['48213', '90117', '55620', '31874'],
+    hue: (at * 67 + 20) % 360,
+    joinedEpoch: String(at),
+    leaving: false,
+    audio: 'live',
+    video: 'live',
+    ...change,
+  };
+}
+
+export function meetingOf(participants: readonly Participant[]): MeetingState & { readonly kind: 'in-meeting' } {
+  const now = Date.now();
+  return {
+    kind: 'in-meeting',
+    invitation,
+    link,
+    since: now - 12 * minute - 41_000,
+    connection: { kind: 'connected', relay: 'relay.example.com:4433' },
+    participants,
+    encryption: {
+      seal: 'sealed',
+      sentence: undefined,
+      epoch: '7',
+      securityCode: ['48213', '90117', '55620', '31874', '20955', '71338'],
+      keyAgreement: 'classical',
+      keyAgreementName: 'X25519, Ed25519, SHA-256 (MLS 0x0001)',
+      mediaCipher: 'AES-128-GCM',
+      history: [
+        { epoch: '0', time: now - 13 * minute, added: ['Ana Lindqvist'], removed: [], by: undefined },
+        { epoch: '1', time: now - 12 * minute, added: ['Bo Chen', 'Chidinma Okafor'], removed: [], by: 'Ana Lindqvist' },
+        { epoch: '2', time: now - 5 * minute, added: ['Dmitri Volkov'], removed: ['Farid Rahimi'], by: 'Bo Chen' },
+        { epoch: '3', time: now - 20_000, added: [], removed: [], by: 'Ana Lindqvist' },
+      ],
+      unreadableObjects: 0,
+    },
+    sending: { microphone: false, camera: false },
+  };
+}
+
+const people = (count: number): Participant[] => Array.from({ length: count }, (_, at) => person(at));
+
+const states: readonly MediaState[] = [
+  'live', 'off', 'waiting-for-keys', 'starting', 'unreadable', 'reconnecting', 'unsupported',
+];
+
+const meetings: Record<string, () => MeetingState> = {
+  'meeting-states': () =>
+    meetingOf([
+      person(0),
+      ...states.map((video, at) => person(at + 1, { video, audio: at % 2 === 1 ? 'off' : video })),
+      person(8, { displayName: undefined }),
+      person(9, { leaving: true }),
+    ]),
+  'meeting-lost': () => ({
+    ...meetingOf(people(3)),
+    connection: { kind: 'reconnecting', relay: 'relay.example.com:4433', attempt: 2 },
+  }),
+  'meeting-attention': () => {
+    const meeting = meetingOf(people(4));
+    return {
+      ...meeting,
+      encryption: {
+        ...meeting.encryption,
+        seal: 'attention',
+        sentence: 'The counter has signed two different changes. Compare the security code, or leave.',
+      },
+    };
+  },
+  'meeting-changing': () => {
+    const meeting = meetingOf(people(4));
+    return { ...meeting, encryption: { ...meeting.encryption, seal: 'changing' } };
+  },
+  waiting: () => ({
+    kind: 'joining',
+    invitation,
+    step: 'waiting-for-member',
+    since: Date.now() - 14_000,
+    sentence: 'Waiting to be let in. Ana and 3 others are in the meeting.',
+  }),
+  creating: () => ({ kind: 'joining', invitation, step: 'creating', since: Date.now() - 900, sentence: undefined }),
+  'ended-left': () => ({
+    kind: 'ended',
+    invitation,
+    reason: 'left',
+    sentence: 'Your keys have been erased. The others go on without you.',
+    link,
+  }),
+  'ended-removed': () => ({
+    kind: 'ended',
+    invitation,
+    reason: 'removed',
+    sentence: 'Bo Chen removed you at 14:02. What is said from now on cannot be opened with your keys.',
+    link: undefined,
+  }),
+};
+
+/** @throws {RangeError} for a scene that there is not. */
+export function sceneFor(name: string, theme: 'light' | 'dark'): AppState {
+  const base: AppState = {
+    version: '0.1.0',
+    runtime: 'Electron 22.3.25',
+    runtimeIsOld: true,
+    identity: {
+      kind: 'kept',
+      displayName: 'Ana Lindqvist',
+      fingerprint: ['48213', '90117', '55620', '31874'],
+      hue: 20,
+    },
+    canCreate: true,
+    pendingLink: undefined,
+    theme,
+    recent: [
+      { title: 'Weekly review', link, time: Date.now() - 3 * 60 * minute },
+      { title: 'Board meeting, third quarter', link: `${link}2`, time: Date.now() - 50 * 60 * minute },
+    ],
+    meeting: { kind: 'none' },
+  };
+  const meeting = meetings[name];
+  if (meeting !== undefined) return { ...base, meeting: meeting() };
+  const size = /^meeting-(\d+)$/.exec(name)?.[1];
+  if (size !== undefined) return { ...base, meeting: meetingOf(people(Number(size))) };
+  switch (name) {
+    case 'home':
+      return base;
+    case 'home-empty':
+      return { ...base, canCreate: false, recent: [], runtimeIsOld: false };
+    case 'first-start':
+      return { ...base, identity: { kind: 'none' } };
+    case 'no-keychain':
+      return { ...base, identity: { kind: 'no-keychain', detail: 'Cannot create an item in a locked collection' } };
+    case 'preview':
+      return { ...base, pendingLink: link };
+    case 'preview-bad':
+      return { ...base, pendingLink: 'conclave://damaged' };
+    default:
+      throw new RangeError(`no scene ${name}`);
+  }
+}
+
+export { invitation };
