@@ -7,7 +7,7 @@ import type { Result } from './result.ts';
 import type { AppState, InvitationSummary, LinkProblem } from './state.ts';
 
 const displayName = v.pipe(v.string(), v.trim(), v.minLength(1), v.maxLength(64));
-const link = v.pipe(v.string(), v.maxLength(4096));
+const link = v.pipe(v.string(), v.maxLength(8192));
 const participantId = v.pipe(v.string(), v.maxLength(128));
 const nothing = v.undefined();
 

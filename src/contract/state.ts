@@ -3,7 +3,7 @@
  * Nothing in it is a key or lets one derive a key.
  */
 
-/** Stable within a meeting: the SenderId of that person's join, as text. */
+/** Stable within a meeting: the fingerprint of that person, as text. */
 export type ParticipantId = string;
 
 /** The person who uses this app. */

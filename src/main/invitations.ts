@@ -1,0 +1,165 @@
+/** Invitations for people: making them on this app's servers, and saying what one says or what is wrong with it. */
+import { randomBytes } from 'node:crypto';
+import { ok, failed, type Result } from '../contract/result.ts';
+import type { InvitationSummary, LinkProblem } from '../contract/state.ts';
+import { decodeBase64Url } from '../protocol/bytes/base64url.ts';
+import {
+  encodeInvitation,
+  parseInvitation,
+  SECRET_BYTES,
+  type Invitation,
+  type InvitationFault,
+  type TrustAnchor,
+} from '../protocol/group/invitation.ts';
+import { ROOM_BYTES, type RoomId } from '../protocol/group/names.ts';
+import { nodeGroupCrypto } from './mls/node-group-crypto.ts';
+import type { Servers } from './servers.ts';
+
+/** Cipher suite of Secure Objects in meetings that are started here: AES-128-GCM. */
+export const DEFAULT_MEDIA_SUITE = 0x0004;
+
+/** Title of a meeting whose link names none. */
+const UNTITLED = 'Meeting';
+
+/** Makes the link of a new meeting: a new room and a new secret. */
+export function createInvitation(
+  servers: Servers,
+  title: string,
+  keyAgreement: 'classical' | 'post-quantum',
+): string {
+  const { mode } = servers;
+  const receiptKey = mode === 'fenced' ? decodeBase64Url(servers.receiptKey) : undefined;
+  return encodeInvitation(
+    {
+      room: new Uint8Array(randomBytes(ROOM_BYTES)) as RoomId,
+      name: title,
+      mode,
+      suite: keyAgreement === 'post-quantum' ? 0x0053 : 0x0001,
+      secret: new Uint8Array(randomBytes(SECRET_BYTES)),
+      relays: servers.relays,
+      counter: servers.counter,
+      receiptKey,
+      counterToken: '',
+      anchors: servers.caPem === undefined ? [] : [{ kind: 'ca-certificate', der: derOf(servers.caPem) }],
+    },
+    nodeGroupCrypto,
+  );
+}
+
+/** Reads a link; a problem says exactly what is wrong. */
+export function readInvitation(link: string): Result<Invitation, LinkProblem> {
+  const outcome = parseInvitation(link, nodeGroupCrypto);
+  return outcome.kind === 'invitation' ? ok(outcome.invitation) : failed(problemOf(outcome.fault));
+}
+
+/** What an invitation says, for people. */
+export function summarise(invitation: Invitation): InvitationSummary {
+  return {
+    title: invitation.name === '' ? UNTITLED : invitation.name,
+    relays: invitation.relays.map(hostOf),
+    counter: hostOf(invitation.counter),
+    verification: verificationOf(invitation.anchors),
+    keyAgreement: invitation.suite === 0x0053 ? 'post-quantum' : 'classical',
+    mediaCipher: 'AES-128-GCM',
+    mode: invitation.mode,
+  };
+}
+
+/** Trust for TLS to a meeting's servers, from the invitation's anchors. */
+export function trustOf(
+  anchors: readonly TrustAnchor[],
+):
+  | { readonly kind: 'system' }
+  | { readonly kind: 'ca'; readonly caPem: string }
+  | { readonly kind: 'certificate-hash'; readonly sha256: Uint8Array } {
+  const authorities = anchors.flatMap((anchor) =>
+    anchor.kind === 'ca-certificate' ? [pemOf(anchor.der)] : [],
+  );
+  if (authorities.length > 0) return { kind: 'ca', caPem: authorities.join('') };
+  for (const anchor of anchors)
+    if (anchor.kind === 'certificate-hash') return { kind: 'certificate-hash', sha256: anchor.sha256 };
+  return { kind: 'system' };
+}
+
+function verificationOf(anchors: readonly TrustAnchor[]): InvitationSummary['verification'] {
+  switch (trustOf(anchors).kind) {
+    case 'system':
+      return 'system';
+    case 'ca':
+      return 'private-ca';
+    case 'certificate-hash':
+      return 'pinned';
+  }
+}
+
+const hostOf = (url: string): string => new URL(url.replace(/^moqt:/, 'https:')).host;
+
+function derOf(pem: string): Uint8Array {
+  const body = /-----BEGIN CERTIFICATE-----([^-]+)-----END CERTIFICATE-----/.exec(pem)?.[1] ?? '';
+  return new Uint8Array(Buffer.from(body, 'base64'));
+}
+
+function pemOf(der: Uint8Array): string {
+  const lines =
+    Buffer.from(der)
+      .toString('base64')
+      .match(/.{1,64}/g) ?? [];
+  return `-----BEGIN CERTIFICATE-----\n${lines.join('\n')}\n-----END CERTIFICATE-----\n`;
+}
+
+function problemOf(fault: InvitationFault): LinkProblem {
+  switch (fault) {
+    case 'not-an-invitation':
+      return {
+        kind: 'not-a-link',
+        sentence: 'This is not a Conclave invitation. One begins with conclave://join/',
+      };
+    case 'too-long':
+      return {
+        kind: 'damaged',
+        sentence: 'This link is longer than any invitation. Copy it again, by itself.',
+      };
+    case 'damaged-characters':
+    case 'cut-off-or-changed':
+    case 'malformed':
+      return {
+        kind: 'damaged',
+        sentence:
+          'Part of this link is missing or was changed on the way. Ask for it again and copy all of it.',
+      };
+    case 'unknown-version':
+      return {
+        kind: 'newer-version',
+        sentence: 'This invitation was made by a newer Conclave. Update the app, then open it again.',
+      };
+    case 'unknown-mode':
+    case 'unknown-suite':
+      return {
+        kind: 'unsupported',
+        sentence: 'This meeting uses a kind of encryption that this Conclave does not have. Update the app.',
+      };
+    case 'bad-name':
+      return {
+        kind: 'damaged',
+        sentence: 'The meeting’s name in this link cannot be read. Ask for a new link.',
+      };
+    case 'bad-relay-address':
+    case 'no-relay':
+      return {
+        kind: 'damaged',
+        sentence: 'The relay’s address in this link cannot be used. Ask for a new link.',
+      };
+    case 'bad-counter-address':
+    case 'bad-counter-token':
+    case 'bad-receipt-key':
+      return {
+        kind: 'damaged',
+        sentence: 'What this link says about the counter service cannot be used. Ask for a new link.',
+      };
+    case 'bad-trust-anchor':
+      return {
+        kind: 'damaged',
+        sentence: 'The certificate in this link cannot be used. Ask for a new link.',
+      };
+  }
+}

@@ -1,0 +1,216 @@
+/** Draws the state that the renderer shows from a meeting. */
+import type {
+  EncryptionState,
+  InvitationSummary,
+  JoinStep,
+  KeyChange,
+  MeetingState,
+  Participant,
+} from '../../contract/state.ts';
+import type { Member } from '../../protocol/group/roster.ts';
+import { SUITES, isSuiteId } from '../../protocol/secure-objects/suite.ts';
+import type { GroupStep, StopReason } from '../group/group-events.ts';
+import { fingerprintGroups, fingerprintHue } from '../identity/fingerprint.ts';
+import type { Attention, CurrentEpoch, EpochRecord, Meeting } from './meeting.ts';
+import { participantIdOf, type Members } from './members.ts';
+
+/** What is known of a meeting besides the meeting itself. */
+export interface MeetingContext {
+  readonly invitation: InvitationSummary;
+  readonly link: string;
+  /** ms since 1970 when joining began. */
+  readonly since: number;
+  readonly displayName: string;
+  /** Names of people by participant, of those who are gone too; filled in as they become known. */
+  readonly names: Map<string, string>;
+}
+
+/** The state of a meeting, for people. */
+export function describeMeeting(meeting: Meeting, context: MeetingContext): MeetingState {
+  const { invitation, link, since } = context;
+  if (meeting.stopped !== undefined) return { kind: 'ended', invitation, ...endOf(meeting.stopped, link) };
+  const { current, members, connection } = meeting;
+  if (current === undefined || members === undefined) {
+    const step = joinStep(meeting);
+    return { kind: 'joining', invitation, since, step, sentence: joinSentence(meeting) };
+  }
+  return {
+    kind: 'in-meeting',
+    invitation,
+    link,
+    since,
+    connection:
+      connection.kind === 'connected'
+        ? { kind: 'connected', relay: connection.relay }
+        : { kind: 'reconnecting', relay: connection.relay, attempt: connection.attempt },
+    participants: participantsOf(meeting, current, members, context),
+    encryption: encryptionOf(meeting, current, members, context),
+    sending: meeting.sending,
+  };
+}
+
+function participantsOf(
+  meeting: Meeting,
+  current: CurrentEpoch,
+  members: Members,
+  context: MeetingContext,
+): Participant[] {
+  return current.roster.map((member) => {
+    const id = participantIdOf(member);
+    const self = member.leaf === current.ownLeaf;
+    const remote = members.get(id);
+    const displayName = self ? context.displayName : remote?.displayName;
+    if (displayName !== undefined) context.names.set(id, displayName);
+    return {
+      id,
+      leaf: member.leaf,
+      self,
+      displayName,
+      fingerprint: fingerprintGroups(member.fingerprint),
+      hue: fingerprintHue(member.fingerprint),
+      joinedEpoch: String(members.joinedEpoch(id) ?? current.epoch),
+      leaving: members.isLeaving(id),
+      audio: self
+        ? meeting.sending.microphone
+          ? 'live'
+          : 'off'
+        : (remote?.mediaState('audio') ?? 'starting'),
+      video: self ? (meeting.sending.camera ? 'live' : 'off') : (remote?.mediaState('video') ?? 'starting'),
+    };
+  });
+}
+
+function encryptionOf(
+  meeting: Meeting,
+  current: CurrentEpoch,
+  members: Members,
+  context: MeetingContext,
+): EncryptionState {
+  const { secureObjectsSuite } = current.parameters;
+  const attention = attentionSentence(meeting.attention);
+  const leaving = current.roster.some((member) => members.isLeaving(participantIdOf(member)));
+  return {
+    seal: attention !== undefined ? 'attention' : leaving ? 'changing' : 'sealed',
+    sentence: attention ?? (leaving ? 'Somebody left; the keys are about to change.' : undefined),
+    epoch: String(current.epoch),
+    securityCode: current.securityCode.split(' '),
+    keyAgreement: current.suite === 0x0053 ? 'post-quantum' : 'classical',
+    keyAgreementName:
+      current.suite === 0x0053
+        ? 'MLS with X-Wing (X25519 and ML-KEM-768), AES-256-GCM, SHA-512, Ed25519'
+        : 'MLS 1.0 with X25519, AES-128-GCM, SHA-256, Ed25519',
+    mediaCipher: isSuiteId(secureObjectsSuite) ? SUITES[secureObjectsSuite].name : 'unknown',
+    history: meeting.history.map((record) => keyChange(record, current, context.names)),
+    unreadableObjects: members.unreadable,
+  };
+}
+
+function keyChange(
+  record: EpochRecord,
+  current: CurrentEpoch,
+  names: ReadonlyMap<string, string>,
+): KeyChange {
+  const { epoch, change } = record;
+  const nameOf = (member: Member): string => {
+    const id = participantIdOf(member);
+    return names.get(id) ?? `Member ${fingerprintGroups(member.fingerprint)[0] ?? ''}`;
+  };
+  const by = current.roster.find(({ leaf }) => leaf === change.by);
+  return {
+    epoch: String(epoch),
+    time: change.time,
+    added: change.added.map(nameOf),
+    removed: change.removed.map(nameOf),
+    by: by === undefined ? undefined : nameOf(by),
+  };
+}
+
+const joinSteps: Readonly<Record<GroupStep, JoinStep>> = {
+  seeking: 'asking-counter',
+  'counter-unreachable': 'asking-counter',
+  'counter-unauthorized': 'asking-counter',
+  creating: 'creating',
+  'waiting-for-creator': 'asking-counter',
+  'waiting-for-member': 'waiting-for-member',
+  welcomed: 'welcome-received',
+  member: 'sealed',
+};
+
+function joinStep({ connection, step }: Meeting): JoinStep {
+  if (connection.kind !== 'connected') return 'connecting';
+  return joinSteps[step];
+}
+
+function joinSentence({ connection, step }: Meeting): string | undefined {
+  if (connection.kind === 'connecting')
+    return connection.attempt > 1
+      ? `The relay does not answer. Trying again (${String(connection.attempt)}). Check your network.`
+      : undefined;
+  switch (step) {
+    case 'counter-unreachable':
+      return 'The counter service does not answer. Trying again. Check your network, or ask who runs it.';
+    case 'counter-unauthorized':
+      return 'The counter service does not let this app in. Ask who runs it for an invitation with access.';
+    case 'waiting-for-creator':
+      return 'Somebody is opening the meeting right now.';
+    case 'waiting-for-member':
+      return 'Somebody in the meeting has to let you in; their app does so by itself.';
+    case 'seeking':
+    case 'creating':
+    case 'welcomed':
+    case 'member':
+      return undefined;
+  }
+}
+
+function attentionSentence(attention: ReadonlySet<Attention>): string | undefined {
+  if (attention.has('equivocation'))
+    return 'The counter service signed two different histories of this meeting. Do not trust it: leave, and tell who runs it.';
+  if (attention.has('kicked-asks'))
+    return 'Somebody who was removed asks to be let in again, and was refused.';
+  if (attention.has('newer-generation'))
+    return 'Another group of people has opened this room anew. They are not in this meeting.';
+  return undefined;
+}
+
+function endOf(
+  reason: StopReason | 'unknown-cipher',
+  link: string,
+): Pick<MeetingState & { kind: 'ended' }, 'reason' | 'sentence' | 'link'> {
+  switch (reason) {
+    case 'left':
+      return { reason: 'left', sentence: 'You left the meeting. Your keys for it are erased.', link };
+    case 'removed':
+      return {
+        reason: 'removed',
+        sentence:
+          'The others went on without you, since nothing was heard from this app. You can join again.',
+        link,
+      };
+    case 'kicked':
+      return {
+        reason: 'removed',
+        sentence: 'Somebody removed you from the meeting. Ask them for a new invitation.',
+        link: undefined,
+      };
+    case 'replaced':
+      return {
+        reason: 'replaced',
+        sentence:
+          'Your place in the meeting was taken by a join that this app did not make. If it was not you on another device, somebody else has your key.',
+        link: undefined,
+      };
+    case 'parameters-differ':
+      return {
+        reason: 'failed',
+        sentence: 'The meeting’s settings are not those of your invitation. Ask for a new invitation.',
+        link: undefined,
+      };
+    case 'unknown-cipher':
+      return {
+        reason: 'failed',
+        sentence: 'This meeting uses a media cipher that this app does not have. Update the app.',
+        link: undefined,
+      };
+  }
+}
