@@ -31,7 +31,7 @@ fn object(env: &Env, event: Event) -> Result<Object<'_>> {
         Event::Data { stream, bytes, fin } => {
             object.set("kind", "data")?;
             object.set("stream", stream as f64)?;
-            object.set("bytes", &Uint8ArraySlice::copy_from(env, bytes)?)?;
+            object.set("bytes", Uint8ArraySlice::copy_from(env, bytes)?)?;
             object.set("fin", fin)?;
         }
         Event::Reset { stream, code } => {
@@ -46,7 +46,7 @@ fn object(env: &Env, event: Event) -> Result<Object<'_>> {
         }
         Event::Datagram { bytes } => {
             object.set("kind", "datagram")?;
-            object.set("bytes", &Uint8ArraySlice::copy_from(env, bytes)?)?;
+            object.set("bytes", Uint8ArraySlice::copy_from(env, bytes)?)?;
         }
         Event::Drained { stream, queued } => {
             object.set("kind", "drained")?;

@@ -8,7 +8,8 @@ use quinn::{ConnectionError, Endpoint};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use url::Url;
-use web_transport_quinn::proto::ConnectRequest;
+use web_transport_quinn::http::StatusCode;
+use web_transport_quinn::proto::{self, ConnectRequest};
 use web_transport_quinn::{ClientError, ConnectError};
 
 use crate::failure::{Failure, Kind};
@@ -120,6 +121,7 @@ async fn establish(
     let no_protocol = || Failure::new(Kind::Protocol, "the server chose none of the offered protocols");
 
     let (inner, transport) = if target.webtransport {
+        limits.allow_http3(&connection);
         let request = ConnectRequest::new(target.url.clone()).with_protocols(protocols);
         let session = web_transport_quinn::Session::connect(connection, request);
         (session.await.map_err(|error| webtransport_failure(&error))?, "webtransport")
@@ -210,19 +212,26 @@ fn quic_failure(error: &ConnectionError, address: SocketAddr, pinned: bool) -> F
 }
 
 fn webtransport_failure(error: &ClientError) -> Failure {
-    match error {
-        ClientError::HttpError(ConnectError::ErrorStatus(status)) if status.as_u16() == 406 => Failure::new(
+    let status = match error {
+        ClientError::HttpError(ConnectError::ErrorStatus(status)) => Some(status),
+        ClientError::HttpError(ConnectError::ProtoError(proto::ConnectError::WrongStatus(status))) => {
+            status.as_ref()
+        }
+        _ => None,
+    };
+    match (status, error) {
+        (Some(&StatusCode::NOT_ACCEPTABLE), _) => Failure::new(
             Kind::Protocol,
             "the server speaks none of the offered protocols (HTTP status 406 to the WebTransport request)",
         ),
-        ClientError::HttpError(ConnectError::ErrorStatus(status)) => Failure::new(
+        (Some(status), _) => Failure::new(
             Kind::Refused,
             format!("the server answered HTTP status {status} to the WebTransport request"),
         ),
-        ClientError::HttpError(ConnectError::ProtocolMismatch(_)) => {
+        (None, ClientError::HttpError(ConnectError::ProtocolMismatch(_))) => {
             Failure::new(Kind::Protocol, "the server chose a protocol that was not offered")
         }
-        other => Failure::new(Kind::Refused, format!("the WebTransport handshake failed: {other}")),
+        (None, other) => Failure::new(Kind::Refused, format!("the WebTransport handshake failed: {other}")),
     }
 }
 

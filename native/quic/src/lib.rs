@@ -8,6 +8,8 @@
 //! which runtimes with a V8 memory cage do not allow.
 
 #![deny(unsafe_code)]
+// Only the exports use the crate, and they are not part of its tests.
+#![cfg_attr(test, allow(dead_code))]
 
 mod batch;
 mod budget;

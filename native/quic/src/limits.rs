@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use quinn::{IdleTimeout, TransportConfig, VarInt};
+use quinn::{Connection, IdleTimeout, TransportConfig, VarInt};
 
 use crate::failure::Failure;
 
-/// Streams that HTTP/3 needs for itself: the CONNECT stream; control, QPACK encoder and decoder.
+/// Streams that HTTP/3 may need beside the session's: the CONNECT stream; control, QPACK encoder and decoder.
 const HTTP3_BIDI: u32 = 1;
 const HTTP3_UNI: u32 = 3;
 
@@ -77,14 +77,20 @@ impl Limits {
         config
             .max_idle_timeout(Some(idle))
             .keep_alive_interval(self.keep_alive)
-            .max_concurrent_bidi_streams(VarInt::from_u32(self.max_concurrent_bidi + HTTP3_BIDI))
-            .max_concurrent_uni_streams(VarInt::from_u32(self.max_concurrent_uni + HTTP3_UNI))
+            .max_concurrent_bidi_streams(VarInt::from_u32(self.max_concurrent_bidi))
+            .max_concurrent_uni_streams(VarInt::from_u32(self.max_concurrent_uni))
             .stream_receive_window(VarInt::from_u32(self.stream_window))
             .receive_window(VarInt::from_u32(self.connection_window))
             .send_window(u64::from(self.send_window))
             .datagram_receive_buffer_size(Some(MIB as usize))
             .datagram_send_buffer_size(256 * KIB as usize);
         Ok(Arc::new(config))
+    }
+
+    /// Makes room for HTTP/3's own streams on a connection that turned out to carry it.
+    pub fn allow_http3(&self, connection: &Connection) {
+        connection.set_max_concurrent_bi_streams(VarInt::from_u32(self.max_concurrent_bidi + HTTP3_BIDI));
+        connection.set_max_concurrent_uni_streams(VarInt::from_u32(self.max_concurrent_uni + HTTP3_UNI));
     }
 }
 
@@ -95,8 +101,8 @@ mod tests {
     #[test]
     fn refuses_what_is_not_a_whole_number_in_bounds() {
         for bad in [f64::NAN, f64::INFINITY, -1.0, 0.5, 17.0] {
-            let Err(failure) = bounded("n", Some(bad), 1, 1, 16) else { panic!("{bad} was taken") };
-            assert!(failure.message.starts_with("n is "), "{}", failure.message);
+            let refused = bounded("n", Some(bad), 1, 1, 16).err().map(|failure| failure.message);
+            assert!(refused.is_some_and(|message| message.starts_with("n is ")), "{bad}");
         }
         assert_eq!(bounded("n", Some(16.0), 1, 1, 16).ok(), Some(16));
         assert_eq!(bounded("n", None, 3, 1, 16).ok(), Some(3));

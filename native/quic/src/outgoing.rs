@@ -115,15 +115,16 @@ impl Outgoing {
         drained.then_some(state.queued)
     }
 
-    /// Sends what is queued until the peer has all of it, one side ends the stream, or the session ends.
-    pub async fn run(&self, stream: u64, mut send: SendStream, events: &EventQueue) {
+    /// Sends what is queued until the peer has all of it, one side ends the stream, or the session ends. Gives
+    /// the event that tells the end, if there is one to tell.
+    pub async fn run(&self, stream: u64, mut send: SendStream, events: &EventQueue) -> Option<Event> {
         let mut batch = Vec::new();
         let mut finished = false;
         loop {
             let orders = self.orders(&mut batch);
             if let Some(code) = orders.reset {
                 let _ = send.reset(code);
-                return;
+                return None;
             }
             if let Some(priority) = orders.priority {
                 let _ = send.set_priority(priority);
@@ -137,11 +138,8 @@ impl Outgoing {
                     biased;
                     () = self.wake.notified() => continue,
                     stopped = send.stopped() => match stopped {
-                        Err(_) => return,
-                        Ok(None) if finished => {
-                            events.push(Event::Sent { stream }, None);
-                            return;
-                        }
+                        Err(_) => return None,
+                        Ok(None) if finished => return Some(Event::Sent { stream }),
                         // A stop whose code is outside the range of WebTransport's codes.
                         Ok(None) => 0,
                         Ok(Some(code)) => u64::from(code),
@@ -161,15 +159,14 @@ impl Outgoing {
                         }
                         Err(error) => match stop_code(&error) {
                             Some(code) => code,
-                            None => return,
+                            None => return None,
                         },
                     },
                 }
             };
             // RFC 9000 §3.5: a stream that the peer stopped is reset with the peer's code.
             let _ = send.reset(u32::try_from(stopped).unwrap_or(0));
-            events.push(Event::StopSending { stream, code: stopped }, None);
-            return;
+            return Some(Event::StopSending { stream, code: stopped });
         }
     }
 }

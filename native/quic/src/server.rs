@@ -202,6 +202,7 @@ impl Shared {
         &self,
         connection: Connection,
     ) -> Option<(web_transport_quinn::Session, String, String, String)> {
+        self.limits.allow_http3(&connection);
         let request = Request::accept(connection).await.ok()?;
         let chosen = self.protocols.iter().find(|protocol| request.protocols.contains(protocol)).cloned();
         let Some(protocol) = chosen else {

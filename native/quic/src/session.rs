@@ -209,9 +209,12 @@ impl Session {
     fn spawn_sending(self: &Arc<Self>, stream: u64, send: SendStream, sending: Arc<Outgoing>) {
         let session = self.clone();
         tokio::spawn(async move {
-            sending.run(stream, send, &session.events).await;
+            let end = sending.run(stream, send, &session.events).await;
             sending.end();
             session.half_ended(stream, |halves| halves.sending = None);
+            if let Some(event) = end {
+                session.events.push(event, None);
+            }
         });
     }
 

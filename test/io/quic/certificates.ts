@@ -23,7 +23,7 @@ export interface Authority {
 
 /** Makes an authority. */
 export async function makeAuthority(): Promise<Authority> {
-  x509.cryptoProvider.set(webcrypto as unknown as Crypto);
+  x509.cryptoProvider.set(webcrypto);
   const keys = await generateKeys();
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
     name: 'CN=Test authority',
@@ -44,7 +44,7 @@ export async function makeAuthority(): Promise<Authority> {
 
 async function issue(
   authority: x509.X509Certificate,
-  authorityKeys: CryptoKeyPair,
+  authorityKeys: webcrypto.CryptoKeyPair,
   options: { names?: string[]; days?: number },
 ): Promise<Leaf> {
   const keys = await generateKeys();
@@ -64,7 +64,7 @@ async function issue(
       ),
     ],
   });
-  const pkcs8 = await webcrypto.subtle.exportKey('pkcs8', keys.privateKey as webcrypto.CryptoKey);
+  const pkcs8 = await webcrypto.subtle.exportKey('pkcs8', keys.privateKey);
   return {
     certPem: certificate.toString('pem'),
     keyPem: x509.PemConverter.encode(pkcs8, 'PRIVATE KEY'),
@@ -72,9 +72,6 @@ async function issue(
   };
 }
 
-async function generateKeys(): Promise<CryptoKeyPair> {
-  return (await webcrypto.subtle.generateKey(algorithm, true, [
-    'sign',
-    'verify',
-  ])) as unknown as CryptoKeyPair;
+function generateKeys(): Promise<webcrypto.CryptoKeyPair> {
+  return webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
 }
