@@ -355,7 +355,8 @@ export class TsMlsAdapter implements MlsPort {
       const { newState } = record.staged;
       this.#group(group).staged.set(staged.staged, { newState, consumed: [], own: staged });
     }
-    return { group, view: await this.#view(group), staged };
+    const groupContext = encode(groupContextEncoder)(context);
+    return { group, view: await this.#view(group), staged, groupContext };
   }
 
   forget(handle: GroupHandle): Promise<void> {

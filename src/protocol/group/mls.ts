@@ -126,4 +126,6 @@ export interface RestoredGroup {
   readonly group: GroupHandle;
   readonly view: EpochView;
   readonly staged: StagedCommit | undefined;
+  /** The encoded GroupContext. */
+  readonly groupContext: Uint8Array;
 }

@@ -28,19 +28,25 @@ export interface RosterChange {
 }
 
 /**
- * What changed between two rosters. A member that left and joined again in one Commit is in both lists.
- * @param replaced - leaves that the Commit removed, whatever stands there now.
+ * What changed between two rosters. A member that joined again in one Commit is in both lists: its leaf has another
+ * encryption key though it did not commit.
+ * @param committer - the one leaf whose key a Commit changes without replacing it.
  */
 export function compareRosters(
   before: readonly Member[],
   after: readonly Member[],
-  replaced: readonly LeafIndex[] = [],
+  committer: LeafIndex,
 ): RosterChange {
   const stays = (member: Member, others: readonly Member[]): boolean =>
-    others.some((other) => other.leaf === member.leaf && equal(other.signatureKey, member.signatureKey));
+    others.some(
+      (other) =>
+        other.leaf === member.leaf &&
+        equal(other.signatureKey, member.signatureKey) &&
+        (other.leaf === committer || equal(other.encryptionKey, member.encryptionKey)),
+    );
   return {
-    added: after.filter((member) => replaced.includes(member.leaf) || !stays(member, before)),
-    removed: before.filter((member) => replaced.includes(member.leaf) || !stays(member, after)),
+    added: after.filter((member) => !stays(member, before)),
+    removed: before.filter((member) => !stays(member, after)),
   };
 }
 

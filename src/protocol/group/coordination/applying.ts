@@ -1,0 +1,140 @@
+/** Moving to the next epoch: only with its receipt in fenced mode, at once in plain mode. */
+import { equal } from '../../bytes/equal.ts';
+import { checkReceiptChain } from '../../counter/receipt.ts';
+import type { EpochView, ProcessOutcome, StagedHandle } from '../mls.ts';
+import { compareRosters } from '../roster.ts';
+import type { LeafIndex } from '../roster.ts';
+import { ask } from './asks.ts';
+import type { Job } from './asks.ts';
+import type { KnownReceipt, Phase } from './context.ts';
+import type { MemberState } from './member-state.ts';
+
+type Removed = Extract<ProcessOutcome, { kind: 'removed' }>;
+
+/** What a merge needs to know of its Commit. */
+interface Merge {
+  readonly staged: StagedHandle;
+  readonly committer: LeafIndex;
+  readonly added: readonly Uint8Array[];
+  readonly commit: Uint8Array;
+  readonly receipt: KnownReceipt | undefined;
+}
+
+/**
+ * Applies the Commit that a receipt names.
+ * @param commit - undefined only where it is our own staged one.
+ */
+export function* applyReceipted(
+  state: MemberState,
+  receipt: KnownReceipt,
+  commit: Uint8Array | undefined,
+): Job<Phase | undefined> {
+  const { crypto } = state.context.options;
+  const chain = checkReceiptChain(state.receipt?.receipt, receipt.receipt, crypto);
+  if (state.receipt !== undefined && chain.kind !== 'follows') {
+    state.distrust(receipt.receipt.epoch);
+    return undefined;
+  }
+  const { transcript } = receipt.receipt;
+  const { stage } = state;
+  if (stage !== undefined && state.isOurs(receipt)) {
+    if (!equal(stage.commit.transcript, transcript)) return yield* leaveGeneration(state);
+    return yield* merge(state, {
+      staged: stage.commit.staged,
+      committer: state.view.ownLeaf,
+      added: stage.commit.welcomes.map(({ ref }) => ref),
+      commit: stage.commit.commit,
+      receipt,
+    });
+  }
+  if (commit === undefined) return undefined;
+  const outcome = yield* ask('process', { handle: state.handle, commit });
+  switch (outcome.kind) {
+    case 'refused':
+      return yield* leaveGeneration(state);
+    case 'removed':
+      return yield* beRemoved(state, outcome);
+    case 'staged': {
+      if (!equal(outcome.transcript, transcript)) return yield* leaveGeneration(state);
+      const { committer, added } = outcome.contents;
+      return yield* merge(state, { staged: outcome.staged, committer, added, commit, receipt });
+    }
+  }
+}
+
+/** Applies object 0 of the next epoch, in plain mode. A Commit that cannot be processed may be anybody's: dropped. */
+export function* applyPlain(state: MemberState, commit: Uint8Array): Job<Phase | undefined> {
+  const outcome = yield* ask('process', { handle: state.handle, commit });
+  switch (outcome.kind) {
+    case 'refused':
+      state.inbox.rejectPlain(state.nextEpoch);
+      return undefined;
+    case 'removed':
+      return yield* beRemoved(state, outcome);
+    case 'staged': {
+      const { committer, added } = outcome.contents;
+      return yield* merge(state, { staged: outcome.staged, committer, added, commit, receipt: undefined });
+    }
+  }
+}
+
+/** Merges our own staged Commit without a receipt, in plain mode. */
+export function* applyOwnPlain(state: MemberState): Job<undefined> {
+  const { stage } = state;
+  if (stage === undefined) return undefined;
+  return yield* merge(state, {
+    staged: stage.commit.staged,
+    committer: state.view.ownLeaf,
+    added: stage.commit.welcomes.map(({ ref }) => ref),
+    commit: stage.commit.commit,
+    receipt: undefined,
+  });
+}
+
+function* merge(state: MemberState, { staged, committer, added, commit, receipt }: Merge): Job<undefined> {
+  const before: EpochView = state.view;
+  const byUs = staged === state.stage?.commit.staged;
+  // Merging discards everything else that is staged, our own Commit included.
+  const view = yield* ask('apply', { handle: state.handle, staged });
+  state.view = view;
+  state.stage = undefined;
+  if (receipt !== undefined) state.remember(receipt, commit);
+  yield* state.save();
+  const change = compareRosters(before.roster, view.roster, committer);
+  state.work.settle(change, byUs, added, state.context.now);
+  state.inbox.prune(view.epoch);
+  state.counterBackoff.reset();
+  state.commitBackoff.reset();
+  state.commitNotBefore = state.context.now;
+  const { group, senderId } = state;
+  const time = receipt?.receipt.time;
+  state.context.emit({ kind: 'epoch', group, senderId, view, change, by: committer, time });
+  return undefined;
+}
+
+function* beRemoved(state: MemberState, { replacedBy, kicked }: Removed): Job<Phase> {
+  const { phases } = state.context;
+  if (kicked) return phases.stopped('kicked');
+  if (replacedBy === undefined) return phases.stopped('removed');
+  const ours = state.ownRefs.some((ref) => equal(ref, replacedBy));
+  return ours ? yield* joinAgain(state) : phases.stopped('replaced');
+}
+
+/** Our state cannot catch up: it is erased, and we ask to be let in again. */
+export function* joinAgain(state: MemberState): Job<Phase> {
+  yield* drop(state);
+  state.context.emit({ kind: 'generation', generation: state.generation });
+  return state.context.phases.joining(state.generation);
+}
+
+/** This generation has a Commit that nobody can take: the next one. */
+export function* leaveGeneration(state: MemberState): Job<Phase> {
+  yield* drop(state);
+  state.context.emit({ kind: 'generation', generation: state.generation + 1 });
+  return state.context.phases.seeking(state.generation + 1);
+}
+
+function* drop(state: MemberState): Job<undefined> {
+  yield* ask('forget-group', { handle: state.handle });
+  return yield* ask('erase', {});
+}

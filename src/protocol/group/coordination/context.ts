@@ -1,0 +1,135 @@
+/** What all phases of the coordinator share. */
+import type { Receipt } from '../../counter/receipt.ts';
+import type { Millis, UnixMillis } from '../../units.ts';
+import type { GroupCrypto } from '../crypto-port.ts';
+import type { MeetingParameters } from '../meeting-parameters.ts';
+import type { EpochView, GroupHandle, StagedCommit } from '../mls.ts';
+import type { Fingerprint, GroupName, RoomId, SenderId } from '../names.ts';
+import type { LeafIndex, RosterChange } from '../roster.ts';
+import type { Epoch } from '../../units.ts';
+import type { GroupObject, Job, LogEntry, MembershipRecord, StagedRecipient } from './asks.ts';
+import type { Timing } from './timing.ts';
+
+/** What is fixed for a coordinator's whole life. */
+export interface CoordinatorOptions {
+  readonly room: RoomId;
+  /** What a group of this meeting is created with, and has to have: mode, receipt key, suite, profile. */
+  readonly parameters: MeetingParameters;
+  readonly fingerprint: Fingerprint;
+  readonly crypto: GroupCrypto;
+  /** Fresh random bytes. */
+  random(length: number): Uint8Array;
+  readonly timing: Timing;
+}
+
+/** A membership that was read back at start. */
+export interface RestoredMembership {
+  readonly record: MembershipRecord;
+  readonly handle: GroupHandle;
+  readonly view: EpochView;
+  readonly staged: StagedCommit | undefined;
+  /** The encoded GroupContext of `view`'s epoch. */
+  readonly groupContext: Uint8Array;
+}
+
+/** Why the coordinator stopped for good. */
+export type CoordinatorStop = 'left' | 'removed' | 'kicked' | 'replaced' | 'parameters-differ';
+
+/** How far joining has come. */
+export type CoordinatorStep =
+  | 'seeking'
+  | 'creating'
+  | 'waiting-for-creator'
+  | 'waiting-for-member'
+  | 'welcomed'
+  | 'counter-unreachable'
+  | 'counter-unauthorized'
+  | 'member';
+
+/** What the coordinator tells. */
+export type CoordinatorEvent =
+  | { readonly kind: 'status'; readonly step: CoordinatorStep }
+  | {
+      readonly kind: 'epoch';
+      readonly group: GroupName;
+      readonly senderId: SenderId;
+      readonly view: EpochView;
+      readonly change: RosterChange;
+      readonly by: LeafIndex | undefined;
+      /** The counter's time; undefined in plain mode and where no receipt is at hand. */
+      readonly time: UnixMillis | undefined;
+    }
+  | { readonly kind: 'generation'; readonly generation: number }
+  | { readonly kind: 'newer-generation'; readonly generation: number }
+  | { readonly kind: 'kicked-asks'; readonly signatureKey: Uint8Array }
+  | { readonly kind: 'equivocation'; readonly epoch: Epoch }
+  | { readonly kind: 'stopped'; readonly reason: CoordinatorStop };
+
+/** What comes from outside, beside answers. */
+export type GroupInput =
+  | { readonly kind: 'commit-object'; readonly object: GroupObject }
+  | { readonly kind: 'welcome-object'; readonly object: GroupObject }
+  | { readonly kind: 'key-package'; readonly sender: SenderId; readonly payload: Uint8Array }
+  /** A member's sealed leave arrived. */
+  | { readonly kind: 'member-left'; readonly leaf: LeafIndex }
+  /** A member's transport is gone, or is there again. */
+  | { readonly kind: 'member-vanished'; readonly leaf: LeafIndex }
+  | { readonly kind: 'member-alive'; readonly leaf: LeafIndex }
+  /** A person removes a member; with `kick` its key is not let in again. */
+  | { readonly kind: 'remove'; readonly leaf: LeafIndex; readonly kick: boolean }
+  /** Fresh keys are wanted, for post-compromise security or since an AEAD limit is near. */
+  | { readonly kind: 'update' }
+  /** Something sealed in an epoch was seen. */
+  | { readonly kind: 'epoch-hint'; readonly epoch: Epoch }
+  /** The relay is reached again: whatever was sent meanwhile is missing. */
+  | { readonly kind: 'reconnected' };
+
+/** What phases may use of the coordinator. */
+export interface Context {
+  readonly options: CoordinatorOptions;
+  readonly now: Millis;
+  readonly phases: Phases;
+  emit(event: CoordinatorEvent): void;
+  groupName(generation: number): GroupName;
+}
+
+/** A membership as it begins. */
+export interface MembershipStart {
+  readonly generation: number;
+  readonly group: GroupName;
+  readonly senderId: SenderId;
+  readonly handle: GroupHandle;
+  readonly view: EpochView;
+  /** The receipt of `view`'s epoch; undefined in plain mode. */
+  readonly receipt: KnownReceipt | undefined;
+  readonly log: readonly LogEntry[];
+  /** KeyPackageRefs of joins that this device made and that may still be answered. */
+  readonly ownRefs: readonly Uint8Array[];
+  readonly staged: StagedCommit | undefined;
+  readonly recipients: readonly StagedRecipient[];
+}
+
+/** Makes phases, so that none has to know the others. */
+export interface Phases {
+  /** @param from - generations before this one are known to be dead. */
+  seeking(from: number): Phase;
+  joining(generation: number): Phase;
+  /** The job saves and announces the membership; its result is the phase. */
+  membership(start: MembershipStart): Job<Phase>;
+  stopped(reason: CoordinatorStop): Phase;
+}
+
+/** One phase of a life in a room: seeking, joining, being a member, having stopped. */
+export interface Phase {
+  input(input: GroupInput): void;
+  /** The next thing to do, now; its result is the next phase, or undefined to stay. */
+  next(): Job<Phase | undefined> | undefined;
+  /** When {@link Phase.next} may have something to do though nothing came in. */
+  deadline(): Millis | undefined;
+}
+
+/** A receipt that was verified, with its bytes. */
+export interface KnownReceipt {
+  readonly receipt: Receipt;
+  readonly bytes: Uint8Array;
+}

@@ -1,0 +1,172 @@
+/**
+ * The coordinator: one life in a room, from seeking its group to leaving it. Deterministic: it is fed inputs, answers
+ * and the time, and is drained of asks and events.
+ */
+import { invariant } from '../../errors.ts';
+import type { Millis } from '../../units.ts';
+import { millis } from '../../units.ts';
+import { groupNameOf } from '../names.ts';
+import type { Ask, Job } from './asks.ts';
+import type {
+  Context,
+  CoordinatorEvent,
+  CoordinatorOptions,
+  GroupInput,
+  Phase,
+  Phases,
+  RestoredMembership,
+} from './context.ts';
+import { verifyReceipt } from '../../counter/receipt.ts';
+import { Joining } from './joining.ts';
+import { beginMembership } from './membership.ts';
+import { resumeCreation, Seeking } from './seeking.ts';
+import { Stopped } from './stopped.ts';
+import { earliest } from './timing.ts';
+
+/** What is fed to a coordinator. */
+export type CoordinatorInput =
+  | { readonly kind: 'start'; readonly restored: RestoredMembership | undefined }
+  | { readonly kind: 'answer'; readonly id: number; readonly answer: unknown }
+  | { readonly kind: 'leave' }
+  | GroupInput;
+
+/** What a coordinator wants: an ask is answered by one `answer` with its id. */
+export type CoordinatorEffect =
+  | { readonly kind: 'ask'; readonly id: number; readonly ask: Ask }
+  | { readonly kind: 'event'; readonly event: CoordinatorEvent };
+
+/** The machine. At most one ask is open at a time, so that every await is a place to crash or to wait. */
+export class Coordinator implements Context {
+  readonly options: CoordinatorOptions;
+  readonly phases: Phases;
+  readonly #effects: CoordinatorEffect[] = [];
+  #now: Millis = millis(0);
+  #phase: Phase | undefined;
+  #job: Job<Phase | undefined> | undefined;
+  #openAsk: number | undefined;
+  #wakeAt: Millis | undefined;
+  #nextId = 1;
+
+  constructor(options: CoordinatorOptions) {
+    this.options = options;
+    this.phases = {
+      seeking: (from) => new Seeking(this, from),
+      joining: (generation) => new Joining(this, generation),
+      membership: (start) => beginMembership(this, start),
+      stopped: (reason) => new Stopped(this, reason),
+    };
+  }
+
+  get now(): Millis {
+    return this.#now;
+  }
+
+  /** Feeds one input. */
+  handle(input: CoordinatorInput, now: Millis): void {
+    this.#now = now;
+    switch (input.kind) {
+      case 'start':
+        invariant(this.#phase === undefined && this.#job === undefined, 'a coordinator starts once');
+        if (input.restored === undefined) this.#phase = new Seeking(this, 0);
+        else this.#run(resume(this, input.restored));
+        break;
+      case 'answer':
+        // An answer to what was given up is of no interest.
+        if (input.id !== this.#openAsk) return;
+        this.#openAsk = undefined;
+        this.#resume(input.answer);
+        break;
+      case 'leave':
+        this.#job = undefined;
+        this.#openAsk = undefined;
+        this.#wakeAt = undefined;
+        this.#phase = new Stopped(this, 'left');
+        break;
+      default:
+        this.#phase?.input(input);
+        break;
+    }
+    this.#work();
+  }
+
+  /** The next effect, or undefined: drain after each {@link Coordinator.handle} and {@link Coordinator.expire}. */
+  poll(): CoordinatorEffect | undefined {
+    return this.#effects.shift();
+  }
+
+  /** When {@link Coordinator.expire} wants to be called; undefined while an answer is waited for. */
+  deadline(): Millis | undefined {
+    if (this.#openAsk !== undefined) return undefined;
+    return this.#job === undefined ? earliest(this.#phase?.deadline()) : this.#wakeAt;
+  }
+
+  /** Time has come to {@link Coordinator.deadline}. */
+  expire(now: Millis): void {
+    this.#now = now;
+    if (this.#wakeAt !== undefined && this.#wakeAt <= now) {
+      this.#wakeAt = undefined;
+      this.#resume(undefined);
+    }
+    this.#work();
+  }
+
+  emit(event: CoordinatorEvent): void {
+    this.#effects.push({ kind: 'event', event });
+  }
+
+  groupName(generation: number): ReturnType<typeof groupNameOf> {
+    return groupNameOf(this.options.room, generation, this.options.crypto);
+  }
+
+  /** Runs jobs until one waits or there is nothing to do. */
+  #work(): void {
+    while (this.#job === undefined) {
+      const job = this.#phase?.next();
+      if (job === undefined) return;
+      this.#run(job);
+    }
+  }
+
+  #run(job: Job<Phase | undefined>): void {
+    this.#job = job;
+    this.#resume(undefined);
+  }
+
+  #resume(answer: unknown): void {
+    const step = this.#job?.next(answer);
+    if (step === undefined) return;
+    if (step.done === true) {
+      this.#job = undefined;
+      this.#phase = step.value ?? this.#phase;
+    } else if (step.value.kind === 'sleep') {
+      this.#wakeAt = step.value.input.until;
+    } else {
+      this.#openAsk = this.#nextId;
+      this.#nextId += 1;
+      this.#effects.push({ kind: 'ask', id: this.#openAsk, ask: step.value });
+    }
+  }
+}
+
+/** Goes on where a crash or a shutdown left a membership. */
+function* resume(context: Context, restored: RestoredMembership): Job<Phase> {
+  const { record, handle, view, staged } = restored;
+  if (record.creating) return yield* resumeCreation(context, restored);
+  const { parameters, crypto } = context.options;
+  const last = record.log.find((entry) => entry.epoch === view.epoch)?.receipt;
+  const verdict = last && parameters.receiptKey && verifyReceipt(last, parameters.receiptKey, crypto);
+  const receipt =
+    last !== undefined && verdict?.kind === 'valid' ? { receipt: verdict.receipt, bytes: last } : undefined;
+  return yield* context.phases.membership({
+    generation: record.generation,
+    group: context.groupName(record.generation),
+    senderId: record.senderId,
+    handle,
+    view,
+    receipt,
+    log: record.log,
+    ownRefs: [],
+    staged,
+    recipients: record.recipients,
+  });
+}

@@ -1,0 +1,43 @@
+/** Calls to the counter as jobs need them: asked again until there is an answer. */
+import type { CounterFailure } from '../../counter/client.ts';
+import { millis } from '../../units.ts';
+import type { Millis } from '../../units.ts';
+import { ask } from './asks.ts';
+import type { Answer, AskKind, AskTypes, Job } from './asks.ts';
+import type { Context } from './context.ts';
+import { Backoff } from './timing.ts';
+
+/** Whether an outcome is one that every call can end in. */
+export function isFailure(outcome: { readonly kind: string }): outcome is CounterFailure {
+  return ['unauthorized', 'busy', 'refused', 'unreachable'].includes(outcome.kind);
+}
+
+/** Says what a failure means for the person who waits, and how long to wait. */
+export function reportFailure(context: Context, failure: CounterFailure, backoff: Backoff): Millis {
+  const unauthorized = failure.kind === 'unauthorized';
+  context.emit({ kind: 'status', step: unauthorized ? 'counter-unauthorized' : 'counter-unreachable' });
+  const wait = backoff.next();
+  return failure.kind === 'busy' ? millis(Math.max(wait, failure.retryLaterMs)) : wait;
+}
+
+type CounterAsk = 'probe' | 'lock' | 'increment' | 'history';
+
+/** Asks the counter until it answers, with growing waits. */
+export function* insist<Kind extends AskKind & CounterAsk>(
+  context: Context,
+  kind: Kind,
+  input: AskTypes[Kind][0],
+): Job<Exclude<Answer<Kind>, CounterFailure>> {
+  const { backoff: first, backoffMost } = context.options.timing;
+  const backoff = new Backoff(first, backoffMost);
+  for (;;) {
+    const outcome = yield* ask(kind, input);
+    if (!isFailure(outcome)) return outcome as Exclude<Answer<Kind>, CounterFailure>;
+    yield* sleep(context, reportFailure(context, outcome, backoff));
+  }
+}
+
+/** Lets time pass within a job. */
+export function* sleep(context: Context, wait: Millis): Job<undefined> {
+  return yield* ask('sleep', { until: millis(context.now + wait) });
+}

@@ -1,0 +1,240 @@
+/** Being a member: epochs come, joiners are let in, the counter is kept in step. */
+import { encodeHex } from '../../bytes/hex.ts';
+import { equal } from '../../bytes/equal.ts';
+import { millis } from '../../units.ts';
+import type { Epoch, Millis } from '../../units.ts';
+import { fingerprintOf, fingerprintOfSender } from '../names.ts';
+import type { SenderId } from '../names.ts';
+import type { LeafIndex } from '../roster.ts';
+import { applyPlain, applyReceipted, leaveGeneration } from './applying.ts';
+import { ask } from './asks.ts';
+import type { Job } from './asks.ts';
+import { askHistory, askPlainCounter, fetchCommits } from './catching-up.ts';
+import { commitOnce } from './committing.ts';
+import type { Context, GroupInput, MembershipStart, Phase } from './context.ts';
+import { isFailure } from './counter-calls.ts';
+import { MemberState } from './member-state.ts';
+import type { SentWelcome } from './member-state.ts';
+import { Backoff, earliest } from './timing.ts';
+
+/** KeyPackages that wait to be looked at. */
+const MAX_QUEUE = 256;
+/** KeyPackages that are known, so that a repetition costs nothing. */
+const MAX_SEEN = 4096;
+
+/** Saves and announces a membership that begins. */
+export function* beginMembership(context: Context, start: MembershipStart): Job<Phase> {
+  const { group, senderId, view } = start;
+  const membership = new Membership(context, start);
+  yield* ask('enter-group', { group, senderId });
+  yield* membership.state.save();
+  const change = { added: [], removed: [] };
+  const time = start.receipt?.receipt.time;
+  context.emit({ kind: 'epoch', group, senderId, view, change, by: undefined, time });
+  context.emit({ kind: 'status', step: 'member' });
+  return membership;
+}
+
+/** The phase of a member. */
+class Membership implements Phase {
+  readonly state: MemberState;
+  readonly #context: Context;
+  /** When to ask for what is missing, again and again. */
+  readonly #missing: Backoff;
+  #missingAt: Millis | undefined;
+  #fetchedFor: Epoch | undefined;
+  #hint: { readonly epoch: Epoch; readonly since: Millis } | undefined;
+  #behindSince: Millis | undefined;
+  #probeAt: Millis;
+  #newerSaid = false;
+  #queue: { readonly sender: SenderId; readonly payload: Uint8Array }[] = [];
+  #resend: SentWelcome[] = [];
+  /** Hashes of KeyPackages that were looked at, with their refs where they were acceptable. */
+  readonly #seen = new Map<string, Uint8Array | undefined>();
+
+  constructor(context: Context, start: MembershipStart) {
+    const { timing } = context.options;
+    this.#context = context;
+    this.state = new MemberState(context, start);
+    this.#missing = new Backoff(timing.receipt, timing.history);
+    this.#probeAt = millis(context.now + timing.lonely);
+  }
+
+  input(input: GroupInput): void {
+    const { state } = this;
+    const { now } = this.#context;
+    switch (input.kind) {
+      case 'commit-object': {
+        const news = state.inbox.object(input.object, state.view.epoch, now);
+        if (news === 'equivocation') state.distrust(input.object.epoch);
+        break;
+      }
+      case 'key-package':
+        this.#keyPackage(input.sender, input.payload);
+        break;
+      case 'member-left':
+        if (this.#isOther(input.leaf)) state.work.remove(input.leaf, false, now);
+        break;
+      case 'remove':
+        if (this.#isOther(input.leaf)) state.work.remove(input.leaf, input.kick, now);
+        break;
+      case 'member-vanished':
+        if (this.#isOther(input.leaf)) state.work.vanished(input.leaf, now);
+        break;
+      case 'member-alive':
+        state.work.alive(input.leaf);
+        break;
+      case 'update':
+        state.work.update(now);
+        break;
+      case 'epoch-hint':
+        if (input.epoch > (this.#hint?.epoch ?? state.view.epoch)) {
+          this.#hint = { epoch: input.epoch, since: now };
+        }
+        break;
+      case 'reconnected':
+        this.#fetchedFor = undefined;
+        state.historyAt = now;
+        break;
+      case 'welcome-object':
+        break;
+    }
+  }
+
+  next(): Job<Phase | undefined> | undefined {
+    const { state } = this;
+    const { now } = this.#context;
+    if (state.distrusted) return undefined;
+    const apply = this.#nextToApply();
+    if (apply !== undefined) return apply;
+    const catchUpAt = this.#catchUpAt();
+    if (catchUpAt !== undefined && catchUpAt <= now) return this.#catchUp();
+    const resend = this.#resend.shift();
+    if (resend !== undefined) return this.#republish(resend);
+    const joiner = this.#queue.shift();
+    if (joiner !== undefined) return this.#inspect(joiner.sender, joiner.payload);
+    const commitAt = this.#commitAt();
+    if (commitAt !== undefined && commitAt <= now) return commitOnce(state);
+    return now >= this.#probeAt ? this.#probe() : undefined;
+  }
+
+  deadline(): Millis | undefined {
+    if (this.state.distrusted) return undefined;
+    const graceEnd = this.state.work.graceEnd(this.#context.now);
+    return earliest(this.#catchUpAt(), this.#commitAt(), graceEnd, this.#probeAt);
+  }
+
+  #isOther(leaf: LeafIndex): boolean {
+    const { roster, ownLeaf } = this.state.view;
+    return leaf !== ownLeaf && roster.some((member) => member.leaf === leaf);
+  }
+
+  #nextToApply(): Job<Phase | undefined> | undefined {
+    const { state } = this;
+    if (!state.fenced) {
+      const commit = state.inbox.plain(state.nextEpoch);
+      return commit && applyPlain(state, commit);
+    }
+    const next = state.inbox.next(state.nextEpoch);
+    if (next?.receipt === undefined) return undefined;
+    if (next.commit === undefined && !state.isOurs(next.receipt)) return undefined;
+    return applyReceipted(state, next.receipt, next.commit);
+  }
+
+  #commitAt(): Millis | undefined {
+    const { state } = this;
+    const { view, work } = state;
+    const due =
+      state.stage !== undefined
+        ? this.#context.now
+        : work.dueAt(view.roster, view.ownLeaf, this.#context.now);
+    return due && millis(Math.max(due, state.commitNotBefore));
+  }
+
+  /** When to ask the counter: from time to time, and soon when something is seen to be missing. */
+  #catchUpAt(): Millis | undefined {
+    const { state } = this;
+    const { receipt } = this.#context.options.timing;
+    if (this.#hint !== undefined && this.#hint.epoch <= state.view.epoch) this.#hint = undefined;
+    const since = earliest(state.inbox.since(state.view.epoch), this.#hint?.since);
+    if (since === undefined) {
+      this.#missing.reset();
+      this.#missingAt = undefined;
+      return state.historyAt;
+    }
+    return earliest(state.historyAt, this.#missingAt ?? millis(since + receipt));
+  }
+
+  *#catchUp(): Job<Phase | undefined> {
+    const { state } = this;
+    const isMissing = state.inbox.since(state.view.epoch) !== undefined || this.#hint !== undefined;
+    const unknown = this.#fetchedFor === undefined;
+    if ((isMissing || unknown) && this.#fetchedFor !== state.nextEpoch) {
+      this.#fetchedFor = state.nextEpoch;
+      yield* fetchCommits(state);
+      if (state.distrusted || this.#nextToApply() !== undefined) return undefined;
+    }
+    let phase: Phase | undefined;
+    if (state.fenced) phase = yield* askHistory(state);
+    else ({ phase, behindSince: this.#behindSince } = yield* askPlainCounter(state, this.#behindSince));
+    this.#missingAt = isMissing ? millis(this.#context.now + this.#missing.next()) : undefined;
+    return phase;
+  }
+
+  #keyPackage(sender: SenderId, payload: Uint8Array): void {
+    const hash = encodeHex(this.#context.options.crypto.sha256(payload));
+    if (!this.#seen.has(hash)) {
+      if (this.#queue.length >= MAX_QUEUE) return;
+      if (this.#seen.size >= MAX_SEEN) this.#seen.clear();
+      this.#seen.set(hash, undefined);
+      this.#queue.push({ sender, payload: payload.slice() });
+      return;
+    }
+    // The joiner asks again: our Welcome to it may be lost.
+    const ref = this.#seen.get(hash);
+    const sent = ref && this.state.sentWelcomes.get(encodeHex(ref));
+    if (sent !== undefined && !this.#resend.includes(sent)) this.#resend.push(sent);
+  }
+
+  *#inspect(sender: SenderId, keyPackage: Uint8Array): Job<undefined> {
+    const { crypto } = this.#context.options;
+    const hash = encodeHex(crypto.sha256(keyPackage));
+    const verdict = yield* ask('inspect-key-package', { handle: this.state.handle, keyPackage });
+    if (verdict.kind === 'kicked') {
+      this.#context.emit({ kind: 'kicked-asks', signatureKey: verdict.signatureKey });
+    }
+    if (verdict.kind !== 'acceptable') return undefined;
+    const { ref, signatureKey } = verdict;
+    // The track's name is the recipient of the Welcome: it has to be the KeyPackage's own.
+    const claimed = fingerprintOfSender(sender);
+    if (claimed === undefined || !equal(claimed, fingerprintOf(signatureKey, crypto))) return undefined;
+    this.#seen.set(hash, ref);
+    this.state.work.join({ ref, keyPackage, sender, signatureKey, since: this.#context.now });
+    return undefined;
+  }
+
+  *#republish({ epoch, attempt, delivery, receipt }: SentWelcome): Job<undefined> {
+    return yield* ask('republish-welcome', {
+      group: this.state.group,
+      epoch,
+      attempt,
+      delivery,
+      receipt,
+    });
+  }
+
+  /** Looks whether the room has moved on. Who is alone follows; a healthy group only says so. */
+  *#probe(): Job<Phase | undefined> {
+    const { state } = this;
+    const { timing } = this.#context.options;
+    const next = state.generation + 1;
+    const outcome = yield* ask('probe', { group: this.#context.groupName(next) });
+    const alone = state.view.roster.length === 1;
+    this.#probeAt = millis(this.#context.now + (alone ? timing.lonely : timing.healthy));
+    if (isFailure(outcome) || outcome.current === undefined) return undefined;
+    if (alone) return yield* leaveGeneration(state);
+    if (!this.#newerSaid) this.#context.emit({ kind: 'newer-generation', generation: next });
+    this.#newerSaid = true;
+    return undefined;
+  }
+}

@@ -1,0 +1,204 @@
+/**
+ * Bootstrap: which group does the room have, and if none, make it.
+ * @see draft-jennings-moq-e2ee-mls #creating-joining-a-mls-group
+ */
+import { equal } from '../../bytes/equal.ts';
+import { verifyReceipt } from '../../counter/receipt.ts';
+import type { LockRequest, LockToken } from '../../counter/client.ts';
+import { epoch } from '../../units.ts';
+import { JOIN_RANDOM_BYTES, senderIdOf } from '../names.ts';
+import type { GroupName, SenderId } from '../names.ts';
+import type { CreatedGroup } from '../mls.ts';
+import { ask } from './asks.ts';
+import type { Job, MembershipRecord } from './asks.ts';
+import { insist, sleep } from './counter-calls.ts';
+import type { Context, KnownReceipt, Phase, RestoredMembership } from './context.ts';
+
+const GENESIS = epoch(0n);
+const NO_TRANSCRIPT = new Uint8Array(0);
+const LOCK_NONCE_BYTES = 16;
+
+/** Finds or makes the room's group. */
+export class Seeking implements Phase {
+  readonly #context: Context;
+  readonly #from: number;
+  #started = false;
+
+  /** @param from - generations before this one are known to be dead. */
+  constructor(context: Context, from: number) {
+    this.#context = context;
+    this.#from = from;
+  }
+
+  input(): void {
+    // There is no group yet that anything could be about.
+  }
+
+  next(): Job<Phase> | undefined {
+    if (this.#started) return undefined;
+    this.#started = true;
+    return seek(this.#context, this.#from);
+  }
+
+  deadline(): undefined {
+    return undefined;
+  }
+}
+
+function* seek(context: Context, from: number): Job<Phase> {
+  context.emit({ kind: 'status', step: 'seeking' });
+  const nonce = context.options.random(LOCK_NONCE_BYTES);
+  const group = context.groupName(from);
+  for (;;) {
+    const lock = yield* insist(context, 'lock', { group, request: lockRequest(context, nonce) });
+    switch (lock.kind) {
+      case 'granted':
+        return yield* create(context, from, lock.token, nonce);
+      case 'locked':
+        context.emit({ kind: 'status', step: 'waiting-for-creator' });
+        yield* sleep(context, lock.retryLaterMs);
+        break;
+      case 'counter-error':
+        return yield* joinHighest(context, from);
+    }
+  }
+}
+
+/** Takes the highest generation that exists, from one that does. */
+function* joinHighest(context: Context, from: number): Job<Phase> {
+  let generation = from;
+  for (;;) {
+    const next = yield* insist(context, 'probe', { group: context.groupName(generation + 1) });
+    if (next.current === undefined) return context.phases.joining(generation);
+    generation += 1;
+  }
+}
+
+function* create(
+  context: Context,
+  generation: number,
+  token: LockToken | undefined,
+  nonce: Uint8Array,
+): Job<Phase> {
+  context.emit({ kind: 'status', step: 'creating' });
+  const group = context.groupName(generation);
+  const random = context.options.random(JOIN_RANDOM_BYTES);
+  const senderId = senderIdOf(context.options.fingerprint, random);
+  const created = yield* ask('create-group', { group, parameters: context.options.parameters });
+  const record: MembershipRecord = { generation, senderId, creating: true, log: [], recipients: [] };
+  yield* ask('save', { handle: created.group, record });
+  return yield* finish(context, { generation, group, senderId, created }, { locked: true, token, nonce });
+}
+
+interface Creation {
+  readonly generation: number;
+  readonly group: GroupName;
+  readonly senderId: SenderId;
+  readonly created: CreatedGroup;
+}
+
+/** Goes on with a creation that a crash interrupted. */
+export function* resumeCreation(context: Context, restored: RestoredMembership): Job<Phase> {
+  const { record, handle, view, groupContext } = restored;
+  const created = { group: handle, view, groupContext };
+  const group = context.groupName(record.generation);
+  const nonce = context.options.random(LOCK_NONCE_BYTES);
+  const creation = { generation: record.generation, group, senderId: record.senderId, created };
+  return yield* finish(context, creation, { locked: false, token: undefined, nonce });
+}
+
+/** Increments to epoch 0, as often as it takes to know who made the group. */
+function* finish(
+  context: Context,
+  creation: Creation,
+  lock: { readonly locked: boolean; readonly token: LockToken | undefined; readonly nonce: Uint8Array },
+): Job<Phase> {
+  const { group, created } = creation;
+  const { mode } = context.options.parameters;
+  let { token } = lock;
+  let locked = lock.locked;
+  for (;;) {
+    if (!locked) {
+      const outcome = yield* insist(context, 'lock', { group, request: lockRequest(context, lock.nonce) });
+      if (outcome.kind === 'counter-error') return yield* whoMadeIt(context, creation);
+      if (outcome.kind === 'locked') {
+        yield* sleep(context, outcome.retryLaterMs);
+        continue;
+      }
+      token = outcome.token;
+    }
+    locked = false;
+    if (mode === 'fenced' && token === undefined) return yield* abandon(context, creation);
+    const request =
+      token === undefined
+        ? ({ mode: 'plain' } as const)
+        : ({
+            mode: 'fenced',
+            val: GENESIS,
+            token,
+            commit: created.groupContext,
+            transcript: NO_TRANSCRIPT,
+          } as const);
+    const outcome = yield* insist(context, 'increment', { group, request });
+    if (outcome.kind === 'ok') return yield* settle(context, creation, outcome.receipt);
+    if (outcome.kind === 'counter-error') return yield* whoMadeIt(context, creation);
+  }
+}
+
+/** The counter is beyond 0: by us, with the answer lost, or by somebody else. */
+function* whoMadeIt(context: Context, creation: Creation): Job<Phase> {
+  if (context.options.parameters.mode === 'plain') return yield* abandon(context, creation);
+  const history = yield* insist(context, 'history', { group: creation.group, from: GENESIS });
+  const genesis = history.entries.find((entry) => entry.epoch === GENESIS);
+  return yield* settle(context, creation, genesis?.receipt);
+}
+
+function* settle(context: Context, creation: Creation, receipt: Uint8Array | undefined): Job<Phase> {
+  const { generation, group, senderId, created } = creation;
+  const { mode } = context.options.parameters;
+  const known = receipt && genesisReceipt(context, creation, receipt);
+  if (mode === 'fenced' && known === undefined) return yield* abandon(context, creation);
+  return yield* context.phases.membership({
+    generation,
+    group,
+    senderId,
+    handle: created.group,
+    view: created.view,
+    receipt: known,
+    log: known === undefined ? [] : [{ epoch: GENESIS, receipt: known.bytes, commit: undefined }],
+    ownRefs: [],
+    staged: undefined,
+    recipients: [],
+  });
+}
+
+/** The receipt of epoch 0, if it is about the group that we made. */
+function genesisReceipt(
+  context: Context,
+  { group, created }: Creation,
+  bytes: Uint8Array,
+): KnownReceipt | undefined {
+  const { parameters, crypto } = context.options;
+  if (parameters.receiptKey === undefined) return undefined;
+  const verdict = verifyReceipt(bytes, parameters.receiptKey, crypto);
+  if (verdict.kind !== 'valid') return undefined;
+  const { receipt } = verdict;
+  const ours =
+    receipt.epoch === GENESIS &&
+    equal(receipt.group, group) &&
+    equal(receipt.commitHash, crypto.sha256(created.groupContext));
+  return ours ? { receipt, bytes } : undefined;
+}
+
+/** Somebody else made the group: ours is dropped, and we ask to be let in. */
+function* abandon(context: Context, { generation, created }: Creation): Job<Phase> {
+  yield* ask('forget-group', { handle: created.group });
+  yield* ask('erase', {});
+  return context.phases.seeking(generation);
+}
+
+function lockRequest(context: Context, nonce: Uint8Array): LockRequest {
+  return context.options.parameters.mode === 'fenced'
+    ? { mode: 'fenced', val: GENESIS, nonce }
+    : { mode: 'plain', val: GENESIS };
+}

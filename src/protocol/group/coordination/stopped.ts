@@ -1,0 +1,36 @@
+/** The end of a membership. */
+import { ask } from './asks.ts';
+import type { Job } from './asks.ts';
+import type { Context, CoordinatorStop, Phase } from './context.ts';
+
+/** Erases what was saved, says why, and does nothing any more. */
+export class Stopped implements Phase {
+  readonly #context: Context;
+  readonly #reason: CoordinatorStop;
+  #said = false;
+
+  constructor(context: Context, reason: CoordinatorStop) {
+    this.#context = context;
+    this.#reason = reason;
+  }
+
+  input(): void {
+    // It is over.
+  }
+
+  next(): Job<undefined> | undefined {
+    if (this.#said) return undefined;
+    this.#said = true;
+    return this.#end();
+  }
+
+  deadline(): undefined {
+    return undefined;
+  }
+
+  *#end(): Job<undefined> {
+    yield* ask('erase', {});
+    this.#context.emit({ kind: 'stopped', reason: this.#reason });
+    return undefined;
+  }
+}

@@ -1,0 +1,79 @@
+/** How long the coordinator waits, for what. */
+import { millis } from '../../units.ts';
+import type { Millis } from '../../units.ts';
+
+/** All times of the coordinator; a test may shorten them. */
+export interface Timing {
+  /** Nobody answers a joiner: it opens the next generation. */
+  readonly abandoned: Millis;
+  /** First wait before a KeyPackage is sent again; doubles each time. */
+  readonly resend: Millis;
+  readonly resendMost: Millis;
+  /** No Welcome came: a new KeyPackage is made. */
+  readonly freshKeyPackage: Millis;
+  /** A joiner or leaver waits this long for others to come into the same Commit. */
+  readonly batch: Millis;
+  /** How much longer each next member in leaf order waits. */
+  readonly step: Millis;
+  /** A Commit without its receipt: `/history` is asked. */
+  readonly receipt: Millis;
+  /** A member without transport is removed. */
+  readonly grace: Millis;
+  /** How often `/history` is asked when nothing seems to be missing. */
+  readonly history: Millis;
+  /** How often a lonely member looks for a newer generation. */
+  readonly lonely: Millis;
+  /** How often any other member does. */
+  readonly healthy: Millis;
+  /** First wait after a failed call; doubles up to {@link Timing.backoffMost}. */
+  readonly backoff: Millis;
+  readonly backoffMost: Millis;
+}
+
+/** What design and draft say. */
+export const DEFAULT_TIMING: Timing = {
+  abandoned: millis(30_000),
+  resend: millis(1_000),
+  resendMost: millis(8_000),
+  freshKeyPackage: millis(10_000),
+  batch: millis(30),
+  step: millis(1_000),
+  receipt: millis(700),
+  grace: millis(10_000),
+  history: millis(20_000),
+  lonely: millis(15_000),
+  healthy: millis(60_000),
+  backoff: millis(500),
+  backoffMost: millis(8_000),
+};
+
+/** The earliest of some times, or undefined when there is none. */
+export function earliest(...times: readonly (Millis | undefined)[]): Millis | undefined {
+  let first: Millis | undefined;
+  for (const time of times) if (time !== undefined && (first === undefined || time < first)) first = time;
+  return first;
+}
+
+/** Waits that double. */
+export class Backoff {
+  readonly #first: Millis;
+  readonly #most: Millis;
+  #next: Millis;
+
+  constructor(first: Millis, most: Millis) {
+    this.#first = first;
+    this.#most = most;
+    this.#next = first;
+  }
+
+  /** The wait to make now; the next one is twice as long. */
+  next(): Millis {
+    const wait = this.#next;
+    this.#next = millis(Math.min(this.#most, wait * 2));
+    return wait;
+  }
+
+  reset(): void {
+    this.#next = this.#first;
+  }
+}
