@@ -7,6 +7,7 @@ export interface Aead {
    * Encrypts and authenticates.
    * @param key - `Nk` bytes.
    * @param nonce - `Nn` bytes, never used before with `key`.
+   * @param aad - authenticated only.
    * @param plaintext - parts that are encrypted as if joined, which saves copying large payloads.
    * @returns ciphertext with the tag of `Nt` bytes at its end.
    */
@@ -22,6 +23,8 @@ export interface Aead {
 /** Computes HMACs. @see RFC 2104 */
 export interface Hmac {
   /**
+   * @param hash - hash function to build on.
+   * @param key - of any length.
    * @param data - parts that are authenticated as if joined.
    * @returns a fresh tag of the hash's size.
    */

@@ -65,7 +65,7 @@ describe('a kept identity', () => {
     expect((await createIdentity(keychain, 'p')).kind).toBe('no-keychain');
   });
 
-  test.runIf(process.env['CONCLAVE_TEST_KEYCHAIN'] === '1')(
+  test.runIf(process.env.CONCLAVE_TEST_KEYCHAIN === '1')(
     'works with the keychain of the system',
     async () => {
       const keychain = keytarKeychain('Conclave test identity');

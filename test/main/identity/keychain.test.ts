@@ -38,7 +38,7 @@ describe('the keychain of the tests', () => {
 });
 
 // Set by scripts/with-keyring.sh, or by hand on a desktop with a keychain.
-describe.runIf(process.env['CONCLAVE_TEST_KEYCHAIN'] === '1')('the keychain of the system', () => {
+describe.runIf(process.env.CONCLAVE_TEST_KEYCHAIN === '1')('the keychain of the system', () => {
   keepsItsPromises(keytarKeychain(`Conclave test ${randomUUID()}`));
 
   test('another connection finds what was kept', async () => {

@@ -12,12 +12,17 @@ export class MemoryKeychain implements Keychain {
     return Promise.resolve(this.#answer(() => this.entries.get(account)));
   }
 
-  async set(account: string, secret: string): Promise<KeychainOutcome<undefined>> {
-    return this.#answer(() => {
-      this.beforeSet();
-      this.entries.set(account, secret);
-      return undefined;
-    });
+  set(account: string, secret: string): Promise<KeychainOutcome<undefined>> {
+    try {
+      const outcome = this.#answer(() => {
+        this.beforeSet();
+        this.entries.set(account, secret);
+        return undefined;
+      });
+      return Promise.resolve(outcome);
+    } catch (crash) {
+      return Promise.reject(crash);
+    }
   }
 
   erase(account: string): Promise<KeychainOutcome<undefined>> {

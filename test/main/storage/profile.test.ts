@@ -98,11 +98,13 @@ describe('two processes', () => {
     child.kill();
     await child.ended;
     // The socket file is left over; several find that out at the same time.
-    const outcomes = await Promise.all(Array.from({ length: 8 }, () => openProfile(directory)));
-    const winners = outcomes.filter((outcome) => outcome.kind === 'open');
-    expect(outcomes.every((outcome) => outcome.kind !== 'unusable')).toBe(true);
-    expect(winners).toHaveLength(1);
-    for (const winner of winners) await winner.profile.close();
+    for (let round = 0; round < 5; round += 1) {
+      const outcomes = await Promise.all(Array.from({ length: 8 }, () => openProfile(directory)));
+      const winners = outcomes.filter((outcome) => outcome.kind === 'open');
+      expect(outcomes.every((outcome) => outcome.kind !== 'unusable')).toBe(true);
+      expect(winners).toHaveLength(1);
+      for (const winner of winners) await winner.profile.close();
+    }
     expect((await readdir(directory)).sort()).toEqual(['profile.json']);
   });
 });

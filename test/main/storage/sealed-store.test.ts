@@ -10,7 +10,7 @@ import { MemoryKeychain } from '../identity/memory-keychain.ts';
 import { FileKeychain, NAMES } from './crash-child.ts';
 
 const STATE = Uint8Array.from({ length: 300 }, (_, at) => at);
-const CRASHES = Number(process.env['CONCLAVE_CRASHES'] ?? 5);
+const CRASHES = Number(process.env.CONCLAVE_CRASHES ?? 5);
 
 let directory: string;
 beforeAll(async () => {
