@@ -124,7 +124,10 @@ export interface MoqtClient {
     options: { forward: boolean; description: TrackDescription },
     callbacks: PublicationCallbacks,
   ): Promise<{ kind: 'published'; publication: Publication } | Refused | Gone>;
-  /** Standalone FETCH of `start` up to and including `end`; `end.object` 0 asks for the whole group. */
+  /**
+   * Standalone FETCH of `start` up to and including `end`; `end.object` 0 asks for the whole group. The outcome's `end`
+   * is inclusive too.
+   */
   fetch(
     track: FullTrackName,
     start: Location,
