@@ -1,0 +1,304 @@
+/**
+ * A MOQT relay without I/O and clock: sessions are attached, their events are handled, and what the relay answers are
+ * calls on the sessions.
+ *
+ * After every batch of events call {@link Relay.send}, then carry out the effects of the sessions that
+ * {@link Relay.takeTouched} names. {@link Relay.deadline} says when {@link Relay.expire} wants to be called.
+ *
+ * @see moqt-18 #relays-moq
+ */
+import type { Millis } from '../../units.ts';
+import { PublishDoneCode, RequestErrorCode, SessionCode } from '../draft18/codes.ts';
+import type { IncomingRequest, RequestRefusal, SessionEvent } from '../session-api.ts';
+import { RelayCore } from './core.ts';
+import type { RelayCounters } from './core.ts';
+import { Discovery } from './discovery.ts';
+import { Fetching } from './fetching.ts';
+import { DEFAULT_LIMITS } from './limits.ts';
+import type { RelayLimits } from './limits.ts';
+import type { OpenRequest } from './open-requests.ts';
+import { Peer } from './peer.ts';
+import type { RelayPeer } from './peer.ts';
+import { Publishing } from './publishing.ts';
+import { Subscribing } from './subscribing.ts';
+
+/** What a relay has and did. */
+export interface RelayStatistics extends Readonly<RelayCounters> {
+  readonly sessions: number;
+  readonly tracks: number;
+  readonly subscriptions: number;
+  readonly cachedBytes: number;
+  readonly keptBytes: number;
+  readonly backlogBytes: number;
+}
+
+const GONE: RequestRefusal = { code: RequestErrorCode.DOES_NOT_EXIST, reason: 'the publisher is gone' };
+/** How often old objects are looked for. */
+const SWEEP = 5_000;
+
+/** One relay, of any number of sessions. */
+export class Relay {
+  readonly #core: RelayCore;
+  readonly #subscribing: Subscribing;
+  readonly #publishing: Publishing;
+  readonly #discovery: Discovery;
+  readonly #fetching: Fetching;
+
+  constructor(limits: Partial<RelayLimits> = {}) {
+    const core = new RelayCore({ ...DEFAULT_LIMITS, ...limits }, (peer) => this.#forget(peer));
+    this.#core = core;
+    this.#fetching = new Fetching(core);
+    const backfill = this.#fetching.backfill.bind(this.#fetching);
+    this.#subscribing = new Subscribing(core, backfill);
+    this.#discovery = new Discovery(core, this.#subscribing);
+    this.#publishing = new Publishing(core, this.#subscribing, this.#discovery, backfill);
+    this.#scheduleSweep();
+  }
+
+  /** Whether one more session may be attached. */
+  get full(): boolean {
+    return this.#core.draining || this.#core.peers.size >= this.#core.limits.sessions;
+  }
+
+  /**
+   * Takes a session in.
+   * @param id - chosen by the caller, never used again.
+   * @param scope - sessions of different scopes share no track; the path of the connection's URI.
+   */
+  attach(id: number, peer: RelayPeer, scope: string): void {
+    this.#core.peers.set(id, new Peer(id, scope, peer, this.#core));
+  }
+
+  /** Handles an event of a session. Events of sessions that are gone are ignored. */
+  handle(id: number, event: SessionEvent, now: Millis): void {
+    this.#core.now = now;
+    const peer = this.#core.peers.get(id);
+    if (peer === undefined) return;
+    switch (event.kind) {
+      case 'request':
+        this.#core.counters.requests += 1;
+        this.#request(peer, event.request);
+        break;
+      case 'goaway':
+        peer.goingAway = true;
+        break;
+      case 'closed':
+        this.#forget(peer);
+        break;
+      case 'ready':
+      case 'namespace':
+      case 'namespace-done':
+      case 'publish-blocked':
+        break;
+      default:
+        this.#answer(peer, event);
+    }
+  }
+
+  /** Sends what the handled events made ready, as far as each session's transport has room. */
+  send(now: Millis): void {
+    this.#core.now = now;
+    this.#core.sendReady();
+  }
+
+  /** Sessions whose effects are to be carried out. */
+  takeTouched(): number[] {
+    return this.#core.takeTouched();
+  }
+
+  deadline(): Millis | undefined {
+    return this.#core.timers.deadline();
+  }
+
+  expire(now: Millis): void {
+    this.#core.now = now;
+    this.#core.timers.expire(now);
+  }
+
+  /**
+   * Asks all sessions to leave; those that have not after `timeout` are closed. New requests are refused.
+   * @param uri - where to go instead; empty: the same.
+   */
+  goaway(uri: string, timeout: Millis, now: Millis): void {
+    this.#core.now = now;
+    this.#core.draining = true;
+    for (const peer of this.#core.peers.values()) peer.session.goaway(uri, timeout);
+    this.#core.timers.schedule(this.#core.after(timeout), () => {
+      for (const peer of [...this.#core.peers.values()]) {
+        const busy = this.#core.requests.count(peer) > 0;
+        peer.session.close(busy ? SessionCode.GOAWAY_TIMEOUT : SessionCode.NO_ERROR, 'this relay is closing');
+        this.#forget(peer);
+      }
+    });
+  }
+
+  statistics(): RelayStatistics {
+    let tracks = 0;
+    let subscriptions = 0;
+    let backlogBytes = 0;
+    for (const scope of this.#core.scopes.values()) tracks += scope.tracks.size;
+    for (const peer of this.#core.peers.values()) {
+      subscriptions += peer.subscriptions.size;
+      backlogBytes += peer.backlog;
+    }
+    return {
+      ...this.#core.counters,
+      sessions: this.#core.peers.size,
+      tracks,
+      subscriptions,
+      cachedBytes: this.#core.budgets.media.bytes,
+      keptBytes: this.#core.budgets.kept.bytes,
+      backlogBytes,
+    };
+  }
+
+  #request(peer: Peer, request: IncomingRequest): void {
+    switch (request.kind) {
+      case 'subscribe':
+        this.#subscribing.subscribe(peer, request);
+        break;
+      case 'publish':
+        this.#publishing.publish(peer, request);
+        break;
+      case 'fetch':
+        this.#fetching.fetch(peer, request);
+        break;
+      case 'track-status':
+        this.#fetching.trackStatus(peer, request);
+        break;
+      case 'publish-namespace':
+        this.#discovery.announce(peer, request);
+        break;
+      case 'subscribe-namespace':
+        this.#discovery.followNamespaces(peer, request);
+        break;
+      case 'subscribe-tracks':
+        this.#discovery.followTracks(peer, request);
+        break;
+    }
+  }
+
+  /** Events of one open request; those of requests that are over are ignored. */
+  #answer(
+    peer: Peer,
+    event: Exclude<SessionEvent, { kind: 'request' | 'closed' | 'goaway' | 'ready' }>,
+  ): void {
+    const open = this.#core.requests.get(peer, event.id);
+    switch (event.kind) {
+      case 'object':
+        if (open?.kind === 'upstream') this.#publishing.object(open.upstream, event);
+        break;
+      case 'subgroup-end':
+        if (open?.kind === 'upstream') this.#publishing.subgroupEnd(open.upstream, event);
+        break;
+      case 'subgroup-drained':
+      case 'fetch-drained':
+        this.#core.wake(peer);
+        break;
+      case 'subscribe-ok':
+        if (open?.kind === 'upstream') this.#subscribing.answered(open.upstream, event.description);
+        break;
+      case 'publish-ok':
+        if (open?.kind === 'downstream') this.#subscribing.offerAccepted(open.downstream, event.parameters);
+        break;
+      case 'subscription-updated':
+        if (open?.kind === 'downstream') this.#subscribing.update(open.downstream, event.parameters);
+        break;
+      case 'publish-done':
+        if (open?.kind === 'upstream') this.#publishing.ended(open.upstream);
+        break;
+      case 'track-status-ok':
+        if (open?.kind !== 'upstream-status') break;
+        peer.release(event.id);
+        if (!open.answer.peer.closed)
+          open.answer.peer.session.acceptTrackStatus(open.answer.id, event.description);
+        break;
+      case 'fetch-ok':
+        if (open?.kind === 'upstream-fetch') open.sink.accepted(event.end, event.endOfTrack);
+        break;
+      case 'fetch-object':
+        if (open?.kind === 'upstream-fetch') open.sink.object(event.object, this.#core.now);
+        break;
+      case 'fetch-gap':
+        if (open?.kind === 'upstream-fetch') open.sink.gap(event.end, event.known);
+        break;
+      case 'fetch-end':
+        if (open?.kind === 'upstream-fetch') open.sink.ended(event.complete, event.code);
+        break;
+      case 'request-error':
+        this.#over(peer, open, event.refusal);
+        break;
+      case 'request-cancelled':
+        this.#over(peer, open, GONE);
+        break;
+      case 'request-ok':
+      case 'request-goaway':
+      case 'namespace':
+      case 'namespace-done':
+      case 'publish-blocked':
+        break;
+    }
+    if (event.kind === 'request-error' || event.kind === 'request-cancelled') peer.release(event.id);
+  }
+
+  /** A request was refused or cancelled by the peer, or its session is gone. */
+  #over(peer: Peer, open: OpenRequest | undefined, refusal: RequestRefusal): void {
+    switch (open?.kind) {
+      case undefined:
+        break;
+      case 'upstream':
+        if (open.upstream.state === 'asked') this.#subscribing.refused(open.upstream, refusal);
+        else this.#publishing.ended(open.upstream);
+        break;
+      case 'downstream':
+        this.#subscribing.cancelled(open.downstream);
+        break;
+      case 'fetch':
+        open.job.drop();
+        break;
+      case 'upstream-fetch':
+        open.sink.refused(refusal);
+        break;
+      case 'announcement':
+        this.#discovery.withdraw(open.announcement);
+        break;
+      case 'namespace-subscription':
+        this.#discovery.stopFollowingNamespaces(open.subscription);
+        break;
+      case 'tracks-subscription':
+        this.#discovery.stopFollowingTracks(open.subscription);
+        break;
+      case 'upstream-status':
+        if (open.answer.peer !== peer && !open.answer.peer.closed) {
+          open.answer.peer.session.reject(open.answer.id, refusal);
+        }
+        break;
+    }
+  }
+
+  /** A session is gone, with all that it held. */
+  #forget(peer: Peer): void {
+    if (peer.closed) return;
+    const open = this.#core.requests.of(peer);
+    this.#core.peers.delete(peer.id);
+    peer.clear();
+    for (const request of open) this.#over(peer, request, GONE);
+    this.#core.requests.forget(peer);
+  }
+
+  #scheduleSweep(): void {
+    this.#core.timers.schedule(this.#core.after(SWEEP), () => {
+      for (const scope of this.#core.scopes.values()) {
+        for (const track of [...scope.tracks.values()]) {
+          track.expire(this.#core.now);
+          if (!track.available) {
+            this.#subscribing.end(track, PublishDoneCode.TRACK_ENDED, 'its objects have expired');
+          }
+          this.#core.reap(track);
+        }
+      }
+      for (const [name, scope] of this.#core.scopes) if (scope.empty) this.#core.scopes.delete(name);
+      this.#scheduleSweep();
+    });
+  }
+}

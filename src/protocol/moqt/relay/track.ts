@@ -1,0 +1,285 @@
+/** One track at the relay: who publishes it, who subscribes, and what is kept of it. */
+import type { Millis } from '../../units.ts';
+import { compareLocations, groupId, objectId } from '../model.ts';
+import type { FullTrackName, GroupId, Location, MoqtObject, RequestId, SubgroupId } from '../model.ts';
+import type { TrackDescription } from '../session-api.ts';
+import type { CacheBudget } from './cache-budget.ts';
+import type { Downstream } from './downstream.ts';
+import type { Subgroup } from './group.ts';
+import type { RelayLimits } from './limits.ts';
+import { classifyTrack, namespaceKey, trackKey } from './names.ts';
+import type { NamespaceKey, TrackClass, TrackKey } from './names.ts';
+import { ObjectCache, compactObject, nextLocation } from './object-cache.ts';
+import type { Peer } from './peer.ts';
+import type { Timer } from './timer-queue.ts';
+import { readRelayedProperties } from './track-properties.ts';
+import type { RelayedProperties } from './track-properties.ts';
+
+/** A publisher of a track: a PUBLISH that came, or a SUBSCRIBE that the relay sent. */
+export interface Upstream {
+  readonly peer: Peer;
+  readonly id: RequestId;
+  readonly track: Track;
+  readonly origin: 'publish' | 'subscribe';
+  state: 'asked' | 'established' | 'ended';
+  /** Forward State that we asked for. */
+  forward: boolean;
+  /** Subgroups whose stream from this publisher is open. */
+  readonly open: Set<Subgroup>;
+  /** Runs while its answer is awaited. */
+  timer: Timer | undefined;
+}
+
+/** Bounds that all tracks of a relay share. */
+export interface TrackBudgets {
+  readonly media: CacheBudget;
+  readonly kept: CacheBudget;
+}
+
+/** An object as a session tells of it. */
+export interface ReceivedObject {
+  readonly object: MoqtObject;
+  /** It is the first of its subgroup. */
+  readonly firstInSubgroup: boolean;
+  /** Its subgroup holds the last object of the group. */
+  readonly endOfGroup: boolean;
+}
+
+/** What came of an object. */
+export type Receipt =
+  | { readonly kind: 'forwarded' }
+  | { readonly kind: 'duplicate' }
+  | { readonly kind: 'malformed'; readonly reason: string };
+
+const ORIGIN: Location = { group: groupId(0n), object: objectId(0n) };
+
+/** Its publishers, its subscribers and its recent objects. */
+export class Track {
+  readonly key: TrackKey;
+  readonly namespaceKey: NamespaceKey;
+  /** Name of its scope. */
+  readonly scope: string;
+  readonly name: FullTrackName;
+  readonly kind: TrackClass;
+  readonly upstreams = new Set<Upstream>();
+  readonly downstreams = new Set<Downstream<Track>>();
+  readonly cache: ObjectCache;
+  /** FETCHes of ours that fill the cache with what a publisher had before it came here. */
+  readonly backfills = new Set<object>();
+  /** FETCHes that wait for the backfills. */
+  afterBackfill: (() => void)[] = [];
+  #properties: Uint8Array | undefined;
+  #relayed: RelayedProperties = readRelayedProperties(undefined);
+  #largest: Location | undefined;
+  #newGroupAsked: bigint | undefined;
+  /** From here on all that was published has come in, but for what was lost on the way. */
+  #knownFrom: Location | undefined;
+
+  constructor(scope: string, name: FullTrackName, limits: RelayLimits, budgets: TrackBudgets) {
+    this.scope = scope;
+    this.name = name;
+    this.key = trackKey(name);
+    this.namespaceKey = namespaceKey(name.namespace);
+    this.kind = classifyTrack(name);
+    this.cache =
+      this.kind === 'mls'
+        ? new ObjectCache(budgets.kept, {
+            bytes: limits.keptBytesPerTrack,
+            groups: limits.keptGroupsPerTrack,
+            age: limits.keepFor,
+          })
+        : new ObjectCache(budgets.media, {
+            bytes: limits.cacheBytesPerTrack,
+            groups: limits.cacheGroupsPerTrack,
+            age: limits.cacheFor,
+          });
+  }
+
+  get reliable(): boolean {
+    return this.kind !== 'media';
+  }
+
+  get timeouts(): RelayedProperties['timeouts'] {
+    return this.#relayed.timeouts;
+  }
+
+  get groupOrder(): RelayedProperties['groupOrder'] {
+    return this.#relayed.groupOrder;
+  }
+
+  /**
+   * Whether a NEW_GROUP_REQUEST is to be sent on; if so it is outstanding until the largest group increases.
+   * @see moqt-18 #new-group-request
+   */
+  takeNewGroupRequest(request: bigint): boolean {
+    if (!this.#relayed.dynamicGroups) return false;
+    if (request !== 0n && this.#largest !== undefined && request <= this.#largest.group) return false;
+    if (this.#newGroupAsked !== undefined && this.#newGroupAsked >= request) return false;
+    this.#newGroupAsked = request;
+    return true;
+  }
+
+  /** Largest location published, as far as known here. @see moqt-18 #largest-param */
+  get largest(): Location | undefined {
+    return this.#largest;
+  }
+
+  /** A publisher sends it to us. */
+  get published(): boolean {
+    for (const { state } of this.upstreams) if (state === 'established') return true;
+    return false;
+  }
+
+  /** Somebody publishes it, or its objects are kept. */
+  get available(): boolean {
+    return this.published || this.#isKept;
+  }
+
+  get description(): TrackDescription {
+    return {
+      ...(this.#largest === undefined ? {} : { largest: this.#largest }),
+      ...(this.#properties === undefined ? {} : { properties: this.#properties }),
+    };
+  }
+
+  /** Whether publishers are to send objects: somebody listens, or the objects are kept. */
+  get wanted(): boolean {
+    if (this.kind === 'mls') return true;
+    for (const downstream of this.downstreams) if (downstream.wantsObjects) return true;
+    return false;
+  }
+
+  /** Nobody has anything to do with it any more. */
+  get idle(): boolean {
+    return (
+      this.upstreams.size === 0 && this.downstreams.size === 0 && this.backfills.size === 0 && !this.#isKept
+    );
+  }
+
+  /** The session is the only one that publishes it. */
+  isPublishedOnlyBy(peer: Peer): boolean {
+    let publishes = false;
+    for (const upstream of this.upstreams) {
+      if (upstream.state !== 'established') continue;
+      if (upstream.peer !== peer) return false;
+      publishes = true;
+    }
+    return publishes;
+  }
+
+  /** Takes over what a publisher says of the track. */
+  describe(description: TrackDescription): void {
+    if (description.properties !== undefined) {
+      this.#properties = description.properties.slice();
+      this.#relayed = readRelayedProperties(this.#properties);
+    }
+    if (description.largest !== undefined) this.#advance(description.largest);
+  }
+
+  /** A publisher sends from now on, behind the largest location that it named. */
+  startsHere(largest: Location | undefined): void {
+    this.#knownFrom ??= largest === undefined ? ORIGIN : nextLocation(largest);
+  }
+
+  /** All that was published from `location` on is known here, as far as anybody can tell. */
+  startsAt(location: Location): void {
+    this.#knownFrom = location;
+  }
+
+  /** Nothing more comes: what is published meanwhile is not known here. */
+  stopsHere(): void {
+    this.#knownFrom = undefined;
+  }
+
+  /** Whether a FETCH of [start, last] can be answered from here alone. */
+  covers(start: Location, last: Location): boolean {
+    return this.cache.covers(start, last, this.#knownFrom);
+  }
+
+  /**
+   * An object came from a publisher: it is kept and handed on, unless it is known.
+   */
+  receive(upstream: Upstream, received: ReceivedObject, now: Millis): Receipt {
+    const object = compactObject(received.object);
+    const { group, addition } = this.cache.add(object, `${upstream.peer.id}`, now);
+    if (addition.kind === 'malformed') return addition;
+    let subgroup: Subgroup | undefined;
+    let previous: bigint | undefined;
+    if (object.subgroup !== undefined) {
+      subgroup = group.subgroup(object.subgroup, object.publisherPriority);
+      previous = subgroup.open.get(upstream);
+      if (received.endOfGroup) subgroup.endOfGroup = true;
+      subgroup.open.set(upstream, object.location.object);
+      upstream.open.add(subgroup);
+      if (object.location.object > subgroup.last) subgroup.last = object.location.object;
+    }
+    if (addition.kind === 'duplicate') return addition;
+    this.#advance(object.location);
+    // Whatever was sent before the first object that came is not known.
+    this.#knownFrom ??=
+      object.location.object === 0n
+        ? { group: object.location.group, object: objectId(0n) }
+        : { group: groupId(object.location.group + 1n), object: objectId(0n) };
+    for (const downstream of this.downstreams) {
+      downstream.deliver(object, subgroup, received.firstInSubgroup, previous, now);
+    }
+    return { kind: 'forwarded' };
+  }
+
+  /** A publisher's subgroup stream ended: complete (FIN) or not (reset). */
+  endSubgroup(
+    upstream: Upstream,
+    end: { readonly group: GroupId; readonly subgroup: SubgroupId; readonly complete: boolean },
+    now: Millis,
+  ): void {
+    const group = this.cache.group(end.group);
+    const subgroup = group?.subgroups.get(end.subgroup);
+    if (group === undefined || subgroup === undefined) return;
+    subgroup.open.delete(upstream);
+    upstream.open.delete(subgroup);
+    if (!end.complete) {
+      if (!subgroup.complete && subgroup.open.size === 0) this.#cut(subgroup);
+      return;
+    }
+    if (subgroup.complete) return;
+    subgroup.complete = true;
+    if (subgroup.endOfGroup) group.end ??= subgroup.last + 1n;
+    for (const downstream of this.downstreams) downstream.finishSubgroup(subgroup, now);
+  }
+
+  /** A publisher is gone; the streams that only it fed end. */
+  removeUpstream(upstream: Upstream): void {
+    upstream.state = 'ended';
+    upstream.timer?.cancel();
+    this.upstreams.delete(upstream);
+    for (const subgroup of upstream.open) {
+      subgroup.open.delete(upstream);
+      if (!subgroup.complete && subgroup.open.size === 0) this.#cut(subgroup);
+    }
+    upstream.open.clear();
+    if (this.upstreams.size > 0) return;
+    this.stopsHere();
+    if (this.kind !== 'mls') this.cache.clear();
+  }
+
+  /** Gives up objects that are too old. */
+  expire(now: Millis): void {
+    this.cache.expire(now, this.#relayed.maxCacheDuration);
+  }
+
+  get #isKept(): boolean {
+    return this.kind === 'mls' && !this.cache.empty;
+  }
+
+  #cut(subgroup: Subgroup): void {
+    const group = this.cache.group(subgroup.group);
+    if (group !== undefined) group.lossy = true;
+    for (const downstream of this.downstreams) downstream.cutSubgroup(subgroup);
+  }
+
+  #advance(location: Location): void {
+    if (this.#largest === undefined || location.group > this.#largest.group) this.#newGroupAsked = undefined;
+    if (this.#largest === undefined || compareLocations(location, this.#largest) > 0)
+      this.#largest = location;
+  }
+}
