@@ -1,0 +1,65 @@
+import { describe, expect, test } from 'vitest';
+import { HELP, parseCommandLine } from '../../../src/services/counter/options.ts';
+
+const GOOD = ['--data', 'd', '--dev-ca', 'ca'];
+
+describe('the command line of conclave-counter', () => {
+  test('has defaults for all but data and certificate', () => {
+    expect(parseCommandLine(GOOD)).toEqual({
+      kind: 'run',
+      options: {
+        host: '127.0.0.1',
+        port: 8443,
+        dataDirectory: 'd',
+        receiptKeyFile: undefined,
+        tls: { kind: 'development-ca', directory: 'ca', hosts: [] },
+        tokenFile: undefined,
+        lockTtlMs: 10_000,
+        rateLimit: { perSecond: 100, burst: 500 },
+        isQuiet: false,
+      },
+    });
+  });
+
+  test('takes files, addresses and limits', () => {
+    const line =
+      '--data d --tls-cert c --tls-key k --listen [::1]:0 --tokens t --lock-ttl 0.5 --rate 5 --burst 6 --quiet';
+    expect(parseCommandLine(line.split(' '))).toMatchObject({
+      kind: 'run',
+      options: {
+        host: '::1',
+        port: 0,
+        tls: { kind: 'files', certFile: 'c', keyFile: 'k' },
+        tokenFile: 't',
+        lockTtlMs: 500,
+        rateLimit: { perSecond: 5, burst: 6 },
+        isQuiet: true,
+      },
+    });
+  });
+
+  test.each([
+    [[], /--data/],
+    [['--data', 'd'], /--dev-ca DIR, or/],
+    [['--data', 'd', '--tls-cert', 'c'], /--tls-key/],
+    [[...GOOD, '--tls-cert', 'c'], /exclude/],
+    [['--data', 'd', '--tls-cert', 'c', '--tls-key', 'k', '--host', 'h'], /--host/],
+    [[...GOOD, '--listen', 'localhost'], /--listen/],
+    [[...GOOD, '--listen', 'localhost:65536'], /--listen/],
+    [[...GOOD, '--lock-ttl', '0'], /--lock-ttl/],
+    [[...GOOD, '--lock-ttl', '1e9'], /--lock-ttl/],
+    [[...GOOD, '--rate', '-1'], /rate/],
+    [[...GOOD, '--unknown'], /--unknown/],
+    [[...GOOD, 'more'], /more/],
+  ])('%j is refused', (args, reason) => {
+    const line = parseCommandLine(args);
+    expect(line).toMatchObject({ kind: 'wrong', reason: expect.stringMatching(reason) as string });
+  });
+
+  test('--help names every option', () => {
+    expect(parseCommandLine(['--help'])).toEqual({ kind: 'help' });
+    const options =
+      'data receipt-key listen tls-cert tls-key dev-ca host tokens lock-ttl rate burst quiet help';
+    for (const option of options.split(' ')) expect(HELP).toMatch(new RegExp(`^  --${option}\\b`, 'm'));
+  });
+});
