@@ -34,6 +34,8 @@ export function encodeMembership({ record, state }: SavedMembership): Uint8Array
       .u8(commit === undefined ? 0 : 1);
     if (commit !== undefined) writer.lengthPrefixed(commit);
   }
+  writer.vi64(record.ownRefs.length);
+  for (const ref of record.ownRefs) writer.lengthPrefixed(ref);
   writer.vi64(record.recipients.length);
   for (const { ref, recipient } of record.recipients) writer.lengthPrefixed(ref).lengthPrefixed(recipient);
   return writer.lengthPrefixed(state).finish();
@@ -54,13 +56,15 @@ export function decodeMembership(bytes: Uint8Array): SavedMembership | undefined
       const receipt = next();
       log.push({ epoch: of, receipt, commit: reader.u8() === 1 ? next() : undefined });
     }
+    const ownRefs: Uint8Array[] = [];
+    for (let left = reader.vi64Number(MAX_COUNT); left > 0; left -= 1) ownRefs.push(next());
     const recipients: StagedRecipient[] = [];
     for (let left = reader.vi64Number(MAX_COUNT); left > 0; left -= 1) {
       recipients.push({ ref: next(), recipient: next() as SenderId });
     }
     const state = next();
     if (reader.remaining > 0 || generation > MAX_GENERATION) return undefined;
-    return { record: { generation, senderId, creating, log, recipients }, state };
+    return { record: { generation, senderId, creating, log, ownRefs, recipients }, state };
   } catch (error) {
     if (error instanceof Truncated || error instanceof OutOfRange) return undefined;
     throw error;

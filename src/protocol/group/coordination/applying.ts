@@ -115,7 +115,7 @@ function* merge(state: MemberState, { staged, committer, added, commit, receipt 
 function* beRemoved(state: MemberState, { replacedBy, kicked }: Removed): Job<Phase> {
   const { phases } = state.context;
   if (kicked) return phases.stopped('kicked');
-  if (replacedBy === undefined) return phases.stopped('removed');
+  if (replacedBy === undefined) return state.away ? yield* joinAgain(state) : phases.stopped('removed');
   const ours = state.ownRefs.some((ref) => equal(ref, replacedBy));
   return ours ? yield* joinAgain(state) : phases.stopped('replaced');
 }

@@ -67,6 +67,8 @@ export interface MembershipRecord {
   /** The group was made and the counter has not yet been seen to say so. */
   readonly creating: boolean;
   readonly log: readonly LogEntry[];
+  /** KeyPackageRefs of joins that this device made and that may still be answered. */
+  readonly ownRefs: readonly Uint8Array[];
   /** For the Welcomes of the staged Commit, if there is one. */
   readonly recipients: readonly StagedRecipient[];
 }

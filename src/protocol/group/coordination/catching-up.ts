@@ -35,7 +35,10 @@ export function* askHistory(state: MemberState): Job<Phase | undefined> {
   if (outcome.current === undefined || outcome.current < view.epoch) {
     return yield* giveBack(state, outcome.current);
   }
-  if (outcome.current === view.epoch) return undefined;
+  if (outcome.current === view.epoch) {
+    state.away = false;
+    return undefined;
+  }
   // More pages, once these are applied.
   if (outcome.nextFrom !== undefined) state.historyAt = context.now;
   const next = state.inbox.next(state.nextEpoch);
@@ -95,5 +98,6 @@ export function* askPlainCounter(
     if (lock.kind === 'granted') yield* ask('increment', { group, request: { mode: 'plain' } });
     state.historyAt = millis(context.now + timing.backoff);
   }
+  state.away = false;
   return { phase: undefined, behindSince: undefined };
 }

@@ -165,7 +165,7 @@ function* resume(context: Context, restored: RestoredMembership): Job<Phase> {
     view,
     receipt,
     log: record.log,
-    ownRefs: [],
+    ownRefs: record.ownRefs,
     staged,
     recipients: record.recipients,
   });

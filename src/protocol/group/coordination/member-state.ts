@@ -60,6 +60,11 @@ export class MemberState {
   stage: OwnStage | undefined;
   /** The counter equivocated: no Commit is made or applied any more. */
   distrusted = false;
+  /**
+   * We were away and may have missed anything. A removal that happened meanwhile is no reason to stay out, as a
+   * removal before our eyes is.
+   */
+  away = true;
   /** No attempt to commit before this. */
   commitNotBefore: Millis;
   /** When the counter is asked whether anything is missing. */
@@ -142,9 +147,9 @@ export class MemberState {
 
   /** Writes everything that a restart needs; before anything built from it is sent. */
   *save(): Job<undefined> {
-    const { generation, senderId, log } = this;
+    const { generation, senderId, log, ownRefs } = this;
     const recipients = this.stage?.recipients ?? [];
-    const record = { generation, senderId, creating: false, log, recipients };
+    const record = { generation, senderId, creating: false, log, ownRefs, recipients };
     return yield* ask('save', { handle: this.handle, record });
   }
 

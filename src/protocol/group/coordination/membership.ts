@@ -94,6 +94,7 @@ class Membership implements Phase {
         break;
       case 'reconnected':
         this.#fetchedFor = undefined;
+        state.away = true;
         state.historyAt = now;
         break;
       case 'welcome-object':

@@ -85,7 +85,14 @@ function* create(
   const random = context.options.random(JOIN_RANDOM_BYTES);
   const senderId = senderIdOf(context.options.fingerprint, random);
   const created = yield* ask('create-group', { group, parameters: context.options.parameters });
-  const record: MembershipRecord = { generation, senderId, creating: true, log: [], recipients: [] };
+  const record: MembershipRecord = {
+    generation,
+    senderId,
+    creating: true,
+    log: [],
+    ownRefs: [],
+    recipients: [],
+  };
   yield* ask('save', { handle: created.group, record });
   return yield* finish(context, { generation, group, senderId, created }, { locked: true, token, nonce });
 }
