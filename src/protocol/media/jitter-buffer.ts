@@ -50,8 +50,10 @@ export class JitterBuffer<Payload> {
   readonly #queue: AudioPacket<Payload>[] = [];
   readonly #transits: number[] = [];
   #target: number = INITIAL_TARGET_DELAY;
-  /** Capture time of what is played next; undefined while playback is held back. */
+  /** Capture time of what is played next; nothing before it is played any more. */
   #playhead: number | undefined;
+  /** Playback waits until the target delay is there. */
+  #holding = true;
   #emptyFor = 0;
   #played = 0;
   #concealed = 0;
@@ -97,16 +99,14 @@ export class JitterBuffer<Payload> {
    */
   pull(now: Millis): Playout<Payload> {
     const next = this.#queue[0];
-    if (this.#playhead === undefined) return this.#begin(next, now);
-    if (next === undefined) return this.#underrun(now);
+    if (this.#holding || this.#playhead === undefined) return this.#begin(next, now);
+    if (next === undefined) return this.#underrun(this.#playhead, now);
     this.#emptyFor = 0;
     const gap = next.timestamp - this.#playhead;
     if (gap <= TOLERANCE) return this.#play(next, now);
-    if (gap > LONGEST_CONCEALED_GAP) {
-      this.#playhead = undefined;
-      return this.#begin(next, now);
-    }
-    return this.#conceal(gap, now);
+    if (gap <= LONGEST_CONCEALED_GAP) return this.#conceal(this.#playhead, gap, now);
+    this.#holding = true;
+    return this.#begin(next, now);
   }
 
   /** Playback starts, or starts again, once the oldest packet has waited for the target delay. */
@@ -117,6 +117,7 @@ export class JitterBuffer<Payload> {
 
   #play(packet: AudioPacket<Payload>, now: Millis): Playout<Payload> {
     this.#queue.shift();
+    this.#holding = false;
     this.#playhead = packet.timestamp + packet.duration;
     this.#played += 1;
     const excess = this.#delay(packet.timestamp, now) - this.#target;
@@ -124,8 +125,7 @@ export class JitterBuffer<Payload> {
   }
 
   /** A later packet is here: give the missing one time while the delay is short, then go on without it. */
-  #conceal(gap: number, now: Millis): Playout<Payload> {
-    const playhead = this.#playhead ?? 0;
+  #conceal(playhead: number, gap: number, now: Millis): Playout<Payload> {
     const duration = Math.min(gap, CONCEAL_STEP);
     if (this.#delay(playhead, now) >= this.#target) this.#playhead = playhead + duration;
     this.#concealed += 1;
@@ -133,8 +133,7 @@ export class JitterBuffer<Payload> {
   }
 
   /** Nothing is here: fill in briefly, without moving on, so that what comes late is still played. */
-  #underrun(now: Millis): Playout<Payload> {
-    const playhead = this.#playhead ?? 0;
+  #underrun(playhead: number, now: Millis): Playout<Payload> {
     this.#emptyFor += 1;
     if (this.#emptyFor <= CONCEALED_STEPS_WHEN_EMPTY) {
       this.#concealed += 1;
@@ -142,7 +141,7 @@ export class JitterBuffer<Payload> {
     }
     // Longer than any target delay: the sender paused, so what comes next is held back anew.
     if (this.#delay(playhead, now) > this.#target + PAUSE) {
-      this.#playhead = undefined;
+      this.#holding = true;
       this.#emptyFor = 0;
     }
     return { kind: 'wait' };
@@ -191,13 +190,14 @@ export class JitterBuffer<Payload> {
     const kept = this.#queue.filter((packet) => packet.timestamp >= from);
     this.#overflowed += this.#queue.length - kept.length;
     this.#queue.splice(0, this.#queue.length, ...kept);
-    this.#playhead = undefined;
+    this.#holding = true;
   }
 
   #restart(): void {
     this.#queue.length = 0;
     this.#transits.length = 0;
     this.#playhead = undefined;
+    this.#holding = true;
     this.#emptyFor = 0;
   }
 }

@@ -13,9 +13,8 @@ export class PcmPlayer {
   readonly #recent: Float32Array;
   #current: Float32Array = none;
   #at = 0;
-  /** What would have gone on, faded over into what really comes next. */
-  #tail: Float32Array = none;
-  #concealGain = 1;
+  /** Makes up what is missing, as long as something is. */
+  #filler: Filler | undefined;
 
   /** @param sampleRate - of the packets and of the output, in Hz. */
   constructor(sampleRate: number) {
@@ -68,36 +67,22 @@ export class PcmPlayer {
     switch (playout.kind) {
       case 'play': {
         const samples = playout.packet.payload;
-        crossfade(this.#tail, samples);
-        this.#tail = none;
-        this.#concealGain = 1;
+        // What would have gone on fades over into what really comes.
+        if (this.#filler !== undefined) crossfade(this.#filler.take(this.#fade), samples);
+        this.#filler = undefined;
         this.#current = playout.shorten ? shortened(samples, this.#fade) : samples;
         return this.#current.length > 0;
       }
       case 'conceal': {
-        const length = Math.round((playout.duration * this.#sampleRate) / 1_000_000);
-        this.#current = this.#fillIn(length);
-        this.#tail = this.#fillIn(this.#fade);
+        this.#filler ??= new Filler(this.#recent);
+        this.#current = this.#filler.take(Math.round((playout.duration * this.#sampleRate) / 1_000_000));
         return this.#current.length > 0;
       }
       case 'wait':
+        this.#filler = undefined;
         this.#current = none;
-        this.#tail = none;
         return false;
     }
-  }
-
-  /** Repeats what was played last, fading out. */
-  #fillIn(length: number): Float32Array {
-    const samples = new Float32Array(length);
-    const from = this.#concealGain;
-    const to = from * 0.5 ** (length / this.#recent.length);
-    for (let at = 0; at < length; at += 1) {
-      const gain = from + ((to - from) * at) / length;
-      samples[at] = (this.#recent[at % this.#recent.length] ?? 0) * gain;
-    }
-    this.#concealGain = to;
-    return samples;
   }
 
   #remember(samples: Float32Array): void {
@@ -108,6 +93,30 @@ export class PcmPlayer {
     }
     recent.copyWithin(0, samples.length);
     recent.set(samples, recent.length - samples.length);
+  }
+}
+
+/** Plays the last samples back and forth, so that nothing jumps, and ever more quietly. */
+class Filler {
+  readonly #samples: Float32Array;
+  readonly #decay: number;
+  #gain = 1;
+  #taken = 0;
+
+  /** @param recent - copied; it halves in loudness with each of its lengths. */
+  constructor(recent: Float32Array) {
+    this.#samples = recent.slice();
+    this.#decay = 0.5 ** (1 / recent.length);
+  }
+
+  take(length: number): Float32Array {
+    const { length: period } = this.#samples;
+    return Float32Array.from({ length }, () => {
+      const at = this.#taken % (2 * period);
+      this.#taken += 1;
+      this.#gain *= this.#decay;
+      return (this.#samples[at < period ? period - 1 - at : at - period] ?? 0) * this.#gain;
+    });
   }
 }
 

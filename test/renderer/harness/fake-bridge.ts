@@ -63,7 +63,9 @@ export class FakeBridge implements ConclaveBridge {
 
   #others(): readonly ParticipantId[] {
     const { meeting } = this.state;
-    return meeting.kind === 'in-meeting' ? meeting.participants.filter(({ self }) => !self).map(({ id }) => id) : [];
+    return meeting.kind === 'in-meeting'
+      ? meeting.participants.filter(({ self }) => !self).map(({ id }) => id)
+      : [];
   }
 
   #echo(batch: UplinkBatch): void {
@@ -110,7 +112,8 @@ export class FakeBridge implements ConclaveBridge {
         return (argument as { link: string }).link.includes('damaged')
           ? failed({
               kind: 'damaged',
-              sentence: 'The link is cut off: 23 of 64 characters of its secret are there. Copy it again as a whole.',
+              sentence:
+                'The link is cut off: 23 of 64 characters of its secret are there. Copy it again as a whole.',
             })
           : ok(invitation);
       case 'meeting.create':

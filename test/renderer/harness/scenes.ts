@@ -1,9 +1,23 @@
 /** Made-up states of the app, one for each screen worth looking at. */
-import type { AppState, InvitationSummary, MediaState, MeetingState, Participant } from '../../../src/contract/state.ts';
+import type {
+  AppState,
+  InvitationSummary,
+  MediaState,
+  MeetingState,
+  Participant,
+} from '../../../src/contract/state.ts';
 
 const names = [
-  'Ana Lindqvist', 'Bo Chen', 'Chidinma Okafor', 'Dmitri Volkov', 'Eleonora von Hohenstein-Wittgenstein',
-  'Farid Rahimi', 'Grace O’Neill', 'Hiroshi Tanaka', 'Ingrid Bergström', 'José Álvarez',
+  'Ana Lindqvist',
+  'Bo Chen',
+  'Chidinma Okafor',
+  'Dmitri Volkov',
+  'Eleonora von Hohenstein-Wittgenstein',
+  'Farid Rahimi',
+  'Grace O’Neill',
+  'Hiroshi Tanaka',
+  'Ingrid Bergström',
+  'José Álvarez',
 ];
 const invitation: InvitationSummary = {
   title: 'Weekly review',
@@ -35,7 +49,9 @@ export function person(at: number, change: Partial<Participant> = {}): Participa
   };
 }
 
-export function meetingOf(participants: readonly Participant[]): MeetingState & { readonly kind: 'in-meeting' } {
+export function meetingOf(
+  participants: readonly Participant[],
+): MeetingState & { readonly kind: 'in-meeting' } {
   const now = Date.now();
   return {
     kind: 'in-meeting',
@@ -54,8 +70,20 @@ export function meetingOf(participants: readonly Participant[]): MeetingState & 
       mediaCipher: 'AES-128-GCM',
       history: [
         { epoch: '0', time: now - 13 * minute, added: ['Ana Lindqvist'], removed: [], by: undefined },
-        { epoch: '1', time: now - 12 * minute, added: ['Bo Chen', 'Chidinma Okafor'], removed: [], by: 'Ana Lindqvist' },
-        { epoch: '2', time: now - 5 * minute, added: ['Dmitri Volkov'], removed: ['Farid Rahimi'], by: 'Bo Chen' },
+        {
+          epoch: '1',
+          time: now - 12 * minute,
+          added: ['Bo Chen', 'Chidinma Okafor'],
+          removed: [],
+          by: 'Ana Lindqvist',
+        },
+        {
+          epoch: '2',
+          time: now - 5 * minute,
+          added: ['Dmitri Volkov'],
+          removed: ['Farid Rahimi'],
+          by: 'Bo Chen',
+        },
         { epoch: '3', time: now - 20_000, added: [], removed: [], by: 'Ana Lindqvist' },
       ],
       unreadableObjects: 0,
@@ -67,7 +95,13 @@ export function meetingOf(participants: readonly Participant[]): MeetingState & 
 const people = (count: number): Participant[] => Array.from({ length: count }, (_, at) => person(at));
 
 const states: readonly MediaState[] = [
-  'live', 'off', 'waiting-for-keys', 'starting', 'unreadable', 'reconnecting', 'unsupported',
+  'live',
+  'off',
+  'waiting-for-keys',
+  'starting',
+  'unreadable',
+  'reconnecting',
+  'unsupported',
 ];
 
 const meetings: Record<string, () => MeetingState> = {
@@ -104,7 +138,13 @@ const meetings: Record<string, () => MeetingState> = {
     since: Date.now() - 14_000,
     sentence: 'Waiting to be let in. Ana and 3 others are in the meeting.',
   }),
-  creating: () => ({ kind: 'joining', invitation, step: 'creating', since: Date.now() - 900, sentence: undefined }),
+  creating: () => ({
+    kind: 'joining',
+    invitation,
+    step: 'creating',
+    since: Date.now() - 900,
+    sentence: undefined,
+  }),
   'ended-left': () => ({
     kind: 'ended',
     invitation,
@@ -154,7 +194,10 @@ export function sceneFor(name: string, theme: 'light' | 'dark'): AppState {
     case 'first-start':
       return { ...base, identity: { kind: 'none' } };
     case 'no-keychain':
-      return { ...base, identity: { kind: 'no-keychain', detail: 'Cannot create an item in a locked collection' } };
+      return {
+        ...base,
+        identity: { kind: 'no-keychain', detail: 'Cannot create an item in a locked collection' },
+      };
     case 'preview':
       return { ...base, pendingLink: link };
     case 'preview-bad':

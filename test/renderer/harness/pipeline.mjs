@@ -1,0 +1,38 @@
+// @ts-check
+/**
+ * Measures the media pipeline over a loop: what a recorded camera and microphone give, encoded, decoded, painted and played.
+ *   npx tsx test/renderer/harness/pipeline.mjs [SECONDS]
+ */
+import { recordedMedia } from '../../../scripts/app.mjs';
+import { likeness, pictureFromPng } from '../../e2e/harness/picture.ts';
+import { framesOf, speechOf } from '../../e2e/harness/recordings.ts';
+import { listen, tapSound } from '../../e2e/harness/sound-tap.ts';
+import { heard } from '../../e2e/harness/speech.ts';
+import { HarnessWindow } from './window.mjs';
+
+const seconds = Number(process.argv[2] ?? 10);
+const window = await HarnessWindow.open(recordedMedia('ana'));
+const { page } = window;
+await tapSound(page);
+await window.show('meeting-4', { width: 1280, height: 800, theme: 'dark', zoom: 1 });
+await page.keyboard.press('m');
+await page.keyboard.press('v');
+await page.waitForTimeout(2000);
+for (const tile of await page.locator('[data-testid=tile]').all()) {
+  const painted = pictureFromPng(await tile.locator('video').screenshot());
+  const mirrored = (await tile.getAttribute('data-self')) === 'true';
+  console.log(
+    'picture',
+    likeness(painted, framesOf('ana'), { mirrored, region: { left: 0, top: 0, right: 1, bottom: 0.85 } }),
+  );
+}
+for (const voice of await listen(page, seconds))
+  console.log(
+    'voice',
+    heard(voice, speechOf('ana'))
+      .map(({ score }) => score.toFixed(2))
+      .join(' '),
+  );
+console.log(await page.evaluate(() => JSON.stringify(Reflect.get(globalThis, 'harness').counts)));
+for (const complaint of new Set(window.complaints)) console.log(`complaint: ${complaint}`);
+await window.close();
