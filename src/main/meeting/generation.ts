@@ -34,6 +34,8 @@ export interface GenerationContext {
   memberVanished(leaf: LeafIndex): void;
   memberAlive(leaf: LeafIndex): void;
   requestUpdate(): void;
+  /** Something sealed in a later epoch arrived. */
+  epochSeen(epoch: Epoch): void;
 }
 
 const HELLO_EVERY_MS = 4_000;
@@ -92,6 +94,9 @@ export class Generation {
       },
       alive: (leaf) => {
         context.memberAlive(leaf);
+      },
+      epochSeen: (epoch) => {
+        context.epochSeen(epoch);
       },
     });
   }

@@ -33,8 +33,8 @@ export interface OpenedObject {
 /** Who is told what became of the objects. */
 export interface IncomingTrackListener {
   opened(object: OpenedObject): void;
-  /** An object waits for a key that is not here yet. */
-  waitingForKey(): void;
+  /** An object waits for the key of `epoch`, which is not here yet. */
+  waitingForKey(epoch: Epoch): void;
   /** An object could not be opened and was dropped. */
   unreadable(): void;
 }
@@ -75,7 +75,7 @@ export class IncomingTrack {
           return;
         }
         this.#countUnreadable(this.#held.hold(object, outcome.epoch, now));
-        this.#listener.waitingForKey();
+        this.#listener.waitingForKey(outcome.epoch);
         return;
       case 'failed':
         this.#listener.unreadable();

@@ -9,9 +9,9 @@ import type {
 } from '../../contract/state.ts';
 import type { Member } from '../../protocol/group/roster.ts';
 import { SUITES, isSuiteId } from '../../protocol/secure-objects/suite.ts';
-import type { GroupStep, StopReason } from '../group/group-events.ts';
+import type { GroupStep } from '../group/group-events.ts';
 import { fingerprintGroups, fingerprintHue } from '../identity/fingerprint.ts';
-import type { Attention, CurrentEpoch, EpochRecord, Meeting } from './meeting.ts';
+import type { Attention, CurrentEpoch, EpochRecord, Meeting, MeetingEnd } from './meeting.ts';
 import { participantIdOf, type Members } from './members.ts';
 
 /** What is known of a meeting besides the meeting itself. */
@@ -174,7 +174,7 @@ function attentionSentence(attention: ReadonlySet<Attention>): string | undefine
 }
 
 function endOf(
-  reason: StopReason | 'unknown-cipher',
+  reason: MeetingEnd,
   link: string,
 ): Pick<MeetingState & { kind: 'ended' }, 'reason' | 'sentence' | 'link'> {
   switch (reason) {
@@ -211,6 +211,12 @@ function endOf(
         reason: 'failed',
         sentence: 'This meeting uses a media cipher that this app does not have. Update the app.',
         link: undefined,
+      };
+    case 'fault':
+      return {
+        reason: 'failed',
+        sentence: 'Conclave made a mistake and left the meeting, to be on the safe side. You can join again.',
+        link,
       };
   }
 }

@@ -2,9 +2,11 @@
  * One meeting, from joining to leaving, without any window: the group's keys, the relay's session, our media and the
  * others'. The app gives it ports and draws its state; a test runs twenty-five of them in a process.
  */
+import { setTimeout } from 'node:timers/promises';
 import type { MoqtClient, TrackOrigin } from '../../io/moqt/client-api.ts';
 import type { DownlinkFeedback, DownlinkItem, UplinkItem } from '../../contract/media.ts';
 import type { ParticipantId } from '../../contract/state.ts';
+import { compareLocations, type Location } from '../../protocol/moqt/model.ts';
 import type { Epoch, Millis } from '../../protocol/units.ts';
 import type { EpochBegun, EpochChange, GroupEvent, GroupStep, StopReason } from '../group/group-events.ts';
 import { Generation, type GenerationContext } from './generation.ts';
@@ -31,7 +33,17 @@ export interface MeetingPorts {
   readonly downlink: (item: DownlinkItem) => void;
   /** The meeting's state changed. */
   readonly changed: () => void;
+  /** The meeting is over for us: what it was made of can go. */
+  readonly ended: () => void;
 }
+
+/** Why the meeting is over for us. */
+export type MeetingEnd =
+  | StopReason
+  /** The meeting's media cipher is not known here. */
+  | 'unknown-cipher'
+  /** A fault of our own; its message says nothing to people. */
+  | 'fault';
 
 /** One change of keys, as it was when it happened. */
 export interface EpochRecord {
@@ -57,6 +69,10 @@ const TICK_MS = 250;
 const CONGESTION_MS = 5_000;
 const CONGESTED_BITRATE = 250_000;
 const MAX_HISTORY = 500;
+/** How long a good-bye may take to be sent. */
+const FLUSH_WITHIN_MS = 500;
+const FLUSH_LEAST_MS = 60;
+const FLUSH_STEP_MS = 20;
 
 /** See the module's description. */
 export class Meeting {
@@ -74,7 +90,7 @@ export class Meeting {
   #sending = { microphone: false, camera: false };
   #watched: ReadonlySet<ParticipantId> = new Set();
   #congestedUntil: number | undefined;
-  #stopped: StopReason | 'unknown-cipher' | undefined;
+  #stopped: MeetingEnd | undefined;
 
   constructor(ports: MeetingPorts) {
     this.#ports = ports;
@@ -86,6 +102,10 @@ export class Meeting {
       offered: (offer) => {
         if (this.#generation === undefined) offer.reject({ code: 0x20, reason: 'not in the meeting yet' });
         else this.#generation.members.offered(offer);
+      },
+      fault: (error) => {
+        process.emitWarning(error, 'GroupFault');
+        this.#stop('fault');
       },
     });
     this.#connection = new RelayConnection(ports.relays, (url) => ports.connect(url, this.#origin()), {
@@ -139,7 +159,7 @@ export class Meeting {
   }
 
   /** Set once the meeting is over for us. */
-  get stopped(): StopReason | 'unknown-cipher' | undefined {
+  get stopped(): MeetingEnd | undefined {
     return this.#stopped;
   }
 
@@ -195,6 +215,7 @@ export class Meeting {
     this.#generation?.local.sendControl({ kind: 'leave' });
     this.#generation?.local.end('left');
     await this.#group.leave();
+    await this.#flushed();
     this.#stop('left');
   }
 
@@ -205,12 +226,25 @@ export class Meeting {
     this.#stop('left');
   }
 
+  /** Lets the good-bye out before the session is closed, if it goes soon. */
+  async #flushed(): Promise<void> {
+    const client = this.#session?.client;
+    for (let waited = 0; client !== undefined && waited < FLUSH_WITHIN_MS; waited += FLUSH_STEP_MS) {
+      await setTimeout(FLUSH_STEP_MS);
+      if (waited >= FLUSH_LEAST_MS && client.queuedBytes() === 0) return;
+    }
+  }
+
   #origin(): TrackOrigin {
     return {
-      fetch: (track, start, end) => this.#generation?.local.find(track)?.fetch(start, end),
+      fetch: (track, start, end) =>
+        this.#generation?.local.find(track)?.fetch(start, end) ??
+        this.#group.ownObjects(track)?.filter((object) => isBetween(object.location, start, end)),
       largest: (track) => {
         const own = this.#generation?.local.find(track);
-        return own === undefined ? undefined : (own.largest ?? null);
+        if (own !== undefined) return own.largest ?? null;
+        const objects = this.#group.ownObjects(track);
+        return objects && (objects.at(-1)?.location ?? null);
       },
       subscribed: (publication) =>
         this.#generation?.local.subscribed(publication) ?? { ended: () => undefined },
@@ -306,6 +340,9 @@ export class Meeting {
       requestUpdate: () => {
         this.#group.requestUpdate();
       },
+      epochSeen: (epoch) => {
+        this.#group.epochSeen(epoch);
+      },
     };
   }
 
@@ -323,12 +360,17 @@ export class Meeting {
     this.#generation = undefined;
   }
 
-  #stop(reason: StopReason | 'unknown-cipher'): void {
+  #stop(reason: MeetingEnd): void {
     if (this.#stopped !== undefined) return;
     this.#stopped = reason;
     clearInterval(this.#tick);
     this.#closeGeneration();
     this.#connection.stop();
+    this.#ports.ended();
     this.#ports.changed();
   }
+}
+
+function isBetween(location: Location, start: Location, end: Location): boolean {
+  return compareLocations(location, start) >= 0 && compareLocations(location, end) <= 0;
 }

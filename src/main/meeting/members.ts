@@ -31,6 +31,8 @@ export interface MembersContext {
   changed(): void;
   vanished(leaf: LeafIndex): void;
   alive(leaf: LeafIndex): void;
+  /** Something sealed in a later epoch arrived. */
+  epochSeen(epoch: Epoch): void;
 }
 
 interface Offered {
@@ -174,7 +176,14 @@ export class Members {
     const remote: RemoteMember = new RemoteMember(
       id,
       member,
-      { keys: this.#keys, now: context.now, client: context.client },
+      {
+        keys: this.#keys,
+        now: context.now,
+        client: context.client,
+        epochSeen: (epoch) => {
+          context.epochSeen(epoch);
+        },
+      },
       {
         control: (message) => {
           context.control(remote, message);

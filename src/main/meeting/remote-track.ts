@@ -12,6 +12,8 @@ export interface RemoteTrackContext {
   readonly now: () => Millis;
   /** The session that offers come from; undefined between sessions. */
   readonly client: () => MoqtClient | undefined;
+  /** Something sealed in a later epoch arrived. */
+  epochSeen(epoch: Epoch): void;
 }
 
 /** When something last happened on a track; undefined: never. */
@@ -66,8 +68,9 @@ export class RemoteTrack {
           this.times.opened = context.now();
           opened(object);
         },
-        waitingForKey: () => {
+        waitingForKey: (epoch) => {
           this.times.waitingForKey = context.now();
+          context.epochSeen(epoch);
         },
         unreadable: () => {
           this.times.unreadable = context.now();

@@ -5,16 +5,10 @@
 import { MessageChannelMain, ipcMain, type BrowserWindow, type MessagePortMain } from 'electron';
 import * as v from 'valibot';
 import { channels } from '../../contract/bridge.ts';
-import { callSchemas, type CallArgument, type CallName, type CallResults } from '../../contract/calls.ts';
+import { callSchemas, type CallArgument, type CallName } from '../../contract/calls.ts';
 import type { AppState } from '../../contract/state.ts';
 import { APP_ORIGIN } from './app-protocol.ts';
-
-/** One function for each call of the contract. */
-export type CallHandlers = {
-  readonly [Name in CallName]: (
-    argument: CallArgument<Name>,
-  ) => CallResults[Name] | Promise<CallResults[Name]>;
-};
+import type { CallHandlers } from './call-handlers.ts';
 
 /** Main's ends of the media ports. */
 export interface MediaPorts {

@@ -1,0 +1,321 @@
+/**
+ * The app behind its window: who one is, the meeting one is in, and the calls that the renderer may make. It knows
+ * nothing of Electron: what it needs from it comes in as ports.
+ */
+import { randomBytes } from 'node:crypto';
+import { performance } from 'node:perf_hooks';
+import type { Problem } from '../contract/calls.ts';
+import type { DownlinkItem } from '../contract/media.ts';
+import { failed, ok, type Result } from '../contract/result.ts';
+import type { AppState, IdentityState, MeetingState } from '../contract/state.ts';
+import { millis } from '../protocol/units.ts';
+import { fingerprintGroups, fingerprintHue } from './identity/fingerprint.ts';
+import {
+  createGuestIdentity,
+  createIdentity,
+  describeIdentityProblem,
+  loadIdentity,
+  type Identity,
+} from './identity/identity.ts';
+import type { Keychain } from './identity/keychain.ts';
+import { createInvitation, readInvitation, summarise } from './invitations.ts';
+import { describeMeeting, type MeetingContext } from './meeting/meeting-state.ts';
+import { INSTANCE_BYTES } from './meeting/track-instance.ts';
+import type { Meeting } from './meeting/meeting.ts';
+import { joinMeeting } from './join-meeting.ts';
+import type { MlsPort } from './mls/mls-port.ts';
+import { loadRecentMeetings, rememberMeeting, type RecentMeeting } from './recent-meetings.ts';
+import type { Servers } from './servers.ts';
+import type { CallHandlers } from './shell/call-handlers.ts';
+import { MemoryStore } from './storage/memory-store.ts';
+import type { Profile } from './storage/profile.ts';
+import { openSealedStore } from './storage/sealed-store.ts';
+import type { StateStore } from './storage/state-store.ts';
+
+/** What the app is made of. */
+export interface AppPorts {
+  readonly version: string;
+  readonly runtime: { readonly name: string; readonly old: boolean };
+  readonly profile: Profile;
+  readonly keychain: Keychain;
+  readonly servers: Servers | undefined;
+  readonly mls: MlsPort;
+  /** Shows a new state. */
+  readonly changed: (state: AppState) => void;
+  readonly downlink: (item: DownlinkItem) => void;
+  readonly writeClipboard: (text: string) => void;
+  /** Asks where to save. @returns undefined when the person thinks better of it. */
+  readonly saveFile: (suggestedName: string, content: string) => Promise<string | undefined>;
+}
+
+/** Changes are shown at most this often. */
+const SHOW_EVERY_MS = 50;
+
+interface CurrentMeeting {
+  readonly meeting: Meeting;
+  readonly context: MeetingContext;
+}
+
+/** See the module's description. */
+export class App {
+  readonly handlers: CallHandlers;
+  readonly #ports: AppPorts;
+  /** Random per process start, so that no location of a media track is ever sealed twice. */
+  readonly #start = new Uint8Array(randomBytes(INSTANCE_BYTES));
+  #identity: Identity | undefined;
+  #guestName: string | undefined;
+  #keychainProblem: string | undefined;
+  #store: StateStore = new MemoryStore();
+  #recent: readonly RecentMeeting[] = [];
+  #pendingLink: string | undefined;
+  #current: CurrentMeeting | undefined;
+  #showing: NodeJS.Timeout | undefined;
+
+  constructor(ports: AppPorts) {
+    this.#ports = ports;
+    this.handlers = this.#makeHandlers();
+  }
+
+  /** Reads the identity that is kept; to be called once, before anything else. */
+  async start(): Promise<void> {
+    const { keychain, profile } = this.#ports;
+    const outcome = await loadIdentity(keychain, profile.id);
+    if (outcome.kind === 'ready') await this.#keepAs(outcome.identity);
+    else if (outcome.kind !== 'missing')
+      this.#keychainProblem = describeIdentityProblem(outcome, process.platform);
+    this.#changed();
+  }
+
+  /** A link that the system, or the command line, handed over: the renderer shows its preview. */
+  openLink(link: string): void {
+    this.#pendingLink = link;
+    this.#changed();
+  }
+
+  /** The meeting one is in, for media. */
+  get meeting(): Meeting | undefined {
+    return this.#current?.meeting;
+  }
+
+  /** Ends the process's part in a meeting; a kept identity resumes it at the next start within its grace. */
+  async stop(): Promise<void> {
+    clearTimeout(this.#showing);
+    const meeting = this.#current?.meeting;
+    // A guest keeps nothing to come back with, so others are told at once.
+    if (meeting !== undefined) await meeting.leave();
+    await this.#ports.mls.close();
+    await this.#ports.profile.close();
+  }
+
+  /** What the renderer draws. */
+  state(): AppState {
+    const { version, runtime, servers, profile } = this.#ports;
+    return {
+      version,
+      runtime: runtime.name,
+      runtimeIsOld: runtime.old,
+      identity: this.#identityState(),
+      canCreate: servers !== undefined,
+      pendingLink: this.#pendingLink,
+      theme: profile.settings.theme,
+      recent: this.#recent,
+      meeting: this.#meetingState(),
+    };
+  }
+
+  #makeHandlers(): CallHandlers {
+    return {
+      'app.state': () => this.state(),
+      'identity.create': ({ displayName }) => this.#createIdentity(displayName),
+      'identity.guest': ({ displayName }) => this.#useGuest(displayName),
+      'identity.rename': ({ displayName }) => this.#rename(displayName),
+      'settings.theme': async ({ theme }) => {
+        await this.#ports.profile.changeSettings({ theme });
+        return this.#done();
+      },
+      'meeting.inspect': ({ link }) => {
+        if (link === this.#pendingLink) {
+          this.#pendingLink = undefined;
+          this.#changed();
+        }
+        const read = readInvitation(link);
+        return read.ok ? ok(summarise(read.value)) : read;
+      },
+      'meeting.create': ({ title, keyAgreement }) => {
+        const { servers } = this.#ports;
+        if (servers === undefined)
+          return problem(
+            'This app has no servers to start a meeting on. Ask for an invitation, or set up servers.',
+          );
+        return ok({ link: createInvitation(servers, title, keyAgreement) });
+      },
+      'meeting.join': ({ link, microphone, camera }) => this.#join(link, { microphone, camera }),
+      'meeting.leave': async () => {
+        await this.#current?.meeting.leave();
+        return this.#done();
+      },
+      'meeting.dismiss': () => {
+        if (this.#current?.meeting.stopped !== undefined) this.#current = undefined;
+        return this.#done();
+      },
+      'meeting.sending': (sending) => {
+        this.#current?.meeting.setSending(sending);
+        return ok(null);
+      },
+      'meeting.watch': ({ participants }) => {
+        this.#current?.meeting.watch(participants);
+        return ok(null);
+      },
+      'meeting.remove': ({ participant }) =>
+        this.#current?.meeting.kick(participant) === true
+          ? ok(null)
+          : problem('That person is not in the meeting any more.'),
+      'meeting.copy-link': () => {
+        if (this.#current === undefined) return problem('You are in no meeting.');
+        this.#ports.writeClipboard(this.#current.context.link);
+        return ok(null);
+      },
+      'meeting.export-history': () => this.#exportHistory(),
+    };
+  }
+
+  async #createIdentity(displayName: string): Promise<Result<null, Problem>> {
+    const { keychain, profile } = this.#ports;
+    const outcome = await createIdentity(keychain, profile.id);
+    if (outcome.kind !== 'ready') {
+      this.#keychainProblem = describeIdentityProblem(outcome, process.platform);
+      this.#changed();
+      return problem(this.#keychainProblem);
+    }
+    await profile.changeSettings({ displayName });
+    await this.#keepAs(outcome.identity);
+    return this.#done();
+  }
+
+  #useGuest(displayName: string): Result<null, Problem> {
+    this.#identity = createGuestIdentity();
+    this.#guestName = displayName;
+    this.#store = new MemoryStore();
+    this.#recent = [];
+    return this.#done();
+  }
+
+  async #rename(displayName: string): Promise<Result<null, Problem>> {
+    if (this.#identity?.kind === 'guest') this.#guestName = displayName;
+    else await this.#ports.profile.changeSettings({ displayName });
+    this.#current?.meeting.renamed();
+    return this.#done();
+  }
+
+  async #keepAs(identity: Identity): Promise<void> {
+    const { keychain, profile } = this.#ports;
+    const opened = await openSealedStore({
+      directory: profile.stateDirectory,
+      profileId: profile.id,
+      keychain,
+    });
+    if (opened.kind === 'no-keychain') {
+      this.#keychainProblem = describeIdentityProblem(opened, process.platform);
+      return;
+    }
+    this.#identity = identity;
+    this.#keychainProblem = undefined;
+    this.#store = opened.store;
+    this.#recent = await loadRecentMeetings(opened.store);
+  }
+
+  async #join(
+    link: string,
+    sending: { microphone: boolean; camera: boolean },
+  ): Promise<Result<null, Problem>> {
+    const identity = this.#identity;
+    if (identity === undefined) return problem('Say who you are first.');
+    if (this.#current !== undefined && this.#current.meeting.stopped === undefined)
+      return problem('You are in a meeting already. Leave it first.');
+    const read = readInvitation(link);
+    if (!read.ok) return failed({ sentence: read.problem.sentence });
+    const meeting = joinMeeting({
+      invitation: read.value,
+      identity,
+      store: identity.kind === 'kept' ? this.#store : undefined,
+      mls: this.#ports.mls,
+      start: this.#start,
+      displayName: () => this.#displayName(),
+      now: () => millis(performance.now()),
+      wallClock: () => Date.now(),
+      downlink: this.#ports.downlink,
+      changed: () => {
+        this.#changed();
+      },
+    });
+    const invitation = summarise(read.value);
+    this.#current = {
+      meeting,
+      context: { invitation, link, since: Date.now(), displayName: this.#displayName(), names: new Map() },
+    };
+    meeting.setSending(sending);
+    this.#pendingLink = undefined;
+    const remembered = { title: invitation.title, link, time: Date.now() };
+    this.#recent = await rememberMeeting(this.#store, this.#recent, remembered);
+    return this.#done();
+  }
+
+  async #exportHistory(): Promise<Result<{ readonly path: string } | null, Problem>> {
+    const state = this.#meetingState();
+    if (state.kind !== 'in-meeting') return problem('You are in no meeting.');
+    const content = {
+      title: state.invitation.title,
+      counter: state.invitation.counter,
+      changes: state.encryption.history,
+    };
+    try {
+      const path = await this.#ports.saveFile(
+        'key-history.json',
+        `${JSON.stringify(content, undefined, 2)}\n`,
+      );
+      return ok(path === undefined ? null : { path });
+    } catch {
+      return problem('The file could not be written there. Choose another place.');
+    }
+  }
+
+  #displayName(): string {
+    const { displayName } = this.#ports.profile.settings;
+    return (this.#identity?.kind === 'guest' ? this.#guestName : displayName) ?? '';
+  }
+
+  #identityState(): IdentityState {
+    const identity = this.#identity;
+    if (identity === undefined) {
+      return this.#keychainProblem === undefined
+        ? { kind: 'none' }
+        : { kind: 'no-keychain', detail: this.#keychainProblem };
+    }
+    return {
+      kind: identity.kind,
+      displayName: this.#displayName(),
+      fingerprint: fingerprintGroups(identity.fingerprint),
+      hue: fingerprintHue(identity.fingerprint),
+    };
+  }
+
+  #meetingState(): MeetingState {
+    const current = this.#current;
+    if (current === undefined) return { kind: 'none' };
+    return describeMeeting(current.meeting, { ...current.context, displayName: this.#displayName() });
+  }
+
+  #done(): Result<null, Problem> {
+    this.#changed();
+    return ok(null);
+  }
+
+  #changed(): void {
+    this.#showing ??= setTimeout(() => {
+      this.#showing = undefined;
+      this.#ports.changed(this.state());
+    }, SHOW_EVERY_MS);
+  }
+}
+
+const problem = (sentence: string): Result<never, Problem> => failed({ sentence });
