@@ -7,6 +7,6 @@ export default defineConfig({
   expect: { timeout: 20_000 },
   // Several windows of one test already fill two cores.
   workers: 1,
-  forbidOnly: process.env['CI'] !== undefined,
+  forbidOnly: process.env.CI !== undefined,
   reporter: [['list'], ['json', { outputFile: '.cache/results/e2e.json' }]],
 });

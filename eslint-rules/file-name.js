@@ -1,4 +1,4 @@
-const kebab = /^[a-z0-9]+(-[a-z0-9]+)*(\.[a-z0-9]+)*$/;
+const kebab = /^\.?[a-z0-9]+(-[a-z0-9]+)*(\.[a-z0-9]+)*$/;
 const pascal = /^[A-Z][A-Za-z0-9]*\.svelte$/;
 const vague = /^(utils?|helpers?|misc|common|manager)\.|[-](utils?|helpers?|manager)\./;
 

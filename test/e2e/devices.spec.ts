@@ -2,10 +2,13 @@
  * The ground of the other end-to-end tests: Electron starts, its camera and microphone play the recordings, and what is
  * painted and played is known again. No part of Conclave runs here, so a failure means the test bench.
  */
+import { execFile } from 'node:child_process';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { _electron, expect, test } from '@playwright/test';
 import { machineSwitches, recordedMedia } from '../../scripts/app.mjs';
 import { findElectron } from '../../scripts/electron-runtime.mjs';
+import { openKeychain } from './harness/keychain.ts';
 import { likeness, pictureFromPng } from './harness/picture.ts';
 import { framesOf, people, speechOf, type Person } from './harness/recordings.ts';
 import { listen, tapSound } from './harness/sound-tap.ts';
@@ -41,6 +44,32 @@ for (const person of people) {
     }
   });
 }
+
+test('a machine has a keychain of its own, which outlives its session', async () => {
+  const info = test.info();
+  const keep = (env: object, code: string) =>
+    promisify(execFile)(
+      process.execPath,
+      ['--eval', `const keytar = require('keytar'); (async () => { ${code} })();`],
+      {
+        env: { ...process.env, ...env },
+      },
+    );
+  const read = async (folder: string) => {
+    const keychain = await openKeychain(info.outputPath(folder));
+    const { stdout } = await keep(
+      keychain.env,
+      `console.log(String(await keytar.getPassword('conclave-test', 'a')));`,
+    );
+    await keychain.close();
+    return stdout.trim();
+  };
+  const first = await openKeychain(info.outputPath('first'));
+  await keep(first.env, `await keytar.setPassword('conclave-test', 'a', 'secret');`);
+  await first.close();
+  expect(await read('first')).toBe('secret');
+  expect(await read('second')).toBe('null');
+});
 
 function scoresOf(score: (name: Person) => number): Record<Person, number> {
   return Object.fromEntries(people.map((name) => [name, score(name)])) as Record<Person, number>;

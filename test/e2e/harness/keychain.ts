@@ -1,8 +1,11 @@
 /** A keychain of one's own: a D-Bus session with an unlocked, empty gnome-keyring, as a machine without a desktop needs. */
-import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdir } from 'node:fs/promises';
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout } from 'node:timers/promises';
+import { promisify } from 'node:util';
 
 /** An open keychain. */
 export interface Keychain {
@@ -17,9 +20,9 @@ export interface Keychain {
  */
 export async function openKeychain(folder: string): Promise<Keychain> {
   const home = join(folder, 'keychain-home');
-  const runtime = join(folder, 'run');
+  // The sockets in it may have paths of 107 bytes only.
+  const runtime = await mkdtemp(join(tmpdir(), 'keyring-'));
   await mkdir(join(home, '.local/share'), { recursive: true });
-  await mkdir(runtime, { recursive: true, mode: 0o700 });
   const bus = spawn('dbus-daemon', ['--session', '--nofork', '--nopidfile', '--print-address=1'], {
     stdio: ['ignore', 'pipe', 'ignore'],
   });
@@ -33,11 +36,11 @@ export async function openKeychain(folder: string): Promise<Keychain> {
       XDG_DATA_HOME: join(home, '.local/share'),
       XDG_RUNTIME_DIR: runtime,
     },
-    stdio: ['pipe', 'pipe', 'ignore'],
+    stdio: ['pipe', 'ignore', 'ignore'],
   });
   // The password of the new keyring, then its end.
   keyring.stdin.end('\n');
-  await firstLine(keyring, 'gnome-keyring-daemon').catch(async (cause: unknown) => {
+  await served(keyring, { ...process.env, ...env }).catch(async (cause: unknown) => {
     await end(bus);
     throw cause;
   });
@@ -46,6 +49,7 @@ export async function openKeychain(folder: string): Promise<Keychain> {
     close: async () => {
       await end(keyring);
       await end(bus);
+      await rm(runtime, { recursive: true, force: true });
     },
   };
 }
@@ -60,6 +64,32 @@ async function firstLine(child: ChildProcess, name: string): Promise<string> {
     });
     if (child.stdout) createInterface(child.stdout).once('line', resolve);
   });
+}
+
+/** Waits until the keyring answers on the bus; in the foreground it says nothing itself. */
+async function served(keyring: ChildProcess, env: NodeJS.ProcessEnv): Promise<void> {
+  const question = ['--session', '--print-reply', '--dest=org.freedesktop.DBus', '/org/freedesktop/DBus'];
+  const name = ['org.freedesktop.DBus.NameHasOwner', 'string:org.freedesktop.secrets'];
+  const ended = new Promise<never>((_, reject) => {
+    const fail = (cause: unknown): void => {
+      reject(
+        new Error(
+          `gnome-keyring-daemon ended: ${String(cause)}; see 'node scripts/system-packages.mjs --test'`,
+        ),
+      );
+    };
+    keyring.once('error', fail);
+    keyring.once('exit', fail);
+  });
+  const answer = async (): Promise<void> => {
+    for (let attempt = 0; attempt < 100; attempt++) {
+      const { stdout } = await promisify(execFile)('dbus-send', [...question, ...name], { env });
+      if (stdout.includes('boolean true')) return;
+      await setTimeout(50);
+    }
+    throw new Error('gnome-keyring-daemon does not serve secrets');
+  };
+  await Promise.race([answer(), ended]);
 }
 
 async function end(child: ChildProcess): Promise<void> {

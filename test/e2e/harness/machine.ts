@@ -1,7 +1,9 @@
 /** One participant's computer: a home, a keychain, a camera and a microphone of its own, and the app on it. */
+import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { _electron, type ElectronApplication, type Page } from '@playwright/test';
+import { createInterface } from 'node:readline';
+import { _electron, chromium, type ElectronApplication, type Page } from '@playwright/test';
 import { machineSwitches, recordedMedia } from '../../../scripts/app.mjs';
 import { findElectron } from '../../../scripts/electron-runtime.mjs';
 import { openKeychain, type Keychain } from './keychain.ts';
@@ -12,7 +14,6 @@ const root = join(import.meta.dirname, '../../..');
 
 /** The app as it runs on a machine. */
 export interface RunningApp {
-  readonly electron: ElectronApplication;
   readonly page: Page;
   /** Whole lines that the app printed so far, standard output and error. */
   readonly printed: readonly string[];
@@ -53,61 +54,66 @@ export class Machine {
   /**
    * Starts the app, its camera and microphone playing the person's recording.
    * @param args - the app's own arguments.
-   * @param options.executable - a packaged app instead of the built one in `out`.
    */
-  async start(args: readonly string[], options: { executable?: string } = {}): Promise<RunningApp> {
+  async start(args: readonly string[]): Promise<RunningApp & { electron: ElectronApplication }> {
+    const electron = await _electron.launch({
+      executablePath: (await findElectron(() => undefined)).executable,
+      args: [root, ...this.#switches(), ...args],
+      env: this.#env(),
+    });
+    const output = new Output(electron.process());
+    const page = await electron.firstWindow();
+    await tapSound(page);
+    return { electron, ...running(page, electron.process(), output, () => electron.close()) };
+  }
+
+  /**
+   * Starts a packaged app. Its fuses refuse the inspector that Playwright's Electron support needs, so it is driven
+   * through the debugging port of Chromium alone.
+   */
+  async startPackaged(executable: string, args: readonly string[]): Promise<RunningApp> {
+    const child = spawn(executable, [...this.#switches(), '--remote-debugging-port=0', ...args], {
+      env: this.#env(),
+    });
+    const output = new Output(child);
+    const address = await output.match(/^DevTools listening on (ws:.*)$/, 60);
+    const browser = await chromium.connectOverCDP(address, { noDefaults: true });
+    const [context] = browser.contexts();
+    if (!context) throw new Error('the packaged app has no window');
+    const page = context.pages()[0] ?? (await context.waitForEvent('page'));
+    await tapSound(page);
+    return running(page, child, output, async () => {
+      const ended = new Promise((resolve) => child.once('exit', resolve));
+      child.kill();
+      await ended;
+    });
+  }
+
+  #switches(): string[] {
+    return [
+      ...machineSwitches(),
+      ...recordedMedia(this.person),
+      // Windows of a test lie on top of each other; none of them may be slowed down for that.
+      '--disable-renderer-backgrounding',
+      '--disable-backgrounding-occluded-windows',
+      '--disable-background-timer-throttling',
+      '--profile',
+      this.profile,
+    ];
+  }
+
+  #env(): Record<string, string> {
     const home = join(this.#folder, 'home');
-    const env: Record<string, string> = {};
-    for (const [name, value] of Object.entries(process.env)) if (value !== undefined) env[name] = value;
-    Object.assign(env, {
+    const inherited = Object.entries(process.env).filter(
+      (entry): entry is [string, string] => entry[1] !== undefined,
+    );
+    return {
+      ...Object.fromEntries(inherited),
       HOME: home,
       XDG_CONFIG_HOME: join(home, '.config'),
       XDG_DATA_HOME: join(home, '.local/share'),
-    });
-    // Without a keychain there must be no way to the one of whoever runs the tests.
-    Object.assign(env, this.#keychain?.env ?? { DBUS_SESSION_BUS_ADDRESS: 'disabled:' });
-
-    const electron = await _electron.launch({
-      executablePath: options.executable ?? (await findElectron(() => undefined)).executable,
-      args: [
-        ...(options.executable === undefined ? [root] : []),
-        ...machineSwitches(),
-        ...recordedMedia(this.person),
-        // Windows of a test lie on top of each other; none of them may be slowed down for that.
-        '--disable-renderer-backgrounding',
-        '--disable-backgrounding-occluded-windows',
-        '--disable-background-timer-throttling',
-        '--profile',
-        this.profile,
-        ...args,
-      ],
-      env,
-    });
-    const printed: string[] = [];
-    const listeners = new Set<() => void>();
-    for (const stream of [electron.process().stdout, electron.process().stderr]) {
-      let rest = '';
-      stream?.setEncoding('utf8').on('data', (text: string) => {
-        const lines = (rest + text).split('\n');
-        rest = lines.pop() ?? '';
-        printed.push(...lines);
-        for (const listener of listeners) listener();
-      });
-    }
-    const page = await electron.firstWindow();
-    await tapSound(page);
-    return {
-      electron,
-      page,
-      printed,
-      printedMatch: (expression, seconds = 30) => waitForLine(expression, seconds, printed, listeners),
-      quit: () => electron.close(),
-      kill: async () => {
-        const child = electron.process();
-        const ended = new Promise((resolve) => child.once('exit', resolve));
-        child.kill('SIGKILL');
-        await ended;
-      },
+      // Without a keychain there must be no way to the one of whoever runs the tests.
+      ...(this.#keychain?.env ?? { DBUS_SESSION_BUS_ADDRESS: 'disabled:' }),
     };
   }
 
@@ -117,30 +123,53 @@ export class Machine {
   }
 }
 
-async function waitForLine(
-  expression: RegExp,
-  seconds: number,
-  printed: readonly string[],
-  listeners: Set<() => void>,
-): Promise<string> {
-  return await new Promise((resolve, reject) => {
-    const look = (): void => {
-      for (const line of printed) {
-        const match = expression.exec(line);
-        if (!match) continue;
-        listeners.delete(look);
+function running(page: Page, child: ChildProcess, output: Output, quit: () => Promise<void>): RunningApp {
+  const kill = async (): Promise<void> => {
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    child.kill('SIGKILL');
+    await ended;
+  };
+  return {
+    page,
+    printed: output.lines,
+    printedMatch: (expression, seconds = 30) => output.match(expression, seconds),
+    quit,
+    kill,
+  };
+}
+
+/** What a process prints, line by line. */
+class Output {
+  readonly lines: string[] = [];
+  readonly #listeners = new Set<() => void>();
+
+  constructor(child: ChildProcess) {
+    for (const stream of [child.stdout, child.stderr]) {
+      if (!stream) continue;
+      createInterface(stream).on('line', (line) => {
+        this.lines.push(line);
+        for (const listener of this.#listeners) listener();
+      });
+    }
+  }
+
+  /** Waits for a line on which the expression matches; gives its first group, or the whole match. */
+  async match(expression: RegExp, seconds: number): Promise<string> {
+    return await new Promise((resolve, reject) => {
+      const look = (): void => {
+        const match = this.lines.map((line) => expression.exec(line)).find((found) => found !== null);
+        if (!match) return;
+        this.#listeners.delete(look);
         clearTimeout(timer);
         resolve(match[1] ?? match[0]);
-        return;
-      }
-    };
-    const timer = setTimeout(() => {
-      listeners.delete(look);
-      reject(
-        new Error(`not printed within ${seconds} s: ${expression.source}\n${printed.slice(-30).join('\n')}`),
-      );
-    }, seconds * 1000);
-    listeners.add(look);
-    look();
-  });
+      };
+      const timer = setTimeout(() => {
+        this.#listeners.delete(look);
+        const said = this.lines.slice(-30).join('\n');
+        reject(new Error(`not printed within ${seconds} s: ${expression.source}\n${said}`));
+      }, seconds * 1000);
+      this.#listeners.add(look);
+      look();
+    });
+  }
 }

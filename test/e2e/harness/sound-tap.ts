@@ -50,16 +50,17 @@ interface Tapped {
 
 /** Runs in the page. */
 function installTaps(): void {
-  const page = globalThis as unknown as Tapped & Record<string, unknown>;
-  if (page['tappedVoices'] !== undefined) return;
+  const page = globalThis as unknown as Tapped & {
+    AudioNode: { prototype: TappableNode };
+    AudioWorkletNode: new () => TappableNode;
+  };
+  if (Reflect.has(page, 'tappedVoices')) return;
   page.tappedVoices = [];
   // ScriptProcessorNode is old, but it needs no module, which the page's content security policy would refuse.
-  const AudioNodeClass = page['AudioNode'] as { prototype: TappableNode };
-  const WorkletNodeClass = page['AudioWorkletNode'] as new () => TappableNode;
-  const plainConnect = AudioNodeClass.prototype.connect;
-  const tapped = new WeakSet<object>();
-  AudioNodeClass.prototype.connect = function (this: TappableNode, ...args: unknown[]): unknown {
-    if (this instanceof WorkletNodeClass && !tapped.has(this)) {
+  const plainConnect = page.AudioNode.prototype.connect;
+  const tapped = new WeakSet();
+  page.AudioNode.prototype.connect = function (this: TappableNode, ...args: unknown[]): unknown {
+    if (this instanceof page.AudioWorkletNode && !tapped.has(this)) {
       tapped.add(this);
       const voice = { rate: this.context.sampleRate, chunks: [] as Float32Array[] };
       page.tappedVoices.push(voice);
