@@ -64,6 +64,7 @@ export class Publishing {
       origin: 'publish',
       state: 'established',
       forward: true,
+      steered: !request.forward,
       open: new Set(),
       timer: undefined,
     };
@@ -71,7 +72,7 @@ export class Publishing {
     track.upstreams.add(upstream);
     track.describe(description);
     this.#discovery.offerToAll(track);
-    upstream.forward = track.wanted;
+    upstream.forward = request.forward || track.wanted;
     peer.session.acceptPublish(id, { forward: upstream.forward });
     if (upstream.forward && request.forward) track.startsHere(description.largest);
     this.#subscribing.published(track);

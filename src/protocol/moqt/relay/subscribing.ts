@@ -120,7 +120,6 @@ export class Subscribing {
       if (known || peer.closed || peer.malformed.has(track.key)) continue;
       if (!this.#core.mayRequest(peer)) continue;
       const id = peer.session.subscribe(track.name, {
-        filter: { kind: 'largest-object' },
         forward: true,
         ...(newGroupRequest === undefined ? {} : { newGroupRequest }),
       });
@@ -131,6 +130,7 @@ export class Subscribing {
         origin: 'subscribe',
         state: 'asked',
         forward: true,
+        steered: false,
         open: new Set(),
         timer: undefined,
       };
@@ -200,7 +200,12 @@ export class Subscribing {
     }
   }
 
-  /** Lets publishers send exactly when somebody listens. @see moqt-18 #publisher-interactions */
+  /**
+   * Lets publishers send when somebody listens: SUBSCRIBEs of ours live as long as that, and PUBLISHes of Forward State 0
+   * are turned on and off. A PUBLISH of Forward State 1 is taken at its word, since there are publishers that do not
+   * survive a REQUEST_UPDATE.
+   * @see moqt-18 #publisher-interactions
+   */
   steer(track: Track): void {
     const { wanted } = track;
     for (const upstream of [...track.upstreams]) {
@@ -212,11 +217,14 @@ export class Subscribing {
         track.removeUpstream(upstream);
         continue;
       }
+      if (!upstream.steered) continue;
       upstream.forward = wanted;
       upstream.peer.session.updateSubscription(upstream.id, { forward: wanted });
     }
-    if (wanted) return;
-    track.stopsHere();
+    const isSending = [...track.upstreams].some(
+      (upstream) => upstream.state === 'established' && upstream.forward,
+    );
+    if (!isSending) track.stopsHere();
     this.#core.reap(track);
   }
 

@@ -24,6 +24,8 @@ export interface Upstream {
   state: 'asked' | 'established' | 'ended';
   /** Forward State that we asked for. */
   forward: boolean;
+  /** Its PUBLISH had Forward State 0: it sends when it is asked to. */
+  readonly steered: boolean;
   /** Subgroups whose stream from this publisher is open. */
   readonly open: Set<Subgroup>;
   /** Runs while its answer is awaited. */
