@@ -1,6 +1,7 @@
 //! How the end of a session or stream is told: numeric codes, equal on both transports.
 
 use quinn::{ConnectionError, VarInt};
+use web_transport_quinn::proto::error_from_http3;
 use web_transport_quinn::{ReadError, SessionError, WebTransportError, WriteError};
 
 /// Who or what ended a session.
@@ -32,28 +33,26 @@ pub struct Closed {
 }
 
 impl Closed {
-    /// What an error of the connection means. Our own close is known before it gets here, so a local close seen
-    /// here is the library's answer to a WebTransport peer that ended its CONNECT stream without a code.
-    pub fn from_session_error(error: &SessionError) -> Self {
-        match error {
-            SessionError::WebTransportError(WebTransportError::Closed(code, reason)) => {
-                Closed { code: u64::from(*code), reason: reason.clone(), by: By::Peer }
-            }
-            SessionError::ConnectionError(error) => Closed::from_connection_error(error),
-            SessionError::SendDatagramError(quinn::SendDatagramError::ConnectionLost(error)) => {
-                Closed::from_connection_error(error)
-            }
-            other => Closed { code: 0, reason: other.to_string(), by: By::Transport },
+    /// What the loss of a connection means. `told` is the session's own view, which knows WebTransport's close
+    /// message. Our own close is known before it gets here, so a local close seen here is the library's answer to a
+    /// WebTransport peer that ended its CONNECT stream without a message.
+    pub fn new(lost: &ConnectionError, told: Option<SessionError>) -> Self {
+        if let Some(SessionError::WebTransportError(WebTransportError::Closed(code, reason))) = told {
+            return Closed { code: u64::from(code), reason, by: By::Peer };
         }
-    }
-
-    fn from_connection_error(error: &ConnectionError) -> Self {
-        match error {
-            ConnectionError::ApplicationClosed(close) => Closed {
-                code: close.error_code.into_inner(),
-                reason: String::from_utf8_lossy(&close.reason).into_owned(),
-                by: By::Peer,
-            },
+        match lost {
+            ConnectionError::ApplicationClosed(close) => {
+                let code = close.error_code.into_inner();
+                Closed {
+                    code: error_from_http3(code).map_or(code, u64::from),
+                    reason: String::from_utf8_lossy(&close.reason).into_owned(),
+                    by: By::Peer,
+                }
+            }
+            ConnectionError::LocallyClosed => Closed { code: 0, reason: String::new(), by: By::Peer },
+            ConnectionError::TimedOut => {
+                Closed { code: 0, reason: "no packet within the idle timeout".into(), by: By::Timeout }
+            }
             ConnectionError::ConnectionClosed(close) => Closed {
                 code: u64::from(close.error_code),
                 reason: String::from_utf8_lossy(&close.reason).into_owned(),
@@ -62,10 +61,6 @@ impl Closed {
             ConnectionError::TransportError(error) => {
                 Closed { code: u64::from(error.code), reason: error.reason.clone(), by: By::Transport }
             }
-            ConnectionError::TimedOut => {
-                Closed { code: 0, reason: "no packet within the idle timeout".into(), by: By::Timeout }
-            }
-            ConnectionError::LocallyClosed => Closed { code: 0, reason: String::new(), by: By::Peer },
             other => Closed { code: 0, reason: other.to_string(), by: By::Transport },
         }
     }
@@ -95,13 +90,22 @@ mod tests {
 
     #[test]
     fn names_who_closed() {
-        let by =
-            |error: ConnectionError| Closed::from_session_error(&SessionError::ConnectionError(error)).by;
+        let by = |error| Closed::new(&error, None).by;
         assert_eq!(by(ConnectionError::TimedOut), By::Timeout);
         assert_eq!(by(ConnectionError::Reset), By::Transport);
         assert_eq!(by(ConnectionError::LocallyClosed), By::Peer);
-        let closed = WebTransportError::Closed(7, "bye".into()).into();
-        let closed = Closed::from_session_error(&closed);
+    }
+
+    #[test]
+    fn prefers_the_close_message() {
+        let told = WebTransportError::Closed(7, "bye".into()).into();
+        let closed = Closed::new(&ConnectionError::LocallyClosed, Some(told));
         assert_eq!((closed.code, closed.reason.as_str(), closed.by), (7, "bye", By::Peer));
+    }
+
+    #[test]
+    fn a_timeout_stays_one_when_the_library_has_closed_as_well() {
+        let told = SessionError::ConnectionError(ConnectionError::LocallyClosed);
+        assert_eq!(Closed::new(&ConnectionError::TimedOut, Some(told)).by, By::Timeout);
     }
 }

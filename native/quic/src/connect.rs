@@ -20,8 +20,9 @@ use crate::tls::{self, Trust};
 /// Head start of one address of a name before the next is tried as well (RFC 8305 §5).
 const STAGGER: Duration = Duration::from_millis(250);
 
-/// TLS alerts (RFC 8446 §6) that say that a certificate was not taken, and the one for no common protocol.
-const CERTIFICATE_ALERTS: [u64; 9] = [42, 43, 44, 45, 46, 48, 49, 113, 116];
+/// TLS alerts (RFC 8446 §6) that say that a certificate or its signature was not taken, and the one for no common
+/// protocol.
+const CERTIFICATE_ALERTS: [u64; 10] = [42, 43, 44, 45, 46, 48, 49, 51, 113, 116];
 const NO_APPLICATION_PROTOCOL: u64 = 120;
 /// QUIC's transport error codes (RFC 9000 §20.1): refused by the server, and the first of TLS' alerts.
 const CONNECTION_REFUSED: u64 = 0x2;

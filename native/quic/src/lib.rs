@@ -22,6 +22,7 @@ mod limits;
 mod node;
 mod opener;
 mod outgoing;
+mod pool;
 mod runtime;
 mod server;
 mod session;

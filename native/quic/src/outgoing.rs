@@ -26,7 +26,8 @@ struct State {
     queued: usize,
     fin: bool,
     reset: Option<u32>,
-    new_priority: Option<i32>,
+    priority: i32,
+    priority_is_new: bool,
     above_high_mark: bool,
     /// Nothing is sent any more.
     over: bool,
@@ -49,7 +50,7 @@ pub struct Outgoing {
 
 impl Outgoing {
     pub fn new(priority: i32, session_queued: Arc<AtomicUsize>) -> Arc<Self> {
-        let state = State { new_priority: Some(priority), ..State::default() };
+        let state = State { priority, priority_is_new: true, ..State::default() };
         Arc::new(Outgoing { state: Mutex::new(state), wake: Notify::new(), session_queued })
     }
 
@@ -74,8 +75,16 @@ impl Outgoing {
     }
 
     pub fn set_priority(&self, priority: i32) {
-        locked(&self.state).new_priority = Some(priority);
+        {
+            let mut state = locked(&self.state);
+            state.priority = priority;
+            state.priority_is_new = true;
+        }
         self.wake.notify_one();
+    }
+
+    pub fn priority(&self) -> i32 {
+        locked(&self.state).priority
     }
 
     pub fn reset(&self, code: u32) {
@@ -100,7 +109,7 @@ impl Outgoing {
         }
         Orders {
             reset: state.reset,
-            priority: state.new_priority.take(),
+            priority: std::mem::take(&mut state.priority_is_new).then_some(state.priority),
             finish: state.fin && batch.is_empty(),
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::hash_map::Entry;
 use std::collections::HashMap;
 use std::convert::Infallible;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -20,6 +20,7 @@ use crate::incoming::Incoming;
 use crate::limits::Limits;
 use crate::opener::{Opener, Opening};
 use crate::outgoing::Outgoing;
+use crate::pool::Pool;
 use crate::runtime::{locked, runtime};
 
 /// How long what arrived before the peer closed may wait for JavaScript before `closed` is reported.
@@ -57,8 +58,11 @@ pub struct Session {
     queued: Arc<AtomicUsize>,
     streams: Mutex<HashMap<u64, Halves>>,
     last_peer_stream: AtomicU64,
+    /// Closed by either side: nothing is sent any more.
+    over: AtomicBool,
     uni: Opener,
     bidi: Opener,
+    pool: Arc<Pool>,
 }
 
 impl Session {
@@ -79,8 +83,10 @@ impl Session {
             queued: Arc::new(AtomicUsize::new(0)),
             streams: Mutex::default(),
             last_peer_stream: AtomicU64::new(0),
+            over: AtomicBool::new(false),
             uni: Opener::default(),
             bidi: Opener::default(),
+            pool: Arc::default(),
         });
         tokio::spawn(session.clone().supervise(held));
         session
@@ -96,7 +102,13 @@ impl Session {
         openers.spawn(self.clone().open_uni_streams());
         openers.spawn(self.clone().open_bidi_streams(reading));
 
-        let closed = Closed::from_session_error(&self.inner.closed().await);
+        let connection = quinn::Connection::clone(&self.inner);
+        // Asking takes the lock under which the connection wakes its writers.
+        let writers = tokio::spawn(self.pool.clone().run(move || drop(connection.close_reason())));
+
+        let lost = quinn::Connection::closed(&self.inner).await;
+        let closed = Closed::new(&lost, self.inner.close_reason());
+        self.over.store(true, Ordering::Relaxed);
         openers.shutdown().await;
         if closed.by == By::Peer {
             // What the peer sent before it closed is in order before the end.
@@ -105,6 +117,8 @@ impl Session {
         self.events.push(Event::Closed(closed), None);
         self.budget.close();
         readers.shutdown().await;
+        writers.abort();
+        self.pool.clear();
         let left = std::mem::take(&mut *locked(&self.streams));
         for sending in left.into_values().filter_map(|halves| halves.sending) {
             sending.end();
@@ -156,7 +170,7 @@ impl Session {
         locked(&self.streams).insert(stream, halves);
         self.events.push(Event::StreamOpened { stream, bidi: send.is_some() }, Some(share));
         if let (Some(send), Some(sending)) = (send, sending) {
-            self.spawn_sending(stream, send, sending);
+            self.start_sending(stream, send, sending);
         }
         self.spawn_receiving(stream, recv, receiving, reading.clone());
         true
@@ -185,7 +199,7 @@ impl Session {
                     None => self.uni.waiting().await, // cancelled meanwhile: the next one gets the stream
                 }
             };
-            self.spawn_sending(opening.stream, send, opening.sending);
+            self.start_sending(opening.stream, send, opening.sending);
         }
     }
 
@@ -199,16 +213,18 @@ impl Session {
                     None => self.bidi.waiting().await,
                 }
             };
-            self.spawn_sending(opening.stream, send, opening.sending);
+            self.start_sending(opening.stream, send, opening.sending);
             if let Some(receiving) = opening.receiving {
                 self.spawn_receiving(opening.stream, recv, receiving, reading.clone());
             }
         }
     }
 
-    fn spawn_sending(self: &Arc<Self>, stream: u64, send: SendStream, sending: Arc<Outgoing>) {
+    fn start_sending(self: &Arc<Self>, stream: u64, send: SendStream, sending: Arc<Outgoing>) {
         let session = self.clone();
-        tokio::spawn(async move {
+        let asked = sending.clone();
+        let priority = move || asked.priority();
+        self.pool.add(stream, priority, async move {
             let end = sending.run(stream, send, &session.events).await;
             sending.end();
             session.half_ended(stream, |halves| halves.sending = None);
@@ -259,7 +275,7 @@ impl Session {
             )));
         }
         let sending = Outgoing::new(priority, self.queued.clone());
-        if self.inner.close_reason().is_some() {
+        if self.over.load(Ordering::Relaxed) {
             sending.end();
             return Ok(sending);
         }
@@ -277,12 +293,16 @@ impl Session {
 
     /// Queues bytes on a stream; returns how many are queued there. A stream that ended takes none.
     pub fn write(&self, stream: u64, bytes: &[u8], fin: bool) -> usize {
+        if self.over.load(Ordering::Relaxed) {
+            return 0;
+        }
         self.sending(stream).map_or(0, |sending| sending.write(bytes, fin))
     }
 
     pub fn set_priority(&self, stream: u64, priority: i32) {
         if let Some(sending) = self.sending(stream) {
             sending.set_priority(priority);
+            self.pool.set_priority(stream, priority);
             self.uni.set_priority(stream, priority);
             self.bidi.set_priority(stream, priority);
         }
@@ -307,7 +327,7 @@ impl Session {
 
     /// False when the datagram is too large, the peer takes none, or the session is over.
     pub fn send_datagram(&self, bytes: &[u8]) -> bool {
-        self.inner.send_datagram(Bytes::copy_from_slice(bytes)).is_ok()
+        !self.over.load(Ordering::Relaxed) && self.inner.send_datagram(Bytes::copy_from_slice(bytes)).is_ok()
     }
 
     pub fn max_datagram_size(&self) -> usize {
@@ -326,6 +346,7 @@ impl Session {
     pub fn close(&self, code: u32, reason: &str) {
         let Ok(runtime) = runtime() else { return };
         let _context = runtime.enter();
+        self.over.store(true, Ordering::Relaxed);
         // Reported before it is done, or the connection's end would be seen first.
         let closed = Closed { code: u64::from(code), reason: reason.to_owned(), by: By::Local };
         self.events.push(Event::Closed(closed), None);

@@ -24,7 +24,7 @@ describe.each(transports)('%s', (transport) => {
     const server = await listen();
     const other = await makeAuthority();
     await connect(server, transport, { kind: 'ca', pem: authority.pem });
-    await connect(server, transport, { kind: 'ca', pem: other.pem + authority.pem });
+    await connect(server, transport, { kind: 'ca', pem: `${other.pem}\n${authority.pem}` });
     await expect(connect(server, transport, { kind: 'ca', pem: other.pem })).rejects.toMatchObject({
       code: 'ERR_QUIC_CERTIFICATE',
     });
@@ -145,7 +145,9 @@ describe('who cannot be reached', () => {
     const url = `${scheme}://127.0.0.1:${String(socket.address().port)}/`;
     await expect(quic().connect({ url, trust, protocols, limits })).rejects.toMatchObject({
       code: 'ERR_QUIC_TIMEOUT',
-      message: expect.stringMatching(/no QUIC answer from 127\.0\.0\.1:\d+ \(UDP\) within 300 ms/u) as unknown,
+      message: expect.stringMatching(
+        /no QUIC answer from 127\.0\.0\.1:\d+ \(UDP\) within 300 ms/u,
+      ) as unknown,
     });
     socket.close();
   });
@@ -160,7 +162,9 @@ describe('who cannot be reached', () => {
 
   test('a port that is taken', async () => {
     const server = await listen();
-    await expect(listen({ address: server.localAddress })).rejects.toMatchObject({ code: 'ERR_QUIC_ADDRESS' });
+    await expect(listen({ address: server.localAddress })).rejects.toMatchObject({
+      code: 'ERR_QUIC_ADDRESS',
+    });
   });
 
   test('a server that is full', async () => {
