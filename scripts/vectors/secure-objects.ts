@@ -10,7 +10,7 @@ import { nodeCrypto } from '../../src/io/crypto/node-crypto.ts';
 import { encodeHex } from '../../src/protocol/bytes/hex.ts';
 import { encodeKeyValuePairs, type KeyValuePair } from '../../src/protocol/bytes/key-value-pairs.ts';
 import { groupId, objectId, type FullTrackName } from '../../src/protocol/moqt/model.ts';
-import { AAD_BUILDERS } from '../../src/protocol/secure-objects/aad.ts';
+import { AAD_BUILDERS, maxAadLength } from '../../src/protocol/secure-objects/aad.ts';
 import { encodeFullTrackName } from '../../src/protocol/secure-objects/full-track-name.ts';
 import { HASH_LENGTH } from '../../src/protocol/secure-objects/hkdf.ts';
 import { encodeImmutableProperties } from '../../src/protocol/secure-objects/immutable-properties.ts';
@@ -121,6 +121,8 @@ function objectVector(
   const key = cipher.deriveKey(baseKey, keyId);
   const location = { group: groupId(group), object: objectId(object) };
   const fullTrackName = encodeFullTrackName(track);
+  const aad = new Uint8Array(maxAadLength(fullTrackName.length, immutable.length));
+  const aadLength = AAD_BUILDERS[PROFILE](aad, { keyId, ...location, fullTrackName, immutable });
   return {
     suite,
     track_base_key: encodeHex(baseKey),
@@ -134,7 +136,7 @@ function objectVector(
     key: encodeHex(key.key),
     salt: encodeHex(key.salt),
     nonce: encodeHex(formNonce(key.salt, location.group, location.object)),
-    aad: encodeHex(AAD_BUILDERS[PROFILE]({ keyId, ...location, fullTrackName, immutable })),
+    aad: encodeHex(aad.subarray(0, aadLength)),
     ciphertext: encodeHex(
       cipher.seal(key, location.group, location.object, immutable, { payload, encryptedProperties }),
     ),

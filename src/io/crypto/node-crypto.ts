@@ -105,7 +105,8 @@ function ctrHmac(Nt: number): Aead {
 function update(cipher: Ciphering, parts: readonly Uint8Array[], tagLength: number): Uint8Array {
   let length = 0;
   for (const part of parts) length += part.length;
-  const output = new Uint8Array(length + tagLength);
+  // Memory of its own that is not zeroed first: all of it is written.
+  const output = plain(Buffer.allocUnsafeSlow(length + tagLength));
   if (length < JOIN_BELOW) {
     fill(output, parts);
     output.set(cipher.update(output.subarray(0, length)));

@@ -3,7 +3,7 @@
  * is chosen by the profile that the members of a meeting agreed on.
  * @see draft-ietf-moq-secure-objects (2026-03) #aad
  */
-import { ByteWriter } from '../bytes/byte-writer.ts';
+import { MAX_VI64_LENGTH, putVi64 } from '../bytes/vi64.ts';
 import type { GroupId, ObjectId } from '../moqt/model.ts';
 
 /** What an AAD speaks of. */
@@ -17,8 +17,16 @@ export interface AadInput {
   readonly immutable: Uint8Array;
 }
 
-/** Builds an AAD in fresh bytes. */
-export type AadBuilder = (input: AadInput) => Uint8Array;
+/**
+ * Writes an AAD to the front of `target`, which has room for {@link maxAadLength}.
+ * @returns length of the AAD.
+ */
+export type AadBuilder = (target: Uint8Array, input: AadInput) => number;
+
+/** Room that an AAD takes at most. */
+export function maxAadLength(fullTrackNameLength: number, immutableLength: number): number {
+  return 3 * MAX_VI64_LENGTH + fullTrackNameLength + immutableLength;
+}
 
 /** Names of the encodings that a meeting may agree on. */
 export type ProfileId = '2026-03';
@@ -31,12 +39,12 @@ export function isProfileId(text: string): text is ProfileId {
   return Object.hasOwn(AAD_BUILDERS, text);
 }
 
-function aad202603({ keyId, group, object, fullTrackName, immutable }: AadInput): Uint8Array {
-  return new ByteWriter(27 + fullTrackName.length + immutable.length)
-    .vi64(keyId)
-    .vi64(group)
-    .vi64(object)
-    .bytes(fullTrackName)
-    .bytes(immutable)
-    .finish();
+function aad202603(target: Uint8Array, { keyId, group, object, fullTrackName, immutable }: AadInput): number {
+  let offset = putVi64(target, 0, keyId);
+  offset = putVi64(target, offset, group);
+  offset = putVi64(target, offset, object);
+  target.set(fullTrackName, offset);
+  offset += fullTrackName.length;
+  target.set(immutable, offset);
+  return offset + immutable.length;
 }

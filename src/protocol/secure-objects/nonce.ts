@@ -16,10 +16,15 @@ export const OBJECT_ID_LIMIT = 2n ** 32n;
 export function formNonce(salt: Uint8Array, group: GroupId, object: ObjectId): Uint8Array {
   invariant(salt.length === 12, 'a salt has 12 bytes');
   invariant(object >= 0n && object < OBJECT_ID_LIMIT, 'an Object ID in a nonce has 32 bits');
-  const nonce = new Uint8Array(12);
-  const view = new DataView(nonce.buffer);
-  view.setBigUint64(0, group);
-  view.setUint32(8, Number(object));
-  for (let at = 0; at < 12; at += 1) nonce[at] = (nonce[at] ?? 0) ^ (salt[at] ?? 0);
+  const nonce = salt.slice();
+  xorUint32(nonce, 0, Number(group >> 32n));
+  xorUint32(nonce, 4, Number(group & 0xffff_ffffn));
+  xorUint32(nonce, 8, Number(object));
   return nonce;
+}
+
+function xorUint32(bytes: Uint8Array, offset: number, value: number): void {
+  for (let at = 0; at < 4; at += 1) {
+    bytes[offset + at] = (bytes[offset + at] ?? 0) ^ ((value >>> (24 - 8 * at)) & 0xff);
+  }
 }

@@ -4,7 +4,7 @@
  * @see draft-ietf-moq-secure-objects (2026-03) #encrypt
  */
 import type { FullTrackName, GroupId, ObjectId } from '../moqt/model.ts';
-import { AAD_BUILDERS, type AadBuilder, type ProfileId } from './aad.ts';
+import { AAD_BUILDERS, maxAadLength, type AadBuilder, type ProfileId } from './aad.ts';
 import type { Aead, SecureObjectsCrypto } from './crypto.ts';
 import { encodeFullTrackName } from './full-track-name.ts';
 import { deriveTrackKey, type TrackKey } from './key-schedule.ts';
@@ -27,6 +27,8 @@ export class ObjectCipher {
   readonly #aead: Aead;
   readonly #aad: AadBuilder;
   readonly #fullTrackName: Uint8Array;
+  /** Where each AAD is built: ciphers read it and do not keep it, and objects come by the thousand. */
+  #aadBuffer = new Uint8Array(0);
 
   constructor({ track, suite, profile, crypto }: SealedTrack) {
     this.suite = SUITES[suite];
@@ -80,6 +82,9 @@ export class ObjectCipher {
   }
 
   #aadOf(keyId: bigint, group: GroupId, object: ObjectId, immutable: Uint8Array): Uint8Array {
-    return this.#aad({ keyId, group, object, fullTrackName: this.#fullTrackName, immutable });
+    const room = maxAadLength(this.#fullTrackName.length, immutable.length);
+    if (this.#aadBuffer.length < room) this.#aadBuffer = new Uint8Array(room);
+    const input = { keyId, group, object, fullTrackName: this.#fullTrackName, immutable };
+    return this.#aadBuffer.subarray(0, this.#aad(this.#aadBuffer, input));
   }
 }

@@ -5,7 +5,6 @@ import { encodeImmutableProperties, encodePropertiesWith } from './immutable-pro
 import { eraseTrackKey, type TrackKey } from './key-schedule.ts';
 import { KeyUsage } from './key-usage.ts';
 import { ObjectCipher, type SealedTrack } from './object-cipher.ts';
-import { OBJECT_ID_LIMIT } from './nonce.ts';
 import type { UsageLimits } from './suite.ts';
 
 /** Properties that an object carries besides the Key ID; both are blocks of Key-Value-Pairs, read and not kept. */
@@ -93,7 +92,6 @@ export class TrackSealer {
   ): SealOutcome {
     const current = this.#current;
     invariant(current !== undefined, 'a sealer has a key before it seals');
-    invariant(object >= 0n && object < OBJECT_ID_LIMIT, 'an Object ID to seal has 32 bits');
     const location = { group, object };
     invariant(
       this.#last === undefined || compareLocations(location, this.#last) > 0,

@@ -12,17 +12,13 @@ export class MemoryKeychain implements Keychain {
     return Promise.resolve(this.#answer(() => this.entries.get(account)));
   }
 
-  set(account: string, secret: string): Promise<KeychainOutcome<undefined>> {
-    try {
-      const outcome = this.#answer(() => {
-        this.beforeSet();
-        this.entries.set(account, secret);
-        return undefined;
-      });
-      return Promise.resolve(outcome);
-    } catch (crash) {
-      return Promise.reject(crash);
-    }
+  async set(account: string, secret: string): Promise<KeychainOutcome<undefined>> {
+    await Promise.resolve();
+    return this.#answer(() => {
+      this.beforeSet();
+      this.entries.set(account, secret);
+      return undefined;
+    });
   }
 
   erase(account: string): Promise<KeychainOutcome<undefined>> {

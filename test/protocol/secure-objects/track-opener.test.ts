@@ -393,7 +393,10 @@ describe('replay', () => {
     // Shares its place in the ring with object 5.
     expect(open(by, object(0n, 2n * ring + 5n)).kind).toBe('opened');
     expect(open(by, object(0n, 2n * ring + 5n))).toEqual(FAILED);
+    // Never seen, but too old to know that; their places in the ring are free.
     expect(open(by, object(0n, 2n * ring + 1n))).toEqual(FAILED);
+    expect(open(by, object(0n, 2n * ring))).toEqual(FAILED);
+    expect(open(by, object(0n, 2n * ring + 2n)).kind).toBe('opened');
     expect(open(by, object(0n, 2n ** 32n - 1n)).kind).toBe('opened');
     expect(open(by, object(0n, 2n ** 32n - 1n))).toEqual(FAILED);
   });

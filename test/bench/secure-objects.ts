@@ -1,0 +1,186 @@
+/**
+ * Sealing and opening media against bare node:crypto: the same cipher on the same bytes, with nonce and AAD given.
+ * Both are measured in turns in one process, and what counts is the ratio of their medians.
+ *
+ *     npx tsx test/bench/secure-objects.ts
+ */
+import { createCipheriv, createDecipheriv } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
+import { nodeCrypto } from '../../src/io/crypto/node-crypto.ts';
+import { encodeUtf8 } from '../../src/protocol/bytes/utf8.ts';
+import { InvariantError } from '../../src/protocol/errors.ts';
+import { groupId, objectId } from '../../src/protocol/moqt/model.ts';
+import { nobleCrypto } from '../../src/protocol/secure-objects/noble-crypto.ts';
+import type { SecureObjectsCrypto } from '../../src/protocol/secure-objects/crypto.ts';
+import { TrackOpener } from '../../src/protocol/secure-objects/track-opener.ts';
+import { TrackSealer } from '../../src/protocol/secure-objects/track-sealer.ts';
+import { epoch, millis } from '../../src/protocol/units.ts';
+
+/** One measured value, with what it is held against. */
+export interface Figure {
+  readonly name: string;
+  readonly value: number;
+  readonly unit: string;
+  readonly against: string;
+  readonly goal: string;
+  readonly met: boolean;
+}
+
+const SIZES = [160, 1_200, 10_000, 100_000];
+const ROUNDS = 31;
+/** Bytes that one turn handles, so that turns of all sizes take about as long. */
+const TURN_BYTES = 2_000_000;
+const MAX_TURN = 600;
+const GOAL = 1.25;
+const AAD_LENGTH = 120;
+
+/**
+ * Measures; takes a few seconds.
+ * @param say - receives a line of progress for each size.
+ */
+export function secureObjectsFigures(say: (line: string) => void): Figure[] {
+  const figures: Figure[] = [];
+  for (const size of SIZES) {
+    say(`secure objects: ${String(size)} bytes`);
+    const payload = new Uint8Array(size).fill(0x5a);
+    const turn = Math.min(MAX_TURN, Math.max(8, Math.round(TURN_BYTES / size)));
+    const bareSealed = bareSeal(payload);
+    const bare = { seal: () => bareSeal(payload), open: () => bareOpen(bareSealed) };
+    const ours = turns(nodeCrypto, payload, turn);
+    const twin = turns(nobleCrypto, payload, Math.max(2, turn >> 4));
+    const medians = measure([
+      { run: ours.seal, times: turn },
+      { run: bare.seal, times: turn },
+      { run: ours.open, times: turn },
+      { run: bare.open, times: turn },
+      { run: twin.seal, times: Math.max(2, turn >> 4) },
+    ]);
+    const [seal = NaN, bareSealing = NaN, open = NaN, bareOpening = NaN, twinSealing = NaN] = medians;
+    const name = size >= 1_000 ? `${String(size / 1_000)} KB` : `${String(size)} B`;
+    figures.push(ratio(`seal ${name}`, seal, bareSealing), ratio(`open ${name}`, open, bareOpening), {
+      name: `seal ${name}, time`,
+      value: round(seal),
+      unit: 'µs',
+      against: `bare node:crypto ${String(round(bareSealing))} µs, @noble ${String(round(twinSealing))} µs`,
+      goal: 'faster than @noble',
+      met: seal < twinSealing,
+    });
+  }
+  return figures;
+}
+
+function ratio(name: string, ours: number, bare: number): Figure {
+  const value = round(ours / bare);
+  return {
+    name,
+    value,
+    unit: '×',
+    against: 'bare node:crypto',
+    goal: `≤ ${String(GOAL)}`,
+    met: value <= GOAL,
+  };
+}
+
+/** Sealing at ever new locations, and opening what was sealed before in a window that forgets each turn. */
+function turns(crypto: SecureObjectsCrypto, payload: Uint8Array, turn: number) {
+  const track = {
+    namespace: [
+      'meeting 0123456789abcdef',
+      'media',
+      'sender 0123456789abcdef0123456789abcdef',
+      'camera 12345678',
+    ].map(encodeUtf8),
+    name: encodeUtf8('o'),
+  };
+  const sealedTrack = { track, suite: 0x0004, profile: '2026-03', crypto } as const;
+  const sealer = new TrackSealer(sealedTrack);
+  sealer.setKey(epoch(7n), new Uint8Array(32));
+  const opener = new TrackOpener(sealedTrack);
+  opener.setKey(epoch(7n), new Uint8Array(32), millis(0));
+  let sealed = 0n;
+  const seal = () => {
+    const outcome = sealer.seal(groupId(sealed >> 8n), objectId(sealed & 0xffn), payload);
+    sealed += 1n;
+    if (outcome.kind !== 'sealed') throw new InvariantError('not sealed');
+    return outcome;
+  };
+  // Sealed ahead, for every opening of every round: an object opens once only.
+  const ahead = new TrackSealer(sealedTrack);
+  ahead.setKey(epoch(7n), new Uint8Array(32));
+  const ready: { at: bigint; properties: Uint8Array; payload: Uint8Array }[] = [];
+  let prepared = 0n;
+  const prepare = () => {
+    ready.length = 0;
+    for (let count = 0; count < turn; count += 1) {
+      const outcome = ahead.seal(groupId(prepared >> 8n), objectId(prepared & 0xffn), payload);
+      if (outcome.kind !== 'sealed') throw new InvariantError('not sealed');
+      ready.push({ at: prepared, properties: outcome.properties, payload: outcome.payload });
+      prepared += 1n;
+    }
+  };
+  const open = Object.assign(
+    () => {
+      const object = ready.pop();
+      if (object === undefined) throw new InvariantError('nothing prepared');
+      const outcome = opener.open(
+        groupId(object.at >> 8n),
+        objectId(object.at & 0xffn),
+        object.properties,
+        object.payload,
+      );
+      if (outcome.kind !== 'opened') throw new InvariantError('not opened');
+      return outcome;
+    },
+    { prepare },
+  );
+  return { seal, open };
+}
+
+const KEY = new Uint8Array(16).fill(1);
+const NONCE = new Uint8Array(12).fill(2);
+const AAD = new Uint8Array(AAD_LENGTH);
+
+function bareSeal(payload: Uint8Array): { ciphertext: Uint8Array; tag: Uint8Array } {
+  const cipher = createCipheriv('aes-128-gcm', KEY, NONCE);
+  cipher.setAAD(AAD);
+  const ciphertext = cipher.update(payload);
+  cipher.final();
+  return { ciphertext, tag: cipher.getAuthTag() };
+}
+
+function bareOpen({ ciphertext, tag }: { ciphertext: Uint8Array; tag: Uint8Array }): Uint8Array {
+  const decipher = createDecipheriv('aes-128-gcm', KEY, NONCE);
+  decipher.setAAD(AAD);
+  decipher.setAuthTag(tag);
+  const plaintext = decipher.update(ciphertext);
+  decipher.final();
+  return plaintext;
+}
+
+interface Turn {
+  readonly run: (() => unknown) & { readonly prepare?: () => void };
+  readonly times: number;
+}
+
+/** Median microseconds of one call of each, taken in turns; CPU time, to which other processes add little. */
+function measure(all: readonly Turn[]): number[] {
+  const samples = all.map((): number[] => []);
+  for (let round = 0; round < ROUNDS; round += 1) {
+    for (const [at, { run, times }] of all.entries()) {
+      run.prepare?.();
+      const before = process.cpuUsage();
+      for (let count = 0; count < times; count += 1) run();
+      const { user, system } = process.cpuUsage(before);
+      samples[at]?.push((user + system) / times);
+    }
+  }
+  return samples.map((values) => values.sort((a, b) => a - b)[values.length >> 1] ?? NaN);
+}
+
+function round(value: number): number {
+  return Math.round(value * 100) / 100;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  console.table(secureObjectsFigures((line) => process.stderr.write(`${line}\n`)));
+}
