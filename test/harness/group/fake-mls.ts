@@ -1,0 +1,264 @@
+import { createHash } from 'node:crypto';
+import type {
+  CommitPlan,
+  CreatedGroup,
+  EpochView,
+  GroupHandle,
+  JoinOutcome,
+  KeyPackageVerdict,
+  OwnKeyPackage,
+  ProcessOutcome,
+  StagedCommit,
+  StagedHandle,
+  StageOutcome,
+} from '../../../src/protocol/group/mls.ts';
+import type { MeetingParameters } from '../../../src/protocol/group/meeting-parameters.ts';
+import type { Fingerprint } from '../../../src/protocol/group/names.ts';
+import { leafIndex } from '../../../src/protocol/group/roster.ts';
+import { epoch } from '../../../src/protocol/units.ts';
+
+/** MLS reduced to what the coordinator can see: epochs, transcripts, rosters, who can open what. No cryptography. */
+
+interface FakeLeaf {
+  readonly leaf: number;
+  readonly key: string;
+  readonly encryption: string;
+}
+interface FakeState {
+  readonly group: string;
+  readonly epoch: number;
+  readonly transcript: string;
+  readonly roster: readonly FakeLeaf[];
+  readonly own: number;
+}
+interface FakeCommit {
+  readonly group: string;
+  readonly epoch: number;
+  readonly after: string;
+  readonly committer: number;
+  readonly adds: readonly { ref: string; key: string }[];
+  readonly removes: readonly number[];
+  readonly nonce: string;
+}
+interface FakeGroup {
+  state: FakeState;
+  readonly staged: Map<StagedHandle, { state: FakeState; commit: FakeCommit; own: boolean }>;
+}
+
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
+const unhex = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'hex'));
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+const encode = (value: unknown): Uint8Array => new Uint8Array(Buffer.from(JSON.stringify(value)));
+const decode = <Value>(bytes: Uint8Array): Value => JSON.parse(Buffer.from(bytes).toString()) as Value;
+
+/** One device's MLS. What it would write to disk is {@link FakeMls.serialise}. */
+export class FakeMls {
+  readonly #key: string;
+  readonly #parameters: MeetingParameters;
+  readonly #groups = new Map<GroupHandle, FakeGroup>();
+  #keyPackages: string[] = [];
+  /** Shared by a whole simulation, so that nothing is made twice. */
+  readonly #fresh: () => number;
+
+  constructor(key: Uint8Array, parameters: MeetingParameters, fresh: () => number) {
+    this.#key = hex(key);
+    this.#parameters = parameters;
+    this.#fresh = fresh;
+  }
+
+  createGroup(group: Uint8Array): CreatedGroup {
+    const own = { leaf: 0, key: this.#key, encryption: this.#name('encryption') };
+    const handle = this.#hold({ group: hex(group), epoch: 0, transcript: '', roster: [own], own: 0 });
+    return { group: handle, view: this.view(handle), groupContext: this.#context(handle) };
+  }
+
+  makeKeyPackage(): OwnKeyPackage {
+    const ref = sha256(this.#name('package'));
+    this.#keyPackages.push(ref);
+    return { keyPackage: encode({ ref, key: this.#key }), ref: unhex(ref) };
+  }
+
+  inspect(handle: GroupHandle, keyPackage: Uint8Array): KeyPackageVerdict {
+    const { ref, key } = decode<{ ref: string; key: string }>(keyPackage);
+    const replaces = this.#group(handle).state.roster.find((member) => member.key === key)?.leaf;
+    if (key === this.#key) return { kind: 'refused', reason: 'our own' };
+    return {
+      kind: 'acceptable',
+      ref: unhex(ref),
+      signatureKey: unhex(key),
+      replaces: replaces === undefined ? undefined : leafIndex(replaces),
+    };
+  }
+
+  stage(handle: GroupHandle, plan: CommitPlan): StageOutcome {
+    const { state, staged } = this.#group(handle);
+    const commit: FakeCommit = {
+      group: state.group,
+      epoch: state.epoch,
+      after: state.transcript,
+      committer: state.own,
+      adds: plan.adds.map((add) => decode<{ ref: string; key: string }>(add)),
+      removes: [...plan.removes],
+      nonce: this.#name('commit'),
+    };
+    const next = apply(state, commit);
+    if (next === undefined) return { kind: 'refused', reason: 'does not fit' };
+    const id = this.#fresh() as StagedHandle;
+    staged.set(id, { state: next, commit, own: true });
+    return { kind: 'staged', commit: this.#describe(id, next, commit) };
+  }
+
+  process(handle: GroupHandle, bytes: Uint8Array): ProcessOutcome {
+    const { state, staged } = this.#group(handle);
+    const commit = decode<FakeCommit>(bytes);
+    const fits =
+      commit.group === state.group && commit.epoch === state.epoch && commit.after === state.transcript;
+    const next = fits && commit.committer !== state.own ? apply(state, commit) : undefined;
+    if (next === undefined) return { kind: 'refused', reason: 'cannot be opened' };
+    const contents = {
+      committer: leafIndex(commit.committer),
+      removed: commit.removes.map(leafIndex),
+      added: commit.adds.map(({ ref }) => unhex(ref)),
+    };
+    if (commit.removes.includes(state.own)) {
+      const again = commit.adds.find(({ key }) => key === this.#key);
+      return { kind: 'removed', contents, replacedBy: again && unhex(again.ref), kicked: false };
+    }
+    const id = this.#fresh() as StagedHandle;
+    staged.set(id, { state: next, commit, own: false });
+    return {
+      kind: 'staged',
+      staged: id,
+      epoch: epoch(BigInt(next.epoch)),
+      transcript: unhex(next.transcript),
+      contents,
+    };
+  }
+
+  apply(handle: GroupHandle, id: StagedHandle): EpochView {
+    const group = this.#group(handle);
+    const staged = group.staged.get(id);
+    if (staged === undefined) throw new Error('nothing staged');
+    group.state = staged.state;
+    group.staged.clear();
+    return this.view(handle);
+  }
+
+  discard(handle: GroupHandle, id: StagedHandle): void {
+    this.#group(handle).staged.delete(id);
+  }
+
+  join(welcome: Uint8Array): JoinOutcome {
+    const { ref, state } = decode<{ ref: string; state: FakeState }>(welcome);
+    const own = state.roster.find((member) => member.encryption === ref);
+    if (!this.#keyPackages.includes(ref) || own === undefined) {
+      return { kind: 'refused', reason: 'not for us' };
+    }
+    const group = this.#hold({ ...state, own: own.leaf });
+    return { kind: 'joined', group, view: this.view(group) };
+  }
+
+  forgetKeyPackages(): void {
+    this.#keyPackages = [];
+  }
+
+  forget(handle: GroupHandle): void {
+    this.#groups.delete(handle);
+  }
+
+  /** The group and its own staged Commit, as they would rest on disk. */
+  serialise(handle: GroupHandle): Uint8Array {
+    const { state, staged } = this.#group(handle);
+    const own = [...staged.values()].find((each) => each.own);
+    return encode({ state, own: own && { state: own.state, commit: own.commit } });
+  }
+
+  restore(bytes: Uint8Array): {
+    group: GroupHandle;
+    view: EpochView;
+    staged: StagedCommit | undefined;
+    groupContext: Uint8Array;
+  } {
+    const { state, own } = decode<{ state: FakeState; own?: { state: FakeState; commit: FakeCommit } }>(
+      bytes,
+    );
+    const handle = this.#hold(state);
+    let staged: StagedCommit | undefined;
+    if (own !== undefined) {
+      const id = this.#fresh() as StagedHandle;
+      this.#group(handle).staged.set(id, { ...own, own: true });
+      staged = this.#describe(id, own.state, own.commit);
+    }
+    return { group: handle, view: this.view(handle), staged, groupContext: this.#context(handle) };
+  }
+
+  view(handle: GroupHandle): EpochView {
+    const { state } = this.#group(handle);
+    return {
+      groupId: unhex(state.group),
+      epoch: epoch(BigInt(state.epoch)),
+      transcript: unhex(state.transcript),
+      epochAuthenticator: unhex(sha256(`authenticator ${state.transcript}`)),
+      masterKey: new Uint8Array(0),
+      suite: 0x0001,
+      ownLeaf: leafIndex(state.own),
+      roster: state.roster.map(({ leaf, key, encryption }) => ({
+        leaf: leafIndex(leaf),
+        signatureKey: unhex(key),
+        fingerprint: new Uint8Array(createHash('sha256').update(unhex(key)).digest()) as Fingerprint,
+        encryptionKey: new Uint8Array(Buffer.from(encryption)),
+      })),
+      parameters: this.#parameters,
+    };
+  }
+
+  #describe(staged: StagedHandle, next: FakeState, commit: FakeCommit): StagedCommit {
+    return {
+      staged,
+      epoch: epoch(BigInt(next.epoch)),
+      commit: encode(commit),
+      transcript: unhex(next.transcript),
+      welcomes: commit.adds.map(({ ref }) => ({ ref: unhex(ref), welcome: encode({ ref, state: next }) })),
+    };
+  }
+
+  #context(handle: GroupHandle): Uint8Array {
+    const { state } = this.#group(handle);
+    return encode({ group: state.group, creator: state.roster[0]?.encryption });
+  }
+
+  #hold(state: FakeState): GroupHandle {
+    const handle = this.#fresh() as GroupHandle;
+    this.#groups.set(handle, { state, staged: new Map() });
+    return handle;
+  }
+
+  #group(handle: GroupHandle): FakeGroup {
+    const group = this.#groups.get(handle);
+    if (group === undefined) throw new Error('no such group');
+    return group;
+  }
+
+  #name(kind: string): string {
+    return `${kind} ${String(this.#fresh())}`;
+  }
+}
+
+function apply(state: FakeState, commit: FakeCommit): FakeState | undefined {
+  const stay = state.roster.filter(({ leaf }) => !commit.removes.includes(leaf));
+  if (stay.length + commit.removes.length !== state.roster.length) return undefined;
+  if (commit.adds.some(({ key }) => stay.some((member) => member.key === key))) return undefined;
+  const roster = stay.map((member) =>
+    member.leaf === commit.committer
+      ? { ...member, encryption: sha256(`${commit.nonce} ${member.encryption}`) }
+      : member,
+  );
+  for (const { ref, key } of commit.adds) {
+    let leaf = 0;
+    while (roster.some((member) => member.leaf === leaf)) leaf += 1;
+    roster.push({ leaf, key, encryption: ref });
+  }
+  roster.sort((a, b) => a.leaf - b.leaf);
+  const transcript = sha256(`${state.transcript} ${JSON.stringify(commit)}`);
+  return { ...state, epoch: state.epoch + 1, transcript, roster };
+}

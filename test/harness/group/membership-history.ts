@@ -1,0 +1,254 @@
+import type {
+  CiphersuiteImpl,
+  ClientState,
+  KeyPackage,
+  MLSMessage,
+  PrivateKeyPackage,
+  Proposal,
+} from 'ts-mls';
+import { decryptWithLabel } from 'ts-mls/crypto/hpke.js';
+import { encode } from 'ts-mls/codec/tlsEncoder.js';
+import { groupContextEncoder } from 'ts-mls/groupContext.js';
+import { unprotectPrivateMessage } from 'ts-mls/messageProtection.js';
+import {
+  capabilitiesOf,
+  clientConfig,
+  credentialOf,
+  lifetimeFrom,
+  SUITE_NAMES,
+} from '../../../src/main/mls/client-config.ts';
+import { nodeCryptoProvider } from '../../../src/main/mls/node-crypto-provider.ts';
+import { MEETING_PARAMETERS_EXTENSION } from '../../../src/protocol/group/meeting-parameters.ts';
+import { wallClock } from './membership.ts';
+import type { TsMls } from './stock-ts-mls.ts';
+
+const SUITE = 0x0001;
+const GROUP = new TextEncoder().encode('fuzz');
+const MOST_MEMBERS = 8;
+
+/** How far a history came. */
+export interface HistoryOutcome {
+  readonly steps: number;
+  readonly joins: number;
+  readonly removals: number;
+  /** Why it ended early. */
+  readonly failure: string | undefined;
+}
+
+/** Numbers from 0 to below 1 that a seed decides (mulberry32). */
+export function seeded(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+interface Joiner {
+  readonly publicPackage: KeyPackage;
+  readonly privatePackage: PrivateKeyPackage;
+}
+
+/**
+ * Plays a seeded history of joins, removals and updates with every member's own state.
+ *
+ * After each Commit all members have equal epoch authenticators; who was removed opens none of its path secrets with
+ * any key it ever had; who joined cannot process what came before.
+ */
+export async function playHistory(mls: TsMls, seed: number, steps: number): Promise<HistoryOutcome> {
+  const random = seeded(seed);
+  const suite = await mls.getCiphersuiteImpl(
+    mls.getCiphersuiteFromName(SUITE_NAMES[SUITE]),
+    nodeCryptoProvider,
+  );
+  const player = new HistoryPlayer(mls, suite, random);
+  await player.start();
+  let done = 0;
+  try {
+    for (; done < steps; done += 1) await player.step();
+  } catch (error) {
+    const failure = error instanceof Error ? error.message : String(error);
+    return { steps: done, joins: player.joins, removals: player.removals, failure };
+  }
+  return { steps: done, joins: player.joins, removals: player.removals, failure: undefined };
+}
+
+class HistoryPlayer {
+  readonly #mls: TsMls;
+  readonly #suite: CiphersuiteImpl;
+  readonly #random: () => number;
+  #members: ClientState[] = [];
+  #lastCommit: MLSMessage | undefined;
+  #changes = 0;
+  joins = 0;
+  removals = 0;
+
+  constructor(mls: TsMls, suite: CiphersuiteImpl, random: () => number) {
+    this.#mls = mls;
+    this.#suite = suite;
+    this.#random = random;
+  }
+
+  async start(): Promise<void> {
+    const { publicPackage, privatePackage } = await this.#joiner();
+    const state = await this.#mls.createGroup(
+      GROUP,
+      publicPackage,
+      privatePackage,
+      [{ extensionType: MEETING_PARAMETERS_EXTENSION, extensionData: Uint8Array.of(0) }],
+      this.#suite,
+      clientConfig,
+    );
+    this.#members = [state];
+  }
+
+  async step(): Promise<void> {
+    const committer = this.#pick(this.#members);
+    const others = this.#members.filter((member) => member !== committer);
+    const removed = others.length > 1 && this.#random() < 0.45 ? [this.#pick(others)] : [];
+    const room = MOST_MEMBERS - this.#members.length;
+    const count = this.#random() < 0.6 ? Math.min(room, 1 + Math.floor(this.#random() * 2)) : 0;
+    const joiners = await Promise.all(Array.from({ length: count }, () => this.#joiner()));
+    const proposals: Proposal[] = [
+      ...removed.map((member): Proposal => ({
+        proposalType: 'remove',
+        remove: { removed: member.privatePath.leafIndex },
+      })),
+      ...joiners.map(({ publicPackage }): Proposal => ({
+        proposalType: 'add',
+        add: { keyPackage: publicPackage },
+      })),
+    ];
+    if (this.#random() < 0.15) proposals.push(this.#parametersChange());
+    const { newState, commit, welcome } = await this.#mls.createCommit(
+      { state: committer, cipherSuite: this.#suite },
+      { extraProposals: proposals, ratchetTreeExtension: true },
+    );
+    const next = [newState];
+    for (const member of others) {
+      const result = await this.#process(member, commit);
+      if (!removed.includes(member)) next.push(result);
+      else await this.#expectShutOut(member, result, newState, commit);
+    }
+    if (welcome !== undefined) {
+      for (const { publicPackage, privatePackage } of joiners) {
+        const { joinGroup, emptyPskIndex } = this.#mls;
+        const joined = await joinGroup(
+          welcome,
+          publicPackage,
+          privatePackage,
+          emptyPskIndex,
+          this.#suite,
+          undefined,
+          undefined,
+          clientConfig,
+        );
+        if (this.#lastCommit !== undefined) await this.#expectRefused(joined, this.#lastCommit);
+        await this.#expectRefused(joined, commit);
+        next.push(joined);
+      }
+    }
+    const expected = Buffer.from(newState.keySchedule.epochAuthenticator);
+    for (const member of next) {
+      if (!expected.equals(member.keySchedule.epochAuthenticator)) throw new Error('epochs differ');
+    }
+    this.#members = next;
+    this.#lastCommit = commit;
+    this.joins += joiners.length;
+    this.removals += removed.length;
+  }
+
+  async #joiner(): Promise<Joiner> {
+    const { signKey, publicKey } = await this.#suite.signature.keygen();
+    return this.#mls.generateKeyPackageWithKey(
+      credentialOf(publicKey),
+      capabilitiesOf(SUITE),
+      lifetimeFrom(wallClock()),
+      [],
+      { signKey, publicKey },
+      this.#suite,
+    );
+  }
+
+  #parametersChange(): Proposal {
+    this.#changes += 1;
+    const extension = {
+      extensionType: MEETING_PARAMETERS_EXTENSION,
+      extensionData: Uint8Array.of(this.#changes & 0xff),
+    };
+    return {
+      proposalType: 'group_context_extensions',
+      groupContextExtensions: { extensions: [extension] },
+    };
+  }
+
+  async #process(member: ClientState, commit: MLSMessage): Promise<ClientState> {
+    if (commit.wireformat !== 'mls_private_message') throw new Error('no PrivateMessage');
+    const { processPrivateMessage, emptyPskIndex, acceptAll } = this.#mls;
+    const { privateMessage } = commit;
+    return (await processPrivateMessage(member, privateMessage, emptyPskIndex, this.#suite, acceptAll))
+      .newState;
+  }
+
+  async #expectRefused(member: ClientState, commit: MLSMessage): Promise<void> {
+    const accepted = await this.#process(member, commit).then(
+      () => true,
+      () => false,
+    );
+    if (accepted) throw new Error('a joiner processed what came before it');
+  }
+
+  /** The removed member sees its removal, and none of its keys opens any path secret of the Commit. */
+  async #expectShutOut(
+    before: ClientState,
+    after: ClientState,
+    committed: ClientState,
+    commit: MLSMessage,
+  ): Promise<void> {
+    if (after.groupActiveState.kind !== 'removedFromGroup') throw new Error('the removed did not notice');
+    if (commit.wireformat !== 'mls_private_message') throw new Error('no PrivateMessage');
+    const { content } = await unprotectPrivateMessage(
+      before.keySchedule.senderDataSecret,
+      commit.privateMessage,
+      before.secretTree,
+      before.ratchetTree,
+      before.groupContext,
+      clientConfig.keyRetentionConfig,
+      this.#suite,
+    );
+    if (content.content.contentType !== 'commit') throw new Error('no Commit');
+    const { path } = content.content.commit;
+    if (path === undefined) throw new Error('a removal without a path');
+    const context = encode(groupContextEncoder)({
+      ...committed.groupContext,
+      confirmedTranscriptHash: before.groupContext.confirmedTranscriptHash,
+    });
+    const { hpke } = this.#suite;
+    for (const raw of Object.values(before.privatePath.privateKeys)) {
+      const key = await hpke.importPrivateKey(raw);
+      for (const { kemOutput, ciphertext } of path.nodes.flatMap((node) => node.encryptedPathSecret)) {
+        const opened = await decryptWithLabel(
+          key,
+          'UpdatePathNode',
+          context,
+          kemOutput,
+          ciphertext,
+          hpke,
+        ).then(
+          () => true,
+          () => false,
+        );
+        if (opened) throw new Error('the removed member opened a path secret');
+      }
+    }
+    await this.#process(before, commit);
+  }
+
+  #pick<Item>(items: readonly Item[]): Item {
+    const item = items[Math.floor(this.#random() * items.length)];
+    if (item === undefined) throw new Error('nothing to pick from');
+    return item;
+  }
+}

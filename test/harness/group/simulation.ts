@@ -1,0 +1,508 @@
+import { createHash, createHmac } from 'node:crypto';
+import { encodeBase64Url } from '../../../src/protocol/bytes/base64url.ts';
+import { COUNTER_LIMITS } from '../../../src/protocol/counter/client.ts';
+import type { CounterFailure, CounterMode, LockToken } from '../../../src/protocol/counter/client.ts';
+import { EpochCounter } from '../../../src/protocol/counter/epoch-counter.ts';
+import { parseReceipt } from '../../../src/protocol/counter/receipt.ts';
+import type { CounterId } from '../../../src/protocol/counter/rules.ts';
+import type { Ask, MembershipRecord } from '../../../src/protocol/group/coordination/asks.ts';
+import type {
+  CoordinatorEvent,
+  GroupInput,
+  RestoredMembership,
+} from '../../../src/protocol/group/coordination/context.ts';
+import { Coordinator } from '../../../src/protocol/group/coordination/coordinator.ts';
+import { DEFAULT_TIMING } from '../../../src/protocol/group/coordination/timing.ts';
+import type { GroupCrypto } from '../../../src/protocol/group/crypto-port.ts';
+import type { MeetingParameters } from '../../../src/protocol/group/meeting-parameters.ts';
+import type { EpochView } from '../../../src/protocol/group/mls.ts';
+import { fingerprintOf } from '../../../src/protocol/group/names.ts';
+import type { GroupName, RoomId, SenderId } from '../../../src/protocol/group/names.ts';
+import { millis, unixMillis } from '../../../src/protocol/units.ts';
+import type { Epoch } from '../../../src/protocol/units.ts';
+import { MemoryCounterStore } from '../counter/memory-store.ts';
+import { FakeMls } from './fake-mls.ts';
+
+/** What may happen at one step of one member. */
+export type Fault =
+  /** The process dies before or after the step took effect, and comes back later or never. */
+  | 'crash-before'
+  | 'crash-after'
+  | 'die-before'
+  | 'die-after'
+  /** The step, or only its answer, takes longer than any lock lives. */
+  | 'stall-before'
+  | 'stall-after'
+  /** The question or the answer is lost: the outcome is unknown. For the counter. */
+  | 'lose-question'
+  | 'lose-answer'
+  /** The question arrives twice; the second answer is seen. For the counter. */
+  | 'duplicate'
+  /** What is sent by MOQT arrives nowhere. For publishing. */
+  | 'lose-publication';
+
+/** Faults by the number of the step at which they happen. */
+export type FaultPlan = ReadonlyMap<number, Fault>;
+
+/** What a run came to. */
+export interface RunOutcome {
+  /** Steps that were taken while faults could happen; and which of them could have which faults. */
+  readonly steps: readonly Ask['kind'][];
+  /** What was broken; undefined: nothing. */
+  readonly broken: string | undefined;
+}
+
+const LOCK_MS = 5_000;
+const STALL_MS = 2 * LOCK_MS;
+const RESTART_MS = 3_000;
+const STEP_MS = 2;
+
+/** Signatures that cost little: whoever could forge one would be the test. */
+const digest = (bytes: Uint8Array): Uint8Array => new Uint8Array(createHash('sha256').update(bytes).digest());
+const fakeSignature = (key: Uint8Array, message: Uint8Array): Uint8Array =>
+  new Uint8Array(createHash('sha512').update(key).update(message).digest());
+const crypto: GroupCrypto = {
+  sha256: digest,
+  hmacSha256: (key, bytes) => new Uint8Array(createHmac('sha256', key).update(bytes).digest()),
+  verifyEd25519: (key, message, signature) =>
+    Buffer.from(fakeSignature(key, message)).equals(Buffer.from(signature)),
+};
+const serviceKey = new Uint8Array(32).fill(9);
+const unreachable: CounterFailure = { kind: 'unreachable', reason: 'lost' };
+const isCounter = (kind: Ask['kind']): boolean =>
+  ['probe', 'lock', 'increment', 'history', 'upload'].includes(kind);
+const isPublication = (kind: Ask['kind']): boolean => kind.startsWith('publish-');
+
+/** Which faults a step can have. */
+export function faultsOf(kind: Ask['kind']): readonly Fault[] {
+  const always: Fault[] = ['crash-before', 'crash-after', 'die-before', 'die-after'];
+  if (isCounter(kind)) {
+    return [...always, 'stall-before', 'stall-after', 'lose-question', 'lose-answer', 'duplicate'];
+  }
+  return isPublication(kind) ? [...always, 'stall-before', 'lose-publication'] : [...always, 'stall-before'];
+}
+
+interface Pending {
+  readonly id: number;
+  readonly ask: Ask;
+  readonly life: number;
+}
+
+class Device {
+  readonly name: string;
+  readonly key: Uint8Array;
+  coordinator: Coordinator | undefined;
+  mls: FakeMls | undefined;
+  /** Counts processes: what belongs to a dead one is void. */
+  life = 0;
+  disk: { record: MembershipRecord; state: Uint8Array } | undefined;
+  entered: { group: GroupName; senderId: SenderId } | undefined;
+  view: { group: string; epoch: Epoch; transcript: string; size: number } | undefined;
+  stopped: string | undefined;
+  dead = false;
+
+  constructor(name: string) {
+    this.name = name;
+    this.key = digest(Buffer.from(name));
+  }
+}
+
+/** Three devices, one counter with its real rules, one relay that keeps nothing; time is a number. */
+export class Simulation {
+  readonly devices = ['a', 'b', 'c'].map((name) => new Device(name));
+  readonly #parameters: MeetingParameters;
+  readonly #mode: CounterMode;
+  readonly #counter: EpochCounter;
+  readonly #room = new Uint8Array(16).fill(1) as RoomId;
+  readonly #queue: (Pending & { device: Device })[] = [];
+  readonly #later: { at: number; run: () => void }[] = [];
+  /** The one transcript of each epoch of each group. */
+  readonly #line = new Map<string, string>();
+  #faults: FaultPlan = new Map();
+  #steps: Ask['kind'][] = [];
+  #counting = false;
+  #now = 0;
+  #fresh = 0;
+  #broken: string | undefined;
+
+  constructor(mode: CounterMode) {
+    this.#mode = mode;
+    this.#parameters = {
+      secureObjectsSuite: 4,
+      profile: '2026-03',
+      mode,
+      receiptKey: mode === 'fenced' ? serviceKey : undefined,
+      kickedKeys: [],
+    };
+    const signer = {
+      publicKey: serviceKey,
+      sign: (message: Uint8Array) => fakeSignature(serviceKey, message),
+    };
+    this.#counter = new EpochCounter(new MemoryCounterStore(), { signer, verifier: crypto }, millis(LOCK_MS));
+  }
+
+  /** Starts a device now. */
+  start(device: Device): void {
+    device.life += 1;
+    device.dead = false;
+    const fresh = (): number => (this.#fresh += 1);
+    const mls = new FakeMls(device.key, this.#parameters, fresh);
+    device.mls = mls;
+    device.entered = undefined;
+    device.coordinator = new Coordinator({
+      room: this.#room,
+      parameters: this.#parameters,
+      fingerprint: fingerprintOf(device.key, crypto),
+      crypto,
+      random: (length) => {
+        const bytes = digest(Buffer.from(`random ${String(fresh())}`));
+        return bytes.slice(0, length);
+      },
+      timing: { ...DEFAULT_TIMING, step: millis(200) },
+    });
+    let restored: RestoredMembership | undefined;
+    if (device.disk !== undefined) {
+      const { group, view, staged, groupContext } = mls.restore(device.disk.state);
+      restored = { record: device.disk.record, handle: group, view, staged, groupContext };
+    }
+    device.coordinator.handle({ kind: 'start', restored }, millis(this.#now));
+    this.#drain(device);
+  }
+
+  /** Starts a device after a while, faults or not. */
+  startLater(device: Device, ms: number): void {
+    this.#after(ms, () => {
+      this.start(device);
+    });
+  }
+
+  input(device: Device, input: GroupInput): void {
+    if (device.dead || device.coordinator === undefined) return;
+    device.coordinator.handle(input, millis(this.#now));
+    this.#drain(device);
+  }
+
+  /** Lets time pass without faults. */
+  settle(ms: number): void {
+    this.#run(this.#now + ms);
+  }
+
+  /** Lets time pass while faults happen as planned. */
+  suffer(faults: FaultPlan, ms: number): void {
+    this.#faults = faults;
+    this.#steps = [];
+    this.#counting = true;
+    this.#run(this.#now + ms);
+    this.#counting = false;
+  }
+
+  outcome(): RunOutcome {
+    return { steps: this.#steps, broken: this.#broken };
+  }
+
+  /** Checks that all who live are members of one epoch, and that it can go on from there. */
+  checkProgress(): void {
+    const alive = this.devices.filter((device) => !device.dead);
+    this.#expectTogether(alive, 'after the faults');
+    for (const device of alive) {
+      const before = device.view?.epoch;
+      this.input(device, { kind: 'update' });
+      this.settle(20_000);
+      this.#expectTogether(alive, `after an update by ${device.name}`);
+      if (before !== undefined && device.view !== undefined && device.view.epoch <= before) {
+        this.#break(`${device.name} cannot commit any more`);
+      }
+    }
+  }
+
+  #expectTogether(alive: readonly Device[], when: string): void {
+    const stands = alive.map(({ name, view, stopped }) =>
+      view === undefined || stopped !== undefined
+        ? `${name} is no member (${stopped ?? 'waiting'})`
+        : `${view.group}/${String(view.epoch)}/${view.transcript}`,
+    );
+    if (new Set(stands).size > 1) this.#break(`${when}: ${stands.join(', ')}`);
+    if (alive.some(({ view }) => view === undefined)) this.#break(`${when}: ${stands.join(', ')}`);
+  }
+
+  #break(what: string): void {
+    this.#broken ??= what;
+  }
+
+  #run(end: number): void {
+    for (;;) {
+      const next = this.#queue.shift();
+      if (next !== undefined) {
+        this.#now += STEP_MS;
+        this.#step(next);
+        continue;
+      }
+      const at = this.#wakeAt();
+      if (at === undefined || at > end) break;
+      this.#now = Math.max(this.#now, at);
+      const due = this.#later.filter((each) => each.at <= this.#now);
+      for (const each of due) {
+        this.#later.splice(this.#later.indexOf(each), 1);
+        each.run();
+      }
+      for (const device of this.devices) {
+        const deadline = device.dead ? undefined : device.coordinator?.deadline();
+        if (deadline === undefined || deadline > this.#now) continue;
+        device.coordinator?.expire(millis(this.#now));
+        this.#drain(device);
+      }
+    }
+    this.#now = Math.max(this.#now, end);
+  }
+
+  #wakeAt(): number | undefined {
+    const times = this.#later.map(({ at }) => at);
+    for (const device of this.devices) {
+      const deadline = device.dead ? undefined : device.coordinator?.deadline();
+      if (deadline !== undefined) times.push(deadline);
+    }
+    return times.length === 0 ? undefined : Math.min(...times);
+  }
+
+  #step({ device, id, ask, life }: Pending & { device: Device }): void {
+    if (device.dead || life !== device.life) return;
+    let fault: Fault | undefined;
+    if (this.#counting) {
+      fault = this.#faults.get(this.#steps.length);
+      this.#steps.push(ask.kind);
+    }
+    const answer = (value: unknown): void => {
+      if (device.dead || life !== device.life) return;
+      device.coordinator?.handle({ kind: 'answer', id, answer: value }, millis(this.#now));
+      this.#drain(device);
+    };
+    switch (fault) {
+      case undefined:
+        answer(this.#perform(device, ask));
+        break;
+      case 'crash-before':
+      case 'die-before':
+        this.#kill(device, fault === 'crash-before');
+        break;
+      case 'crash-after':
+      case 'die-after':
+        this.#perform(device, ask);
+        this.#kill(device, fault === 'crash-after');
+        break;
+      case 'stall-before':
+        this.#after(STALL_MS, () => {
+          if (!device.dead && life === device.life) answer(this.#perform(device, ask));
+        });
+        break;
+      case 'stall-after': {
+        const value = this.#perform(device, ask);
+        this.#after(STALL_MS, () => {
+          answer(value);
+        });
+        break;
+      }
+      case 'lose-question':
+        answer(unreachable);
+        break;
+      case 'lose-answer':
+        this.#perform(device, ask);
+        answer(unreachable);
+        break;
+      case 'duplicate':
+        this.#perform(device, ask);
+        answer(this.#perform(device, ask));
+        break;
+      case 'lose-publication':
+        answer(undefined);
+        break;
+    }
+  }
+
+  #after(ms: number, run: () => void): void {
+    this.#later.push({ at: this.#now + ms, run });
+  }
+
+  #kill(device: Device, comesBack: boolean): void {
+    device.dead = true;
+    device.coordinator = undefined;
+    device.view = undefined;
+    if (comesBack) {
+      this.#after(RESTART_MS, () => {
+        this.start(device);
+      });
+      return;
+    }
+    // The others' transport notices.
+    this.#after(RESTART_MS, () => {
+      for (const other of this.devices) {
+        const leaf = other.dead ? undefined : this.#leafOf(other, device);
+        if (leaf !== undefined) this.input(other, { kind: 'member-vanished', leaf });
+      }
+    });
+  }
+
+  #leafOf(observer: Device, other: Device): ReturnType<typeof leafOf> {
+    return leafOf(this.#views.get(observer), other.key);
+  }
+
+  readonly #views = new Map<Device, EpochView>();
+
+  #drain(device: Device): void {
+    for (;;) {
+      const effect = device.coordinator?.poll();
+      if (effect === undefined) return;
+      if (effect.kind === 'event') this.#event(device, effect.event);
+      else this.#queue.push({ device, id: effect.id, ask: effect.ask, life: device.life });
+    }
+  }
+
+  #event(device: Device, event: CoordinatorEvent): void {
+    if (event.kind === 'equivocation') this.#break(`${device.name} saw an equivocation`);
+    if (event.kind === 'stopped') device.stopped = event.reason;
+    if (event.kind === 'generation') device.view = undefined;
+    if (event.kind !== 'epoch') return;
+    const { view } = event;
+    const group = Buffer.from(view.groupId).toString('hex');
+    const transcript = Buffer.from(view.transcript).toString('hex');
+    device.view = { group, epoch: view.epoch, transcript, size: view.roster.length };
+    this.#views.set(device, view);
+    const at = `${group}/${String(view.epoch)}`;
+    const line = this.#line.get(at);
+    if (line !== undefined && line !== transcript) this.#break(`two epochs ${String(view.epoch)}: a fork`);
+    this.#line.set(at, transcript);
+  }
+
+  #perform(device: Device, ask: Ask): unknown {
+    const mls = device.mls;
+    if (mls === undefined) throw new Error('no MLS');
+    const now = unixMillis(1_000_000 + this.#now);
+    switch (ask.kind) {
+      case 'probe':
+        return { kind: 'ok', current: this.#counter.current(idOf(ask.input.group)) };
+      case 'lock': {
+        const { group, request } = ask.input;
+        const nonce = request.mode === 'fenced' ? encodeBase64Url(request.nonce) : undefined;
+        const fresh = `token ${String((this.#fresh += 1))}` as LockToken;
+        return this.#counter.lock(idOf(group), { mode: request.mode, val: request.val, nonce }, now, fresh);
+      }
+      case 'increment': {
+        const { group, request } = ask.input;
+        return request.mode === 'plain'
+          ? this.#counter.incrementPlain(idOf(group), now)
+          : this.#counter.incrementFenced(idOf(group), { ...request, group }, now);
+      }
+      case 'history': {
+        const limits = { entries: COUNTER_LIMITS.historyEntries, bytes: COUNTER_LIMITS.historyPage };
+        return { kind: 'ok', ...this.#counter.history(idOf(ask.input.group), ask.input.from, limits) };
+      }
+      case 'upload': {
+        const id = idOf(ask.input.group);
+        const entries = ask.input.entries.map((each) => ({
+          ...each,
+          epoch: parseReceipt(each.receipt).epoch,
+        }));
+        const answer = this.#counter.upload(id, ask.input.group, entries, now);
+        return answer.kind === 'ok' ? { kind: 'ok', current: this.#counter.current(id) } : answer;
+      }
+      case 'create-group':
+        return mls.createGroup(ask.input.group);
+      case 'make-key-package':
+        return mls.makeKeyPackage();
+      case 'forget-key-packages':
+        mls.forgetKeyPackages();
+        return undefined;
+      case 'inspect-key-package':
+        return mls.inspect(ask.input.handle, ask.input.keyPackage);
+      case 'stage':
+        return mls.stage(ask.input.handle, ask.input.plan);
+      case 'process':
+        return mls.process(ask.input.handle, ask.input.commit);
+      case 'apply':
+        return mls.apply(ask.input.handle, ask.input.staged);
+      case 'discard':
+        mls.discard(ask.input.handle, ask.input.staged);
+        return undefined;
+      case 'join':
+        return mls.join(ask.input.welcome);
+      case 'forget-group':
+        mls.forget(ask.input.handle);
+        return undefined;
+      case 'save':
+        device.disk = { record: ask.input.record, state: mls.serialise(ask.input.handle) };
+        return undefined;
+      case 'erase':
+        device.disk = undefined;
+        return undefined;
+      case 'enter-group':
+        device.entered = ask.input;
+        return undefined;
+      case 'fetch-commits':
+        return [];
+      case 'sleep':
+        throw new Error('the coordinator sleeps by its deadline');
+      default:
+        this.#publish(device, ask);
+        return undefined;
+    }
+  }
+
+  /** Hands on what is published, a moment later. */
+  #publish(
+    from: Device,
+    ask: Ask<'publish-key-package' | 'publish-commit' | 'publish-receipt' | 'republish-welcome'>,
+  ): void {
+    const { group } = ask.input;
+    const all = (input: GroupInput): void => {
+      this.#deliver(from, group, undefined, input);
+    };
+    const to = (recipient: SenderId, of: Epoch, object: number, payload: Uint8Array): void => {
+      this.#deliver(from, group, recipient, {
+        kind: 'welcome-object',
+        object: { epoch: of, object, payload },
+      });
+    };
+    switch (ask.kind) {
+      case 'publish-key-package':
+        all({ kind: 'key-package', sender: ask.input.senderId, payload: ask.input.keyPackage });
+        break;
+      case 'publish-commit': {
+        const { epoch: of, attempt, commit, welcomes } = ask.input;
+        all({ kind: 'commit-object', object: { epoch: of, object: 2 * attempt, payload: commit } });
+        for (const { recipient, welcome } of welcomes) to(recipient, of, 2 * attempt, welcome);
+        break;
+      }
+      case 'publish-receipt': {
+        const { epoch: of, attempt, receipt, recipients } = ask.input;
+        all({ kind: 'commit-object', object: { epoch: of, object: 2 * attempt + 1, payload: receipt } });
+        for (const recipient of recipients) to(recipient, of, 2 * attempt + 1, receipt);
+        break;
+      }
+      case 'republish-welcome': {
+        const { epoch: of, attempt, delivery, receipt } = ask.input;
+        to(delivery.recipient, of, 2 * attempt, delivery.welcome);
+        if (receipt !== undefined) to(delivery.recipient, of, 2 * attempt + 1, receipt);
+        break;
+      }
+    }
+  }
+
+  #deliver(from: Device, group: GroupName, recipient: SenderId | undefined, input: GroupInput): void {
+    this.#after(STEP_MS, () => {
+      for (const device of this.devices) {
+        const { entered } = device;
+        if (device === from || device.dead || entered === undefined) continue;
+        if (!Buffer.from(entered.group).equals(group)) continue;
+        if (recipient !== undefined && !Buffer.from(entered.senderId).equals(recipient)) continue;
+        this.input(device, input);
+      }
+    });
+  }
+}
+
+function idOf(group: Uint8Array): CounterId {
+  return encodeBase64Url(group) as CounterId;
+}
+
+function leafOf(view: EpochView | undefined, key: Uint8Array): EpochView['ownLeaf'] | undefined {
+  return view?.roster.find((member) => Buffer.from(member.signatureKey).equals(key))?.leaf;
+}
