@@ -3,7 +3,7 @@
  * others'. The app gives it ports and draws its state; a test runs twenty-five of them in a process.
  */
 import { setTimeout } from 'node:timers/promises';
-import type { MoqtClient, TrackOrigin } from '../../io/moqt/client-api.ts';
+import type { MoqtClient, PublishOffer, TrackOrigin } from '../../io/moqt/client-api.ts';
 import type { DownlinkFeedback, DownlinkItem, UplinkItem } from '../../contract/media.ts';
 import type { ParticipantId } from '../../contract/state.ts';
 import { compareLocations, type Location } from '../../protocol/moqt/model.ts';
@@ -69,6 +69,9 @@ const TICK_MS = 250;
 const CONGESTION_MS = 5_000;
 const CONGESTED_BITRATE = 250_000;
 const MAX_HISTORY = 500;
+const MAX_EARLY_OFFERS = 256;
+/** REQUEST_ERROR code. @see moqt-18 #iana-request-error */
+const UNINTERESTED = 0x20;
 /** How long a good-bye may take to be sent. */
 const FLUSH_WITHIN_MS = 500;
 const FLUSH_LEAST_MS = 60;
@@ -87,6 +90,7 @@ export class Meeting {
   #current: CurrentEpoch | undefined;
   #history: readonly EpochRecord[] = [];
   #generation: Generation | undefined;
+  #earlyOffers: PublishOffer[] = [];
   #sending = { microphone: false, camera: false };
   #watched: ReadonlySet<ParticipantId> = new Set();
   #congestedUntil: number | undefined;
@@ -100,8 +104,7 @@ export class Meeting {
         this.#onGroup(event);
       },
       offered: (offer) => {
-        if (this.#generation === undefined) offer.reject({ code: 0x20, reason: 'not in the meeting yet' });
-        else this.#generation.members.offered(offer);
+        this.#offered(offer);
       },
       fault: (error) => {
         process.emitWarning(error, 'GroupFault');
@@ -251,6 +254,17 @@ export class Meeting {
     };
   }
 
+  /** Before we are a member the names of tracks say nothing yet: they wait for the first epoch. */
+  #offered(offer: PublishOffer): void {
+    if (this.#generation !== undefined) {
+      this.#generation.members.offered(offer);
+      return;
+    }
+    this.#earlyOffers.push(offer);
+    if (this.#earlyOffers.length > MAX_EARLY_OFFERS)
+      this.#earlyOffers.shift()?.reject({ code: UNINTERESTED, reason: 'too many tracks' });
+  }
+
   #connected(client: MoqtClient, relay: string): void {
     this.#session = { client, since: this.#ports.now() };
     this.#relay = { kind: 'connected', relay };
@@ -261,6 +275,7 @@ export class Meeting {
 
   #lost(relay: string): void {
     this.#session = undefined;
+    this.#earlyOffers = [];
     this.#relay = { kind: 'connecting', relay, attempt: 1 };
     this.#generation?.detach();
     this.#group.transportLost();
@@ -310,6 +325,9 @@ export class Meeting {
     const generation = Generation.of(begun, this.#generationContext());
     generation?.members.watch(this.#watched);
     this.#generation = generation;
+    const offers = this.#earlyOffers;
+    this.#earlyOffers = [];
+    for (const offer of offers) this.#offered(offer);
     if (this.#session !== undefined) void generation?.attach(this.#session.client);
     return generation;
   }

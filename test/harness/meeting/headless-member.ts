@@ -1,0 +1,126 @@
+/** A member of a meeting without a window: the real engine, with what it hears and sees in arrays. */
+import { randomBytes } from 'node:crypto';
+import type { DownlinkItem } from '../../../src/contract/media.ts';
+import { createGuestIdentity, type Identity } from '../../../src/main/identity/identity.ts';
+import { readInvitation } from '../../../src/main/invitations.ts';
+import { joinMeeting } from '../../../src/main/join-meeting.ts';
+import type { Meeting } from '../../../src/main/meeting/meeting.ts';
+import { participantIdOf } from '../../../src/main/meeting/members.ts';
+import { INSTANCE_BYTES } from '../../../src/main/meeting/track-instance.ts';
+import type { MlsPort } from '../../../src/main/mls/mls-port.ts';
+import { TsMlsAdapter } from '../../../src/main/mls/ts-mls-adapter.ts';
+import type { StateStore } from '../../../src/main/storage/state-store.ts';
+import { millis } from '../../../src/protocol/units.ts';
+
+/** What a member is made with, where the default does not fit. */
+export interface HeadlessOptions {
+  readonly identity?: Identity;
+  readonly store?: StateStore;
+  readonly mls?: MlsPort;
+}
+
+/** See the module's description. */
+export class HeadlessMember {
+  readonly name: string;
+  readonly identity: Identity;
+  readonly meeting: Meeting;
+  /** Everything that would have gone to the renderer, in order. */
+  readonly received: DownlinkItem[] = [];
+  #timestamp = 0;
+  #wantsKeyframe = true;
+
+  constructor(name: string, link: string, options: HeadlessOptions = {}) {
+    this.name = name;
+    this.identity = options.identity ?? createGuestIdentity();
+    const invitation = readInvitation(link);
+    if (!invitation.ok) throw new Error(invitation.problem.sentence);
+    this.meeting = joinMeeting({
+      invitation: invitation.value,
+      identity: this.identity,
+      store: options.store,
+      mls: options.mls ?? new TsMlsAdapter(),
+      start: new Uint8Array(randomBytes(INSTANCE_BYTES)),
+      displayName: () => name,
+      now: () => millis(performance.now()),
+      wallClock: () => Date.now(),
+      downlink: (item) => {
+        if (item.kind === 'keyframe-wanted') this.#wantsKeyframe = true;
+        else this.received.push(item);
+      },
+      changed: () => undefined,
+    });
+  }
+
+  /** Our own participant id, once we are a member. */
+  get id(): string | undefined {
+    const current = this.meeting.current;
+    const own = current?.roster.find(({ leaf }) => leaf === current.ownLeaf);
+    return own && participantIdOf(own);
+  }
+
+  get epoch(): bigint | undefined {
+    return this.meeting.current?.epoch;
+  }
+
+  get size(): number {
+    return this.meeting.current?.roster.length ?? 0;
+  }
+
+  /** Switches microphone and camera on, as Opus and VP8. */
+  goLive(): void {
+    this.meeting.setSending({ microphone: true, camera: true });
+    this.meeting.uplink({
+      kind: 'uplink-config',
+      config: { kind: 'audio', codec: 'opus', sampleRate: 48_000, channels: 1 },
+    });
+    this.meeting.uplink({
+      kind: 'uplink-config',
+      config: { kind: 'video', codec: 'vp8', width: 320, height: 180, framerate: 15 },
+    });
+  }
+
+  /** Speaks one audio packet. */
+  speak(bytes: Uint8Array): void {
+    this.meeting.uplink({
+      kind: 'uplink-chunk',
+      media: 'audio',
+      timestamp: this.#tick(),
+      keyframe: true,
+      bytes,
+      level: 30,
+    });
+  }
+
+  /** Shows one picture; a key frame when one is wanted. */
+  show(bytes: Uint8Array): void {
+    const keyframe = this.#wantsKeyframe;
+    this.#wantsKeyframe = false;
+    this.meeting.uplink({ kind: 'uplink-chunk', media: 'video', timestamp: this.#tick(), keyframe, bytes });
+  }
+
+  /** The chunks of one kind that came from a participant. */
+  chunksFrom(participant: string, media: 'audio' | 'video'): Uint8Array[] {
+    return this.received.flatMap((item) =>
+      item.kind === 'chunk' && item.participant === participant && item.media === media ? [item.bytes] : [],
+    );
+  }
+
+  #tick(): number {
+    this.#timestamp += 20_000;
+    return this.#timestamp;
+  }
+}
+
+/** Waits until `condition` holds. @throws {Error} with `what` and `state()` when it does not in time. */
+export async function eventually(
+  what: string,
+  condition: () => boolean,
+  seconds = 20,
+  state: () => unknown = () => '',
+): Promise<void> {
+  const until = performance.now() + seconds * 1000;
+  while (!condition()) {
+    if (performance.now() > until) throw new Error(`not in ${String(seconds)} s: ${what} ${String(state())}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
