@@ -198,7 +198,7 @@ function readUrl(text: string): URL {
   return url;
 }
 
-function trustOptions(trust: CounterTrust): Pick<AgentOptions, 'ca' | 'rejectUnauthorized'> {
+function trustOptions(trust: CounterTrust): AgentOptions {
   switch (trust.kind) {
     case 'system':
       return {};
@@ -206,7 +206,8 @@ function trustOptions(trust: CounterTrust): Pick<AgentOptions, 'ca' | 'rejectUna
       return { ca: trust.caPem };
     case 'certificate-hash':
       // Not off: checkPinnedCertificate stands in for the check against roots, before anything is sent.
-      return { rejectUnauthorized: false };
+      // A resumed session shows no certificates, so each connection makes a full handshake.
+      return { rejectUnauthorized: false, maxCachedSessions: 0 };
   }
 }
 

@@ -45,7 +45,7 @@ async function run(options: CounterOptions): Promise<void> {
   const { credentials, ready } = await loadCredentials(options.tls);
   const keyFile = options.receiptKeyFile ?? path.join(options.dataDirectory, 'receipt-key.pem');
   const store = new SqliteCounterStore(path.join(options.dataDirectory, 'counter.db'));
-  const signer = ensureSigningKey(keyFile);
+  const signer = ensureSigningKey(keyFile, !store.isBoundToKey());
   store.bindToKey(signer.publicKey);
 
   const counter = new EpochCounter(store, { signer, verifier: receiptVerifier }, options.lockTtlMs);

@@ -22,10 +22,18 @@ export class SigningKeyError extends Error {
  * Reads the key that signs receipts, making it on first start (mode 0600, on the disk before this returns).
  * Members trust this one key for as long as their meetings live, so it is never replaced.
  * @param file - PKCS #8 PEM of an Ed25519 private key.
- * @throws {SigningKeyError} the file holds something else.
+ * @param isFirstStart - whether the file may be made.
+ * @throws {SigningKeyError} the file holds something else, or is gone.
  */
-export function ensureSigningKey(file: string): ReceiptSigner {
-  const pem = readIfPresent(file) ?? createOnce(file);
+export function ensureSigningKey(file: string, isFirstStart: boolean): ReceiptSigner {
+  const stored = readIfPresent(file);
+  if (stored === undefined && !isFirstStart) {
+    throw new SigningKeyError(
+      `the receipt key ${file} is gone; give it back, or start with an empty data directory ` +
+        '(meetings then go on in a new generation)',
+    );
+  }
+  const pem = stored ?? createOnce(file);
   chmodSync(file, 0o600);
   try {
     return receiptSigner(pem);

@@ -98,20 +98,24 @@ export class SqliteCounterStore implements CounterStore {
     return result;
   }
 
+  /** Whether {@link bindToKey} was ever called for this file. */
+  isBoundToKey(): boolean {
+    return this.#boundKey() !== undefined;
+  }
+
   /**
    * Binds the file to the key that signs its receipts: a log continued with another key would be refused by every
    * member, who would take it for a forgery.
    * @throws {CounterStoreError} the file was written with another key.
    */
   bindToKey(publicKey: Uint8Array): void {
-    const row = this.#database.prepare('SELECT receipt_public_key FROM service').get() as
-      { receipt_public_key: Buffer } | undefined;
-    if (row === undefined) {
+    const bound = this.#boundKey();
+    if (bound === undefined) {
       // In a list, as libsql takes a lone object for named parameters and aborts on a Buffer.
       this.#database
         .prepare('INSERT INTO service (receipt_public_key) VALUES (?)')
         .run([Buffer.from(publicKey)]);
-    } else if (!row.receipt_public_key.equals(publicKey)) {
+    } else if (!bound.equals(publicKey)) {
       throw new CounterStoreError(
         'the database was written with another receipt key; give back the key file that belongs to it, ' +
           'or start with an empty data directory (meetings then go on in a new generation)',
@@ -130,6 +134,12 @@ export class SqliteCounterStore implements CounterStore {
 
   close(): void {
     this.#database.close();
+  }
+
+  #boundKey(): Buffer | undefined {
+    const row = this.#database.prepare('SELECT receipt_public_key FROM service').get() as
+      { receipt_public_key: Buffer } | undefined;
+    return row?.receipt_public_key;
   }
 
   #migrate(file: string): void {

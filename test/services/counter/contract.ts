@@ -99,8 +99,8 @@ export function describeCounter(name: string, start: () => Promise<CounterUnderT
       const next = await client.lock(group, { mode: 'fenced', val: epoch(0n), nonce: nonce() });
       expect(next).toMatchObject({ kind: 'granted', attempt: 1 });
       expect(await increment(0n, stale, commitOf('late'))).toEqual({ kind: 'not-locked' });
-      const token = next.kind === 'granted' ? next.token : undefined;
-      const done = await increment(0n, token as LockToken, commitOf('good'));
+      if (next.kind !== 'granted' || next.token === undefined) throw new Error(next.kind);
+      const done = await increment(0n, next.token, commitOf('good'));
       if (done.kind !== 'ok') throw new Error(done.kind);
       expect(verified(done.receipt).attempt).toBe(1);
       // Attempts are counted for each value.

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
@@ -172,21 +172,23 @@ describe('conclave-counter as a process', () => {
     expect(await stop(child, 'SIGTERM')).toBe(0);
   });
 
-  test('refuses a database whose receipt key was lost, rather than to sign with another', async () => {
+  test('refuses a database whose receipt key was lost or replaced, rather than to sign with another', async () => {
     const { child } = await start();
     await stop(child, 'SIGTERM');
-    rmSync(path.join(directory, 'data', 'receipt-key.pem'));
-    const args = [
-      '--data',
-      path.join(directory, 'data'),
-      '--dev-ca',
-      path.join(directory, 'ca'),
-      '--listen',
-      '127.0.0.1:0',
-    ];
-    const { code, stderr } = await run(args);
-    expect(code).toBe(1);
-    expect(stderr).toContain('another receipt key');
+    const data = path.join(directory, 'data');
+    const keyFile = path.join(data, 'receipt-key.pem');
+    const args = ['--data', data, '--dev-ca', path.join(directory, 'ca'), '--listen', '127.0.0.1:0'];
+    rmSync(keyFile);
+    const gone = await run(args);
+    expect(gone.code).toBe(1);
+    expect(gone.stderr).toContain('is gone');
+    expect(existsSync(keyFile)).toBe(false);
+
+    const { privateKey } = generateKeyPairSync('ed25519');
+    writeFileSync(keyFile, privateKey.export({ type: 'pkcs8', format: 'pem' }));
+    const replaced = await run(args);
+    expect(replaced.code).toBe(1);
+    expect(replaced.stderr).toContain('another receipt key');
   });
 
   test('a receipt key file that is none is named', async () => {

@@ -1,5 +1,4 @@
 import { request } from 'node:https';
-import type { RequestOptions } from 'node:https';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { RunningCounter } from './running-counter.ts';
 
@@ -17,7 +16,7 @@ export function ask(
   counter: Pick<RunningCounter, 'url' | 'certificate'>,
   method: string,
   target: string,
-  { body, headers }: { body?: string | Buffer; headers?: RequestOptions['headers'] } = {},
+  { body, headers }: { body?: string | Buffer; headers?: Readonly<Record<string, string>> } = {},
 ): Promise<RawAnswer> {
   const url = new URL(counter.url);
   const isChunked = headers !== undefined && 'Transfer-Encoding' in headers;

@@ -132,7 +132,7 @@ describe('requests that are wrong', () => {
     const { port } = new URL(counter.url);
     const socket = connect({ port: Number(port), host: '127.0.0.1', ca: counter.certificate.caPem });
     const chunks: Buffer[] = [];
-    socket.on('data', (chunk) => chunks.push(chunk));
+    socket.on('data', (chunk: Buffer) => chunks.push(chunk));
     socket.write('HELLO\r\n\r\n');
     await new Promise((resolve) => socket.on('close', resolve));
     expect(Buffer.concat(chunks).toString()).toMatch(
@@ -159,7 +159,7 @@ describe('limits', () => {
     const { port } = new URL(counter.url);
     const socket = connect({ port: Number(port), host: '127.0.0.1', ca: counter.certificate.caPem });
     const chunks: Buffer[] = [];
-    socket.on('data', (chunk) => chunks.push(chunk));
+    socket.on('data', (chunk: Buffer) => chunks.push(chunk));
     socket.write(
       `POST /increment/${ID} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{`,
     );
@@ -185,8 +185,8 @@ describe('limits', () => {
     const token = 'the-token-of-this-test';
     counter = await startRunningCounter({ tokens: new BearerTokens(['another-token-entirely', token]) });
     const status = async (target: string, authorization?: string): Promise<number> => {
-      const headers = authorization === undefined ? {} : { Authorization: authorization };
-      return (await ask(counter, 'GET', target, { headers })).status;
+      const options = authorization === undefined ? {} : { headers: { Authorization: authorization } };
+      return (await ask(counter, 'GET', target, options)).status;
     };
     for (const target of [
       `/lock/${ID}?val=0`,
@@ -213,7 +213,7 @@ describe('limits', () => {
     const { port } = new URL(counter.url);
     const socket = connect({ port: Number(port), host: '127.0.0.1', ca: counter.certificate.caPem });
     const chunks: Buffer[] = [];
-    socket.on('data', (chunk) => chunks.push(chunk));
+    socket.on('data', (chunk: Buffer) => chunks.push(chunk));
     const closed = new Promise((resolve) => socket.on('close', resolve));
     const sent = body({});
     await new Promise<void>((resolve) => {

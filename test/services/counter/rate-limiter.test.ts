@@ -1,0 +1,51 @@
+import { describe, expect, test } from 'vitest';
+import { millis } from '../../../src/protocol/units.ts';
+import { clientOfAddress, RateLimiter } from '../../../src/services/counter/rate-limiter.ts';
+
+describe('a rate limiter', () => {
+  test('lets a burst pass and then so many a second', () => {
+    const limiter = new RateLimiter({ perSecond: 2, burst: 3 });
+    const taken = [0, 0, 0, 0, 499, 501, 501, 10_000, 10_000, 10_000, 10_000].map((now) =>
+      limiter.take('a', millis(now)),
+    );
+    expect(taken).toEqual([
+      undefined,
+      undefined,
+      undefined,
+      500,
+      1,
+      undefined,
+      499,
+      undefined,
+      undefined,
+      undefined,
+      500,
+    ]);
+    expect(limiter.take('b', millis(10_000))).toBeUndefined();
+  });
+
+  test('remembers a bounded number of clients, and those that ask are not forgotten', () => {
+    const limiter = new RateLimiter({ perSecond: 1, burst: 2 }, 10);
+    limiter.take('busy', millis(0));
+    for (let count = 0; count < 1000; count += 1) {
+      limiter.take(`passer-by ${String(count)}`, millis(0));
+      limiter.take('busy', millis(0));
+    }
+    expect(limiter.size).toBe(10);
+    expect(limiter.take('busy', millis(0))).toBe(1000);
+  });
+
+  test.each([
+    ['192.0.2.1', '192.0.2.1'],
+    ['::ffff:192.0.2.1', '192.0.2.1'],
+    ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
+    ['2001:db8:1:2::1', '2001:db8:1:2::/64'],
+    ['2001:0db8:0001:0002:ffff::', '2001:db8:1:2::/64'],
+    ['2001:db8::1', '2001:db8:0:0::/64'],
+    ['fe80::1%eth0', 'fe80:0:0:0::/64'],
+    ['::1', '0:0:0:0::/64'],
+    [undefined, 'unknown'],
+  ])('%s is the client %s', (address, client) => {
+    expect(clientOfAddress(address)).toBe(client);
+  });
+});
