@@ -29,10 +29,10 @@ export async function startServices(relayEntry = 'src/services/relay/main.ts'): 
   ]);
   const relay = await startService(relayEntry, ['--listen', '127.0.0.1:0', '--dev-ca', tls]);
   const servers: Servers = {
-    relays: [String(relay.ready['url'])],
-    counter: String(counter.ready['url']),
+    relays: [String(relay.ready.url)],
+    counter: String(counter.ready.url),
     caPem: await readFile(join(tls, 'ca.pem'), 'utf8'),
-    receiptKey: String(counter.ready['receiptKey']),
+    receiptKey: String(counter.ready.receiptKey),
     mode: 'fenced',
   };
   return {
