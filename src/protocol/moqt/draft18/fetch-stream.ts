@@ -192,7 +192,8 @@ export class Draft18FetchWriter implements FetchWriter {
     if (object.properties.length > 0) writer.lengthPrefixed(object.properties);
     prior.location = location;
     prior.priority = publisherPriority;
-    if (subgroup !== undefined) prior.subgroup = subgroup;
+    // A datagram leaves nothing to refer to: readers differ in what they would take.
+    prior.subgroup = subgroup;
     return writer.lengthPrefixed(payload).finish();
   }
 
