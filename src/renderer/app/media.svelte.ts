@@ -95,14 +95,20 @@ export class MediaModel {
     else this.#media[role].choose(id);
   }
 
+  /** Lets camera and microphone go. */
+  switchOff(): void {
+    this.want('microphone', false);
+    this.want('camera', false);
+  }
+
+  /** Begins to send and to hear, in a meeting that one is in. */
   connect(): void {
     this.#media.connect();
   }
 
+  /** Sends and hears nothing more; devices stay as they are, since one may be on the way back in. */
   disconnect(): void {
     this.#media.disconnect();
-    this.want('microphone', false);
-    this.want('camera', false);
     this.streams.clear();
     this.pictures.clear();
     this.unsupported.clear();

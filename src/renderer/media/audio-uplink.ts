@@ -11,6 +11,7 @@ const MAX_QUEUE = 25;
 /** How often one's own level is told, ms of sound. */
 const LEVEL_INTERVAL = 60;
 
+/** What comes of it. */
 export interface AudioUplinkEvents {
   send(item: UplinkItem): void;
   /** Loudness of the last moment, 0–127 in -dBov. */

@@ -1,5 +1,6 @@
 /** One camera or one microphone: on, off, and hot switching between devices. */
 
+/** What captures. */
 export type CaptureKind = 'microphone' | 'camera';
 
 /** Where a device stands. */

@@ -1,12 +1,15 @@
 /** The devices there are and which were chosen; choices are remembered on this machine. */
 
+/** What a device is for. */
 export type DeviceRole = 'microphone' | 'camera' | 'speaker';
 
+/** One device; the id is the browser's. */
 export interface Device {
   readonly id: string;
   readonly label: string;
 }
 
+/** All devices by what they are for. */
 export type Devices = Readonly<Record<DeviceRole, readonly Device[]>>;
 
 /** Follows the devices that the system has. */

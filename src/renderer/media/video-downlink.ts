@@ -16,6 +16,7 @@ export interface ReceivedFrame {
   readonly bytes: Uint8Array;
 }
 
+/** What comes of it. */
 export interface VideoDownlinkEvents {
   keyframeNeeded(): void;
   /** The first frame was painted. */

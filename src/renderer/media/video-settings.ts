@@ -6,8 +6,11 @@ export interface VideoSettings {
   readonly bitsPerSecond: number;
 }
 
+/** Bits per second where nothing else is wished; the most that is ever sent. */
 export const DEFAULT_VIDEO_BITRATE = 700_000;
-const LEAST_VIDEO_BITRATE = 40_000;
+const LEAST_VIDEO_BITRATE = 50_000;
+/** Wishes are rounded to this, so that small changes do not disturb the encoder. */
+const BITRATE_STEP = 25_000;
 
 /** Steps from good to poor; each serves down to its bits per second. */
 const steps = [
@@ -27,7 +30,7 @@ export function videoSettings(
   wish: number | undefined,
 ): VideoSettings {
   const bitsPerSecond = Math.min(
-    Math.max(Math.round(wish ?? DEFAULT_VIDEO_BITRATE), LEAST_VIDEO_BITRATE),
+    Math.max(BITRATE_STEP * Math.round((wish ?? DEFAULT_VIDEO_BITRATE) / BITRATE_STEP), LEAST_VIDEO_BITRATE),
     DEFAULT_VIDEO_BITRATE,
   );
   const step = steps.find(({ above }) => bitsPerSecond >= above) ?? steps[2];

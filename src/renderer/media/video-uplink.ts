@@ -13,6 +13,7 @@ const MAX_QUEUE = 2;
 /** A failed encoder is not started again before this has passed, µs. */
 const RESTART_PAUSE = 2_000_000;
 
+/** What comes of it. */
 export interface VideoUplinkEvents {
   send(item: UplinkItem): void;
   failed(): void;
@@ -98,8 +99,8 @@ export class VideoUplink {
   }
 
   #encoderFor(settings: VideoSettings): VideoEncoder {
-    const old = this.#settings;
     const encoder = this.#encoder?.state === 'configured' ? this.#encoder : this.#start();
+    const old = this.#settings;
     if (encoder === this.#encoder && old !== undefined && same(old, settings)) return encoder;
     encoder.configure({
       codec: CODEC,
@@ -111,9 +112,15 @@ export class VideoUplink {
     });
     this.#encoder = encoder;
     this.#settings = settings;
+    // Fewer bits alone need no key frame, which would be the worst answer to a narrow way.
+    if (
+      old?.width === settings.width &&
+      old.height === settings.height &&
+      old.framerate === settings.framerate
+    )
+      return encoder;
     this.#lastKeyframe = -Infinity;
-    if (old === undefined || old.width !== settings.width || old.framerate !== settings.framerate)
-      this.#sendConfig(settings);
+    this.#sendConfig(settings);
     return encoder;
   }
 

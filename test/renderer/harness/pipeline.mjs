@@ -11,6 +11,7 @@ import { heard } from '../../e2e/harness/speech.ts';
 import { HarnessWindow } from './window.mjs';
 
 const seconds = Number(process.argv[2] ?? 10);
+const print = (/** @type {unknown[]} */ ...words) => process.stdout.write(`${words.map(String).join(' ')}\n`);
 const window = await HarnessWindow.open(recordedMedia('ana'));
 const { page } = window;
 await tapSound(page);
@@ -21,18 +22,20 @@ await page.waitForTimeout(2000);
 for (const tile of await page.locator('[data-testid=tile]').all()) {
   const painted = pictureFromPng(await tile.locator('video').screenshot());
   const mirrored = (await tile.getAttribute('data-self')) === 'true';
-  console.log(
+  print(
     'picture',
-    likeness(painted, framesOf('ana'), { mirrored, region: { left: 0, top: 0, right: 1, bottom: 0.85 } }),
+    JSON.stringify(
+      likeness(painted, framesOf('ana'), { mirrored, region: { left: 0, top: 0, right: 1, bottom: 0.85 } }),
+    ),
   );
 }
 for (const voice of await listen(page, seconds))
-  console.log(
+  print(
     'voice',
     heard(voice, speechOf('ana'))
       .map(({ score }) => score.toFixed(2))
       .join(' '),
   );
-console.log(await page.evaluate(() => JSON.stringify(Reflect.get(globalThis, 'harness').counts)));
-for (const complaint of new Set(window.complaints)) console.log(`complaint: ${complaint}`);
+print(await page.evaluate(() => JSON.stringify(Reflect.get(globalThis, 'harness').counts)));
+for (const complaint of new Set(window.complaints)) print(`complaint: ${complaint}`);
 await window.close();

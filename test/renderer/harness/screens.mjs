@@ -10,6 +10,7 @@ import { HarnessWindow } from './window.mjs';
 
 const [out = 'screens', ...wishes] = process.argv.slice(2);
 await mkdir(out, { recursive: true });
+const print = (/** @type {unknown[]} */ ...words) => process.stdout.write(`${words.map(String).join(' ')}\n`);
 const window = await HarnessWindow.open(['--use-fake-device-for-media-stream']);
 const { page } = window;
 for (const wish of wishes) {
@@ -29,13 +30,13 @@ for (const wish of wishes) {
         .first()
         .click();
     else if (step === 'counts')
-      console.log(await page.evaluate(() => JSON.stringify(Reflect.get(globalThis, 'harness').counts)));
+      print(await page.evaluate(() => JSON.stringify(Reflect.get(globalThis, 'harness').counts)));
     else await page.keyboard.press(step);
     await page.waitForTimeout(250);
   }
   const file = join(out, `${wish.replaceAll(/[^\w-]+/g, '_')}.png`);
   await writeFile(file, await window.photograph());
-  console.log(file);
+  print(file);
 }
-for (const complaint of new Set(window.complaints)) console.log(`complaint: ${complaint}`);
+for (const complaint of new Set(window.complaints)) print(`complaint: ${complaint}`);
 await window.close();

@@ -1,3 +1,4 @@
+/** What the device set-up says. */
 export const words = {
   title: 'Camera and microphone',
   mirror: 'Your camera, as in a mirror',

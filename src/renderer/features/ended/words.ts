@@ -1,3 +1,4 @@
+/** What the end of a meeting says. */
 export const words = {
   titles: {
     left: 'You left the meeting',

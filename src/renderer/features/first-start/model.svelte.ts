@@ -1,6 +1,7 @@
 import type { AppModel } from '../../app/app.svelte.ts';
 import type { MediaModel } from '../../app/media.svelte.ts';
 
+/** In order. */
 export const steps = ['name', 'devices', 'ready'] as const;
 type Step = (typeof steps)[number];
 
@@ -37,8 +38,7 @@ export class FirstStartModel {
 
   #go(by: 1 | -1): void {
     // Devices that were tried out do not stay on.
-    this.#media.want('camera', false);
-    this.#media.want('microphone', false);
+    this.#media.switchOff();
     this.step = steps[steps.indexOf(this.step) + by] ?? this.step;
   }
 }

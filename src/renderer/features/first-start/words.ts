@@ -1,3 +1,4 @@
+/** What the first start says. */
 export const words = {
   progress: 'Steps',
   steps: { name: 'Name', devices: 'Devices', ready: 'Ready' },

@@ -1,3 +1,4 @@
+/** What the home screen says. */
 export const words = {
   you: 'You',
   rename: 'Change name',

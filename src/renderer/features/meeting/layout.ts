@@ -1,5 +1,6 @@
 /** Where tiles go. All lengths in CSS pixels. */
 
+/** Room on the screen. */
 export interface Area {
   readonly width: number;
   readonly height: number;

@@ -4,6 +4,7 @@ import type { MediaModel } from '../../app/media.svelte.ts';
 import type { MeetingAction } from './shortcuts.ts';
 import { words } from './words.ts';
 
+/** The state of a meeting that one is in. */
 export type InMeeting = MeetingState & { readonly kind: 'in-meeting' };
 
 /** ms that a notice stays. */
@@ -133,9 +134,11 @@ export class MeetingModel {
 
   /** Those who were here already when one came in are not announced. */
   #noticeComings(present: readonly Participant[]): void {
-    const names = new Map<ParticipantId, string>();
-    for (const { id, displayName, self } of present)
-      if (!self && displayName !== undefined) names.set(id, displayName);
+    const names: ReadonlyMap<ParticipantId, string> = new Map(
+      present.flatMap(({ id, displayName, self }) =>
+        self || displayName === undefined ? [] : [[id, displayName] as const],
+      ),
+    );
     const before = this.#names;
     this.#names = names;
     if (before === undefined) return;

@@ -13,6 +13,7 @@ export type MeetingAction =
   | 'shortcuts'
   | 'leave';
 
+/** One key and what it does. */
 export interface Shortcut {
   readonly action: MeetingAction;
   /** As the key is called on the screen and in `aria-keyshortcuts`. */
@@ -20,6 +21,7 @@ export interface Shortcut {
   readonly label: string;
 }
 
+/** All of them, in the order they are shown in. */
 export const shortcuts: readonly Shortcut[] = [
   { action: 'microphone', keys: 'M', label: `${words.mute} / ${words.unmute}` },
   { action: 'camera', keys: 'V', label: `${words.cameraOn} / ${words.cameraOff}` },

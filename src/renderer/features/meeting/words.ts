@@ -23,6 +23,7 @@ const soundWords: Record<MediaState, string | undefined> = {
 
 const sealWords = { sealed: 'Sealed', changing: 'Changing keys', attention: 'Attention' } as const;
 
+/** What a meeting says. */
 export const words = {
   pictureWords,
   soundWords,

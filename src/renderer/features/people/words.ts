@@ -1,3 +1,4 @@
+/** What the People panel says. */
 export const words = {
   title: (count: number): string => (count === 1 ? '1 person' : `${String(count)} people`),
   truth: 'Everybody who holds the keys now.',

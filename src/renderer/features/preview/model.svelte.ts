@@ -39,8 +39,7 @@ export class PreviewModel {
   }
 
   back(): void {
-    this.#media.want('camera', false);
-    this.#media.want('microphone', false);
+    this.#media.switchOff();
     this.#app.closePreview();
   }
 

@@ -1,3 +1,4 @@
+/** What the preview says. */
 export const words = {
   back: 'Back',
   reading: 'Reading the link …',

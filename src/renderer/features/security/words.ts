@@ -1,5 +1,6 @@
 import type { KeyChange } from '../../../contract/state.ts';
 
+/** What the Security panel says. */
 export const words = {
   title: 'Security',
   holders: (count: number): string =>
@@ -13,6 +14,7 @@ export const words = {
     'Compare now: read these six groups aloud. When they are the same on every screen, everybody is in the same meeting with the same people.',
   changes: 'Changes of the keys',
   last: (when: string): string => `Last change ${when}`,
+  all: (count: number): string => `Show all ${String(count)} changes`,
   change: (epoch: string): string => `Change ${epoch}`,
   export: 'Save key history',
   exportWhy: 'Signed by the counter; anyone can check it later without a network.',
@@ -36,7 +38,8 @@ export const words = {
 } as const;
 
 /** One change of the keys as a sentence. */
-export function describeChange({ added, removed, by }: KeyChange): string {
+export function describeChange({ epoch, added, removed, by }: KeyChange): string {
+  if (epoch === '0' && added.length > 0) return `${list(added)} opened the meeting.`;
   const parts: string[] = [];
   if (added.length > 0) parts.push(`${list(added)} joined`);
   if (removed.length > 0)

@@ -22,6 +22,7 @@ const doing: Record<JoinStep, string> = {
   sealed: 'You hold the keys.',
 };
 
+/** What the waiting room says. */
 export const words = {
   steps,
   doing,
