@@ -5,7 +5,7 @@ import { clientOfAddress, RateLimiter } from '../../../src/services/counter/rate
 describe('a rate limiter', () => {
   test('lets a burst pass and then so many a second', () => {
     const limiter = new RateLimiter({ perSecond: 2, burst: 3 });
-    const taken = [0, 0, 0, 0, 499, 501, 501, 10_000, 10_000, 10_000, 10_000].map((now) =>
+    const taken = [0, 0, 0, 0, 250, 500, 500, 10_000, 10_000, 10_000, 10_000].map((now) =>
       limiter.take('a', millis(now)),
     );
     expect(taken).toEqual([
@@ -13,9 +13,9 @@ describe('a rate limiter', () => {
       undefined,
       undefined,
       500,
-      1,
+      250,
       undefined,
-      499,
+      500,
       undefined,
       undefined,
       undefined,
