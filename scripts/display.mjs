@@ -18,7 +18,8 @@ export async function openDisplay({ virtual = false } = {}) {
   }
   // Xvfb picks a free number itself and writes it to file descriptor 3.
   const args = ['-displayfd', '3', '-screen', '0', '1920x1200x24', '-nolisten', 'tcp'];
-  const server = spawn('Xvfb', args, { stdio: ['ignore', 'ignore', 'pipe', 'pipe'] });
+  // Detached, so that Ctrl-C does not take the display from under windows that are being closed.
+  const server = spawn('Xvfb', args, { stdio: ['ignore', 'ignore', 'pipe', 'pipe'], detached: true });
   const close = () => void server.kill();
   process.once('exit', close);
   let complaint = '';

@@ -51,7 +51,7 @@ export async function startServers({ folder, log, relayArguments = [], counterAr
   try {
     const relay = await startService(
       'relay',
-      ['--listen', `127.0.0.1:${relayPort}`, '--dev-ca', tls].concat(relayArguments),
+      ['--listen', `127.0.0.1:${relayPort}`, '--dev-ca', tls, '--drain-timeout', '1'].concat(relayArguments),
       log,
     );
     const caPem = await readFile(join(tls, 'ca.pem'), 'utf8');
@@ -80,6 +80,8 @@ export async function startServers({ folder, log, relayArguments = [], counterAr
 async function startService(name, args, log = () => undefined) {
   const child = spawn(process.execPath, [join(root, `out/services/${name}.mjs`), ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
+    // Ctrl-C is for the app first; the services end when it has left.
+    detached: true,
   });
   const ended = new Promise((resolve) => child.once('close', resolve));
   const close = async () => {

@@ -31,6 +31,7 @@ const running = [
   { name: 'libxtst6', library: 'libXtst.so.6' },
   { name: 'libnotify4', library: 'libnotify.so.4' },
   { name: 'libsecret-1-0', library: 'libsecret-1.so.0' },
+  { name: 'xdg-utils', program: 'xdg-settings' },
 ];
 
 /** @type {SystemPackage[]} */
