@@ -164,6 +164,8 @@ export interface AppState {
   /** A link that the app was opened with and that waits for the preview. */
   readonly pendingLink: string | undefined;
   readonly theme: 'system' | 'light' | 'dark';
+  /** The person who started the app asked for camera and microphone on its command line: on, once. */
+  readonly devicesAtStart: boolean;
   readonly recent: readonly { readonly title: string; readonly link: string; readonly time: number }[];
   readonly meeting: MeetingState;
 }

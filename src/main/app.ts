@@ -40,6 +40,8 @@ export interface AppPorts {
   readonly keychain: Keychain;
   readonly servers: Servers | undefined;
   readonly mls: MlsPort;
+  /** Camera and microphone were asked for on the command line. */
+  readonly devicesAtStart: boolean;
   /** Shows a new state. */
   readonly changed: (state: AppState) => void;
   readonly downlink: (item: DownlinkItem) => void;
@@ -118,6 +120,7 @@ export class App {
       canCreate: servers !== undefined,
       pendingLink: this.#pendingLink,
       theme: profile.settings.theme,
+      devicesAtStart: this.#ports.devicesAtStart,
       recent: this.#recent,
       meeting: this.#meetingState(),
     };

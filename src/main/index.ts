@@ -58,6 +58,7 @@ async function run(commandLine: CommandLine): Promise<void> {
     keychain: keytarKeychain(),
     servers,
     mls: startMlsWorker({ script: path.join(__dirname, 'mls-worker.cjs') }),
+    devicesAtStart: commandLine.auto !== undefined,
     changed: (state: AppState) => {
       if (shown.window !== undefined) sendState(shown.window, state);
     },
