@@ -24,8 +24,6 @@ export class MediaModel {
   chosen: Readonly<Partial<Record<DeviceRole, string>>> = $state.raw({});
   /** Whose pictures can be shown. */
   readonly streams = new SvelteMap<ParticipantId, MediaStream>();
-  /** Of those, whose first picture has been painted. */
-  readonly pictures = new SvelteSet<ParticipantId>();
   readonly unsupported = new SvelteSet<ParticipantId>();
   speakers: ReadonlySet<ParticipantId> = $state.raw(new Set());
   selfSpeaks = $state(false);
@@ -49,13 +47,9 @@ export class MediaModel {
         this.#lookWhoSpeaks();
       },
       stream: (id, stream) => {
-        this.pictures.delete(id);
         this.unsupported.delete(id);
         if (stream === undefined) this.streams.delete(id);
         else this.streams.set(id, stream);
-      },
-      picture: (id) => {
-        this.pictures.add(id);
       },
       unsupported: (id) => {
         this.unsupported.add(id);
@@ -110,7 +104,6 @@ export class MediaModel {
   disconnect(): void {
     this.#media.disconnect();
     this.streams.clear();
-    this.pictures.clear();
     this.unsupported.clear();
   }
 

@@ -150,9 +150,6 @@ function startOrEndVideo(participant: ParticipantId): void {
       const feedback: DownlinkFeedback = { kind: 'keyframe-needed', participant };
       port?.postMessage(feedback);
     },
-    picture: () => {
-      scope.postMessage({ kind: 'picture', participant });
-    },
   });
   video.set(participant, track);
   scope.postMessage({ kind: 'track-on', participant, media: 'video' });

@@ -18,8 +18,6 @@ export interface MediaEvents {
   levels(levels: ReadonlyMap<ParticipantId, number>): void;
   /** Somebody's pictures go to this stream from now on, or (undefined) no longer to any. */
   stream(participant: ParticipantId, stream: MediaStream | undefined): void;
-  /** The first picture of that stream is on the screen. */
-  picture(participant: ParticipantId): void;
   unsupported(participant: ParticipantId): void;
   encoderFailed(media: MediaKind): void;
 }
@@ -130,9 +128,6 @@ export class MeetingMedia {
       case 'track-off':
         if (message.media === 'audio') this.#playback?.remove(message.participant);
         else this.#events.stream(message.participant, undefined);
-        break;
-      case 'picture':
-        this.#events.picture(message.participant);
         break;
       case 'unsupported':
         this.#events.unsupported(message.participant);

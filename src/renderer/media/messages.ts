@@ -43,8 +43,6 @@ export type ToDecoder =
 export type FromDecoder =
   | { readonly kind: 'track-on'; readonly participant: ParticipantId; readonly media: MediaKind }
   | { readonly kind: 'track-off'; readonly participant: ParticipantId; readonly media: MediaKind }
-  /** The first frame since the track went on was painted. */
-  | { readonly kind: 'picture'; readonly participant: ParticipantId }
   | { readonly kind: 'unsupported'; readonly participant: ParticipantId; readonly media: MediaKind }
   | { readonly kind: 'levels'; readonly levels: ReadonlyMap<ParticipantId, number> };
 

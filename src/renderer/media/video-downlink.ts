@@ -19,8 +19,6 @@ export interface ReceivedFrame {
 /** What comes of it. */
 export interface VideoDownlinkEvents {
   keyframeNeeded(): void;
-  /** The first frame was painted. */
-  picture(): void;
 }
 
 /** One participant's way from frames to pictures. */
@@ -30,7 +28,6 @@ export class VideoDownlink {
   readonly #order = new VideoOrder<ReceivedFrame>();
   #decoder: VideoDecoder | undefined;
   #painter: WritableStreamDefaultWriter<VideoFrame> | undefined;
-  #painted = false;
 
   constructor(config: TrackConfig & { readonly kind: 'video' }, events: VideoDownlinkEvents) {
     // The size is told by the bit stream; the catalog's would be a second opinion.
@@ -115,9 +112,6 @@ export class VideoDownlink {
     painter.write(frame).catch(() => {
       frame.close();
     });
-    if (this.#painted) return;
-    this.#painted = true;
-    this.#events.picture();
   }
 
   #closeDecoder(): void {

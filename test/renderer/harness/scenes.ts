@@ -173,6 +173,7 @@ export function sceneFor(name: string, theme: 'light' | 'dark'): AppState {
       fingerprint: ['48213', '90117', '55620', '31874'],
       hue: 20,
     },
+    devicesAtStart: false,
     canCreate: true,
     pendingLink: undefined,
     theme,

@@ -4,7 +4,7 @@ import { words } from './words.ts';
 
 /** What this window knows beside the meeting's state. */
 export interface LocalKnowledge {
-  /** A picture has been painted since the track went on. */
+  /** A picture is on the screen. */
   readonly hasPicture: boolean;
   /** The codec is known here. */
   readonly decodable: boolean;
