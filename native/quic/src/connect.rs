@@ -1,7 +1,7 @@
 //! The client's side of a handshake.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use quinn::{ConnectionError, Endpoint};
@@ -14,6 +14,7 @@ use web_transport_quinn::{ClientError, ConnectError};
 
 use crate::failure::{Failure, Kind};
 use crate::limits::Limits;
+use crate::runtime::locked;
 use crate::session::{About, Session};
 use crate::tls::{self, Trust};
 
@@ -149,7 +150,7 @@ async fn race(
     config: &quinn::ClientConfig,
     target: &Target,
     pinned: bool,
-) -> Result<(Endpoint, quinn::Connection), Failure> {
+) -> Result<(Arc<Endpoint>, quinn::Connection), Failure> {
     let mut attempts = JoinSet::new();
     let mut rest = addresses.iter().copied();
     let mut last = Failure::new(Kind::Address, "no address to connect to");
@@ -175,16 +176,30 @@ async fn attempt(
     config: quinn::ClientConfig,
     name: String,
     pinned: bool,
-) -> Result<(Endpoint, quinn::Connection), Failure> {
-    let any: IpAddr =
-        if address.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
-    let endpoint = Endpoint::client(SocketAddr::new(any, 0))
-        .map_err(|error| Failure::new(Kind::Address, format!("cannot open a UDP socket: {error}")))?;
+) -> Result<(Arc<Endpoint>, quinn::Connection), Failure> {
+    let endpoint = client_endpoint(address.is_ipv4())?;
     let connecting = endpoint
         .connect_with(config, address, &name)
         .map_err(|error| Failure::new(Kind::Address, format!("cannot connect to {address}: {error}")))?;
     let connection = connecting.await.map_err(|error| quic_failure(&error, address, pinned))?;
     Ok((endpoint, connection))
+}
+
+/// The sockets of this process' clients, for IPv4 and IPv6; each lives as long as a session uses it.
+static CLIENT_ENDPOINTS: [Mutex<Weak<Endpoint>>; 2] = [const { Mutex::new(Weak::new()) }; 2];
+
+/// One socket serves all sessions of a family: its receive buffer takes megabytes.
+fn client_endpoint(ipv4: bool) -> Result<Arc<Endpoint>, Failure> {
+    let any: IpAddr = if ipv4 { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+    let mut shared = locked(&CLIENT_ENDPOINTS[usize::from(ipv4)]);
+    if let Some(endpoint) = shared.upgrade() {
+        return Ok(endpoint);
+    }
+    let endpoint = Endpoint::client(SocketAddr::new(any, 0))
+        .map_err(|error| Failure::new(Kind::Address, format!("cannot open a UDP socket: {error}")))?;
+    let endpoint = Arc::new(endpoint);
+    *shared = Arc::downgrade(&endpoint);
+    Ok(endpoint)
 }
 
 fn quic_failure(error: &ConnectionError, address: SocketAddr, pinned: bool) -> Failure {
