@@ -4,7 +4,7 @@ import type { RelayLimits } from '../../../src/protocol/moqt/relay/limits.ts';
 import { Relay } from '../../../src/protocol/moqt/relay/relay.ts';
 import { Session } from '../../../src/protocol/moqt/session.ts';
 import type { MoqtObject, RequestId } from '../../../src/protocol/moqt/model.ts';
-import type { TransportEvent } from '../../../src/protocol/moqt/transport.ts';
+import type { TransportCommand, TransportEvent } from '../../../src/protocol/moqt/transport.ts';
 import { millis } from '../../../src/protocol/units.ts';
 import type { Millis } from '../../../src/protocol/units.ts';
 import { Peer } from '../moqt/session-pair.ts';
@@ -86,6 +86,11 @@ export class RelayNet {
     return link.client;
   }
 
+  /** What the relay's session with a client commanded its transport. */
+  commandsFor(client: RelayClient): readonly TransportCommand[] {
+    return this.#links.find((link) => link.client === client)?.server.commands ?? [];
+  }
+
   /** Carries everything to and fro until all is quiet. */
   run(): void {
     for (let moved = true; moved;) {
@@ -150,6 +155,7 @@ export class RelayNet {
         }
         this.relay.handle(id, event, this.now);
       } else {
+        server.commands.push(effect.command);
         if (effect.command.kind === 'reset') dropQueued(link, effect.command.stream + 1);
         link.wire.apply('b', effect.command);
       }

@@ -124,9 +124,12 @@ export class Relay {
     this.#core.draining = true;
     for (const peer of this.#core.peers.values()) peer.session.goaway(uri, timeout);
     this.#core.timers.schedule(this.#core.after(timeout), () => {
+      const busy = new Set(
+        [...this.#core.peers.values()].filter((peer) => this.#core.requests.count(peer) > 0),
+      );
       for (const peer of [...this.#core.peers.values()]) {
-        const busy = this.#core.requests.count(peer) > 0;
-        peer.session.close(busy ? SessionCode.GOAWAY_TIMEOUT : SessionCode.NO_ERROR, 'this relay is closing');
+        const code = busy.has(peer) ? SessionCode.GOAWAY_TIMEOUT : SessionCode.NO_ERROR;
+        peer.session.close(code, 'this relay is closing');
         this.#forget(peer);
       }
     });
