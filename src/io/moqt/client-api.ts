@@ -93,6 +93,11 @@ export type FetchOutcome =
   | Refused
   | Gone;
 
+/** A client whose SETUP is done, or why there is none. */
+export type ConnectOutcome =
+  | { readonly kind: 'connected'; readonly client: MoqtClient }
+  | { readonly kind: 'failed'; readonly reason: string };
+
 /** A connected session. */
 export interface MoqtClient {
   readonly peerImplementation: string | undefined;

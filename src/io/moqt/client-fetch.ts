@@ -15,14 +15,14 @@ export interface FetchState {
 
 /**
  * Makes a standalone FETCH.
- * @param range - `end` inclusive; `end.object` 0 asks for the whole group.
- * @param finished - called when the outcome is known.
+ * The `end` of `range` is inclusive, its object 0 asks for the whole group; `finished` is called when the outcome is
+ * known.
  */
 export function fetchRequest(
   session: MoqtSession,
   clock: Clock,
   range: { track: FullTrackName; start: Location; end: Location },
-  options: { timeoutMs: number; maxBytes: number },
+  limits: { timeoutMs: number; maxBytes: number },
   finished: () => void,
 ): { id: RequestId; state: FetchState; outcome: Promise<FetchOutcome> } {
   const { track, start } = range;
@@ -33,7 +33,7 @@ export function fetchRequest(
   let okEnd: Location | undefined;
   let settle: (outcome: FetchOutcome) => void = () => undefined;
   const outcome = new Promise<FetchOutcome>((resolve) => (settle = resolve));
-  const stopTimer = clock.after(millis(options.timeoutMs), () => {
+  const stopTimer = clock.after(millis(limits.timeoutMs), () => {
     giveUp();
   });
   const finish = (result: FetchOutcome): void => {
@@ -54,7 +54,7 @@ export function fetchRequest(
           okEnd = lastIncluded(event.end);
         } else if (event.kind === 'fetch-object') {
           bytes += sizeOf(event.object);
-          if (bytes > options.maxBytes) giveUp();
+          if (bytes > limits.maxBytes) giveUp();
           else objects.push(event.object);
         } else if (event.kind === 'fetch-end') {
           const complete = event.complete && okEnd !== undefined;

@@ -6,15 +6,12 @@ import type { AuthorizationToken } from '../../protocol/moqt/session-api.ts';
 import type { TransportSession } from '../../protocol/moqt/transport.ts';
 import { quic } from '../quic/addon.ts';
 import type { SessionLimits as TransportLimits, TlsTrust } from '../quic/addon.ts';
-import type { MoqtClient, TrackOrigin } from './client-api.ts';
+import type { ConnectOutcome, TrackOrigin } from './client-api.ts';
 import { Client } from './moqt-client.ts';
 import { SessionPump, systemClock } from './session-pump.ts';
 import type { Clock } from './session-pump.ts';
 
-export type ConnectOutcome =
-  | { readonly kind: 'connected'; readonly client: MoqtClient }
-  | { readonly kind: 'failed'; readonly reason: string };
-
+/** What a client may be told. */
 export interface ClientOptions {
   /** Answers the peer's SUBSCRIBE, FETCH and TRACK_STATUS; without it they are refused. */
   readonly origin?: TrackOrigin;
@@ -28,6 +25,7 @@ export interface ClientOptions {
   readonly fault?: (error: unknown) => void;
 }
 
+/** Where to connect, and whom to trust. */
 export interface ConnectOptions extends ClientOptions {
   /** `https://host:port/path` for WebTransport, `moqt://host:port/path` for QUIC. */
   readonly url: string;

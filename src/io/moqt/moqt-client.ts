@@ -14,6 +14,7 @@ import type {
 } from '../../protocol/moqt/session-api.ts';
 import type { TransportSession } from '../../protocol/moqt/transport.ts';
 import type {
+  ConnectOutcome,
   FetchOutcome,
   Gone,
   MoqtClient,
@@ -25,17 +26,13 @@ import type {
   SubscriptionCallbacks,
   TrackOrigin,
 } from './client-api.ts';
-import type { ConnectOutcome } from './client.ts';
 import { answerByOrigin } from './origin-answers.ts';
+import { PendingAnswers } from './pending-answers.ts';
+import type { Accepted, Answer } from './pending-answers.ts';
 import { SentPublication } from './sent-publication.ts';
 import type { Clock, SessionPump } from './session-pump.ts';
 
 type Closed = { code: number; reason: string; by: string; clause?: string };
-type Accepted = Extract<
-  SessionEvent,
-  { kind: 'subscribe-ok' | 'publish-ok' | 'request-ok' | 'track-status-ok' }
->;
-type Answer = { readonly kind: 'accepted'; readonly event: Accepted } | Refused | Gone;
 
 /** The promises and callbacks of {@link MoqtClient}, over a session and its pump. */
 export class Client implements MoqtClient {
@@ -51,8 +48,7 @@ export class Client implements MoqtClient {
   #settleClosed: (closed: Closed) => void = () => undefined;
   #over = false;
 
-  /** Who waits for the answer to a request. */
-  readonly #answers = new Map<RequestId, (answer: Answer) => void>();
+  readonly #answers = new PendingAnswers();
   readonly #subscriptions = new Map<RequestId, SubscriptionCallbacks>();
   readonly #publications = new Map<RequestId, SentPublication>();
   readonly #fetches = new Map<RequestId, FetchState>();
@@ -208,7 +204,7 @@ export class Client implements MoqtClient {
       case 'publish-ok':
       case 'request-ok':
       case 'track-status-ok':
-        this.#settle(event.id, { kind: 'accepted', event });
+        this.#answers.settle(event.id, { kind: 'accepted', event });
         return;
       case 'request-error':
         this.#refused(event.id, event.refusal);
@@ -266,31 +262,19 @@ export class Client implements MoqtClient {
    * @param accepted - runs when it is accepted, before any later event is looked at.
    */
   #answer(id: RequestId, accepted?: (event: Accepted) => void): Promise<Answer> {
-    const answer = new Promise<Answer>((resolve) => {
-      this.#answers.set(id, (value) => {
-        if (value.kind === 'accepted') accepted?.(value.event);
-        resolve(value);
-      });
-    });
+    const answer = this.#answers.wait(id, accepted);
     this.#flush();
     return answer;
   }
 
-  #settle(id: RequestId, answer: Answer): boolean {
-    const settle = this.#answers.get(id);
-    this.#answers.delete(id);
-    settle?.(answer);
-    return settle !== undefined;
-  }
-
   #refused(id: RequestId, refusal: RequestRefusal): void {
     const refused = { kind: 'refused', refusal } as const;
-    if (!this.#settle(id, refused)) this.#fetches.get(id)?.stop(refused);
+    if (!this.#answers.settle(id, refused)) this.#fetches.get(id)?.stop(refused);
   }
 
   /** A request of ours or a subscription to us has ended. */
   #ended(id: RequestId, code: number, reason: string): void {
-    if (this.#settle(id, { kind: 'refused', refusal: { code, reason } })) {
+    if (this.#answers.settle(id, { kind: 'refused', refusal: { code, reason } })) {
       // Nobody has been given a handle yet: the answer says it all.
       this.#forget(id);
       return;
@@ -393,8 +377,8 @@ export class Client implements MoqtClient {
     const { code, by, clause } = event;
     const reason = event.reason === '' ? `closed by ${by}` : event.reason;
     this.#settleReady({ kind: 'failed', reason });
-    for (const id of [...this.#answers.keys()]) {
-      this.#settle(id, { kind: 'gone' });
+    for (const id of this.#answers.ids()) {
+      this.#answers.settle(id, { kind: 'gone' });
       this.#forget(id);
     }
     for (const fetch of [...this.#fetches.values()]) fetch.stop({ kind: 'gone' });

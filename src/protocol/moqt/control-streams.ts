@@ -3,7 +3,7 @@ import type { Millis } from '../units.ts';
 import type { Frame } from './draft.ts';
 import type { SetupOptions } from './messages.ts';
 import type { SessionCore } from './session-core.ts';
-import type { SessionOptions } from './session.ts';
+import type { SessionOptions } from './session-options.ts';
 import type { StreamHandle } from './transport.ts';
 
 /** The pair of control streams: SETUP and GOAWAY. @see moqt-18 #session-init */

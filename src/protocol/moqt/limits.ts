@@ -25,6 +25,7 @@ export interface SessionLimits {
   readonly lateStreamTimeout: Millis;
 }
 
+/** Limits where none are given. */
 export const DEFAULT_LIMITS: SessionLimits = {
   objectBytes: 4 * 1024 * 1024,
   propertiesBytes: 64 * 1024,

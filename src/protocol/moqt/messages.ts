@@ -94,6 +94,7 @@ export type RequestMessage =
       readonly parameters: MessageParameters;
     };
 
+/** Kinds of requests. */
 export type RequestKind = RequestMessage['kind'];
 
 /** What a REQUEST_OK or REQUEST_ERROR answers, or a REQUEST_UPDATE of it. */

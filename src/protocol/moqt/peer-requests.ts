@@ -1,8 +1,9 @@
 import { invariant } from '../errors.ts';
 import type { MessageStream } from './draft.ts';
-import type { Message, MessageParameters, RequestMessage } from './messages.ts';
+import type { Message, RequestMessage } from './messages.ts';
 import { groupId, objectId } from './model.ts';
 import type { Location, RequestId } from './model.ts';
+import { definedOnly, publishOkParameters, subscribeParameters } from './subscribe-parameters.ts';
 import { isReserved, prefixesOverlap } from './names.ts';
 import { endAfter } from './locations.ts';
 import { DEFAULT_SUBSCRIBER_PRIORITY } from './priorities.ts';
@@ -86,7 +87,7 @@ export class PeerRequests {
 
   acceptSubscribe(id: RequestId, description: TrackDescription): void {
     const request = this.#open(id, 'subscribe');
-    if (request === undefined || request.message.kind !== 'subscribe') return;
+    if (request?.message.kind !== 'subscribe') return;
     const { core, publications } = this.#parts;
     const { track, parameters } = request.message;
     const properties = description.properties ?? NO_BYTES;
@@ -371,33 +372,4 @@ export class PeerRequests {
 
 function isRequest(message: Message): message is RequestMessage {
   return 'id' in message && message.kind !== 'request-update';
-}
-
-/** The parameters that an application sees. */
-function subscribeParameters(parameters: MessageParameters): SubscribeParameters {
-  const { filter, forward, subscriberPriority, groupOrder, newGroupRequest, tokens } = parameters;
-  const { objectDeliveryTimeout, subgroupDeliveryTimeout, rendezvousTimeout } = parameters;
-  return definedOnly({
-    filter,
-    forward,
-    subscriberPriority,
-    groupOrder,
-    newGroupRequest,
-    tokens,
-    objectDeliveryTimeout,
-    subgroupDeliveryTimeout,
-    rendezvousTimeout,
-  });
-}
-
-/** What of the parameters PUBLISH_OK can carry. */
-function publishOkParameters(parameters: SubscribeParameters): MessageParameters {
-  return { ...parameters, tokens: undefined, rendezvousTimeout: undefined };
-}
-
-/** Leaves out members that are undefined. */
-function definedOnly<T extends object>(value: T): { [Key in keyof T]?: Exclude<T[Key], undefined> } {
-  return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined)) as {
-    [Key in keyof T]?: Exclude<T[Key], undefined>;
-  };
 }

@@ -2,10 +2,8 @@ import { InvariantError, invariant, PeerViolation } from '../errors.ts';
 import { millis } from '../units.ts';
 import type { Millis } from '../units.ts';
 import { ControlStreams } from './control-streams.ts';
-import type { Draft } from './draft.ts';
 import { largerOf } from './filters.ts';
 import { DEFAULT_LIMITS } from './limits.ts';
-import type { SessionLimits } from './limits.ts';
 import type { Message } from './messages.ts';
 import type {
   FullTrackName,
@@ -32,24 +30,9 @@ import type {
   TrackDescription,
 } from './session-api.ts';
 import { SessionCore } from './session-core.ts';
+import type { SessionOptions } from './session-options.ts';
 import { SessionParts } from './session-parts.ts';
 import type { StreamHandle, TransportEvent } from './transport.ts';
-
-/** What a session is told when it begins. */
-export interface SessionOptions {
-  readonly role: 'client' | 'server';
-  /** The draft that ALPN or WebTransport negotiated. */
-  readonly draft: Draft;
-  readonly transport: 'quic' | 'webtransport';
-  /** For a client on native QUIC: path with query, and authority, of the URI. */
-  readonly path?: string;
-  readonly authority?: string;
-  /** Name and version of our implementation, told to the peer. */
-  readonly implementation?: string;
-  readonly tokens?: readonly AuthorizationToken[];
-  readonly limits?: Partial<SessionLimits>;
-  readonly now: Millis;
-}
 
 /**
  * One MOQT session over one transport session, without I/O.

@@ -95,8 +95,12 @@ export class Subscriptions {
       other.done === undefined &&
       trackKey(other.track) !== trackKey(subscription.track)
     ) {
-      const { violation, codes } = this.#core.draft;
-      throw violation('track-alias', 'the alias names another track', codes.session.DUPLICATE_TRACK_ALIAS);
+      const { draft } = this.#core;
+      throw draft.violation(
+        'track-alias',
+        'the alias names another track',
+        draft.codes.session.DUPLICATE_TRACK_ALIAS,
+      );
     }
     subscription.alias = alias;
     subscription.publisherPriority = publisherPriority;

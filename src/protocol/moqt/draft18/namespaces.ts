@@ -12,7 +12,7 @@ type NamespaceRequest = Extract<Message, { kind: NamespaceKind }>;
 type NamespaceNews = Extract<Message, { kind: 'namespace' | 'namespace-done' }>;
 type PublishBlocked = Extract<Message, { kind: 'publish-blocked' }>;
 
-const SCOPES: { readonly [Kind in NamespaceKind]: ParameterScope } = {
+const SCOPES: Readonly<Record<NamespaceKind, ParameterScope>> = {
   'publish-namespace': 'PUBLISH_NAMESPACE',
   'subscribe-namespace': 'SUBSCRIBE_NAMESPACE',
   'subscribe-tracks': 'SUBSCRIBE_TRACKS',

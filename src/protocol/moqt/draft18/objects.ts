@@ -8,6 +8,7 @@ import { violation } from './violations.ts';
 
 const Status = { NORMAL: 0x0n, END_OF_GROUP: 0x3n, END_OF_TRACK: 0x4n } as const;
 
+/** No properties, no payload. */
 export const NO_BYTES: Uint8Array = new Uint8Array(0);
 
 /** Reads an Object Status; undefined is Normal. @see moqt-18 #object-status */

@@ -1,6 +1,6 @@
 /** Message Parameters: typed, delta-coded and allowed in named messages only. @see moqt-18 #message-params */
 import type { ByteReader } from '../../bytes/byte-reader.ts';
-import { ByteWriter } from '../../bytes/byte-writer.ts';
+import type { ByteWriter } from '../../bytes/byte-writer.ts';
 import { MAX_VI64 } from '../../bytes/vi64.ts';
 import { invariant } from '../../errors.ts';
 import type { MessageParameters } from '../messages.ts';

@@ -78,15 +78,13 @@ export function readReason(reader: ByteReader): string {
   return decodeUtf8(reader.bytes(Number(length))) ?? '';
 }
 
-/** Writes a Reason Phrase, cut at a character so that it fits 1,024 bytes. */
+/** Writes a Reason Phrase, cut before a character that does not fit into 1,024 bytes. */
 export function writeReason(writer: ByteWriter, reason: string): void {
-  let text = reason;
-  let bytes = encodeUtf8(text);
-  while (bytes.length > MAX_REASON_BYTES) {
-    text = [...text].slice(0, -Math.ceil((bytes.length - MAX_REASON_BYTES) / 4)).join('');
-    bytes = encodeUtf8(text);
-  }
-  writer.lengthPrefixed(bytes);
+  const bytes = encodeUtf8(reason);
+  let length = Math.min(bytes.length, MAX_REASON_BYTES);
+  // Bytes 10xxxxxx continue a character.
+  while (length < bytes.length && ((bytes[length] ?? 0) & 0xc0) === 0x80) length -= 1;
+  writer.lengthPrefixed(bytes.subarray(0, length));
 }
 
 /** Reads a duration in milliseconds; durations beyond the safe integers are as good as endless. */
