@@ -65,13 +65,13 @@ export class Wire {
         this.#write(from, command.stream, command.bytes, command.fin);
         return;
       case 'reset':
-      case 'stop-sending':
-        this.#deliver(to, {
-          kind: command.kind,
-          stream: this.#handle(from, command.stream),
-          code: command.code,
-        });
+      case 'stop-sending': {
+        // A stream that a test injected has no other end.
+        const handle = this.#peers[from].get(command.stream) as StreamHandle | undefined;
+        if (handle !== undefined)
+          this.#deliver(to, { kind: command.kind, stream: handle, code: command.code });
         return;
+      }
       case 'datagram':
         this.#deliver(to, { kind: 'datagram', bytes: new Uint8Array(command.bytes) });
         return;
