@@ -210,7 +210,10 @@ export class GroupTransport {
       const outcome = await within(request, REQUEST_MS);
       if (outcome?.kind === 'gone') return;
       if (outcome?.kind === 'subscribed') {
-        if (era === this.#era) this.#cancels.add(outcome.cancel);
+        if (era === this.#era)
+          this.#cancels.add(() => {
+            outcome.cancel();
+          });
         else outcome.cancel();
         break;
       }
@@ -222,7 +225,10 @@ export class GroupTransport {
       .publishNamespace(namespace, () => undefined)
       .then((outcome) => {
         if (outcome.kind !== 'published') return;
-        if (era === this.#era) this.#cancels.add(outcome.cancel);
+        if (era === this.#era)
+          this.#cancels.add(() => {
+            outcome.cancel();
+          });
         else outcome.cancel();
       });
   }
@@ -271,15 +277,15 @@ export class GroupTransport {
       if (era !== this.#era || object.content.kind !== 'payload') return;
       take(object.content.payload, object);
     };
-    let subscription: Subscription | undefined;
+    const held: { subscription?: Subscription } = {};
     const cancel = (): void => {
-      subscription?.cancel();
+      held.subscription?.cancel();
     };
     const done = (): void => {
       this.#cancels.delete(cancel);
     };
     this.#cancels.add(cancel);
-    subscription = offer.accept({ forward: true }, { object: takeObject, done });
+    held.subscription = offer.accept({ forward: true }, { object: takeObject, done });
     const { largest } = offer.description;
     if (largest === undefined) return;
     void this.#fetch(offer.track, 0n, largest).then((objects) => {

@@ -21,17 +21,7 @@ import {
 } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import { defaultCryptoProvider } from 'ts-mls';
-import type {
-  Ciphersuite,
-  CiphersuiteImpl,
-  CryptoProvider,
-  Hash,
-  Hpke,
-  Kdf,
-  PrivateKey,
-  PublicKey,
-  Signature,
-} from 'ts-mls';
+import type { Ciphersuite, CiphersuiteImpl, CryptoProvider, Hash, Hpke, Kdf, Signature } from 'ts-mls';
 import { InvariantError } from '../../protocol/errors.ts';
 
 /** The provider that Conclave hands to ts-mls. */
@@ -42,7 +32,9 @@ export const nodeCryptoProvider: CryptoProvider = {
       throw new InvariantError(`no cryptography for ${suite.name}`);
     }
     const isSuite1 = suite.hpke.kem === 'DHKEM-X25519-HKDF-SHA256' && suite.hpke.aead === 'AES128GCM';
-    const hpke = isSuite1 ? makeX25519Hpke() : (await defaultCryptoProvider.getCiphersuiteImpl(suite)).hpke;
+    const hpke = isSuite1
+      ? promised(x25519Hpke)
+      : (await defaultCryptoProvider.getCiphersuiteImpl(suite)).hpke;
     return {
       name: suite.name,
       hash: makeHash(hash),
@@ -212,76 +204,80 @@ function hpkeContext(
   };
 }
 
-/** ts-mls carries keys around without looking into them; ours are KeyObjects. */
-const asKey = (key: PrivateKey | PublicKey): KeyObject => key as unknown as KeyObject;
-const asPrivate = (key: KeyObject): PrivateKey => key as unknown as PrivateKey;
-const asPublic = (key: KeyObject): PublicKey => key as unknown as PublicKey;
+/** HPKE in base mode on KeyObjects. ts-mls carries keys around without looking into them. */
+const x25519Hpke = {
+  keyLength: AEAD_KEY_BYTES,
+  nonceLength: AEAD_NONCE_BYTES,
+  seal(publicKey: KeyObject, plaintext: Uint8Array, info: Uint8Array, aad: Uint8Array = NONE) {
+    const { shared, enc } = toRecipient(publicKey);
+    const { key, nonce } = hpkeContext(shared, info);
+    return { ct: sealGcm(key, nonce, aad, plaintext), enc };
+  },
+  open(
+    privateKey: KeyObject,
+    enc: Uint8Array,
+    ciphertext: Uint8Array,
+    info: Uint8Array,
+    aad: Uint8Array = NONE,
+  ) {
+    const { key, nonce } = hpkeContext(fromSender(privateKey, enc), info);
+    return openGcm(key, nonce, aad, ciphertext);
+  },
+  exportSecret(publicKey: KeyObject, context: Uint8Array, length: number, info: Uint8Array) {
+    const { shared, enc } = toRecipient(publicKey);
+    const { exporter } = hpkeContext(shared, info);
+    return { enc, secret: labeledExpand(HPKE_ID, exporter, 'sec', context, length) };
+  },
+  importSecret(
+    privateKey: KeyObject,
+    context: Uint8Array,
+    enc: Uint8Array,
+    length: number,
+    info: Uint8Array,
+  ) {
+    const { exporter } = hpkeContext(fromSender(privateKey, enc), info);
+    return labeledExpand(HPKE_ID, exporter, 'sec', context, length);
+  },
+  encryptAead: (key: Uint8Array, nonce: Uint8Array, aad: Uint8Array | undefined, plaintext: Uint8Array) =>
+    sealGcm(key, nonce, aad ?? NONE, plaintext),
+  decryptAead: (key: Uint8Array, nonce: Uint8Array, aad: Uint8Array | undefined, ciphertext: Uint8Array) =>
+    openGcm(key, nonce, aad ?? NONE, ciphertext),
+  importPrivateKey: (raw: Uint8Array) => privateKeyObject('x25519', raw),
+  importPublicKey: (raw: Uint8Array) => publicKeyObject('x25519', raw),
+  exportPublicKey: rawPublicKey,
+  exportPrivateKey: rawPrivateKey,
+  deriveKeyPair(ikm: Uint8Array) {
+    const prk = labeledExtract(KEM_ID, NONE, 'dkp_prk', ikm);
+    const privateKey = privateKeyObject('x25519', labeledExpand(KEM_ID, prk, 'sk', NONE, RAW_KEY_BYTES));
+    return { privateKey, publicKey: createPublicKey(privateKey) };
+  },
+  generateKeyPair: () => generateKeyPairSync('x25519'),
+};
 
-function makeX25519Hpke(): Hpke {
-  const toRecipient = (recipient: KeyObject): { shared: Uint8Array; enc: Uint8Array } => {
-    const ephemeral = generateKeyPairSync('x25519');
-    const enc = rawPublicKey(ephemeral.publicKey);
-    const dh = diffieHellman({ privateKey: ephemeral.privateKey, publicKey: recipient });
-    return { shared: kemSecret(dh, enc, rawPublicKey(recipient)), enc };
-  };
-  const fromSender = (own: KeyObject, enc: Uint8Array): Uint8Array => {
-    const dh = diffieHellman({ privateKey: own, publicKey: publicKeyObject('x25519', enc) });
-    return kemSecret(dh, enc, rawPublicKey(createPublicKey(own)));
-  };
-  const hpke: {
-    [Name in keyof Hpke]: Hpke[Name] extends (...parameters: infer P) => Promise<infer R>
-      ? (...parameters: P) => R
-      : Hpke[Name];
-  } = {
-    keyLength: AEAD_KEY_BYTES,
-    nonceLength: AEAD_NONCE_BYTES,
-    seal(publicKey, plaintext, info, aad) {
-      const { shared, enc } = toRecipient(asKey(publicKey));
-      const { key, nonce } = hpkeContext(shared, info);
-      return { ct: sealGcm(key, nonce, aad ?? NONE, plaintext), enc };
-    },
-    open(privateKey, enc, ciphertext, info, aad) {
-      const { key, nonce } = hpkeContext(fromSender(asKey(privateKey), enc), info);
-      return openGcm(key, nonce, aad ?? NONE, ciphertext);
-    },
-    exportSecret(publicKey, context, length, info) {
-      const { shared, enc } = toRecipient(asKey(publicKey));
-      const { exporter } = hpkeContext(shared, info);
-      return { enc, secret: labeledExpand(HPKE_ID, exporter, 'sec', context, length) };
-    },
-    importSecret(privateKey, context, enc, length, info) {
-      const { exporter } = hpkeContext(fromSender(asKey(privateKey), enc), info);
-      return labeledExpand(HPKE_ID, exporter, 'sec', context, length);
-    },
-    encryptAead: (key, nonce, aad, plaintext) => sealGcm(key, nonce, aad ?? NONE, plaintext),
-    decryptAead: (key, nonce, aad, ciphertext) => openGcm(key, nonce, aad ?? NONE, ciphertext),
-    importPrivateKey: (raw) => asPrivate(privateKeyObject('x25519', raw)),
-    importPublicKey: (raw) => asPublic(publicKeyObject('x25519', raw)),
-    exportPublicKey: (key) => rawPublicKey(asKey(key)),
-    exportPrivateKey: (key) => rawPrivateKey(asKey(key)),
-    deriveKeyPair(ikm) {
-      const prk = labeledExtract(KEM_ID, NONE, 'dkp_prk', ikm);
-      const privateKey = privateKeyObject('x25519', labeledExpand(KEM_ID, prk, 'sk', NONE, RAW_KEY_BYTES));
-      return { privateKey: asPrivate(privateKey), publicKey: asPublic(createPublicKey(privateKey)) };
-    },
-    generateKeyPair() {
-      const { privateKey, publicKey } = generateKeyPairSync('x25519');
-      return { privateKey: asPrivate(privateKey), publicKey: asPublic(publicKey) };
-    },
-  };
-  return promised(hpke);
+function toRecipient(recipient: KeyObject): { shared: Uint8Array; enc: Uint8Array } {
+  const ephemeral = generateKeyPairSync('x25519');
+  const enc = rawPublicKey(ephemeral.publicKey);
+  const dh = diffieHellman({ privateKey: ephemeral.privateKey, publicKey: recipient });
+  return { shared: kemSecret(dh, enc, rawPublicKey(recipient)), enc };
+}
+
+function fromSender(own: KeyObject, enc: Uint8Array): Uint8Array {
+  const dh = diffieHellman({ privateKey: own, publicKey: publicKeyObject('x25519', enc) });
+  return kemSecret(dh, enc, rawPublicKey(createPublicKey(own)));
 }
 
 /** Gives synchronous functions the asynchronous shape that ts-mls wants; a throw becomes a rejection. */
 function promised(hpke: object): Hpke {
-  const entries = Object.entries(hpke).map(([name, member]: [string, unknown]) => {
+  const members = Object.entries(hpke).map(([name, member]: [string, unknown]): [string, unknown] => {
     if (typeof member !== 'function') return [name, member];
-    // eslint-disable-next-line @typescript-eslint/require-await -- async so that a throw becomes a rejection
+    const run = member as (...parameters: unknown[]) => unknown;
     return [
       name,
-      async (...parameters: unknown[]): Promise<unknown> =>
-        (member as (...p: unknown[]) => unknown)(...parameters),
+      (...parameters: unknown[]) =>
+        new Promise((resolve) => {
+          resolve(run(...parameters));
+        }),
     ];
   });
-  return Object.fromEntries(entries) as Hpke;
+  return Object.fromEntries(members) as unknown as Hpke;
 }

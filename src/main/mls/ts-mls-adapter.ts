@@ -8,7 +8,6 @@ import { webcrypto } from 'node:crypto';
 import {
   createCommit,
   createGroup,
-  decodeMlsMessage,
   emptyPskIndex,
   encodeMlsMessage,
   generateKeyPackageWithKey,
@@ -16,21 +15,10 @@ import {
   mlsExporter,
   processPrivateMessage,
 } from 'ts-mls';
-import type {
-  CiphersuiteImpl,
-  ClientState,
-  KeyPackage,
-  MLSMessage,
-  PrivateKeyPackage,
-  Proposal,
-  Welcome,
-} from 'ts-mls';
+import type { CiphersuiteImpl, ClientState, KeyPackage, PrivateKeyPackage } from 'ts-mls';
 import { groupContextEncoder } from 'ts-mls/groupContext.js';
 import { encode } from 'ts-mls/codec/tlsEncoder.js';
-import { makeKeyPackageRef, verifyKeyPackage } from 'ts-mls/keyPackage.js';
-import { verifyLeafNodeSignatureKeyPackage } from 'ts-mls/leafNode.js';
-import type { LeafNodeKeyPackage } from 'ts-mls/leafNode.js';
-import { encodeHex } from '../../protocol/bytes/hex.ts';
+import { makeKeyPackageRef } from 'ts-mls/keyPackage.js';
 import { equal } from '../../protocol/bytes/equal.ts';
 import { invariant } from '../../protocol/errors.ts';
 import {
@@ -49,7 +37,6 @@ import type {
   CreatedGroup,
   EpochView,
   GroupHandle,
-  JoinerWelcome,
   JoinOutcome,
   KeyPackageVerdict,
   OwnKeyPackage,
@@ -59,9 +46,7 @@ import type {
   StagedHandle,
   StageOutcome,
 } from '../../protocol/group/mls.ts';
-import { fingerprintOf } from '../../protocol/group/names.ts';
 import { leafIndex } from '../../protocol/group/roster.ts';
-import type { LeafIndex, Member } from '../../protocol/group/roster.ts';
 import { epoch, unixMillis } from '../../protocol/units.ts';
 import type { UnixMillis } from '../../protocol/units.ts';
 import {
@@ -71,19 +56,26 @@ import {
   lifetimeFrom,
   SUITE_NAMES,
   suiteImplementation,
-  withinLifetime,
 } from './client-config.ts';
-import { commitPolicy, encryptionKeysOf, parametersOf, proofVerdict } from './commit-policy.ts';
+import { commitPolicy, parametersOf } from './commit-policy.ts';
 import { decodeGroupRecord, encodeGroupRecord } from './group-state-codec.ts';
 import { eraseState } from './group-secrets.ts';
+import { inspectKeyPackage } from './key-package-check.ts';
+import {
+  decodeWhole,
+  MLS_LIMITS,
+  nameOf,
+  planToProposals,
+  refused,
+  requiredParameters,
+  rosterOf,
+  splitWelcome,
+} from './mls-messages.ts';
 import type { MlsMembership, MlsPort } from './mls-port.ts';
 import { nodeGroupCrypto } from './node-group-crypto.ts';
 
 // ts-mls asks for the global; older Node has WebCrypto but not the global.
 if (!('crypto' in globalThis)) Object.defineProperty(globalThis, 'crypto', { value: webcrypto });
-
-/** Largest messages that are looked at, in bytes. */
-export const MLS_LIMITS = { keyPackage: 32 * 1024, commit: 512 * 1024, welcome: 8 * 1024 * 1024 } as const;
 
 const EXPORTER_LABEL = 'SecureObject MLS Master Key';
 const NONE = new Uint8Array(0);
@@ -164,50 +156,16 @@ export class TsMlsAdapter implements MlsPort {
     return Promise.resolve();
   }
 
-  async inspectKeyPackage(
-    handle: GroupHandle,
-    bytes: Uint8Array,
-    now: UnixMillis,
-  ): Promise<KeyPackageVerdict> {
+  inspectKeyPackage(handle: GroupHandle, bytes: Uint8Array, now: UnixMillis): Promise<KeyPackageVerdict> {
     const { state, suite, membership } = this.#group(handle);
-    const keyPackage = decodeKeyPackage(bytes);
-    if (keyPackage === undefined) return refused('no KeyPackage');
-    // The proof comes first: without it nothing costly is done.
-    const proof = proofVerdict(keyPackage, membership, now);
-    if (proof !== 'valid') return refused(`proof of the invitation is ${proof}`);
-    if (keyPackage.cipherSuite !== SUITE_NAMES[membership.suite]) return refused('another cipher suite');
-    const leaf = keyPackage.leafNode;
-    if (leaf.leafNodeSource !== 'key_package') return refused('a leaf that is not of a KeyPackage');
-    if (!withinLifetime(leaf.lifetime, now)) return refused('outside its lifetime');
-    if (!leaf.capabilities.extensions.includes(MEETING_PARAMETERS_EXTENSION)) {
-      return refused('no support for the meeting parameters');
-    }
-    const signatureKey = leaf.signaturePublicKey.slice();
-    if (isKicked(this.#parameters(state), signatureKey)) return { kind: 'kicked', signatureKey };
-    const inUse = encryptionKeysOf(state);
-    if ([keyPackage.initKey, leaf.hpkePublicKey].some((key) => inUse.has(encodeHex(key)))) {
-      return refused('a key that is in use');
-    }
-    const genuine =
-      (await clientConfig.authService.validateCredential(leaf.credential, signatureKey)) &&
-      (await verifyLeafNodeSignatureKeyPackage(leaf as LeafNodeKeyPackage, suite.signature)) &&
-      (await verifyKeyPackage(keyPackage, suite.signature));
-    if (!genuine) return refused('a credential or signature that does not verify');
-    const replaces = rosterOf(state).find((member) => equal(member.signatureKey, signatureKey))?.leaf;
-    if (replaces === state.privatePath.leafIndex) return refused('our own signature key');
-    return {
-      kind: 'acceptable',
-      ref: await makeKeyPackageRef(keyPackage, suite.hash),
-      signatureKey,
-      replaces,
-    };
+    return inspectKeyPackage({ state, suite, membership }, bytes, now);
   }
 
   async stageCommit(handle: GroupHandle, plan: CommitPlan): Promise<StageOutcome> {
     const group = this.#group(handle);
     const { state, suite } = group;
     invariant(![...group.staged.values()].some((each) => each.own), 'one own Commit is staged at a time');
-    const proposals = planToProposals(plan, this.#parameters(state));
+    const proposals = planToProposals(plan, requiredParameters(state));
     if (proposals === undefined) return refused('a KeyPackage that is none');
     let result;
     try {
@@ -219,7 +177,7 @@ export class TsMlsAdapter implements MlsPort {
       return refused(nameOf(error));
     }
     const own: StagedCommit = {
-      staged: this.#newHandle<StagedHandle>(),
+      staged: this.#newHandle() as StagedHandle,
       epoch: epoch(result.newState.groupContext.epoch),
       commit: encodeMlsMessage(result.commit),
       transcript: result.newState.groupContext.confirmedTranscriptHash.slice(),
@@ -238,7 +196,7 @@ export class TsMlsAdapter implements MlsPort {
     if (privateMessage.contentType !== 'commit') return refused('no Commit');
     if (privateMessage.epoch !== state.groupContext.epoch) return refused('a Commit of another epoch');
     if (!equal(privateMessage.groupId, membership.groupId)) return refused('a Commit of another group');
-    const { callback, seen } = commitPolicy(state, membership, this.#parameters(state));
+    const { callback, seen } = commitPolicy(state, membership, requiredParameters(state));
     let result;
     try {
       result = await processPrivateMessage(state, privateMessage, emptyPskIndex, suite, callback);
@@ -264,7 +222,7 @@ export class TsMlsAdapter implements MlsPort {
       };
     }
     if (newState.groupActiveState.kind !== 'active') return refused('a reinitialisation of the group');
-    const staged = this.#newHandle<StagedHandle>();
+    const staged = this.#newHandle() as StagedHandle;
     group.staged.set(staged, { newState, consumed, own: undefined });
     return {
       kind: 'staged',
@@ -345,7 +303,7 @@ export class TsMlsAdapter implements MlsPort {
     if (parametersOf(context.extensions) === undefined) return undefined;
     const group = this.#hold(membership, await suiteImplementation(membership.suite), record.state);
     const staged = record.staged && {
-      staged: this.#newHandle<StagedHandle>(),
+      staged: this.#newHandle() as StagedHandle,
       epoch: epoch(record.staged.newState.groupContext.epoch),
       commit: record.staged.commit,
       transcript: record.staged.newState.groupContext.confirmedTranscriptHash.slice(),
@@ -403,18 +361,12 @@ export class TsMlsAdapter implements MlsPort {
       suite: membership.suite,
       ownLeaf: leafIndex(state.privatePath.leafIndex),
       roster: rosterOf(state),
-      parameters: this.#parameters(state),
+      parameters: requiredParameters(state),
     };
   }
 
-  #parameters(state: ClientState): MeetingParameters {
-    const parameters = parametersOf(state.groupContext.extensions);
-    invariant(parameters !== undefined, 'a group that we hold has meeting parameters');
-    return parameters;
-  }
-
   #hold(membership: MlsMembership, suite: CiphersuiteImpl, state: ClientState): GroupHandle {
-    const handle = this.#newHandle<GroupHandle>();
+    const handle = this.#newHandle() as GroupHandle;
     this.#groups.set(handle, { membership, suite, state, staged: new Map() });
     return handle;
   }
@@ -425,9 +377,9 @@ export class TsMlsAdapter implements MlsPort {
     return group;
   }
 
-  #newHandle<Handle extends GroupHandle | StagedHandle>(): Handle {
+  #newHandle(): number {
     this.#nextHandle += 1;
-    return (this.#nextHandle - 1) as Handle;
+    return this.#nextHandle - 1;
   }
 }
 
@@ -436,81 +388,4 @@ const PROOF_MARGIN = 2 * 60_000;
 
 function isSame(a: MlsMembership, b: MlsMembership): boolean {
   return equal(a.groupId, b.groupId) && equal(a.identity.publicKey, b.identity.publicKey);
-}
-
-function refused(reason: string): { kind: 'refused'; reason: string } {
-  return { kind: 'refused', reason };
-}
-
-/** Words of an error of ts-mls, which carry no secret. */
-function nameOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
-
-function decodeWhole(bytes: Uint8Array): MLSMessage | undefined {
-  try {
-    const decoded = decodeMlsMessage(bytes.slice(), 0);
-    return decoded?.[1] === bytes.length ? decoded[0] : undefined;
-  } catch {
-    // The decoder throws on some truncations; either way the bytes are not a message.
-    return undefined;
-  }
-}
-
-function decodeKeyPackage(bytes: Uint8Array): KeyPackage | undefined {
-  const message = bytes.length <= MLS_LIMITS.keyPackage ? decodeWhole(bytes) : undefined;
-  return message?.wireformat === 'mls_key_package' ? message.keyPackage : undefined;
-}
-
-function planToProposals(plan: CommitPlan, parameters: MeetingParameters): Proposal[] | undefined {
-  const proposals: Proposal[] = plan.removes.map((removed) => ({
-    proposalType: 'remove',
-    remove: { removed },
-  }));
-  for (const bytes of plan.adds) {
-    const keyPackage = decodeKeyPackage(bytes);
-    if (keyPackage === undefined) return undefined;
-    proposals.push({ proposalType: 'add', add: { keyPackage } });
-  }
-  const kicks = plan.kicks.filter((key) => !isKicked(parameters, key));
-  if (kicks.length > 0) {
-    const next = { ...parameters, kickedKeys: [...parameters.kickedKeys, ...kicks] };
-    const extension = {
-      extensionType: MEETING_PARAMETERS_EXTENSION,
-      extensionData: encodeMeetingParameters(next),
-    };
-    proposals.push({
-      proposalType: 'group_context_extensions',
-      groupContextExtensions: { extensions: [extension] },
-    });
-  }
-  return proposals;
-}
-
-/** One Welcome a joiner: each has the secrets of that joiner only. */
-function splitWelcome(welcome: Welcome): JoinerWelcome[] {
-  return welcome.secrets.map((secrets) => ({
-    ref: secrets.newMember.slice(),
-    welcome: encodeMlsMessage({
-      version: 'mls10',
-      wireformat: 'mls_welcome',
-      welcome: { ...welcome, secrets: [secrets] },
-    }),
-  }));
-}
-
-function rosterOf(state: ClientState): Member[] {
-  const members: Member[] = [];
-  for (const [node, content] of state.ratchetTree.entries()) {
-    if (content?.nodeType !== 'leaf') continue;
-    const { signaturePublicKey, hpkePublicKey } = content.leaf;
-    const leaf: LeafIndex = leafIndex(node / 2);
-    members.push({
-      leaf,
-      signatureKey: signaturePublicKey.slice(),
-      fingerprint: fingerprintOf(signaturePublicKey, nodeGroupCrypto),
-      encryptionKey: hpkePublicKey.slice(),
-    });
-  }
-  return members;
 }

@@ -82,7 +82,7 @@ export function decodeControlMessage(bytes: Uint8Array): ControlMessage | undefi
 }
 
 function boundedName(name: string): Uint8Array {
-  let characters = [...name];
+  let characters = Array.from(name);
   let bytes = encodeUtf8(name);
   while (bytes.length > MAX_DISPLAY_NAME_BYTES) {
     characters = characters.slice(0, -1);

@@ -217,7 +217,8 @@ function textOf(bytes: Uint8Array, fault: InvitationFault): string {
 }
 
 function hasControlCharacters(text: string): boolean {
-  return /[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/u.test(text);
+  // Controls, and the marks that change the direction of text.
+  return /\p{Cc}|[\u202a-\u202e\u2066-\u2069]/u.test(text);
 }
 
 /** An absolute address with a host and nothing that hides another one: no user, no fragment, no spaces. */

@@ -49,7 +49,7 @@ const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 const unhex = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'hex'));
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 const encode = (value: unknown): Uint8Array => new Uint8Array(Buffer.from(JSON.stringify(value)));
-const decode = <Value>(bytes: Uint8Array): Value => JSON.parse(Buffer.from(bytes).toString()) as Value;
+const decode = (bytes: Uint8Array): unknown => JSON.parse(Buffer.from(bytes).toString());
 
 /** One device's MLS. What it would write to disk is {@link FakeMls.serialise}. */
 export class FakeMls {
@@ -79,7 +79,7 @@ export class FakeMls {
   }
 
   inspect(handle: GroupHandle, keyPackage: Uint8Array): KeyPackageVerdict {
-    const { ref, key } = decode<{ ref: string; key: string }>(keyPackage);
+    const { ref, key } = decode(keyPackage) as { ref: string; key: string };
     const replaces = this.#group(handle).state.roster.find((member) => member.key === key)?.leaf;
     if (key === this.#key) return { kind: 'refused', reason: 'our own' };
     return {
@@ -97,7 +97,7 @@ export class FakeMls {
       epoch: state.epoch,
       after: state.transcript,
       committer: state.own,
-      adds: plan.adds.map((add) => decode<{ ref: string; key: string }>(add)),
+      adds: plan.adds.map((add) => decode(add) as { ref: string; key: string }),
       removes: [...plan.removes],
       nonce: this.#name('commit'),
     };
@@ -110,7 +110,7 @@ export class FakeMls {
 
   process(handle: GroupHandle, bytes: Uint8Array): ProcessOutcome {
     const { state, staged } = this.#group(handle);
-    const commit = decode<FakeCommit>(bytes);
+    const commit = decode(bytes) as FakeCommit;
     const fits =
       commit.group === state.group && commit.epoch === state.epoch && commit.after === state.transcript;
     const next = fits && commit.committer !== state.own ? apply(state, commit) : undefined;
@@ -149,7 +149,7 @@ export class FakeMls {
   }
 
   join(welcome: Uint8Array): JoinOutcome {
-    const { ref, state } = decode<{ ref: string; state: FakeState }>(welcome);
+    const { ref, state } = decode(welcome) as { ref: string; state: FakeState };
     const own = state.roster.find((member) => member.encryption === ref);
     if (!this.#keyPackages.includes(ref) || own === undefined) {
       return { kind: 'refused', reason: 'not for us' };
@@ -179,9 +179,10 @@ export class FakeMls {
     staged: StagedCommit | undefined;
     groupContext: Uint8Array;
   } {
-    const { state, own } = decode<{ state: FakeState; own?: { state: FakeState; commit: FakeCommit } }>(
-      bytes,
-    );
+    const { state, own } = decode(bytes) as {
+      state: FakeState;
+      own?: { state: FakeState; commit: FakeCommit };
+    };
     const handle = this.#hold(state);
     let staged: StagedCommit | undefined;
     if (own !== undefined) {

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { GroupMember, joinGroup } from '../../../src/main/group/group-member.ts';
+import { joinGroup } from '../../../src/main/group/group-member.ts';
+import type { GroupMember } from '../../../src/main/group/group-member.ts';
 import type { MembershipStore } from '../../../src/main/group/group-asks.ts';
 import type { EpochBegun, GroupEvent } from '../../../src/main/group/group-events.ts';
 import type { MlsPort, SignatureIdentity } from '../../../src/main/mls/mls-port.ts';
@@ -16,10 +17,10 @@ import { millis } from '../../../src/protocol/units.ts';
 /** The design's times, shortened so that tests do not wait. */
 export const FAST: Timing = {
   ...DEFAULT_TIMING,
-  abandoned: millis(1_500),
+  abandoned: millis(6_000),
   resend: millis(150),
   resendMost: millis(600),
-  freshKeyPackage: millis(1_000),
+  freshKeyPackage: millis(4_000),
   batch: millis(10),
   step: millis(200),
   receipt: millis(100),
@@ -127,7 +128,7 @@ export class MeetingRoom {
 }
 
 /** Waits until `condition` holds. */
-export async function until(condition: () => boolean, what: string, ms = 10_000): Promise<void> {
+export async function until(condition: () => boolean, what: string, ms = 25_000): Promise<void> {
   const end = Date.now() + ms;
   while (!condition()) {
     if (Date.now() > end) throw new Error(`waited in vain: ${what}`);

@@ -226,20 +226,17 @@ class HistoryPlayer {
       confirmedTranscriptHash: before.groupContext.confirmedTranscriptHash,
     });
     const { hpke } = this.#suite;
-    for (const raw of Object.values(before.privatePath.privateKeys)) {
-      const key = await hpke.importPrivateKey(raw);
-      for (const { kemOutput, ciphertext } of path.nodes.flatMap((node) => node.encryptedPathSecret)) {
-        const opened = await decryptWithLabel(
-          key,
-          'UpdatePathNode',
-          context,
-          kemOutput,
-          ciphertext,
-          hpke,
-        ).then(
+    const opens = (raw: Uint8Array, kemOutput: Uint8Array, ciphertext: Uint8Array): Promise<boolean> =>
+      hpke
+        .importPrivateKey(raw)
+        .then((key) => decryptWithLabel(key, 'UpdatePathNode', context, kemOutput, ciphertext, hpke))
+        .then(
           () => true,
           () => false,
         );
+    for (const raw of Object.values(before.privatePath.privateKeys)) {
+      for (const { kemOutput, ciphertext } of path.nodes.flatMap((node) => node.encryptedPathSecret)) {
+        const opened = await opens(raw, kemOutput, ciphertext);
         if (opened) throw new Error('the removed member opened a path secret');
       }
     }

@@ -111,7 +111,6 @@ class Device {
 export class Simulation {
   readonly devices = ['a', 'b', 'c'].map((name) => new Device(name));
   readonly #parameters: MeetingParameters;
-  readonly #mode: CounterMode;
   readonly #counter: EpochCounter;
   readonly #room = new Uint8Array(16).fill(1) as RoomId;
   readonly #queue: (Pending & { device: Device })[] = [];
@@ -126,7 +125,6 @@ export class Simulation {
   #broken: string | undefined;
 
   constructor(mode: CounterMode) {
-    this.#mode = mode;
     this.#parameters = {
       secureObjectsSuite: 4,
       profile: '2026-03',

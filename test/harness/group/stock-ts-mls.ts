@@ -1,3 +1,4 @@
+import type * as tsMls from 'ts-mls';
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,7 +8,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 
 /** The API of ts-mls as a value. */
-export type TsMls = typeof import('ts-mls');
+export type TsMls = typeof tsMls;
 
 /** ts-mls as its makers published it: the installed copy with our patch taken out. */
 export async function stockTsMls(): Promise<TsMls> {

@@ -61,7 +61,7 @@ describe.each<[RelayKind, 'fenced' | 'plain']>([
     for (const person of [anna, cleo, dan]) person.member.memberLeft(ownLeaf);
     await until(() => agree([anna, cleo, dan], 3), 'one is removed');
     const after = last(anna);
-    expect(after.epoch).toBe(before.epoch + 1n);
+    expect(after.epoch).toBeGreaterThan(before.epoch);
     expect(after.masterKey).not.toEqual(before.masterKey);
     expect(after.change.removed.map(({ leaf }) => leaf)).toEqual([ownLeaf]);
     expect(ben.events.at(-1)).toEqual({ kind: 'stopped', reason: 'left' });

@@ -4,7 +4,7 @@ import { playHistory } from '../../harness/group/membership-history.ts';
 import { stockTsMls } from '../../harness/group/stock-ts-mls.ts';
 
 /** More with `MLS_FUZZ_RUNS=1000 npx vitest run test/main/mls/membership-fuzz.test.ts`. */
-const RUNS = Number(process.env['MLS_FUZZ_RUNS'] ?? 3);
+const RUNS = Number(process.env.MLS_FUZZ_RUNS ?? 3);
 const STEPS = 25;
 const seeds = Array.from({ length: RUNS }, (_, at) => 1000 + at);
 

@@ -109,7 +109,7 @@ export interface AskTypes {
   /** Writes state and record so that they survive a crash; answered when they do. */
   save: [input: { readonly handle: GroupHandle; readonly record: MembershipRecord }, answer: undefined];
   /** Forgets what was saved. */
-  erase: [input: Record<never, never>, answer: undefined];
+  erase: [input: Record<string, never>, answer: undefined];
   /** Subscribes to the tracks of a group instead of those of any group before. */
   'enter-group': [input: { readonly group: GroupName; readonly senderId: SenderId }, answer: undefined];
   /** Sends our KeyPackage as the next object of our track. */

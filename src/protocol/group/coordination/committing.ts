@@ -29,7 +29,10 @@ export function* commitOnce(state: MemberState): Job<Phase | undefined> {
     state.commitNotBefore = millis(context.now + lock.retryLaterMs);
     return undefined;
   }
-  if (lock.kind === 'counter-error') return askCounter(state);
+  if (lock.kind === 'counter-error') {
+    askCounter(state);
+    return undefined;
+  }
   // Somebody's Commit arrived while we asked.
   if (state.fenced ? state.inbox.next(val)?.receipt : state.inbox.plain(val)) return undefined;
   const { attempt, token } = lock;
@@ -79,11 +82,17 @@ function* incrementFenced(
     state.commitNotBefore = millis(context.now + state.commitBackoff.next());
     return undefined;
   }
-  if (outcome.kind === 'counter-error' || outcome.receipt === undefined) return askCounter(state);
+  if (outcome.kind === 'counter-error' || outcome.receipt === undefined) {
+    askCounter(state);
+    return undefined;
+  }
   const news = state.inbox.receipt(outcome.receipt, state.view.epoch, context.now);
   if (news === 'equivocation') state.distrust(val);
   const known = state.inbox.next(val)?.receipt;
-  if (state.distrusted || known === undefined || !state.isOurs(known)) return askCounter(state);
+  if (state.distrusted || known === undefined || !state.isOurs(known)) {
+    askCounter(state);
+    return undefined;
+  }
   const recipients = state.deliveries().map(({ recipient }) => recipient);
   // The attempt that the counter logged is where the Commit lies, should it differ from this one.
   const logged = known.receipt.attempt;
@@ -105,9 +114,8 @@ function* incrementPlain(state: MemberState, stage: OwnStage): Job<undefined> {
 }
 
 /** The counter is elsewhere than we thought. */
-function askCounter(state: MemberState): undefined {
+function askCounter(state: MemberState): void {
   const { now } = state.context;
   state.historyAt = now;
   state.commitNotBefore = millis(now + state.commitBackoff.next());
-  return undefined;
 }

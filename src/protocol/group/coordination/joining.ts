@@ -186,7 +186,10 @@ export class Joining implements Phase {
     this.#context.emit({ kind: 'status', step: 'welcomed' });
     const known = this.#receiptOf(held);
     const outcome = yield* ask('join', { group: this.#group, welcome: held.welcome });
-    if (outcome.kind === 'refused') return this.#stay();
+    if (outcome.kind === 'refused') {
+      this.#stay();
+      return undefined;
+    }
     const { group: handle, view } = outcome;
     const { parameters } = this.#context.options;
     const receipted =
@@ -194,7 +197,8 @@ export class Joining implements Phase {
       (known !== undefined && equal(known.receipt.transcript, view.transcript) && view.epoch === held.epoch);
     if (!receipted) {
       yield* ask('forget-group', { handle });
-      return this.#stay();
+      this.#stay();
+      return undefined;
     }
     if (!sameMeeting(parameters, view.parameters)) {
       yield* ask('forget-group', { handle });
@@ -217,9 +221,8 @@ export class Joining implements Phase {
     });
   }
 
-  #stay(): undefined {
+  #stay(): void {
     this.#context.emit({ kind: 'status', step: 'waiting-for-member' });
-    return undefined;
   }
 
   /** Nobody answers: the next generation is opened. */

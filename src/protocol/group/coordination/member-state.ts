@@ -100,8 +100,9 @@ export class MemberState {
   }
 
   stageOf(commit: StagedCommit, recipients: readonly StagedRecipient[]): OwnStage {
-    const { crypto, random } = this.context.options;
-    return { commit, hash: crypto.sha256(commit.commit), recipients, nonce: random(NONCE_BYTES) };
+    const { options } = this.context;
+    const hash = options.crypto.sha256(commit.commit);
+    return { commit, hash, recipients, nonce: options.random(NONCE_BYTES) };
   }
 
   /** Whether a receipt is about our own staged Commit. */

@@ -1,0 +1,108 @@
+/** MLS messages as bytes: bounded reading, proposals of a plan, a Welcome for each joiner, the roster of a tree. */
+import { decodeMlsMessage, encodeMlsMessage } from 'ts-mls';
+import type { ClientState, KeyPackage, MLSMessage, Proposal, Welcome } from 'ts-mls';
+import { invariant } from '../../protocol/errors.ts';
+import {
+  encodeMeetingParameters,
+  isKicked,
+  MEETING_PARAMETERS_EXTENSION,
+} from '../../protocol/group/meeting-parameters.ts';
+import type { MeetingParameters } from '../../protocol/group/meeting-parameters.ts';
+import type { CommitPlan, JoinerWelcome } from '../../protocol/group/mls.ts';
+import { fingerprintOf } from '../../protocol/group/names.ts';
+import { leafIndex } from '../../protocol/group/roster.ts';
+import type { LeafIndex, Member } from '../../protocol/group/roster.ts';
+import { parametersOf } from './commit-policy.ts';
+import { nodeGroupCrypto } from './node-group-crypto.ts';
+
+/** Largest messages that are looked at, in bytes. */
+export const MLS_LIMITS = { keyPackage: 32 * 1024, commit: 512 * 1024, welcome: 8 * 1024 * 1024 } as const;
+
+/** The meeting parameters of a group that we hold: it was not taken without. */
+export function requiredParameters(state: ClientState): MeetingParameters {
+  const parameters = parametersOf(state.groupContext.extensions);
+  invariant(parameters !== undefined, 'a group that we hold has meeting parameters');
+  return parameters;
+}
+
+/** An outcome that says why not. */
+export function refused(reason: string): { kind: 'refused'; reason: string } {
+  return { kind: 'refused', reason };
+}
+
+/** Words of an error of ts-mls, which carry no secret. */
+export function nameOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** A message that takes up all of the bytes, or undefined. */
+export function decodeWhole(bytes: Uint8Array): MLSMessage | undefined {
+  try {
+    const decoded = decodeMlsMessage(bytes.slice(), 0);
+    return decoded?.[1] === bytes.length ? decoded[0] : undefined;
+  } catch {
+    // The decoder throws on some truncations; either way the bytes are not a message.
+    return undefined;
+  }
+}
+
+/** The KeyPackage in an MLSMessage, or undefined. */
+export function decodeKeyPackage(bytes: Uint8Array): KeyPackage | undefined {
+  const message = bytes.length <= MLS_LIMITS.keyPackage ? decodeWhole(bytes) : undefined;
+  return message?.wireformat === 'mls_key_package' ? message.keyPackage : undefined;
+}
+
+/** The proposals of a plan, or undefined when a KeyPackage is none. */
+export function planToProposals(plan: CommitPlan, parameters: MeetingParameters): Proposal[] | undefined {
+  const proposals: Proposal[] = plan.removes.map((removed) => ({
+    proposalType: 'remove',
+    remove: { removed },
+  }));
+  for (const bytes of plan.adds) {
+    const keyPackage = decodeKeyPackage(bytes);
+    if (keyPackage === undefined) return undefined;
+    proposals.push({ proposalType: 'add', add: { keyPackage } });
+  }
+  const kicks = plan.kicks.filter((key) => !isKicked(parameters, key));
+  if (kicks.length > 0) {
+    const next = { ...parameters, kickedKeys: [...parameters.kickedKeys, ...kicks] };
+    const extension = {
+      extensionType: MEETING_PARAMETERS_EXTENSION,
+      extensionData: encodeMeetingParameters(next),
+    };
+    proposals.push({
+      proposalType: 'group_context_extensions',
+      groupContextExtensions: { extensions: [extension] },
+    });
+  }
+  return proposals;
+}
+
+/** One Welcome a joiner: each has the secrets of that joiner only. */
+export function splitWelcome(welcome: Welcome): JoinerWelcome[] {
+  return welcome.secrets.map((secrets) => ({
+    ref: secrets.newMember.slice(),
+    welcome: encodeMlsMessage({
+      version: 'mls10',
+      wireformat: 'mls_welcome',
+      welcome: { ...welcome, secrets: [secrets] },
+    }),
+  }));
+}
+
+/** The members of a group, in leaf order. */
+export function rosterOf(state: ClientState): Member[] {
+  const members: Member[] = [];
+  for (const [node, content] of state.ratchetTree.entries()) {
+    if (content?.nodeType !== 'leaf') continue;
+    const { signaturePublicKey, hpkePublicKey } = content.leaf;
+    const leaf: LeafIndex = leafIndex(node / 2);
+    members.push({
+      leaf,
+      signatureKey: signaturePublicKey.slice(),
+      fingerprint: fingerprintOf(signaturePublicKey, nodeGroupCrypto),
+      encryptionKey: hpkePublicKey.slice(),
+    });
+  }
+  return members;
+}
