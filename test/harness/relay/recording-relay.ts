@@ -6,7 +6,7 @@
 import { openSync, writeSync } from 'node:fs';
 import { runRelay } from '../../../src/services/relay/run.ts';
 
-const file = process.env['CONCLAVE_RECORDING'];
+const file = process.env.CONCLAVE_RECORDING;
 if (file === undefined) {
   process.stderr.write('CONCLAVE_RECORDING must name a file\n');
   process.exit(2);

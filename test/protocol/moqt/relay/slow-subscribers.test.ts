@@ -49,7 +49,7 @@ function sendGroup(net: RelayNet, alice: RelayClient, id: RequestId, group: numb
   const first = object(group, 0, '');
   alice.session.openSubgroup(id, {
     group: first.location.group,
-    subgroup: first.subgroup as NonNullable<typeof first.subgroup>,
+    subgroup: the(first.subgroup),
     publisherPriority: priority,
     endOfGroup: true,
     firstObject: true,
@@ -58,7 +58,7 @@ function sendGroup(net: RelayNet, alice: RelayClient, id: RequestId, group: numb
     alice.session.writeObject(id, object(group, at, `v${String(group)}.`.padEnd(1_000, 'x'), { priority }));
     net.run();
   }
-  alice.session.closeSubgroup(id, first.location.group, first.subgroup as NonNullable<typeof first.subgroup>);
+  alice.session.closeSubgroup(id, first.location.group, the(first.subgroup));
   net.run();
 }
 
@@ -72,7 +72,7 @@ describe('a subscriber that does not read', () => {
   test('delays nobody else, and what waits for it is bounded', () => {
     const { net, alice, published, fast } = meeting();
     for (let group = 0; group < 50; group += 1) {
-      sendGroup(net, alice, published[0] as RequestId, group);
+      sendGroup(net, alice, the(published[0]), group);
       expect(net.relay.statistics().backlogBytes).toBeLessThanOrEqual(LIMITS.mediaBacklogBytes ?? 0);
     }
     expect(fast.client.of('object')).toHaveLength(500);
@@ -82,13 +82,13 @@ describe('a subscriber that does not read', () => {
 
   test('gets the newest groups when it reads again, whole or reset, never with holes inside a stream', () => {
     const { net, alice, published, slow } = meeting();
-    for (let group = 0; group < 50; group += 1) sendGroup(net, alice, published[0] as RequestId, group);
+    for (let group = 0; group < 50; group += 1) sendGroup(net, alice, the(published[0]), group);
     slow.client.stalled = false;
     net.pass(100);
     const groups = groupsOf(slow.client, slow.ids[0]);
     expect(groups).toContain('49');
     expect(groups.length).toBeLessThan(10);
-    const objects = slow.client.objects(slow.ids[0] as RequestId).filter((text) => text.startsWith('49/'));
+    const objects = slow.client.objects(the(slow.ids[0])).filter((text) => text.startsWith('49/'));
     expect(objects).toHaveLength(10);
     const perStream = new Map<unknown, bigint[]>();
     for (const { stream, object: got } of slow.client.of('object')) {
@@ -99,10 +99,10 @@ describe('a subscriber that does not read', () => {
 
   test('a group given up half-way is reset with DELIVERY_TIMEOUT', () => {
     const { net, alice, published, slow } = meeting([VIDEO], { ...LIMITS, transportWindow: 15_000 });
-    sendGroup(net, alice, published[0] as RequestId, 0);
-    sendGroup(net, alice, published[0] as RequestId, 1);
+    sendGroup(net, alice, the(published[0]), 0);
+    sendGroup(net, alice, the(published[0]), 1);
     net.pass(1_100);
-    sendGroup(net, alice, published[0] as RequestId, 2);
+    sendGroup(net, alice, the(published[0]), 2);
     slow.client.stalled = false;
     net.pass(100);
     expect(groupsOf(slow.client, slow.ids[0])).toEqual(['0', '2']);
@@ -114,14 +114,12 @@ describe('a subscriber that does not read', () => {
 
   test('a group that is larger than the bound is given up, and the next one goes on', () => {
     const { net, alice, published, slow } = meeting([VIDEO], { ...LIMITS, mediaBacklogBytes: 3_000 });
-    for (let group = 0; group < 3; group += 1) sendGroup(net, alice, published[0] as RequestId, group);
+    for (let group = 0; group < 3; group += 1) sendGroup(net, alice, the(published[0]), group);
     slow.client.stalled = false;
     net.pass(50);
-    sendGroup(net, alice, published[0] as RequestId, 3);
+    sendGroup(net, alice, the(published[0]), 3);
     net.pass(50);
-    expect(
-      slow.client.objects(slow.ids[0] as RequestId).filter((text) => text.startsWith('3/')),
-    ).toHaveLength(10);
+    expect(slow.client.objects(the(slow.ids[0])).filter((text) => text.startsWith('3/'))).toHaveLength(10);
   });
 
   test('audio stays when video is given up, and goes first', () => {
@@ -143,7 +141,7 @@ describe('a subscriber that does not read', () => {
     expect(sound).toHaveLength(20);
     expect(groupsOf(slow.client, slow.ids[0]).length).toBeLessThan(20);
     // Behind what the transport had already, sound comes before any further video.
-    const lastSound = arrived.findLastIndex(({ id }) => id === slow.ids[1]);
+    const lastSound = arrived.map(({ id }) => id).lastIndexOf(the(slow.ids[1]));
     const videoBefore = arrived.slice(0, lastSound).filter(({ id }) => id === slow.ids[0]);
     expect(videoBefore.length).toBeLessThanOrEqual(11);
   });
@@ -154,7 +152,7 @@ describe('a subscriber that does not read', () => {
   ])('%s objects are never dropped: they wait, and all arrive in order', (_, name) => {
     const { net, alice, published, slow } = meeting([name]);
     for (let group = 0; group < 80; group += 1) {
-      alice.session.sendSingleObject(published[0] as RequestId, object(group, 0, 'x'.repeat(1_000)), false);
+      alice.session.sendSingleObject(the(published[0]), object(group, 0, 'x'.repeat(1_000)), false);
       net.run();
     }
     net.pass(5_000);
@@ -168,7 +166,7 @@ describe('a subscriber that does not read', () => {
   test('when too many of them wait the session is closed instead, and nobody else is', () => {
     const { net, alice, published, fast, slow } = meeting([COMMITS]);
     for (let group = 0; group < 150; group += 1) {
-      alice.session.sendSingleObject(published[0] as RequestId, object(group, 0, 'x'.repeat(1_000)), false);
+      alice.session.sendSingleObject(the(published[0]), object(group, 0, 'x'.repeat(1_000)), false);
       net.run();
     }
     slow.client.stalled = false;
@@ -185,7 +183,7 @@ describe('a subscriber that does not read', () => {
       reliableBacklogAge: millis(2_000),
     });
     for (let group = 0; group < 20; group += 1) {
-      alice.session.sendSingleObject(published[0] as RequestId, object(group, 0, 'x'.repeat(1_000)), false);
+      alice.session.sendSingleObject(the(published[0]), object(group, 0, 'x'.repeat(1_000)), false);
       net.run();
     }
     net.pass(1_900);
@@ -247,3 +245,8 @@ describe('delivery timeouts', () => {
     expect(net.relay.statistics().backlogBytes).toBe(0);
   });
 });
+
+function the<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error('it should be there');
+  return value;
+}

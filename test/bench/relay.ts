@@ -1,0 +1,112 @@
+/** Speed of the relay: objects per second and latency, from one publisher to many subscribers, over QUIC. */
+import { performance } from 'node:perf_hooks';
+import type { MoqtClient } from '../../src/io/moqt/client-api.ts';
+import type { FullTrackName } from '../../src/protocol/moqt/model.ts';
+import { object, track } from '../harness/moqt/names.ts';
+import { startRelayProcess, until } from '../harness/relay/relay-process.ts';
+import type { RelayProcess } from '../harness/relay/relay-process.ts';
+
+/** What one run measured. */
+export interface FanOutFigures {
+  readonly subscribers: number;
+  /** Objects that arrived at subscribers, per second, with the publisher as fast as it can. */
+  readonly objectsPerSecond: number;
+  /** From sending to receiving, at 50 objects a second, in milliseconds. */
+  readonly latencyP50Ms: number;
+  readonly latencyP99Ms: number;
+}
+
+const OBJECT_BYTES = 1_200;
+const MIB = 1 << 20;
+
+/** Measures for each number of subscribers; relay, publisher and subscribers share this machine. */
+export async function benchFanOut(
+  counts: readonly number[] = [1, 10, 50],
+  objects = 4_000,
+): Promise<readonly FanOutFigures[]> {
+  const figures: FanOutFigures[] = [];
+  for (const subscribers of counts) {
+    const relay = await startRelayProcess('--quiet', '--backlog', '65536');
+    try {
+      figures.push(await measure(relay, subscribers, Math.max(200, Math.floor(objects / subscribers))));
+    } finally {
+      await relay.stop();
+    }
+  }
+  return figures;
+}
+
+async function measure(relay: RelayProcess, subscribers: number, objects: number): Promise<FanOutFigures> {
+  const name = track('bench/media/publisher', 'o');
+  const publisher = await relay.connect('moqt');
+  const outcome = await publisher.publish(
+    name,
+    { forward: true, description: {} },
+    { ended: () => undefined },
+  );
+  if (outcome.kind !== 'published') throw new Error(outcome.kind);
+  const { publication } = outcome;
+  let received = 0;
+  let latencies: number[] | undefined;
+  const clients: MoqtClient[] = [publisher];
+  for (let index = 0; index < subscribers; index += 1) {
+    const client = await relay.connect('moqt');
+    clients.push(client);
+    await subscribe(client, name, (payload) => {
+      received += 1;
+      latencies?.push(performance.now() - new DataView(payload.buffer, payload.byteOffset).getFloat64(0));
+    });
+  }
+  let group = 0;
+  const send = (): void => {
+    const payload = new Uint8Array(OBJECT_BYTES);
+    new DataView(payload.buffer).setFloat64(0, performance.now());
+    publication.sendSingleObject(object(group, 0, payload), true);
+    group += 1;
+  };
+
+  const begin = performance.now();
+  for (let index = 0; index < objects; index += 1) {
+    send();
+    while (publisher.queuedBytes() > MIB) await pause(0);
+  }
+  await until('all objects came', () => received === objects * subscribers, 60_000);
+  const objectsPerSecond = (received / (performance.now() - begin)) * 1_000;
+
+  latencies = [];
+  for (let index = 0; index < 100; index += 1) {
+    send();
+    await pause(20);
+  }
+  await until('all paced objects came', () => latencies?.length === 100 * subscribers, 30_000);
+  latencies.sort((a, b) => a - b);
+  for (const client of clients) client.close(0, 'done');
+  return {
+    subscribers,
+    objectsPerSecond,
+    latencyP50Ms: latencies[Math.floor(latencies.length * 0.5)] ?? NaN,
+    latencyP99Ms: latencies[Math.floor(latencies.length * 0.99)] ?? NaN,
+  };
+}
+
+async function subscribe(
+  client: MoqtClient,
+  name: FullTrackName,
+  onPayload: (payload: Uint8Array) => void,
+): Promise<void> {
+  const outcome = await client.subscribe(
+    name,
+    {},
+    {
+      object: ({ content }) => {
+        if (content.kind === 'payload') onPayload(content.payload);
+      },
+      done: () => undefined,
+    },
+  );
+  if (outcome.kind !== 'subscribed') throw new Error(outcome.kind);
+}
+
+async function pause(duration: number): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, duration));
+}

@@ -1,0 +1,69 @@
+/** The relay against an independent client: moq-test-client 0.2.0 from crates.io (`node scripts/interop-peers.mjs`). */
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startRelayProcess } from '../harness/relay/relay-process.ts';
+import type { RelayProcess } from '../harness/relay/relay-process.ts';
+
+const CLIENT = path.join(import.meta.dirname, '../../.cache/peers/bin/moq-test-client');
+
+const CASES = [
+  'setup-only',
+  'publish-namespace-only',
+  'subscribe-error',
+  'publish-namespace-subscribe',
+  'subscribe-before-publish-namespace',
+  'publish-namespace-done',
+  'publish-track-only',
+  'publish-track-subscribe',
+  'rendezvous-timeout',
+  'data-subgroup-basic',
+  'moq-test-subgroup-per-group-eog',
+  'moq-test-subgroup-per-object',
+  'moq-test-two-subgroups-eog',
+  'moq-test-datagram',
+  'moq-test-datagram-eog',
+  'moq-test-extensions',
+  'moq-test-increments',
+  'moq-test-forward-zero',
+];
+
+/** The peer keeps one datagram only for its reader: on a busy machine it loses some that did arrive. */
+const UNRELIABLE = new Set(['moq-test-datagram', 'moq-test-datagram-eog']);
+
+describe.skipIf(!existsSync(CLIENT)).each(['https', 'moqt'] as const)('moq-test-client over %s', (scheme) => {
+  let relay: RelayProcess;
+  beforeAll(async () => {
+    relay = await startRelayProcess();
+  });
+  afterAll(async () => {
+    await relay.stop();
+  });
+
+  test.each(CASES)(
+    '%s',
+    async (name) => {
+      let report = '';
+      for (let attempt = UNRELIABLE.has(name) ? 3 : 1; attempt > 0; attempt -= 1) {
+        report = await runCase(`${scheme}://localhost:${String(relay.port)}`, name);
+        if (report.includes('\nok 1 - ')) break;
+      }
+      expect(report).toContain(`\nok 1 - ${name}`);
+      expect(await relay.metric('faults_total')).toBe(0);
+    },
+    60_000,
+  );
+});
+
+/** Runs one case. @returns its TAP report. */
+async function runCase(url: string, name: string): Promise<string> {
+  const child = spawn(CLIENT, ['--relay', url, '--tls-disable-verify', '--test', name], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (text: Buffer) => (output += text.toString()));
+  await new Promise((resolve) => child.once('close', resolve));
+  return output;
+}
