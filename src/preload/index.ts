@@ -31,7 +31,11 @@ const bridge: ConclaveBridge = {
 
 // Ports cannot cross the context bridge; a window message to our own origin carries them.
 ipcRenderer.on(channels.mediaPorts, (event) => {
-  window.postMessage({ type: MEDIA_PORTS_MESSAGE }, window.location.origin, [...event.ports]);
+  window.postMessage(
+    { type: MEDIA_PORTS_MESSAGE },
+    window.location.origin,
+    event.ports as readonly unknown[],
+  );
 });
 
 contextBridge.exposeInMainWorld('conclave', bridge);

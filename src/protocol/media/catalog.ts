@@ -49,6 +49,7 @@ export interface VideoTrack extends TrackCommon {
   readonly framerate: number;
 }
 
+/** A track that we can play. */
 export type CatalogTrack = AudioTrack | VideoTrack;
 
 /** A complete catalog. Tracks of other packagings and roles are left out when it is read. */
@@ -83,12 +84,11 @@ export function encodeCatalog(catalog: Catalog): Uint8Array {
  */
 export function applyCatalogObject(current: Catalog | undefined, bytes: Uint8Array): Catalog {
   const root = parse(bytes);
-  if (root['deltaUpdate'] !== undefined) return applyDelta(current, root);
-  if (root['version'] !== MSF_VERSION)
-    throw broken('#msfversion', 'the catalog has a version not known here');
+  if (root.deltaUpdate !== undefined) return applyDelta(current, root);
+  if (root.version !== MSF_VERSION) throw broken('#msfversion', 'the catalog has a version not known here');
   const seen = new Set<string>();
   const tracks: CatalogTrack[] = [];
-  for (const entry of trackList(root['tracks'], '#tracks')) {
+  for (const entry of trackList(root.tracks, '#tracks')) {
     const track = readTrack(entry);
     const key = trackKey(entry);
     if (seen.has(key)) throw broken('#trackname', 'two tracks have the same name');
@@ -163,17 +163,17 @@ function readTrack(json: Json): CatalogTrack | undefined {
 /** @see msf-01 #deltaupdates */
 function applyDelta(current: Catalog | undefined, root: Json): Catalog {
   if (current === undefined) throw broken('#catalog', 'a delta comes before any complete catalog');
-  if (root['version'] !== undefined || root['tracks'] !== undefined)
+  if (root.version !== undefined || root.tracks !== undefined)
     throw broken('#deltaupdates', 'a delta holds fields of a complete catalog');
   const generatedAt = required(root, 'generatedAt', '#deltaupdates', isTime);
-  const operations = root['deltaUpdate'];
+  const operations = root.deltaUpdate;
   if (!Array.isArray(operations) || operations.length === 0 || operations.length > MAX_OPERATIONS)
     throw broken('#deltaupdate', 'a delta has 1 to 64 operations');
   let tracks = [...current.tracks];
   for (const operation of operations as readonly unknown[]) {
     if (!isObject(operation)) throw broken('#deltaupdate', 'an operation is not an object');
-    for (const entry of trackList(operation['tracks'], '#deltaupdate'))
-      tracks = applyOperation(tracks, operation['op'], entry);
+    for (const entry of trackList(operation.tracks, '#deltaupdate'))
+      tracks = applyOperation(tracks, operation.op, entry);
   }
   return { generatedAt, tracks };
 }
@@ -195,7 +195,7 @@ function applyOperation(tracks: readonly CatalogTrack[], op: unknown, entry: Jso
       if (parent === undefined) return [...tracks];
       const merged = { ...trackToJson(parent), ...changes };
       if (op === 'clone') return withTrack(tracks, readTrack(merged), trackKey(merged));
-      if (!parent.isLive && merged['isLive'] === true)
+      if (!parent.isLive && merged.isLive === true)
         throw broken('#islive', 'a track that has ended comes back to life');
       const others = tracks.filter((track) => track !== parent);
       return withTrack(others, readTrack(merged), trackKey(merged));

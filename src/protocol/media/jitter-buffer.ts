@@ -40,8 +40,9 @@ export interface JitterCounts {
   readonly overflowed: number;
 }
 
-/** Target delay is never below or above these. */
+/** The target delay is never below this. */
 export const MIN_TARGET_DELAY = millis(20);
+/** The target delay is never above this. */
 export const MAX_TARGET_DELAY = millis(500);
 
 /** The adaptive buffer of one track. All times given to it are of one monotonic clock. */

@@ -7,7 +7,7 @@ import { DeviceList } from '../media/device-list.ts';
 import type { DeviceRole, Devices } from '../media/device-list.ts';
 import { SILENCE } from '../media/level.ts';
 import { MeetingMedia } from '../media/meeting-media.ts';
-import { SpeakingDetector } from '../media/speaking.ts';
+import { nobody, SpeakingDetector } from '../media/speaking.ts';
 
 /** ms between looks at who has stopped speaking. */
 const SPEAKING_TICK = 250;
@@ -25,7 +25,7 @@ export class MediaModel {
   /** Whose pictures can be shown. */
   readonly streams = new SvelteMap<ParticipantId, MediaStream>();
   readonly unsupported = new SvelteSet<ParticipantId>();
-  speakers: ReadonlySet<ParticipantId> = $state.raw(new Set());
+  speakers: ReadonlySet<ParticipantId> = $state.raw(nobody);
   selfSpeaks = $state(false);
   encoderFailed = $state(false);
   readonly #media: MeetingMedia;

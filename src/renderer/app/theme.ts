@@ -9,7 +9,7 @@ export function followTheme(element: HTMLElement): (theme: AppState['theme']) =>
   let wish: AppState['theme'] = 'system';
   const apply = (): void => {
     const light = wish === 'light' || (wish === 'system' && prefersLight.matches);
-    element.dataset['theme'] = light ? 'light' : 'dark';
+    element.dataset.theme = light ? 'light' : 'dark';
   };
   prefersLight.addEventListener('change', apply);
   apply();

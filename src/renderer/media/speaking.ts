@@ -1,6 +1,9 @@
 /** Who is speaking, from levels. */
 import type { ParticipantId } from '../../contract/state.ts';
 
+/** What {@link SpeakingDetector.speakers} says of silence. */
+export const nobody: ReadonlySet<ParticipantId> = new Set();
+
 /** In -dBov: as loud as this starts a speaker, and a little quieter keeps one. */
 const STARTS_AT = 45;
 const KEEPS_AT = 52;

@@ -15,6 +15,9 @@ export class FakeBridge implements ConclaveBridge {
   readonly calls: { readonly name: CallName; readonly argument: unknown }[] = [];
   /** Counts of what came up and of feedback. */
   readonly counts: Record<string, number> = {};
+  /** Loses one of fifty chunks and damages another. */
+  faults = false;
+  #chunk = 0;
   state: AppState;
   #listener: ((state: AppState) => void) | undefined;
   #downlink: MessagePort | undefined;
@@ -93,9 +96,13 @@ export class FakeBridge implements ConclaveBridge {
         return [{ kind: 'track-off', participant, media: item.media }];
       case 'uplink-chunk': {
         if (item.media === 'video' && !this.#watched.includes(participant)) return [];
+        this.#chunk += 1;
+        if (this.faults && this.#chunk % 50 === 0) return [];
+        const damaged = this.faults && this.#chunk % 50 === 25;
         const group = item.media === 'video' ? this.#group : this.#audioGroup;
         const object = item.media === 'video' ? this.#object : 0;
-        return [{ ...item, kind: 'chunk', participant, group, object }];
+        const bytes = damaged ? item.bytes.map((byte, at) => byte ^ at) : item.bytes;
+        return [{ ...item, bytes, kind: 'chunk', participant, group, object }];
       }
     }
   }

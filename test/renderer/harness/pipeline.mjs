@@ -1,7 +1,7 @@
 // @ts-check
 /**
  * Measures the media pipeline over a loop: what a recorded camera and microphone give, encoded, decoded, painted and played.
- *   npx tsx test/renderer/harness/pipeline.mjs [SECONDS]
+ *   npx tsx test/renderer/harness/pipeline.mjs [SECONDS] [faults]
  */
 import { recordedMedia } from '../../../scripts/app.mjs';
 import { likeness, pictureFromPng } from '../../e2e/harness/picture.ts';
@@ -11,14 +11,31 @@ import { heard } from '../../e2e/harness/speech.ts';
 import { HarnessWindow } from './window.mjs';
 
 const seconds = Number(process.argv[2] ?? 10);
+/** Some frames are lost, some damaged, for as long as it is measured. */
+const faults = process.argv[3] === 'faults';
 const print = (/** @type {unknown[]} */ ...words) => process.stdout.write(`${words.map(String).join(' ')}\n`);
 const window = await HarnessWindow.open(recordedMedia('ana'));
 const { page } = window;
 await tapSound(page);
+// Echo cancellation would take one's own voice, which comes back here, for an echo.
+await page.addInitScript(() => {
+  const devices = navigator.mediaDevices;
+  const open = devices.getUserMedia.bind(devices);
+  devices.getUserMedia = (wish) => {
+    const raw = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
+    return open(typeof wish?.audio === 'object' ? { ...wish, audio: { ...wish.audio, ...raw } } : wish);
+  };
+});
 await window.show('meeting-4', { width: 1280, height: 800, theme: 'dark', zoom: 1 });
-await page.keyboard.press('m');
-await page.keyboard.press('v');
-await page.waitForTimeout(2000);
+await page.getByRole('button', { name: 'Unmute' }).click();
+await page.getByRole('button', { name: 'Camera on' }).click();
+await page.waitForTimeout(3000);
+if (faults) {
+  await page.evaluate(() => {
+    Reflect.get(globalThis, 'harness').faults = true;
+  });
+  await page.waitForTimeout(5000);
+}
 for (const tile of await page.locator('[data-testid=tile]').all()) {
   const painted = pictureFromPng(await tile.locator('video').screenshot());
   const mirrored = (await tile.getAttribute('data-self')) === 'true';

@@ -1,3 +1,4 @@
+import { untrack } from 'svelte';
 import type { MeetingState, Participant, ParticipantId } from '../../../contract/state.ts';
 import type { AppModel } from '../../app/app.svelte.ts';
 import type { MediaModel } from '../../app/media.svelte.ts';
@@ -25,7 +26,8 @@ export class MeetingModel {
     const present = this.#meeting().participants.filter(({ leaving }) => !leaving);
     return present.sort((a, b) => Number(a.self) - Number(b.self) || a.leaf - b.leaf);
   });
-  #names: ReadonlyMap<ParticipantId, string> | undefined;
+  /** Others whose names are known, as they were before. */
+  #named: readonly Participant[] | undefined;
   #noticeId = 0;
   #talkingByKey = false;
 
@@ -47,7 +49,10 @@ export class MeetingModel {
       void app.call('meeting.sending', { microphone, camera });
     });
     $effect(() => {
-      this.#noticeComings(this.onStage);
+      const present = this.onStage;
+      untrack(() => {
+        this.#noticeComings(present);
+      });
     });
   }
 
@@ -134,17 +139,17 @@ export class MeetingModel {
 
   /** Those who were here already when one came in are not announced. */
   #noticeComings(present: readonly Participant[]): void {
-    const names: ReadonlyMap<ParticipantId, string> = new Map(
-      present.flatMap(({ id, displayName, self }) =>
-        self || displayName === undefined ? [] : [[id, displayName] as const],
-      ),
-    );
-    const before = this.#names;
-    this.#names = names;
+    const named = present.filter(({ self, displayName }) => !self && displayName !== undefined);
+    const before = this.#named;
+    this.#named = named;
     if (before === undefined) return;
-    for (const [id, name] of names) if (!before.has(id)) this.notify(words.joined(name));
-    for (const [id, name] of before) if (!names.has(id)) this.notify(words.left(name));
+    for (const { displayName } of missingFrom(before, named)) this.notify(words.joined(displayName ?? ''));
+    for (const { displayName } of missingFrom(named, before)) this.notify(words.left(displayName ?? ''));
   }
+}
+
+function missingFrom(list: readonly Participant[], people: readonly Participant[]): readonly Participant[] {
+  return people.filter(({ id }) => !list.some((other) => other.id === id));
 }
 
 async function toggleFullScreen(): Promise<void> {
