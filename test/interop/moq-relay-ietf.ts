@@ -19,16 +19,24 @@ export const isInstalled = existsSync(BINARY);
 
 /** A running relay. */
 export interface IetfRelay {
+  /** Port on 127.0.0.1, for WebTransport and QUIC. */
+  readonly port: number;
   /** Connects a client. */
   connect(scheme: 'https' | 'moqt', options?: ClientOptions): Promise<MoqtClient>;
   stop(): Promise<void>;
 }
 
+/** A certificate for 127.0.0.1 with its key and its authority, all PEM. */
+export interface RelayCertificate {
+  readonly certPem: string;
+  readonly keyPem: string;
+  readonly caPem: string;
+}
+
 /** Starts a relay on a free port of 127.0.0.1 and waits until it answers. */
-export async function startIetfRelay(): Promise<IetfRelay> {
+export async function startIetfRelay(certificate?: RelayCertificate): Promise<IetfRelay> {
   const directory = mkdtempSync(path.join(tmpdir(), 'moq-relay-ietf-'));
-  const authority = await makeAuthority();
-  const leaf = await authority.issue();
+  const leaf = certificate ?? (await ownCertificate());
   const file = (name: string, text: string): string => {
     const place = path.join(directory, name);
     writeFileSync(place, text, { mode: 0o600 });
@@ -58,7 +66,7 @@ export async function startIetfRelay(): Promise<IetfRelay> {
     connectMoqt({
       ...options,
       url: `${scheme}://127.0.0.1:${String(port)}/meet`,
-      trust: { kind: 'ca', pem: authority.pem },
+      trust: { kind: 'ca', pem: leaf.caPem },
       transportLimits: { handshakeTimeoutMs: 2000 },
     });
   const stop = async (): Promise<void> => {
@@ -81,6 +89,7 @@ export async function startIetfRelay(): Promise<IetfRelay> {
     await new Promise((resolve) => setTimeout(resolve, 300));
   }
   return {
+    port,
     stop,
     connect: async (scheme, options) => {
       const outcome = await open(scheme, options);
@@ -88,6 +97,11 @@ export async function startIetfRelay(): Promise<IetfRelay> {
       return outcome.client;
     },
   };
+}
+
+async function ownCertificate(): Promise<RelayCertificate> {
+  const authority = await makeAuthority();
+  return { ...(await authority.issue()), caPem: authority.pem };
 }
 
 async function freeUdpPort(): Promise<number> {

@@ -1,22 +1,33 @@
 /** Relay and counter as real processes from source, with a development certification authority of their own. */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Servers } from '../../../src/main/servers.ts';
+import { ensureDevelopmentCertificate } from '../../../src/services/tls/development-ca.ts';
+import { startIetfRelay } from '../../interop/moq-relay-ietf.ts';
 
 const root = join(import.meta.dirname, '../../..');
 
 /** Running services. */
 export interface RunningServices {
   readonly servers: Servers;
+  /** The same as a file, for the app's `--servers`. */
+  readonly file: string;
   readonly folder: string;
   close(): Promise<void>;
 }
 
-/** Starts both; `relay` false where another relay is used. */
-export async function startServices(relayEntry = 'src/services/relay/main.ts'): Promise<RunningServices> {
+/** Which relay carries the meeting. */
+export type RelayChoice =
+  | { readonly kind: 'ours' }
+  /** Ours, and every byte that it receives goes into a file. */
+  | { readonly kind: 'recording'; readonly file: string }
+  | { readonly kind: 'moq-relay-ietf' };
+
+/** Starts a relay and our counter, both with certificates of one development authority. */
+export async function startServices(choice: RelayChoice = { kind: 'ours' }): Promise<RunningServices> {
   const folder = await mkdtemp(join(tmpdir(), 'conclave-services-'));
   const tls = join(folder, 'tls');
   const counter = await startService('src/services/counter/main.ts', [
@@ -27,30 +38,54 @@ export async function startServices(relayEntry = 'src/services/relay/main.ts'): 
     '--data',
     join(folder, 'counter'),
   ]);
-  const relay = await startService(relayEntry, ['--listen', '127.0.0.1:0', '--dev-ca', tls]);
+  const relay = await startRelay(choice, tls);
   const servers: Servers = {
-    relays: [String(relay.ready.url)],
+    relays: [relay.url],
     counter: String(counter.ready.url),
     caPem: await readFile(join(tls, 'ca.pem'), 'utf8'),
     receiptKey: String(counter.ready.receiptKey),
     mode: 'fenced',
   };
+  const file = join(folder, 'servers.json');
+  await writeFile(file, JSON.stringify(servers));
   return {
     servers,
+    file,
     folder,
     close: async () => {
-      await Promise.all([end(relay.process), end(counter.process)]);
+      await Promise.all([relay.close(), end(counter.process)]);
       await rm(folder, { recursive: true, force: true });
     },
   };
 }
 
+async function startRelay(
+  choice: RelayChoice,
+  tls: string,
+): Promise<{ url: string; close(): Promise<void> }> {
+  if (choice.kind === 'moq-relay-ietf') {
+    const certificate = await ensureDevelopmentCertificate(tls, ['127.0.0.1']);
+    const relay = await startIetfRelay(certificate);
+    return { url: `moqt://127.0.0.1:${String(relay.port)}/meet`, close: () => relay.stop() };
+  }
+  const entry =
+    choice.kind === 'ours' ? 'src/services/relay/main.ts' : 'test/harness/relay/recording-relay.ts';
+  const relay = await startService(
+    entry,
+    ['--listen', '127.0.0.1:0', '--dev-ca', tls],
+    choice.kind === 'recording' ? { CONCLAVE_RECORDING: choice.file } : {},
+  );
+  return { url: String(relay.ready.url), close: () => end(relay.process) };
+}
+
 async function startService(
   entry: string,
   args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
 ): Promise<{ ready: Record<string, unknown>; process: ChildProcess }> {
   const child = spawn(process.execPath, ['--import', 'tsx', join(root, entry), ...args], {
     cwd: root,
+    env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const said: string[] = [];
