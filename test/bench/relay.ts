@@ -47,14 +47,14 @@ async function measure(relay: RelayProcess, subscribers: number, objects: number
   if (outcome.kind !== 'published') throw new Error(outcome.kind);
   const { publication } = outcome;
   let received = 0;
-  let latencies: number[] | undefined;
+  const latencies: number[] = [];
   const clients: MoqtClient[] = [publisher];
   for (let index = 0; index < subscribers; index += 1) {
     const client = await relay.connect('moqt');
     clients.push(client);
     await subscribe(client, name, (payload) => {
       received += 1;
-      latencies?.push(performance.now() - new DataView(payload.buffer, payload.byteOffset).getFloat64(0));
+      latencies.push(performance.now() - new DataView(payload.buffer, payload.byteOffset).getFloat64(0));
     });
   }
   let group = 0;
@@ -73,12 +73,12 @@ async function measure(relay: RelayProcess, subscribers: number, objects: number
   await until('all objects came', () => received === objects * subscribers, 60_000);
   const objectsPerSecond = (received / (performance.now() - begin)) * 1_000;
 
-  latencies = [];
+  latencies.length = 0;
   for (let index = 0; index < 100; index += 1) {
     send();
     await pause(20);
   }
-  await until('all paced objects came', () => latencies?.length === 100 * subscribers, 30_000);
+  await until('all paced objects came', () => latencies.length === 100 * subscribers, 30_000);
   latencies.sort((a, b) => a - b);
   for (const client of clients) client.close(0, 'done');
   return {

@@ -56,8 +56,8 @@ export async function startRelayProcess(...args: string[]): Promise<RelayProcess
     });
   });
   const caPem = await readFile(path.join(folder, 'ca.pem'), 'utf8');
-  const port = Number(new URL(ready['url'] ?? '').port);
-  const metricsUrl = ready['metrics'] ?? '';
+  const port = Number(new URL(ready.url ?? '').port);
+  const metricsUrl = ready.metrics ?? '';
   return {
     port,
     caPem,

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { PublishDoneCode, RequestErrorCode } from '../../../../src/protocol/moqt/draft18/codes.ts';
+import type { RelayLimits } from '../../../../src/protocol/moqt/relay/limits.ts';
 import type { RequestId } from '../../../../src/protocol/moqt/model.ts';
 import { at, namespace, object, track } from '../../../harness/moqt/names.ts';
 import { RelayNet } from '../../../harness/relay/relay-net.ts';
@@ -8,14 +9,14 @@ import type { RelayClient } from '../../../harness/relay/relay-net.ts';
 const SHARED = track('room/shared', 'state');
 
 /** Two publishers of one track and one subscriber. */
-function meeting(): {
+function meeting(limits: Partial<RelayLimits> = {}): {
   net: RelayNet;
   alice: Publisher;
   bob: Publisher;
   carol: RelayClient;
   subscription: RequestId;
 } {
-  const net = new RelayNet();
+  const net = new RelayNet(limits);
   const alice = publisher(net);
   const bob = publisher(net);
   const carol = net.connect();
@@ -74,6 +75,36 @@ describe('several publishers of a track', () => {
     const again = alice.client.session.publish(SHARED, { forward: true, description: {} });
     net.run();
     expect(alice.client.refusal(again)).toBe(RequestErrorCode.DUPLICATE_SUBSCRIPTION);
+  });
+
+  test('what was handed on is known even when its content has left the cache', () => {
+    const { alice, bob, carol, subscription } = meeting({ cacheGroupsPerTrack: 1 });
+    for (let group = 0; group < 5; group += 1) alice.send(group, 0, 'a');
+    bob.send(0, 0, 'a');
+    expect(carol.objects(subscription)).toEqual(['0/0=a', '1/0=a', '2/0=a', '3/0=a', '4/0=a']);
+  });
+
+  test('an object that is not the next of its subgroup begins a stream of its own', () => {
+    const { alice, bob, carol, subscription, net } = meeting();
+    const header = { group: at(0, 0).group, subgroup: object(0, 0, '').subgroup ?? raise() };
+    for (const { client, id } of [alice, bob]) {
+      client.session.openSubgroup(id, {
+        ...header,
+        publisherPriority: 128,
+        endOfGroup: false,
+        firstObject: true,
+      });
+    }
+    alice.client.session.writeObject(alice.id, object(0, 0, 'a'));
+    net.run();
+    alice.client.session.writeObject(alice.id, object(0, 5, 'f'));
+    net.run();
+    bob.client.session.writeObject(bob.id, object(0, 2, 'c'));
+    net.run();
+    expect(carol.objects(subscription)).toEqual(['0/0=a', '0/5=f', '0/2=c']);
+    const [first, second, third] = carol.of('object').map(({ stream }) => stream);
+    expect(second).toBe(first);
+    expect(third).not.toBe(first);
   });
 
   test('one subgroup from two publishers goes on, in order, when one of them breaks off', () => {

@@ -122,6 +122,31 @@ describe('a subscriber that does not read', () => {
     expect(slow.client.objects(the(slow.ids[0])).filter((text) => text.startsWith('3/'))).toHaveLength(10);
   });
 
+  test('nothing more of a group that was given up is sent, though it goes on', () => {
+    const { net, alice, published, slow } = meeting([VIDEO], { ...LIMITS, mediaBacklogBytes: 3_000 });
+    const id = the(published[0]);
+    const first = object(0, 0, '');
+    alice.session.openSubgroup(id, {
+      group: first.location.group,
+      subgroup: the(first.subgroup),
+      publisherPriority: 128,
+      endOfGroup: true,
+      firstObject: true,
+    });
+    for (let at = 0; at < 20; at += 1) {
+      alice.session.writeObject(id, object(0, at, 'x'.repeat(1_000)));
+      net.run();
+    }
+    expect(net.relay.statistics().groupsDropped).toBe(1);
+    slow.client.stalled = false;
+    net.pass(50);
+    alice.session.writeObject(id, object(0, 20, 'more'));
+    net.run();
+    expect(slow.client.objects(the(slow.ids[0])).filter((text) => text.endsWith('more'))).toEqual([]);
+    sendGroup(net, alice, id, 1);
+    expect(groupsOf(slow.client, slow.ids[0])).toContain('1');
+  });
+
   test('audio stays when video is given up, and goes first', () => {
     const { net, alice, published, slow } = meeting([VIDEO, AUDIO]);
     const [video, audio] = published as [RequestId, RequestId];
