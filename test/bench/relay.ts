@@ -5,9 +5,11 @@ import type { FullTrackName } from '../../src/protocol/moqt/model.ts';
 import { object, track } from '../harness/moqt/names.ts';
 import { startRelayProcess, until } from '../harness/relay/relay-process.ts';
 import type { RelayProcess } from '../harness/relay/relay-process.ts';
+import { rounded } from './figure.ts';
+import type { Figure, Say } from './figure.ts';
 
 /** What one run measured. */
-export interface FanOutFigures {
+interface FanOut {
   readonly subscribers: number;
   /** Objects that arrived at subscribers, per second, with the publisher as fast as it can. */
   readonly objectsPerSecond: number;
@@ -18,17 +20,24 @@ export interface FanOutFigures {
 
 const OBJECT_BYTES = 1_200;
 const MIB = 1 << 20;
+/** Objects that are sent at full speed, divided by the number of subscribers. */
+const OBJECTS = 4_000;
+/** Subscribers; relay, publisher and subscribers share this machine. */
+const COUNTS = [1, 10, 50];
+/** Slowest median that nobody notices in a conversation: a fifth of what a jitter buffer holds. */
+const LATENCY_GOAL_MS = 20;
 
-/** Measures for each number of subscribers; relay, publisher and subscribers share this machine. */
-export async function benchFanOut(
-  counts: readonly number[] = [1, 10, 50],
-  objects = 4_000,
-): Promise<readonly FanOutFigures[]> {
-  const figures: FanOutFigures[] = [];
-  for (const subscribers of counts) {
+/** Fan-out from one publisher to 1, 10 and 50 subscribers. */
+export async function relayFigures(say: Say): Promise<Figure[]> {
+  const figures: Figure[] = [];
+  let alone: FanOut | undefined;
+  for (const subscribers of COUNTS) {
+    say(`relay: 1 to ${String(subscribers)}`);
     const relay = await startRelayProcess('--quiet', '--backlog', '65536');
     try {
-      figures.push(await measure(relay, subscribers, Math.max(200, Math.floor(objects / subscribers))));
+      const measured = await measure(relay, subscribers, Math.max(200, Math.floor(OBJECTS / subscribers)));
+      alone ??= measured;
+      figures.push(...figuresOf(measured, alone));
     } finally {
       await relay.stop();
     }
@@ -36,7 +45,38 @@ export async function benchFanOut(
   return figures;
 }
 
-async function measure(relay: RelayProcess, subscribers: number, objects: number): Promise<FanOutFigures> {
+function figuresOf(measured: FanOut, alone: FanOut): Figure[] {
+  const { subscribers, objectsPerSecond, latencyP50Ms, latencyP99Ms } = measured;
+  const what = `relay, 1 to ${String(subscribers)}`;
+  return [
+    {
+      name: `${what}: objects of 1.2 KB delivered`,
+      value: rounded(objectsPerSecond),
+      unit: '1/s',
+      against: `${String(rounded(alone.objectsPerSecond))} to one subscriber`,
+      goal: 'no less than to one',
+      met: objectsPerSecond >= alone.objectsPerSecond,
+    },
+    {
+      name: `${what}: latency, median`,
+      value: rounded(latencyP50Ms),
+      unit: 'ms',
+      against: `${String(rounded(alone.latencyP50Ms))} to one subscriber`,
+      goal: `≤ ${String(LATENCY_GOAL_MS)}`,
+      met: latencyP50Ms <= LATENCY_GOAL_MS,
+    },
+    {
+      name: `${what}: latency, 99 %`,
+      value: rounded(latencyP99Ms),
+      unit: 'ms',
+      against: `${String(rounded(latencyP50Ms))} median`,
+      goal: `≤ ${String(5 * LATENCY_GOAL_MS)}`,
+      met: latencyP99Ms <= 5 * LATENCY_GOAL_MS,
+    },
+  ];
+}
+
+async function measure(relay: RelayProcess, subscribers: number, objects: number): Promise<FanOut> {
   const name = track('bench/media/publisher', 'o');
   const publisher = await relay.connect('moqt');
   const outcome = await publisher.publish(
