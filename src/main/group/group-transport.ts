@@ -25,7 +25,9 @@ const FETCH_EPOCHS = 1_024n;
 const REQUEST_MS = 2_000;
 const SUBSCRIBE_RETRY_MS = 1_000;
 /** How long a finished track stays published, for subscribers that are still accepting it. */
-const LINGER_MS = { commits: 250, welcome: 3_000 } as const;
+const LINGER_MS = { commits: 100, unreceipted: 400, welcome: 3_000 } as const;
+/** How often a Commit is offered again that the relay did not take. */
+const LATE_ATTEMPTS = 6;
 /** REQUEST_ERROR code UNINTERESTED. @see moqt-18 #iana-request-error */
 const UNINTERESTED = { code: 0x20, reason: 'not for us' } as const;
 /** Own objects kept for whoever FETCHes them from us. */
@@ -45,6 +47,7 @@ interface Entered {
 
 interface OpenCommit {
   readonly key: string;
+  readonly commit: MoqtObject;
   readonly commits: OpenTrack | undefined;
   readonly welcomes: ReadonlyMap<SenderId, OpenTrack>;
 }
@@ -60,6 +63,8 @@ export class GroupTransport {
   #keyPackages: { readonly track: OpenTrack; readonly era: number } | undefined;
   #keyPackageCount = 0;
   #open: OpenCommit | undefined;
+  /** Our last publication of the commits track: while it lingers the next Commit goes there. */
+  #commits: OpenTrack | undefined;
   readonly #own = new Map<string, MoqtObject[]>();
 
   constructor(listener: GroupTransportListener) {
@@ -125,21 +130,37 @@ export class GroupTransport {
     if (client === undefined) return;
     this.#finishOpen();
     const welcomes = new Map<SenderId, OpenTrack>();
-    const send = async (track: FullTrackName, payload: Uint8Array): Promise<OpenTrack | undefined> => {
+    const era = this.#era;
+    const send = async (
+      track: FullTrackName,
+      payload: Uint8Array,
+      lingering?: OpenTrack,
+    ): Promise<OpenTrack | undefined> => {
       const object = mlsObject(of, 2 * attempt, payload);
       this.#keep(track, object);
-      const opened = await openTrack(client, track, undefined);
+      const opened = lingering ?? (await openTrack(client, track, undefined));
       opened?.send(object);
       return opened;
     };
+    const lingering = this.#commits?.isOpen === true ? this.#commits : undefined;
     const [commits] = await Promise.all([
-      send(commitTrack(group), commit),
+      send(commitTrack(group), commit, lingering),
       ...deliveries.map(async ({ recipient, welcome }) => {
         const opened = await send(welcomeTrack(group, recipient), welcome);
         if (opened !== undefined) welcomes.set(recipient, opened);
       }),
     ]);
-    this.#open = { key: `${String(of)}/${String(attempt)}`, commits, welcomes };
+    // In plain mode no receipt follows; in fenced mode a slow counter must not keep others from their turn.
+    commits?.finish(LINGER_MS.unreceipted);
+    for (const track of welcomes.values()) track.finish(LINGER_MS.welcome);
+    if (era !== this.#era) return;
+    this.#commits = commits;
+    this.#open = {
+      key: `${String(of)}/${String(attempt)}`,
+      commit: mlsObject(of, 2 * attempt, commit),
+      commits,
+      welcomes,
+    };
   }
 
   /** Sends a receipt behind its Commit and Welcomes, and ends their tracks. */
@@ -148,7 +169,8 @@ export class GroupTransport {
     const object = mlsObject(of, 2 * attempt + 1, receipt);
     this.#keep(commitTrack(group), object);
     if (open?.key !== `${String(of)}/${String(attempt)}`) return;
-    open.commits?.send(object);
+    if (open.commits?.isOpen === true) open.commits.send(object);
+    else void this.#publishLate(commitTrack(group), [open.commit, object]);
     for (const [recipient, track] of open.welcomes) {
       this.#keep(welcomeTrack(group, recipient), object);
       track.send(object);
@@ -183,9 +205,25 @@ export class GroupTransport {
     return this.#own.get(keyOf(track));
   }
 
+  /**
+   * Somebody held the commits track, perhaps one that has died: the Commit is logged, and the others are told when the
+   * relay lets go, so that they need not wait until they ask the counter.
+   */
+  async #publishLate(track: FullTrackName, objects: readonly MoqtObject[]): Promise<void> {
+    const era = this.#era;
+    for (let attempt = 0; attempt < LATE_ATTEMPTS; attempt += 1) {
+      if (this.#client === undefined || era !== this.#era) return;
+      const opened = await openTrack(this.#client, track, undefined);
+      for (const object of objects) opened?.send(object);
+      opened?.finish(LINGER_MS.commits);
+      if (opened !== undefined) return;
+    }
+  }
+
   #leaveEra(): void {
     this.#era += 1;
     this.#finishOpen();
+    this.#commits = undefined;
     this.#keyPackages?.track.finish(0);
     this.#keyPackages = undefined;
     for (const cancel of this.#cancels) cancel();

@@ -15,9 +15,9 @@ export const PUBLISH_TIMES = {
   /** How long a publication waits for its subscriber to want objects. */
   forward: 600,
   /** Between attempts, while another member still holds the track. */
-  retry: 150,
+  retry: 60,
   /** How many attempts. */
-  attempts: 5,
+  attempts: 8,
 } as const;
 
 const PUBLISHER_PRIORITY = 16;
@@ -39,9 +39,12 @@ export function mlsObject(group: bigint, object: number, payload: Uint8Array): M
 
 /** A track that is being published. */
 export interface OpenTrack {
+  /** Sends an object; a track that lingers stays open for another linger. */
   send(object: MoqtObject): void;
   /** PUBLISH_DONE, after a while in which slow subscribers may still come. */
   finish(lingerMs: number): void;
+  /** Whether objects still go anywhere. */
+  readonly isOpen: boolean;
 }
 
 /** Waits. */
@@ -119,15 +122,24 @@ async function publishOnce(
   return { kind: 'open', track: openTrackOf(publication, () => ended) };
 }
 
-function openTrackOf(publication: Publication, ended: () => boolean): OpenTrack {
+function openTrackOf(publication: Publication, isOver: () => boolean): OpenTrack {
+  let done = false;
+  let lingering: NodeJS.Timeout | undefined;
   return {
+    get isOpen() {
+      return !done && !isOver();
+    },
     send(object) {
-      if (!ended()) publication.sendSingleObject(object, false);
+      clearTimeout(lingering);
+      if (this.isOpen) publication.sendSingleObject(object, false);
     },
     finish(lingerMs) {
-      setTimeout(() => {
-        if (!ended()) publication.done(TRACK_ENDED, '');
-      }, lingerMs).unref();
+      clearTimeout(lingering);
+      lingering = setTimeout(() => {
+        if (this.isOpen) publication.done(TRACK_ENDED, '');
+        done = true;
+      }, lingerMs);
+      lingering.unref();
     },
   };
 }
