@@ -25,6 +25,8 @@ export function openWindow(preload: string): BrowserWindow {
       webviewTag: false,
       spellcheck: false,
       backgroundThrottling: false,
+      // Others are heard from the moment one is in the meeting, whether one clicked or not.
+      autoplayPolicy: 'no-user-gesture-required',
       devTools: process.env.CONCLAVE_DEVTOOLS === '1',
     },
   });
