@@ -14,6 +14,8 @@ export const PUBLISH_TIMES = {
   answer: 2_000,
   /** How long a publication waits for its subscriber to want objects. */
   forward: 600,
+  /** How long subscribers of a relay that keeps nothing get to accept a track before its first object. */
+  settle: 60,
   /** Between attempts, while another member still holds the track. */
   retry: 60,
   /** How many attempts. */
@@ -119,6 +121,8 @@ async function publishOnce(
   if (outcome.kind !== 'published') return { kind: outcome.kind };
   const { publication } = outcome;
   if (!publication.forwarding) await within(isWanted, PUBLISH_TIMES.forward);
+  // A relay that keeps nothing drops what comes before its subscribers have accepted its own PUBLISH (measured).
+  else if (client.peerImplementation?.startsWith('conclave') !== true) await pause(PUBLISH_TIMES.settle);
   return { kind: 'open', track: openTrackOf(publication, () => ended) };
 }
 

@@ -30,7 +30,7 @@ export function* askHistory(state: MemberState): Job<Phase | undefined> {
   }
   state.counterBackoff.reset();
   for (const entry of outcome.entries) takeEntry(state, entry);
-  state.historyAt = millis(context.now + context.options.timing.history);
+  state.historyAt = millis(context.now + untilNextCheck(state));
   if (state.distrusted) return undefined;
   if (outcome.current === undefined || outcome.current < view.epoch) {
     return yield* giveBack(state, outcome.current);
@@ -44,6 +44,12 @@ export function* askHistory(state: MemberState): Job<Phase | undefined> {
   const next = state.inbox.next(state.nextEpoch);
   const usable = next?.receipt !== undefined && (next.commit !== undefined || state.isOurs(next.receipt));
   return usable ? undefined : yield* joinAgain(state);
+}
+
+/** Small groups ask often, since relays lose things; large ones together no more often than a few times a second. */
+function untilNextCheck({ view, context }: MemberState): Millis {
+  const { history, historyPerMember, historyLeast } = context.options.timing;
+  return millis(Math.min(history, Math.max(historyLeast, view.roster.length * historyPerMember)));
 }
 
 function takeEntry(state: MemberState, { epoch: of, receipt, commit }: HistoryEntry): void {

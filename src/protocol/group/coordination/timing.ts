@@ -19,8 +19,10 @@ export interface Timing {
   readonly receipt: Millis;
   /** A member without transport is removed. */
   readonly grace: Millis;
-  /** How often `/history` is asked when nothing seems to be missing. */
+  /** How often `/history` is asked when nothing seems to be missing: by group size, between these. */
   readonly history: Millis;
+  readonly historyLeast: Millis;
+  readonly historyPerMember: Millis;
   /** How often a lonely member looks for a newer generation. */
   readonly lonely: Millis;
   /** How often any other member does. */
@@ -41,6 +43,8 @@ export const DEFAULT_TIMING: Timing = {
   receipt: millis(700),
   grace: millis(10_000),
   history: millis(20_000),
+  historyLeast: millis(2_000),
+  historyPerMember: millis(200),
   lonely: millis(15_000),
   healthy: millis(60_000),
   backoff: millis(500),
