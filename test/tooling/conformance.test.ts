@@ -130,7 +130,8 @@ function wrongIn(markdown: string): string[] {
 describe('the table of conformance', () => {
   const markdown = readFileSync(table, 'utf8');
 
-  test('names code and tests that exist', () => {
+  // It parses some hundred files, which takes long when the machine is busy.
+  test('names code and tests that exist', { timeout: 120_000 }, () => {
     expect(wrongIn(markdown)).toEqual([]);
   });
 
@@ -169,12 +170,15 @@ describe('the table of conformance', () => {
 });
 
 describe('links of the documents', () => {
-  test.each(['conformance.md', 'protocol.md', 'dependencies.md', 'architecture.md'])('%s', (document) => {
-    const path = join(root, 'docs', document);
-    const text = readFileSync(path, 'utf8');
-    for (const [, target = ''] of text.matchAll(/\]\(([^)#]+)(?:#[^)]*)?\)/g)) {
-      if (/^https?:/.test(target)) continue;
-      expect(existsSync(join(dirname(path), target)), `${relative(root, path)} → ${target}`).toBe(true);
-    }
-  });
+  test.each(['conformance.md', 'protocol.md', 'dependencies.md', 'security.md', 'architecture.md'])(
+    '%s',
+    (document) => {
+      const path = join(root, 'docs', document);
+      const text = readFileSync(path, 'utf8');
+      for (const [, target = ''] of text.matchAll(/\]\(([^)#]+)(?:#[^)]*)?\)/g)) {
+        if (/^https?:/.test(target)) continue;
+        expect(existsSync(join(dirname(path), target)), `${relative(root, path)} → ${target}`).toBe(true);
+      }
+    },
+  );
 });
