@@ -72,6 +72,8 @@ export class App {
   #pendingLink: string | undefined;
   #current: CurrentMeeting | undefined;
   #showing: NodeJS.Timeout | undefined;
+  /** The state that was shown last, as JSON: a meeting says often that it may have changed. */
+  #shown: string | undefined;
 
   constructor(ports: AppPorts) {
     this.#ports = ports;
@@ -316,7 +318,11 @@ export class App {
   #changed(): void {
     this.#showing ??= setTimeout(() => {
       this.#showing = undefined;
-      this.#ports.changed(this.state());
+      const state = this.state();
+      const shown = JSON.stringify(state);
+      if (shown === this.#shown) return;
+      this.#shown = shown;
+      this.#ports.changed(state);
     }, SHOW_EVERY_MS);
   }
 }

@@ -1,4 +1,5 @@
 /** One camera or one microphone: on, off, and hot switching between devices. */
+import { bestPicture } from './video-settings.ts';
 
 /** What captures. */
 export type CaptureKind = 'microphone' | 'camera';
@@ -108,8 +109,14 @@ export class CaptureDevice {
 function constraints(kind: CaptureKind, deviceId: string | undefined): MediaStreamConstraints {
   const device = deviceId === undefined ? {} : { deviceId: { exact: deviceId } };
   if (kind === 'camera') {
+    const { width, height, framerate } = bestPicture(navigator.hardwareConcurrency);
     return {
-      video: { ...device, width: { ideal: 640 }, height: { ideal: 360 }, frameRate: { ideal: 30, max: 30 } },
+      video: {
+        ...device,
+        width: { ideal: width },
+        height: { ideal: height },
+        frameRate: { ideal: framerate, max: 30 },
+      },
     };
   }
   return {

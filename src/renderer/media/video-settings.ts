@@ -12,29 +12,44 @@ const LEAST_VIDEO_BITRATE = 50_000;
 /** Wishes are rounded to this, so that small changes do not disturb the encoder. */
 const BITRATE_STEP = 25_000;
 
-/** Steps from good to poor; each serves down to its bits per second. */
+/** Steps from good to poor; each serves down to its bits per second and its processor cores. */
 const steps = [
-  { above: 300_000, area: 640 * 360, framerate: 30 },
-  { above: 150_000, area: 480 * 270, framerate: 20 },
-  { above: 0, area: 320 * 180, framerate: 15 },
+  { above: 300_000, cores: 6, width: 640, height: 360, framerate: 30 },
+  { above: 150_000, cores: 3, width: 480, height: 270, framerate: 20 },
+  { above: 0, cores: 0, width: 320, height: 180, framerate: 15 },
 ] as const;
+
+/**
+ * The best that a machine is asked to encode and to decode several of, while sound must not suffer.
+ * @param cores - processor cores that the machine says it has.
+ */
+export function bestPicture(cores: number): {
+  readonly width: number;
+  readonly height: number;
+  readonly framerate: number;
+} {
+  return steps.find((step) => cores >= step.cores) ?? steps[2];
+}
 
 /**
  * Chooses what to encode.
  * @param source - size of the camera's pictures in pixels.
  * @param wish - bits per second that the way to the others carries; undefined: the default.
+ * @param cores - processor cores of this machine.
  * @returns sides that are even, of the source's shape, and never larger than the source.
  */
 export function videoSettings(
   source: { readonly width: number; readonly height: number },
   wish: number | undefined,
+  cores: number,
 ): VideoSettings {
   const bitsPerSecond = Math.min(
     Math.max(BITRATE_STEP * Math.round((wish ?? DEFAULT_VIDEO_BITRATE) / BITRATE_STEP), LEAST_VIDEO_BITRATE),
     DEFAULT_VIDEO_BITRATE,
   );
-  const step = steps.find(({ above }) => bitsPerSecond >= above) ?? steps[2];
-  const scale = Math.min(1, Math.sqrt(step.area / (source.width * source.height)));
+  const step =
+    steps.find((candidate) => bitsPerSecond >= candidate.above && cores >= candidate.cores) ?? steps[2];
+  const scale = Math.min(1, Math.sqrt((step.width * step.height) / (source.width * source.height)));
   return {
     width: even(source.width * scale),
     height: even(source.height * scale),

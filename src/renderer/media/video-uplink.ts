@@ -83,6 +83,7 @@ export class VideoUplink {
     const settings = videoSettings(
       { width: frame.displayWidth, height: frame.displayHeight },
       this.#bitrateWish,
+      navigator.hardwareConcurrency,
     );
     // Cameras wander around their rate; a tenth of an interval early is on time.
     if (timestamp - this.#lastFrame < 900_000 / settings.framerate) return;

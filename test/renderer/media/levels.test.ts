@@ -1,7 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { loudness, LoudnessMeter, meterShare, SILENCE } from '../../../src/renderer/media/level.ts';
 import { SpeakingDetector } from '../../../src/renderer/media/speaking.ts';
-import { DEFAULT_VIDEO_BITRATE, videoSettings } from '../../../src/renderer/media/video-settings.ts';
+import {
+  bestPicture,
+  DEFAULT_VIDEO_BITRATE,
+  videoSettings,
+} from '../../../src/renderer/media/video-settings.ts';
 
 describe('loudness', () => {
   test.each([
@@ -58,7 +62,7 @@ describe('speaking', () => {
 
 describe('video settings', () => {
   test('are 640x360 at 30 by default', () => {
-    expect(videoSettings({ width: 1280, height: 720 }, undefined)).toEqual({
+    expect(videoSettings({ width: 1280, height: 720 }, undefined, 8)).toEqual({
       width: 640,
       height: 360,
       framerate: 30,
@@ -73,17 +77,24 @@ describe('video settings', () => {
     [{ width: 160, height: 121 }, 1],
     [{ width: 1, height: 5000 }, undefined],
   ])('keep the shape of %o, with even sides, never larger', (source, wish) => {
-    const { width, height } = videoSettings(source, wish);
+    const { width, height } = videoSettings(source, wish, 8);
     expect([width % 2, height % 2]).toEqual([0, 0]);
     expect(width * height).toBeLessThanOrEqual(640 * 360 * 1.02);
     if (source.width > 2) expect(width / height / (source.width / source.height)).toBeCloseTo(1, 1);
   });
 
+  test('a machine with few cores is asked for less', () => {
+    const camera = { width: 1280, height: 720 };
+    expect(videoSettings(camera, undefined, 2)).toMatchObject({ width: 320, height: 180, framerate: 15 });
+    expect(videoSettings(camera, undefined, 4)).toMatchObject({ width: 480, height: 270, framerate: 20 });
+    expect(bestPicture(16)).toMatchObject({ width: 640, height: 360, framerate: 30 });
+  });
+
   test('fewer bits make smaller and fewer pictures, and wishes are bounded', () => {
     const camera = { width: 640, height: 360 };
-    const poor = videoSettings(camera, 100_000);
+    const poor = videoSettings(camera, 100_000, 8);
     expect(poor).toMatchObject({ width: 320, height: 180, framerate: 15 });
-    expect(videoSettings(camera, 0).bitsPerSecond).toBeGreaterThan(0);
-    expect(videoSettings(camera, 1e9).bitsPerSecond).toBe(DEFAULT_VIDEO_BITRATE);
+    expect(videoSettings(camera, 0, 8).bitsPerSecond).toBeGreaterThan(0);
+    expect(videoSettings(camera, 1e9, 8).bitsPerSecond).toBe(DEFAULT_VIDEO_BITRATE);
   });
 });
