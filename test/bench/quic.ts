@@ -5,6 +5,7 @@
 import { quic } from '../../src/io/quic/addon.ts';
 import type { Session } from '../../src/io/quic/addon.ts';
 import { makeAuthority } from '../io/quic/certificates.ts';
+import { rounded, type Figure, type Say } from './figure.ts';
 
 export type Transport = 'quic' | 'webtransport';
 
@@ -110,4 +111,33 @@ export async function streamMibPerSecond(transport: Transport, mib = 256): Promi
   client.close(0, '');
   await close();
   return mib / seconds;
+}
+
+/** Round trips and objects on both transports. */
+export async function quicFigures(say: Say): Promise<Figure[]> {
+  const figures: Figure[] = [];
+  for (const transport of ['quic', 'webtransport'] as const) {
+    say(`quic: ${transport}`);
+    const echo = await echoRoundTripMs(transport);
+    const rate = await objectsPerSecond(transport);
+    figures.push(
+      {
+        name: `echo of 100 bytes, ${transport}`,
+        value: rounded(echo),
+        unit: 'ms',
+        against: 'a frame of 60 Hz video, 16.7 ms',
+        goal: '≤ 0.5',
+        met: echo <= 0.5,
+      },
+      {
+        name: `objects of 1.2 KB, ${transport}`,
+        value: rounded(rate),
+        unit: '1/s',
+        against: '2,000 a second of a busy meeting',
+        goal: '≥ 5,000',
+        met: rate >= 5_000,
+      },
+    );
+  }
+  return figures;
 }

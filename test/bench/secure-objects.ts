@@ -15,16 +15,7 @@ import type { SecureObjectsCrypto } from '../../src/protocol/secure-objects/cryp
 import { TrackOpener } from '../../src/protocol/secure-objects/track-opener.ts';
 import { TrackSealer } from '../../src/protocol/secure-objects/track-sealer.ts';
 import { epoch, millis } from '../../src/protocol/units.ts';
-
-/** One measured value, with what it is held against. */
-export interface Figure {
-  readonly name: string;
-  readonly value: number;
-  readonly unit: string;
-  readonly against: string;
-  readonly goal: string;
-  readonly met: boolean;
-}
+import type { Figure } from './figure.ts';
 
 const SIZES = [160, 1_200, 10_000, 100_000];
 const ROUNDS = 31;
