@@ -2,6 +2,7 @@
  * Keeps one session to one of the meeting's relays: tries them in order, comes back after a loss with growing waits, and
  * moves on when a relay says GOAWAY.
  */
+import { performance } from 'node:perf_hooks';
 import type { MoqtClient } from '../../io/moqt/client-api.ts';
 
 /** Opens a session to one relay. */
@@ -14,12 +15,14 @@ export interface RelayConnectionListener {
   connected(client: MoqtClient, relay: string): void;
   /** The session is gone. */
   lost(relay: string, reason: string): void;
-  /** A try failed or is about to be made; `attempt` counts from 1 since the last session. */
+  /** A try is about to be made; `attempt` counts from 1 since the last session that held. */
   trying(relay: string, attempt: number): void;
 }
 
 const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 8_000;
+/** A session that ends sooner counts as a try that failed: a relay that accepts and closes is not called in a loop. */
+const HOLDS_AFTER_MS = 3_000;
 
 /** See the module's description. */
 export class RelayConnection {
@@ -65,16 +68,20 @@ export class RelayConnection {
       return;
     }
     const { client } = outcome;
+    const since = performance.now();
+    let goingAway = false;
     this.#client = client;
     client.onGoaway(() => {
-      this.#next += 1;
+      goingAway = true;
       client.close(0, 'going away');
     });
     void client.closed.then(({ reason }) => {
       if (this.#stopped || this.#client !== client) return;
       this.#client = undefined;
+      const held = performance.now() - since >= HOLDS_AFTER_MS;
+      if (goingAway || !held) this.#next += 1;
       this.#listener.lost(relay, reason);
-      this.#later(1);
+      this.#later(held ? 1 : attempt + 1);
     });
     this.#listener.connected(client, relay);
   }
