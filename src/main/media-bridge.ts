@@ -30,6 +30,12 @@ const bytes = v.pipe(
   v.check((value) => value.byteLength <= MAX_CHUNK_BYTES),
 );
 const media = v.picklist(['audio', 'video']);
+/** Microseconds; what is more is no time, and no whole number. */
+const timestamp = v.pipe(
+  v.number(),
+  v.minValue(-Number.MAX_SAFE_INTEGER),
+  v.maxValue(Number.MAX_SAFE_INTEGER),
+);
 const positive = (most: number) => v.pipe(v.number(), v.minValue(1), v.maxValue(most));
 const uplinkSchema = v.variant('kind', [
   v.strictObject({
@@ -53,7 +59,7 @@ const uplinkSchema = v.variant('kind', [
   v.strictObject({
     kind: v.literal('uplink-chunk'),
     media,
-    timestamp: v.number(),
+    timestamp,
     keyframe: v.boolean(),
     bytes,
     level: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(127))),
