@@ -36,9 +36,8 @@ export class HeldObjects {
     return given;
   }
 
-  /** Takes out the objects of `epoch` in order of arrival. */
-  take(epoch: Epoch, now: Millis): MoqtObject[] {
-    this.expire(now);
+  /** Takes out the objects of `epoch` in order of arrival; those that waited too long are to be given up before. */
+  take(epoch: Epoch): MoqtObject[] {
     const taken = this.#held.filter((held) => held.epoch === epoch);
     this.#held = this.#held.filter((held) => held.epoch !== epoch);
     for (const held of taken) this.#bytes -= held.bytes;
@@ -54,11 +53,6 @@ export class HeldObjects {
       given += 1;
     }
     return given;
-  }
-
-  /** Something waits. */
-  get waiting(): boolean {
-    return this.#held.length > 0;
   }
 
   #dropOldest(): void {

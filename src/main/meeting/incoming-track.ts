@@ -85,7 +85,8 @@ export class IncomingTrack {
 
   /** The key of `epoch` is here: what waited for it is opened now. */
   keyArrived(epoch: Epoch, now: Millis): void {
-    for (const object of this.#held.take(epoch, now)) this.receive(object, epoch, now);
+    this.expire(now);
+    for (const object of this.#held.take(epoch)) this.receive(object, epoch, now);
   }
 
   /** Gives up what has waited too long. */
