@@ -2,7 +2,6 @@
  * The app behind its window: who one is, the meeting one is in, and the calls that the renderer may make. It knows
  * nothing of Electron: what it needs from it comes in as ports.
  */
-import { randomBytes } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import type { Problem } from '../contract/calls.ts';
 import type { DownlinkItem } from '../contract/media.ts';
@@ -20,7 +19,6 @@ import {
 import type { Keychain } from './identity/keychain.ts';
 import { createInvitation, readInvitation, summarise } from './invitations.ts';
 import { describeMeeting, type MeetingContext } from './meeting/meeting-state.ts';
-import { INSTANCE_BYTES } from './meeting/track-instance.ts';
 import type { Meeting } from './meeting/meeting.ts';
 import { joinMeeting } from './join-meeting.ts';
 import type { MlsPort } from './mls/mls-port.ts';
@@ -62,8 +60,6 @@ interface CurrentMeeting {
 export class App {
   readonly handlers: CallHandlers;
   readonly #ports: AppPorts;
-  /** Random per process start, so that no location of a media track is ever sealed twice. */
-  readonly #start = new Uint8Array(randomBytes(INSTANCE_BYTES));
   #identity: Identity | undefined;
   #guestName: string | undefined;
   #keychainProblem: string | undefined;
@@ -244,7 +240,6 @@ export class App {
       identity,
       store: identity.kind === 'kept' ? this.#store : undefined,
       mls: this.#ports.mls,
-      start: this.#start,
       displayName: () => this.#displayName(),
       now: () => millis(performance.now()),
       wallClock: () => Date.now(),

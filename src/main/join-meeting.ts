@@ -13,6 +13,12 @@ import { Meeting } from './meeting/meeting.ts';
 import type { MlsPort } from './mls/mls-port.ts';
 import type { StateStore } from './storage/state-store.ts';
 
+/**
+ * A relay that fell silent is noticed before its silence can be taken for that of the other members, who say hello every
+ * 4 s and count as silent after 12 s.
+ */
+const TRANSPORT = { idleTimeoutMs: 7_000, keepAliveMs: 2_000 } as const;
+
 /** What joining takes. */
 export interface JoinMeetingOptions {
   readonly invitation: Invitation;
@@ -20,8 +26,6 @@ export interface JoinMeetingOptions {
   /** Where the membership rests; undefined for guests, who keep nothing. */
   readonly store: StateStore | undefined;
   readonly mls: MlsPort;
-  /** Random bytes of this process start; see `track-instance.ts`. */
-  readonly start: Uint8Array;
   readonly displayName: () => string;
   readonly now: () => Millis;
   readonly wallClock: () => number;
@@ -31,7 +35,7 @@ export interface JoinMeetingOptions {
 
 /** Begins to join the invitation's meeting; everything else is told by the meeting. */
 export function joinMeeting(options: JoinMeetingOptions): Meeting {
-  const { invitation, identity, store, mls, start, displayName, now, wallClock, downlink, changed } = options;
+  const { invitation, identity, store, mls, displayName, now, wallClock, downlink, changed } = options;
   const trust = trustOf(invitation.anchors);
   const counter = new HttpsCounterClient({
     url: invitation.counter,
@@ -40,7 +44,8 @@ export function joinMeeting(options: JoinMeetingOptions): Meeting {
   });
   return new Meeting({
     relays: invitation.relays,
-    connect: (url, origin) => connectMoqt({ url, trust: quicTrust(trust), origin }),
+    connect: (url, origin) =>
+      connectMoqt({ url, trust: quicTrust(trust), origin, transportLimits: TRANSPORT }),
     group: (listener) =>
       joinGroup({
         invitation,
@@ -62,7 +67,6 @@ export function joinMeeting(options: JoinMeetingOptions): Meeting {
       counter.close();
     },
     displayName,
-    start,
     now,
     wallClock,
     downlink,

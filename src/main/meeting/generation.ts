@@ -2,6 +2,7 @@
  * One generation of the room, and one join of ours in it: keys, our tracks and the others'. A later generation has another
  * group name, and a later join another SenderId, so that all of this is made anew.
  */
+import { randomBytes } from 'node:crypto';
 import type { MoqtClient } from '../../io/moqt/client-api.ts';
 import type { DownlinkItem } from '../../contract/media.ts';
 import type { ParticipantId } from '../../contract/state.ts';
@@ -16,14 +17,13 @@ import { LocalMedia } from './local-media.ts';
 import { MeetingKeys } from './meeting-keys.ts';
 import { Members } from './members.ts';
 import type { RemoteMember } from './remote-member.ts';
+import { INSTANCE_BYTES } from './track-instance.ts';
 
 /** What a generation needs from the meeting, and tells it. */
 export interface GenerationContext {
   readonly now: () => Millis;
   /** ms since 1970. */
   readonly wallClock: () => number;
-  /** 16 random bytes of this process start. */
-  readonly start: Uint8Array;
   readonly client: () => MoqtClient | undefined;
   /** Who we are and what we send. */
   readonly hello: () => ControlMessage;
@@ -62,7 +62,8 @@ export class Generation {
     this.local = new LocalMedia(
       begun.group,
       begun.senderId,
-      context.start,
+      // Made here, so that nothing seals a location twice, not even a membership that this process takes up again.
+      new Uint8Array(randomBytes(INSTANCE_BYTES)),
       keys,
       {
         keyframeWanted: () => {
@@ -85,6 +86,9 @@ export class Generation {
       },
       media: (item) => {
         context.downlink(item);
+      },
+      keyframeNeeded: (id) => {
+        this.requestKeyframe(id);
       },
       changed: () => {
         context.changed();

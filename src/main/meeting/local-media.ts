@@ -55,15 +55,18 @@ export class LocalMedia {
   readonly #wallClock: () => number;
   /** Video is sent from the next key frame on. */
   #videoFlows = false;
+  /** End what the session was told of our namespaces. */
+  #withdraw: (() => void)[] = [];
+  #over = false;
 
   /**
-   * @param start - 16 random bytes of this process start.
+   * @param instance - random bytes that no other object of this class was ever given.
    * @param wallClock - ms since 1970, for the catalog.
    */
   constructor(
     group: GroupName,
     sender: SenderId,
-    start: Uint8Array,
+    instance: Uint8Array,
     keys: MeetingKeys,
     listener: LocalMediaListener,
     wallClock: () => number,
@@ -97,9 +100,9 @@ export class LocalMedia {
       });
     };
     const media = (kind: 'catalog' | 'audio' | 'video'): FullTrackName =>
-      mediaTrack(group, sender, mediaInstance(kind, start));
+      mediaTrack(group, sender, mediaInstance(kind, instance));
     this.#control = track(
-      controlTrack(group, sender, controlInstance(start)),
+      controlTrack(group, sender, controlInstance(instance)),
       PRIORITY.control,
       SMALL_QUEUE_LIMIT,
       false,
@@ -113,16 +116,17 @@ export class LocalMedia {
 
   /** Announces and offers the tracks on a new session. */
   async attach(client: MoqtClient): Promise<void> {
-    for (const track of this.#tracks()) track.detach();
+    this.detach();
     await Promise.all([
       // Where a relay keeps nothing, FETCH finds its way to us through the namespace.
-      ...this.#namespaces.map((namespace) => client.publishNamespace(namespace, () => undefined)),
+      ...this.#namespaces.map((namespace) => this.#announce(client, namespace)),
       ...this.#tracks().map((track) => track.offer(client)),
     ]);
   }
 
   /** The session is gone. */
   detach(): void {
+    this.#withdraw = [];
     for (const track of this.#tracks()) track.detach();
   }
 
@@ -210,7 +214,20 @@ export class LocalMedia {
 
   /** The tracks are over. */
   end(reason: string): void {
+    this.#over = true;
+    for (const withdraw of this.#withdraw) withdraw();
+    this.#withdraw = [];
     for (const track of this.#tracks()) track.end(TRACK_ENDED, reason);
+  }
+
+  async #announce(client: MoqtClient, namespace: TrackNamespace): Promise<void> {
+    const outcome = await client.publishNamespace(namespace, () => undefined);
+    if (outcome.kind !== 'published') return;
+    if (this.#over) outcome.cancel();
+    else
+      this.#withdraw.push(() => {
+        outcome.cancel();
+      });
   }
 
   #sendAudio(item: UplinkItem & { kind: 'uplink-chunk' }): void {

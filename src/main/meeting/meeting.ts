@@ -2,13 +2,13 @@
  * One meeting, from joining to leaving, without any window: the group's keys, the relay's session, our media and the
  * others'. The app gives it ports and draws its state; a test runs twenty-five of them in a process.
  */
-import { setTimeout } from 'node:timers/promises';
 import type { MoqtClient, PublishOffer, TrackOrigin } from '../../io/moqt/client-api.ts';
-import type { DownlinkFeedback, DownlinkItem, UplinkItem } from '../../contract/media.ts';
+import type { DownlinkFeedback, DownlinkItem, MediaKind, UplinkItem } from '../../contract/media.ts';
 import type { ParticipantId } from '../../contract/state.ts';
 import { compareLocations, type Location } from '../../protocol/moqt/model.ts';
 import type { Epoch, Millis } from '../../protocol/units.ts';
 import type { EpochBegun, EpochChange, GroupEvent, GroupStep, StopReason } from '../group/group-events.ts';
+import { flushed } from './flush.ts';
 import { Generation, type GenerationContext } from './generation.ts';
 import type { MeetingGroup, MeetingGroupListener } from './meeting-group.ts';
 import type { Members } from './members.ts';
@@ -23,8 +23,6 @@ export interface MeetingPorts {
   /** Joins the group; called once, before the first session. */
   readonly group: (listener: MeetingGroupListener) => MeetingGroup;
   readonly displayName: () => string;
-  /** 16 random bytes of this process start. */
-  readonly start: Uint8Array;
   /** Monotonic. */
   readonly now: () => Millis;
   /** ms since 1970. */
@@ -72,10 +70,6 @@ const MAX_HISTORY = 500;
 const MAX_EARLY_OFFERS = 256;
 /** REQUEST_ERROR code. @see moqt-18 #iana-request-error */
 const UNINTERESTED = 0x20;
-/** How long a good-bye may take to be sent. */
-const FLUSH_WITHIN_MS = 500;
-const FLUSH_LEAST_MS = 60;
-const FLUSH_STEP_MS = 20;
 
 /** See the module's description. */
 export class Meeting {
@@ -92,9 +86,12 @@ export class Meeting {
   #generation: Generation | undefined;
   #earlyOffers: PublishOffer[] = [];
   #sending = { microphone: false, camera: false };
+  /** What the encoders make, for tracks that begin later. */
+  readonly #configs = new Map<MediaKind, UplinkItem>();
   #watched: ReadonlySet<ParticipantId> = new Set();
   #congestedUntil: number | undefined;
   #stopped: MeetingEnd | undefined;
+  #leaving: Promise<void> | undefined;
 
   constructor(ports: MeetingPorts) {
     this.#ports = ports;
@@ -170,7 +167,10 @@ export class Meeting {
   uplink(item: UplinkItem): void {
     const media = item.kind === 'uplink-config' ? item.config.kind : item.media;
     const on = media === 'audio' ? this.#sending.microphone : this.#sending.camera;
-    if (on || item.kind === 'uplink-off') this.#generation?.local.uplink(item);
+    if (item.kind === 'uplink-off') this.#configs.delete(media);
+    else if (!on) return;
+    else if (item.kind === 'uplink-config') this.#configs.set(media, item);
+    this.#generation?.local.uplink(item);
   }
 
   /** What the decoders say. */
@@ -181,8 +181,8 @@ export class Meeting {
   /** What we send from now on, said to everybody. */
   setSending(sending: { microphone: boolean; camera: boolean }): void {
     this.#sending = sending;
-    if (!sending.microphone) this.#generation?.local.uplink({ kind: 'uplink-off', media: 'audio' });
-    if (!sending.camera) this.#generation?.local.uplink({ kind: 'uplink-off', media: 'video' });
+    if (!sending.microphone) this.uplink({ kind: 'uplink-off', media: 'audio' });
+    if (!sending.camera) this.uplink({ kind: 'uplink-off', media: 'video' });
     this.#generation?.hello();
     this.#ports.changed();
   }
@@ -213,13 +213,9 @@ export class Meeting {
   }
 
   /** Says good-bye and leaves; our state of the group is erased. */
-  async leave(): Promise<void> {
-    if (this.#stopped !== undefined) return;
-    this.#generation?.local.sendControl({ kind: 'leave' });
-    this.#generation?.local.end('left');
-    await this.#group.leave();
-    await this.#flushed();
-    this.#stop('left');
+  leave(): Promise<void> {
+    this.#leaving ??= this.#leave();
+    return this.#leaving;
   }
 
   /** Ends here without leaving: a later start resumes the membership. */
@@ -229,13 +225,14 @@ export class Meeting {
     this.#stop('left');
   }
 
-  /** Lets the good-bye out before the session is closed, if it goes soon. */
-  async #flushed(): Promise<void> {
-    const client = this.#session?.client;
-    for (let waited = 0; client !== undefined && waited < FLUSH_WITHIN_MS; waited += FLUSH_STEP_MS) {
-      await setTimeout(FLUSH_STEP_MS);
-      if (waited >= FLUSH_LEAST_MS && client.queuedBytes() === 0) return;
-    }
+  async #leave(): Promise<void> {
+    if (this.#stopped !== undefined) return;
+    this.#generation?.local.sendControl({ kind: 'leave' });
+    this.#generation?.local.end('left');
+    // First, since the session ends with the membership.
+    if (this.#session !== undefined) await flushed(this.#session.client);
+    await this.#group.leave();
+    this.#stop('left');
   }
 
   #origin(): TrackOrigin {
@@ -292,6 +289,7 @@ export class Meeting {
         break;
       case 'generation':
         this.#closeGeneration();
+        this.#attention.delete('newer-generation');
         break;
       case 'newer-generation':
       case 'kicked-asks':
@@ -324,6 +322,7 @@ export class Meeting {
     this.#closeGeneration();
     const generation = Generation.of(begun, this.#generationContext());
     generation?.members.watch(this.#watched);
+    for (const config of this.#configs.values()) generation?.local.uplink(config);
     this.#generation = generation;
     const offers = this.#earlyOffers;
     this.#earlyOffers = [];
@@ -333,11 +332,10 @@ export class Meeting {
   }
 
   #generationContext(): GenerationContext {
-    const { now, wallClock, start, downlink, changed } = this.#ports;
+    const { now, wallClock, downlink, changed } = this.#ports;
     return {
       now,
       wallClock,
-      start,
       downlink,
       changed,
       client: () => this.#session?.client,

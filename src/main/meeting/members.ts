@@ -8,13 +8,18 @@ import type { ParticipantId } from '../../contract/state.ts';
 import { encodeBase64Url } from '../../protocol/bytes/base64url.ts';
 import { equal } from '../../protocol/bytes/equal.ts';
 import type { ControlMessage } from '../../protocol/group/control.ts';
-import { classifyTrack, fingerprintOfSender, type GroupName } from '../../protocol/group/names.ts';
+import {
+  classifyTrack,
+  fingerprintOfSender,
+  type GroupName,
+  type SenderId,
+} from '../../protocol/group/names.ts';
 import type { LeafIndex, Member } from '../../protocol/group/roster.ts';
 import type { Epoch, Millis } from '../../protocol/units.ts';
 import type { EpochBegun } from '../group/group-events.ts';
 import type { MeetingKeys } from './meeting-keys.ts';
-import { RemoteMember } from './remote-member.ts';
-import { mediaKindOf, type MediaTrackKind } from './track-instance.ts';
+import { RemoteMember, type RemoteTrackKind } from './remote-member.ts';
+import { mediaKindOf } from './track-instance.ts';
 
 /** How long nothing may be heard of a member before it counts as silent. */
 export const SILENT_AFTER_MS = 12_000;
@@ -28,6 +33,7 @@ export interface MembersContext {
   readonly client: () => MoqtClient | undefined;
   control(member: RemoteMember, message: ControlMessage): void;
   media(item: DownlinkItem): void;
+  keyframeNeeded(id: ParticipantId): void;
   changed(): void;
   vanished(leaf: LeafIndex): void;
   alive(leaf: LeafIndex): void;
@@ -36,7 +42,8 @@ export interface MembersContext {
 }
 
 interface Offered {
-  readonly kind: 'control' | MediaTrackKind;
+  readonly kind: RemoteTrackKind;
+  readonly sender: SenderId;
   readonly fingerprint: Uint8Array;
   readonly instance: Uint8Array;
   readonly offer: PublishOffer;
@@ -103,9 +110,7 @@ export class Members {
     }
     for (const id of [...this.#joinedEpochs.keys()]) if (!present.has(id)) this.#drop(id);
     for (const member of this.#members.values()) member.epochBegan(epoch);
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const offered of waiting) this.#take(offered);
+    this.#takeWaiting();
   }
 
   /** Takes a control or media track that the relay offers. */
@@ -115,7 +120,7 @@ export class Members {
       const kind = track.kind === 'control' ? 'control' : mediaKindOf(track.instance);
       const fingerprint = fingerprintOfSender(track.sender);
       if (kind !== undefined && fingerprint !== undefined) {
-        this.#take({ kind, fingerprint, instance: track.instance, offer });
+        this.#take({ kind, sender: track.sender, fingerprint, instance: track.instance, offer });
         return;
       }
     }
@@ -142,6 +147,12 @@ export class Members {
   detach(): void {
     this.#waiting = [];
     for (const member of this.#members.values()) member.detach();
+    // Without a session silence says nothing, and the grace of those who were silent must not run out meanwhile.
+    for (const id of this.#vanished) {
+      const member = this.#members.get(id);
+      if (member !== undefined) this.#context.alive(member.member.leaf);
+    }
+    this.#vanished.clear();
   }
 
   /**
@@ -150,6 +161,7 @@ export class Members {
    */
   tick(connectedAt: Millis | undefined): void {
     const now = this.#context.now();
+    this.#takeWaiting();
     for (const [id, member] of this.#members) {
       member.tick();
       if (connectedAt === undefined) continue;
@@ -191,6 +203,9 @@ export class Members {
         media: (item) => {
           context.media(item);
         },
+        keyframeNeeded: () => {
+          context.keyframeNeeded(id);
+        },
         changed: () => {
           context.changed();
         },
@@ -212,11 +227,18 @@ export class Members {
     this.#vanished.delete(id);
   }
 
-  /** Accepts a member's track; one of somebody who is not in the tree waits until the tree says so. */
+  #takeWaiting(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const offered of waiting) this.#take(offered);
+  }
+
+  /** Accepts a member's track; one that the tree says nothing of yet waits until it does. */
   #take(offered: Offered): void {
-    const member = this.#members.get(encodeBase64Url(offered.fingerprint));
-    if (member !== undefined) {
-      member.offered(offered.kind, offered.instance, offered.offer);
+    const { kind, sender, fingerprint, instance, offer } = offered;
+    const member = this.#members.get(encodeBase64Url(fingerprint));
+    if (member?.mayUse(sender) === true) {
+      member.offered(kind, sender, instance, offer);
       this.#context.changed();
       return;
     }

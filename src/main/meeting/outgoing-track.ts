@@ -67,6 +67,7 @@ export class OutgoingTrack {
   #largest: Location | undefined;
   #kept: MoqtObject[] = [];
   #keptBytes = 0;
+  #over: { readonly code: number; readonly reason: string } | undefined;
 
   constructor(options: OutgoingTrackOptions) {
     this.#options = options;
@@ -86,7 +87,7 @@ export class OutgoingTrack {
 
   /** Offers the track to a relay by PUBLISH; the relay may have it refused, since SUBSCRIBE works too. */
   async offer(client: MoqtClient): Promise<void> {
-    const offered: { subscriber: Subscriber | undefined } = { subscriber: undefined };
+    const offered: { subscriber?: Subscriber; ended?: true } = {};
     const outcome = await client.publish(
       this.track,
       { forward: true, description: this.#largest === undefined ? {} : { largest: this.#largest } },
@@ -95,14 +96,20 @@ export class OutgoingTrack {
           if (forwarding) this.#options.onWanted();
         },
         ended: () => {
+          offered.ended = true;
           if (offered.subscriber !== undefined) this.#subscribers.delete(offered.subscriber);
         },
       },
     );
-    if (outcome.kind !== 'published') return;
-    offered.subscriber = { publication: outcome.publication, openGroup: undefined };
+    if (outcome.kind !== 'published' || offered.ended === true) return;
+    const { publication } = outcome;
+    if (this.#over !== undefined) {
+      publication.done(this.#over.code, this.#over.reason);
+      return;
+    }
+    offered.subscriber = { publication, openGroup: undefined };
     this.#subscribers.add(offered.subscriber);
-    if (outcome.publication.forwarding) this.#options.onWanted();
+    if (publication.forwarding) this.#options.onWanted();
   }
 
   /** A peer subscribed to the track by SUBSCRIBE. */
@@ -172,8 +179,9 @@ export class OutgoingTrack {
     this.#endGroup();
   }
 
-  /** Tells all subscribers that the track is over. */
+  /** Tells all subscribers, and those that are still being asked, that the track is over. */
   end(code: number, reason: string): void {
+    this.#over = { code, reason };
     this.#endGroup();
     for (const { publication } of this.#subscribers) publication.done(code, reason);
     this.#subscribers.clear();

@@ -6,26 +6,34 @@ import type { PublishOffer } from '../../io/moqt/client-api.ts';
 import type { DownlinkItem, MediaKind, TrackConfig } from '../../contract/media.ts';
 import type { MediaState, ParticipantId } from '../../contract/state.ts';
 import { decodeControlMessage, type ControlMessage } from '../../protocol/group/control.ts';
+import type { SenderId } from '../../protocol/group/names.ts';
 import type { Member } from '../../protocol/group/roster.ts';
-import { decodeUtf8 } from '../../protocol/bytes/utf8.ts';
+import { equal } from '../../protocol/bytes/equal.ts';
 import { PeerViolation } from '../../protocol/errors.ts';
 import { applyCatalogObject, type Catalog, type CatalogTrack } from '../../protocol/media/catalog.ts';
 import { decodeLocProperties, type LocProperties } from '../../protocol/media/loc.ts';
 import type { Epoch, Millis } from '../../protocol/units.ts';
 import type { OpenedObject } from './incoming-track.ts';
-import { RemoteTrack, within, type RemoteTrackContext } from './remote-track.ts';
+import { within, type RemoteTrack, type RemoteTrackContext } from './remote-track.ts';
 import type { MediaTrackKind } from './track-instance.ts';
+import { TrackInstances } from './track-instances.ts';
 
 /** Who follows a member. */
 export interface RemoteMemberListener {
   control(message: ControlMessage): void;
   media(item: DownlinkItem): void;
+  /** Its picture is wanted and can begin at a key frame only. */
+  keyframeNeeded(): void;
   /** Name or announced media changed. */
   changed(): void;
 }
 
+/** Any of a member's tracks. */
+export type RemoteTrackKind = 'control' | MediaTrackKind;
+
 /** Media that came within this time is live. */
 const LIVE_MS = 3_000;
+const kinds = ['control', 'catalog', 'audio', 'video'] as const;
 const SUBSCRIBER_PRIORITY = { control: 8, catalog: 16, audio: 32, video: 128 } as const;
 const MICROSECONDS = 1_000_000n;
 
@@ -34,7 +42,7 @@ export class RemoteMember {
   readonly id: ParticipantId;
   readonly #context: RemoteTrackContext;
   readonly #listener: RemoteMemberListener;
-  readonly #tracks = new Map<'control' | MediaTrackKind, RemoteTrack>();
+  readonly #tracks: Readonly<Record<RemoteTrackKind, TrackInstances>>;
   readonly #configs = new Map<MediaKind, TrackConfig>();
   #member: Member;
   #displayName: string | undefined;
@@ -42,7 +50,8 @@ export class RemoteMember {
   #catalogGroup: bigint | undefined;
   #watched = false;
   #lastHeard: Millis;
-  #unreadableBefore = 0;
+  /** Whose tracks we have opened something of: each join has a SenderId of its own. */
+  #sender: SenderId | undefined;
 
   constructor(
     id: ParticipantId,
@@ -55,6 +64,21 @@ export class RemoteMember {
     this.#context = context;
     this.#listener = listener;
     this.#lastHeard = context.now();
+    const track = (kind: RemoteTrackKind): TrackInstances =>
+      new TrackInstances(SUBSCRIBER_PRIORITY[kind], context, {
+        opened: (object, sender, begins) => {
+          this.#opened(kind, object, sender, begins);
+        },
+        ended: () => {
+          listener.changed();
+        },
+      });
+    this.#tracks = {
+      control: track('control'),
+      catalog: track('catalog'),
+      audio: track('audio'),
+      video: track('video'),
+    };
   }
 
   /** The member's leaf as the newest tree has it. */
@@ -78,32 +102,22 @@ export class RemoteMember {
 
   /** Objects of this member that could not be opened. */
   get unreadable(): number {
-    let count = this.#unreadableBefore;
-    for (const track of this.#tracks.values()) count += track.unreadable;
-    return count;
+    return kinds.reduce((count, kind) => count + this.#tracks[kind].unreadable, 0);
   }
 
-  /** Takes a track of this member that the relay offers; one of a newer process start replaces the one before. */
-  offered(kind: 'control' | MediaTrackKind, instance: Uint8Array, offer: PublishOffer): void {
-    this.#drop(kind);
+  /**
+   * Whether tracks of a SenderId can be this member's as the tree has it now. Another SenderId than the one that we hear
+   * is of a join that the tree does not have yet, or of one that is long over.
+   */
+  mayUse(sender: SenderId): boolean {
+    if (this.#sender === undefined || equal(this.#sender, sender)) return true;
+    return !within(this.#lastHeard, LIVE_MS, this.#context.now());
+  }
+
+  /** Takes a track of this member that the relay offers. */
+  offered(kind: RemoteTrackKind, sender: SenderId, instance: Uint8Array, offer: PublishOffer): void {
     const forward = kind !== 'video' || this.#watched;
-    const track: RemoteTrack = new RemoteTrack(
-      decodeUtf8(instance) ?? '',
-      offer,
-      forward,
-      SUBSCRIBER_PRIORITY[kind],
-      this.#context,
-      (object) => {
-        if (this.#tracks.get(kind) === track) this.#opened(kind, object);
-      },
-      () => {
-        if (this.#tracks.get(kind) !== track) return;
-        this.#drop(kind);
-        this.#listener.changed();
-      },
-    );
-    this.#tracks.set(kind, track);
-    if (kind === 'catalog') this.#catalogGroup = undefined;
+    const track = this.#tracks[kind].offered(sender, instance, offer, forward);
     if (kind !== 'audio' && forward) void track.catchUp();
   }
 
@@ -111,25 +125,24 @@ export class RemoteMember {
   setWatched(watched: boolean): void {
     if (this.#watched === watched) return;
     this.#watched = watched;
-    const video = this.#tracks.get('video');
-    if (video === undefined) return;
-    video.setForward(watched);
-    if (watched) void video.catchUp();
+    this.#tracks.video.setForward(watched);
+    // The group that is under way began without us.
+    if (watched && this.#tracks.video.current !== undefined) this.#listener.keyframeNeeded();
   }
 
   /** A new epoch's keys are in all openers. */
   epochBegan(epoch: Epoch): void {
-    for (const track of [...this.#tracks.values()]) track.epochBegan(epoch);
+    for (const kind of kinds) this.#tracks[kind].epochBegan(epoch);
   }
 
   /** To be called a few times a second. */
   tick(): void {
-    for (const track of this.#tracks.values()) track.expire();
+    for (const kind of kinds) this.#tracks[kind].expire();
   }
 
   /** The session is gone: tracks come anew with the next one. */
   detach(): void {
-    for (const kind of [...this.#tracks.keys()]) this.#drop(kind);
+    for (const kind of kinds) this.#tracks[kind].close();
   }
 
   /** The member is gone: nothing of it is opened or played any more. */
@@ -147,12 +160,12 @@ export class RemoteMember {
   /** Why there is sound or picture, or none. */
   mediaState(kind: MediaKind): MediaState {
     const now = this.#context.now();
-    const track = this.#tracks.get(kind);
+    const track = this.#tracks[kind].current;
     const config = this.#configs.get(kind);
     if (within(track?.times.opened, LIVE_MS, now) && config !== undefined) return 'live';
     const waiting = (candidate: RemoteTrack | undefined): boolean =>
       within(candidate?.times.waitingForKey, LIVE_MS, now);
-    if (waiting(track) || (this.#catalog === undefined && waiting(this.#tracks.get('catalog'))))
+    if (waiting(track) || (this.#catalog === undefined && waiting(this.#tracks.catalog.current)))
       return 'waiting-for-keys';
     if (within(track?.times.unreadable, LIVE_MS, now)) return 'unreadable';
     if (config === undefined)
@@ -162,8 +175,11 @@ export class RemoteMember {
     return track.times.opened === undefined ? 'starting' : 'reconnecting';
   }
 
-  #opened(kind: 'control' | MediaTrackKind, object: OpenedObject): void {
+  #opened(kind: RemoteTrackKind, object: OpenedObject, sender: SenderId, begins: boolean): void {
     this.#lastHeard = this.#context.now();
+    this.#sender = sender;
+    // Groups of another instance are counted anew.
+    if (kind === 'catalog' && begins) this.#catalogGroup = undefined;
     switch (kind) {
       case 'control':
         this.#control(object.payload);
@@ -240,14 +256,6 @@ export class RemoteMember {
       bytes: object.payload,
       ...(loc.audioLevel === undefined ? {} : { level: loc.audioLevel.level }),
     });
-  }
-
-  #drop(kind: 'control' | MediaTrackKind): void {
-    const track = this.#tracks.get(kind);
-    if (track === undefined) return;
-    this.#unreadableBefore += track.unreadable;
-    this.#tracks.delete(kind);
-    track.close();
   }
 }
 

@@ -1,6 +1,6 @@
 /** One track of another member: its subscription, its opener, and when it was last heard of. */
 import type { MoqtClient, PublishOffer, Subscription } from '../../io/moqt/client-api.ts';
-import { groupId, objectId, type Location } from '../../protocol/moqt/model.ts';
+import { groupId, objectId } from '../../protocol/moqt/model.ts';
 import type { TrackOpener } from '../../protocol/secure-objects/track-opener.ts';
 import { epoch as epochOf, millis, type Epoch, type Millis } from '../../protocol/units.ts';
 import { IncomingTrack, type OpenedObject } from './incoming-track.ts';
@@ -38,11 +38,13 @@ export class RemoteTrack {
   readonly #subscription: Subscription;
   #ended = false;
   #unreadable = 0;
+  /** What is received right now was published before we subscribed. */
+  #fetched = false;
 
   /**
    * Accepts an offered track.
    * @param forward - objects are wanted at once.
-   * @param opened - is given each opened object.
+   * @param opened - is given each opened object; `live` unless it was published before we subscribed.
    * @param ended - the publisher or the session is gone.
    */
   constructor(
@@ -51,7 +53,7 @@ export class RemoteTrack {
     forward: boolean,
     subscriberPriority: number,
     context: RemoteTrackContext,
-    opened: (object: OpenedObject) => void,
+    opened: (object: OpenedObject, live: boolean) => void,
     ended: () => void,
   ) {
     this.instance = instance;
@@ -66,7 +68,7 @@ export class RemoteTrack {
       {
         opened: (object) => {
           this.times.opened = context.now();
-          opened(object);
+          opened(object, !this.#fetched);
         },
         waitingForKey: (epoch) => {
           this.times.waitingForKey = context.now();
@@ -98,18 +100,14 @@ export class RemoteTrack {
     return this.#unreadable;
   }
 
-  /** What the publisher said of the track when it was offered. */
-  get largest(): Location | undefined {
-    return this.#subscription.description.largest;
-  }
-
   /** Wants objects, or none for now. */
   setForward(forward: boolean): void {
     if (!this.#ended) this.#subscription.update({ forward });
   }
 
-  /** Fetches the group of `largest`, which was published before we subscribed. */
-  async catchUp(largest: Location | undefined = this.largest): Promise<void> {
+  /** Fetches the newest group as the offer named it, which was published before we subscribed. */
+  async catchUp(): Promise<void> {
+    const { largest } = this.#subscription.description;
     const client = this.#context.client();
     if (largest === undefined || client === undefined || this.#ended) return;
     const outcome = await client.fetch(
@@ -120,7 +118,9 @@ export class RemoteTrack {
     );
     // Not being served is an expected outcome: the sender says it again at each epoch and every few seconds.
     if (this.#isOver() || (outcome.kind !== 'complete' && outcome.kind !== 'incomplete')) return;
+    this.#fetched = true;
     for (const object of outcome.objects) this.#incoming.receive(object, this.#epoch(), this.#context.now());
+    this.#fetched = false;
   }
 
   /** A new epoch's key is in the opener: what waited for it is opened. */

@@ -1,5 +1,6 @@
 /**
- * The instance field of a member's media namespaces: which of its tracks, and which start of its process.
+ * The instance field of a member's media namespaces: which of its tracks, and which time of being a member
+ * in one process: a membership that is taken up again, even by the same process, has another.
  * @see design.md §3
  */
 import { encodeBase64Url } from '../../protocol/bytes/base64url.ts';
@@ -10,17 +11,17 @@ export type MediaTrackKind = 'catalog' | 'audio' | 'video';
 
 const kinds: readonly MediaTrackKind[] = ['catalog', 'audio', 'video'];
 
-/** Bytes that make each process start's tracks its own. */
+/** Random bytes that make the tracks of each time their own. */
 export const INSTANCE_BYTES = 16;
 
-/** The instance field of a media track, for example `audio.q1…`. @param start - 16 random bytes of this process start. */
-export function mediaInstance(kind: MediaTrackKind, start: Uint8Array): Uint8Array {
-  return encodeUtf8(`${kind}.${encodeBase64Url(start)}`);
+/** The instance field of a media track, for example `audio.q1…`. @param instance - random bytes. */
+export function mediaInstance(kind: MediaTrackKind, instance: Uint8Array): Uint8Array {
+  return encodeUtf8(`${kind}.${encodeBase64Url(instance)}`);
 }
 
 /** The instance field of a control track. */
-export function controlInstance(start: Uint8Array): Uint8Array {
-  return encodeUtf8(encodeBase64Url(start));
+export function controlInstance(instance: Uint8Array): Uint8Array {
+  return encodeUtf8(encodeBase64Url(instance));
 }
 
 /** Which track an instance field names, or undefined when it names none that we know. */

@@ -1,12 +1,10 @@
 /** A member of a meeting without a window: the real engine, with what it hears and sees in arrays. */
-import { randomBytes } from 'node:crypto';
 import type { DownlinkItem } from '../../../src/contract/media.ts';
 import { createGuestIdentity, type Identity } from '../../../src/main/identity/identity.ts';
 import { readInvitation } from '../../../src/main/invitations.ts';
 import { joinMeeting } from '../../../src/main/join-meeting.ts';
 import type { Meeting } from '../../../src/main/meeting/meeting.ts';
 import { participantIdOf } from '../../../src/main/meeting/members.ts';
-import { INSTANCE_BYTES } from '../../../src/main/meeting/track-instance.ts';
 import type { MlsPort } from '../../../src/main/mls/mls-port.ts';
 import { TsMlsAdapter } from '../../../src/main/mls/ts-mls-adapter.ts';
 import type { StateStore } from '../../../src/main/storage/state-store.ts';
@@ -39,7 +37,6 @@ export class HeadlessMember {
       identity: this.identity,
       store: options.store,
       mls: options.mls ?? new TsMlsAdapter(),
-      start: new Uint8Array(randomBytes(INSTANCE_BYTES)),
       displayName: () => name,
       now: () => millis(performance.now()),
       wallClock: () => Date.now(),
