@@ -16,23 +16,14 @@ const HEAD = '| Clause | Asks | Status | Code | Test |';
 /** What each status needs in its row. */
 const STATUS = /^(met|untested|differs|open|n\/a)(?:: (.+))?$/;
 
-interface Names {
-  /** Declarations: `name`, and `Owner.name` for members. */
-  readonly symbols: ReadonlySet<string>;
-  /** All text literals, among them the titles of tests. */
-  readonly texts: ReadonlySet<string>;
-}
+const known = new Map<string, ReadonlySet<string>>();
 
-const known = new Map<string, Names>();
-
-/** What a TypeScript file declares and says. */
-function namesIn(file: string): Names {
+/** What a TypeScript file declares: `name`, and `Owner.name` for members. */
+function symbolsIn(file: string): ReadonlySet<string> {
   const before = known.get(file);
   if (before !== undefined) return before;
   const symbols = new Set<string>();
-  const texts = new Set<string>();
   const visit = (node: ts.Node, owner: string | undefined): void => {
-    if (ts.isStringLiteralLike(node)) texts.add(node.text);
     const name = nameOf(node);
     if (name !== undefined) symbols.add(owner === undefined ? name : `${owner}.${name}`);
     const inner = name !== undefined && mayOwn(node) ? name : owner;
@@ -40,11 +31,19 @@ function namesIn(file: string): Names {
       visit(child, inner);
     });
   };
-  const source = readFileSync(join(root, file), 'utf8');
-  visit(ts.createSourceFile(file, source, ts.ScriptTarget.Latest), undefined);
-  const names = { symbols, texts };
-  known.set(file, names);
-  return names;
+  visit(ts.createSourceFile(file, textOf(file), ts.ScriptTarget.Latest), undefined);
+  known.set(file, symbols);
+  return symbols;
+}
+
+function textOf(file: string): string {
+  return readFileSync(join(root, file), 'utf8');
+}
+
+/** Whether a text stands in a file as a literal. */
+function says(file: string, text: string): boolean {
+  const source = textOf(file);
+  return [`'${text}'`, `"${text}"`, `\`${text}\``].some((literal) => source.includes(literal));
 }
 
 /** Classes, interfaces and constants own what is declared inside them. */
@@ -72,8 +71,8 @@ function* wrongCode(cell: string): Generator<string> {
     if (!existsSync(join(root, file))) yield `there is no ${file}`;
     else if (symbol === undefined) continue;
     else if (file.endsWith('.ts')) {
-      if (!namesIn(file).symbols.has(symbol)) yield `${file} does not declare ${symbol}`;
-    } else if (!readFileSync(join(root, file), 'utf8').includes(symbol)) {
+      if (!symbolsIn(file).has(symbol)) yield `${file} does not declare ${symbol}`;
+    } else if (!textOf(file).includes(symbol)) {
       yield `${file} does not say ${symbol}`;
     }
   }
@@ -88,7 +87,7 @@ function* wrongTests(cell: string): Generator<string> {
       if (file === undefined) yield `there is no ${path}`;
     } else if (file === undefined) {
       yield `"${title}" stands behind no file`;
-    } else if (!namesIn(file).texts.has(title)) {
+    } else if (!says(file, title)) {
       yield `${file} has no test "${title}"`;
     }
   }
