@@ -20,7 +20,7 @@ import type { Keychain } from './identity/keychain.ts';
 import { createInvitation, readInvitation, summarise } from './invitations.ts';
 import { describeMeeting, type MeetingContext } from './meeting/meeting-state.ts';
 import type { Meeting } from './meeting/meeting.ts';
-import { joinMeeting } from './join-meeting.ts';
+import { joinMeeting, type JoinedMeeting } from './join-meeting.ts';
 import type { MlsPort } from './mls/mls-port.ts';
 import { loadRecentMeetings, rememberMeeting, type RecentMeeting } from './recent-meetings.ts';
 import type { Servers } from './servers.ts';
@@ -51,8 +51,7 @@ export interface AppPorts {
 /** Changes are shown at most this often. */
 const SHOW_EVERY_MS = 50;
 
-interface CurrentMeeting {
-  readonly meeting: Meeting;
+interface CurrentMeeting extends JoinedMeeting {
   readonly context: MeetingContext;
 }
 
@@ -235,7 +234,7 @@ export class App {
       return problem('You are in a meeting already. Leave it first.');
     const read = readInvitation(link);
     if (!read.ok) return failed({ sentence: read.problem.sentence });
-    const meeting = joinMeeting({
+    const joined = joinMeeting({
       invitation: read.value,
       identity,
       store: identity.kind === 'kept' ? this.#store : undefined,
@@ -250,10 +249,10 @@ export class App {
     });
     const invitation = summarise(read.value);
     this.#current = {
-      meeting,
+      ...joined,
       context: { invitation, link, since: Date.now(), displayName: this.#displayName(), names: new Map() },
     };
-    meeting.setSending(sending);
+    joined.meeting.setSending(sending);
     this.#pendingLink = undefined;
     const remembered = { title: invitation.title, link, time: Date.now() };
     this.#recent = await rememberMeeting(this.#store, this.#recent, remembered);
@@ -261,13 +260,12 @@ export class App {
   }
 
   async #exportHistory(): Promise<Result<{ readonly path: string } | null, Problem>> {
-    const state = this.#meetingState();
-    if (state.kind !== 'in-meeting') return problem('You are in no meeting.');
-    const content = {
-      title: state.invitation.title,
-      counter: state.invitation.counter,
-      changes: state.encryption.history,
-    };
+    const current = this.#current;
+    if (current === undefined) return problem('You are in no meeting.');
+    const history = await current.keyHistory();
+    if (history.kind === 'unavailable') return problem(history.sentence);
+    const { title, counter } = current.context.invitation;
+    const content = { title, counter, receiptKey: history.receiptKey, epochs: history.epochs };
     try {
       const path = await this.#ports.saveFile(
         'key-history.json',

@@ -9,6 +9,7 @@ import { joinGroup } from './group/group-member.ts';
 import type { MembershipStore } from './group/group-asks.ts';
 import type { Identity } from './identity/identity.ts';
 import { trustOf } from './invitations.ts';
+import { readKeyHistory, type KeyHistory } from './key-history.ts';
 import { Meeting } from './meeting/meeting.ts';
 import type { MlsPort } from './mls/mls-port.ts';
 import type { StateStore } from './storage/state-store.ts';
@@ -17,7 +18,7 @@ import type { StateStore } from './storage/state-store.ts';
  * A relay that fell silent is noticed before its silence can be taken for that of the other members, who say hello every
  * 4 s and count as silent after 12 s.
  */
-const TRANSPORT = { idleTimeoutMs: 7_000, keepAliveMs: 2_000 } as const;
+const TRANSPORT = { idleTimeoutMs: 7_000, keepAliveMs: 2_000, handshakeTimeoutMs: 5_000 } as const;
 
 /** What joining takes. */
 export interface JoinMeetingOptions {
@@ -33,8 +34,15 @@ export interface JoinMeetingOptions {
   readonly changed: () => void;
 }
 
+/** A meeting with what its servers know of it. */
+export interface JoinedMeeting {
+  readonly meeting: Meeting;
+  /** The signed history of the meeting's keys so far. */
+  keyHistory(): Promise<KeyHistory>;
+}
+
 /** Begins to join the invitation's meeting; everything else is told by the meeting. */
-export function joinMeeting(options: JoinMeetingOptions): Meeting {
+export function joinMeeting(options: JoinMeetingOptions): JoinedMeeting {
   const { invitation, identity, store, mls, displayName, now, wallClock, downlink, changed } = options;
   const trust = trustOf(invitation.anchors);
   const counter = new HttpsCounterClient({
@@ -42,7 +50,7 @@ export function joinMeeting(options: JoinMeetingOptions): Meeting {
     trust,
     token: invitation.counterToken === '' ? undefined : invitation.counterToken,
   });
-  return new Meeting({
+  const meeting = new Meeting({
     relays: invitation.relays,
     connect: (url, origin) =>
       connectMoqt({ url, trust: quicTrust(trust), origin, transportLimits: TRANSPORT }),
@@ -72,6 +80,15 @@ export function joinMeeting(options: JoinMeetingOptions): Meeting {
     downlink,
     changed,
   });
+  return {
+    meeting,
+    keyHistory: async () => {
+      const group = meeting.current?.group;
+      return group === undefined
+        ? { kind: 'unavailable', sentence: 'You are in no meeting.' }
+        : readKeyHistory(counter, group, invitation.receiptKey);
+    },
+  };
 }
 
 function quicTrust(trust: ReturnType<typeof trustOf>): Parameters<typeof connectMoqt>[0]['trust'] {

@@ -1,8 +1,11 @@
 /** A member of a meeting without a window: the real engine, with what it hears and sees in arrays. */
 import type { DownlinkItem } from '../../../src/contract/media.ts';
+import { fingerprintOf } from '../../../src/main/identity/fingerprint.ts';
 import { createGuestIdentity, type Identity } from '../../../src/main/identity/identity.ts';
+import { signatureKeyOf } from '../../../src/main/identity/signature-key.ts';
 import { readInvitation } from '../../../src/main/invitations.ts';
 import { joinMeeting } from '../../../src/main/join-meeting.ts';
+import type { KeyHistory } from '../../../src/main/key-history.ts';
 import type { Meeting } from '../../../src/main/meeting/meeting.ts';
 import { participantIdOf } from '../../../src/main/meeting/members.ts';
 import type { MlsPort } from '../../../src/main/mls/mls-port.ts';
@@ -22,6 +25,8 @@ export class HeadlessMember {
   readonly name: string;
   readonly identity: Identity;
   readonly meeting: Meeting;
+  /** The signed history of the meeting's keys. */
+  readonly keyHistory: () => Promise<KeyHistory>;
   /** Everything that would have gone to the renderer, in order. */
   readonly received: DownlinkItem[] = [];
   #timestamp = 0;
@@ -32,7 +37,7 @@ export class HeadlessMember {
     this.identity = options.identity ?? createGuestIdentity();
     const invitation = readInvitation(link);
     if (!invitation.ok) throw new Error(invitation.problem.sentence);
-    this.meeting = joinMeeting({
+    const joined = joinMeeting({
       invitation: invitation.value,
       identity: this.identity,
       store: options.store,
@@ -46,6 +51,8 @@ export class HeadlessMember {
       },
       changed: () => undefined,
     });
+    this.meeting = joined.meeting;
+    this.keyHistory = () => joined.keyHistory();
   }
 
   /** Our own participant id, once we are a member. */
@@ -106,6 +113,12 @@ export class HeadlessMember {
     this.#timestamp += 20_000;
     return this.#timestamp;
   }
+}
+
+/** A kept identity. @param seed - 32 bytes in hexadecimal. */
+export function identityOfSeed(seed: string): Identity {
+  const signatureKey = signatureKeyOf(new Uint8Array(Buffer.from(seed, 'hex')));
+  return { kind: 'kept', signatureKey, fingerprint: fingerprintOf(signatureKey.publicKey) };
 }
 
 /** Waits until `condition` holds. @throws {Error} with `what` and `state()` when it does not in time. */
