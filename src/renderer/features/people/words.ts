@@ -11,7 +11,7 @@ export const words = {
   remove: (name: string): string => `Remove ${name}`,
   removeQuestion: (name: string): string => `Remove ${name}?`,
   removeMeans:
-    'The keys change at once, so that nothing that follows can be opened with the old ones. The same person can come back only when somebody lets them in.',
+    'The keys change at once, so that nothing that follows can be opened with the old ones, and this person’s key is not let in again. Somebody who has the link could still come as somebody else: to be sure, start a new meeting.',
   removeNow: 'Remove',
   cancel: 'Cancel',
 } as const;
