@@ -1,6 +1,6 @@
 /**
  * Media between a meeting and the renderer: gathers what goes down for a few milliseconds, and checks what comes up.
- * @see design.md §2: a message costs more than the sealing of what it carries.
+ * A message costs more than the sealing of what it carries.
  */
 import * as v from 'valibot';
 import type { DownlinkFeedback, DownlinkItem, UplinkItem } from '../contract/media.ts';

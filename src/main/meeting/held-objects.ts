@@ -1,7 +1,7 @@
 /**
  * Objects whose Key ID is not known yet: kept for a moment, since a sender switches keys as soon as it has merged a
  * commit that others are still receiving. Bounded in time, count and bytes; the oldest goes first.
- * @see design.md §5
+ * @see docs/protocol.md #keys-and-sealed-objects
  */
 import type { MoqtObject } from '../../protocol/moqt/model.ts';
 import type { Epoch, Millis } from '../../protocol/units.ts';

@@ -3,7 +3,7 @@
  *
  * The master key of an epoch is turned into its Epoch Secret at once and overwritten; the Epoch Secret lives as long as its
  * epoch, since a track may be met at any time; keys of the epoch before live on in the openers for the overlap.
- * @see draft-jennings-moq-e2ee-mls #interactions-with-moq-secure-objects, design.md §5
+ * @see draft-jennings-moq-e2ee-mls #interactions-with-moq-secure-objects
  */
 import { nodeCrypto } from '../../io/crypto/node-crypto.ts';
 import { invariant } from '../../protocol/errors.ts';

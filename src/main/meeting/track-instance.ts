@@ -1,7 +1,7 @@
 /**
  * The instance field of a member's media namespaces: which of its tracks, and which time of being a member
  * in one process: a membership that is taken up again, even by the same process, has another.
- * @see design.md §3
+ * @see docs/protocol.md #rooms-generations-and-names
  */
 import { encodeBase64Url } from '../../protocol/bytes/base64url.ts';
 import { decodeUtf8, encodeUtf8 } from '../../protocol/bytes/utf8.ts';

@@ -1,6 +1,6 @@
 /**
  * Serves the renderer's files on `app://conclave`, a secure context without any network, under a strict policy.
- * @see design.md §7
+ * @see docs/security.md
  */
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';

@@ -4,7 +4,7 @@
  * Each receipt carries the hash of the one before, so the receipts of a group form a chain that can be checked
  * offline by anybody who knows the counter's public key.
  *
- * @see key-profile #receipts
+ * @see docs/protocol.md #receipts
  */
 
 import { ByteReader } from '../bytes/byte-reader.ts';
@@ -27,7 +27,7 @@ export const PUBLIC_KEY_BYTES = 32;
 /** Bytes of an Ed25519 signature. */
 export const SIGNATURE_BYTES = 64;
 
-const CLAUSE = 'key-profile#receipts';
+const CLAUSE = 'conclave-protocol#receipts';
 const CONTEXT = encodeUtf8('conclave receipt v1');
 const KEY_ID_BYTES = 8;
 const HASH_BYTES = 32;
@@ -106,7 +106,7 @@ export function receiptKeyId(publicKey: Uint8Array, verifier: Pick<ReceiptVerifi
  * Forms the bytes that the counter signs.
  * @returns fresh bytes; the fields are copied.
  * @throws {InvariantError} a field has a size or value that the layout cannot carry: our own fault.
- * @see key-profile #receipts
+ * @see docs/protocol.md #receipts
  */
 export function encodeReceiptBody(body: ReceiptBody): Uint8Array {
   invariant(body.keyId.length === KEY_ID_BYTES, 'a receipt key id has 8 bytes');
@@ -152,8 +152,8 @@ export function encodeReceipt(
 /**
  * Reads a receipt; says nothing about its signature.
  * @param bytes - a whole receipt, signature included; copied.
- * @throws {PeerViolation} `key-profile#receipts` (code 0: there is no session to close).
- * @see key-profile #receipts
+ * @throws {PeerViolation} `conclave-protocol#receipts` (code 0: there is no session to close).
+ * @see docs/protocol.md #receipts
  */
 export function parseReceipt(bytes: Uint8Array): Receipt {
   try {

@@ -53,7 +53,7 @@ export function classifyTrack(track: FullTrackName): TrackClass {
       return text(track.name) === 'commits' ? 'mls' : 'media';
     case 2:
       return kind === 'keypackages' || kind === 'welcome' ? 'mls' : 'media';
-    case 3:
+    case 4:
       return kind === 'control' ? 'control' : 'media';
     default:
       return 'media';

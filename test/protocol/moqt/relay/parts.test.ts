@@ -113,7 +113,8 @@ describe('classifyTrack', () => {
     ['room', 'other', 'media'],
     ['room/keypackages', 'x', 'mls'],
     ['room/welcome', 'x', 'mls'],
-    ['room/control/alice', 'o', 'control'],
+    ['room/control/alice/start', 'o', 'control'],
+    ['room/control/alice', 'o', 'media'],
     ['room/media/alice/cam', 'o', 'media'],
     ['room/keypackages/deeper', 'x', 'media'],
   ])('(%s) %s is %s', (path, name, kind) => {
