@@ -134,7 +134,7 @@ describe('receipts', () => {
           expect(signed.length + signature.length).toBe(kept + tail.length);
         } catch (error) {
           expect(error).toBeInstanceOf(PeerViolation);
-          expect((error as PeerViolation).clause).toBe('key-profile#receipts');
+          expect((error as PeerViolation).clause).toBe('conclave-protocol#receipts');
         }
       }),
       { numRuns: 1000 },
