@@ -378,7 +378,8 @@ export class Meeting {
 
   #stop(reason: MeetingEnd): void {
     if (this.#stopped !== undefined) return;
-    this.#stopped = reason;
+    // Others may remove us faster than we are done with leaving: we left all the same.
+    this.#stopped = this.#leaving === undefined || reason === 'fault' ? reason : 'left';
     clearInterval(this.#tick);
     this.#closeGeneration();
     this.#connection.stop();

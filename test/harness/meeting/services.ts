@@ -16,6 +16,10 @@ export interface RunningServices {
   /** The same as a file, for the app's `--servers`. */
   readonly file: string;
   readonly folder: string;
+  /** Ends the relay at once, without a word to anybody. */
+  killRelay(): Promise<void>;
+  /** Starts a relay at the address of the one that was killed. */
+  restartRelay(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -27,7 +31,10 @@ export type RelayChoice =
   | { readonly kind: 'moq-relay-ietf' };
 
 /** Starts a relay and our counter, both with certificates of one development authority. */
-export async function startServices(choice: RelayChoice = { kind: 'ours' }): Promise<RunningServices> {
+export async function startServices(
+  choice: RelayChoice = { kind: 'ours' },
+  mode: Servers['mode'] = 'fenced',
+): Promise<RunningServices> {
   const folder = await mkdtemp(join(tmpdir(), 'conclave-services-'));
   const tls = join(folder, 'tls');
   const counter = await startService('src/services/counter/main.ts', [
@@ -38,13 +45,13 @@ export async function startServices(choice: RelayChoice = { kind: 'ours' }): Pro
     '--data',
     join(folder, 'counter'),
   ]);
-  const relay = await startRelay(choice, tls);
+  let relay = await startRelay(choice, tls, 0);
   const servers: Servers = {
     relays: [relay.url],
     counter: String(counter.ready.url),
     caPem: await readFile(join(tls, 'ca.pem'), 'utf8'),
     receiptKey: String(counter.ready.receiptKey),
-    mode: 'fenced',
+    mode,
   };
   const file = join(folder, 'servers.json');
   await writeFile(file, JSON.stringify(servers));
@@ -52,6 +59,10 @@ export async function startServices(choice: RelayChoice = { kind: 'ours' }): Pro
     servers,
     file,
     folder,
+    killRelay: () => relay.close(),
+    restartRelay: async () => {
+      relay = await startRelay(choice, tls, Number(new URL(relay.url).port));
+    },
     close: async () => {
       await Promise.all([relay.close(), end(counter.process)]);
       await rm(folder, { recursive: true, force: true });
@@ -62,6 +73,7 @@ export async function startServices(choice: RelayChoice = { kind: 'ours' }): Pro
 async function startRelay(
   choice: RelayChoice,
   tls: string,
+  port: number,
 ): Promise<{ url: string; close(): Promise<void> }> {
   if (choice.kind === 'moq-relay-ietf') {
     const certificate = await ensureDevelopmentCertificate(tls, ['127.0.0.1']);
@@ -72,7 +84,7 @@ async function startRelay(
     choice.kind === 'ours' ? 'src/services/relay/main.ts' : 'test/harness/relay/recording-relay.ts';
   const relay = await startService(
     entry,
-    ['--listen', '127.0.0.1:0', '--dev-ca', tls],
+    ['--listen', `127.0.0.1:${String(port)}`, '--dev-ca', tls],
     choice.kind === 'recording' ? { CONCLAVE_RECORDING: choice.file } : {},
   );
   return { url: String(relay.ready.url), close: () => end(relay.process) };

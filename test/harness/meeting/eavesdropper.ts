@@ -1,0 +1,90 @@
+/** A client of the relay that takes everything under a group's namespace, as the relay itself could. */
+import { connectMoqt } from '../../../src/io/moqt/client.ts';
+import type { MoqtClient } from '../../../src/io/moqt/client-api.ts';
+import type { Servers } from '../../../src/main/servers.ts';
+import { classifyTrack, groupNamespace, type GroupName } from '../../../src/protocol/group/names.ts';
+import { groupId, objectId, type FullTrackName, type MoqtObject } from '../../../src/protocol/moqt/model.ts';
+
+/** An object and the track it came on. */
+export interface Overheard {
+  readonly track: FullTrackName;
+  readonly object: MoqtObject;
+}
+
+export class Eavesdropper {
+  readonly #client: MoqtClient;
+  readonly #group: GroupName;
+  /** Everything, in order of arrival. */
+  readonly heard: Overheard[] = [];
+  /** Tracks that were offered, in order. */
+  readonly tracks: FullTrackName[] = [];
+
+  private constructor(client: MoqtClient, group: GroupName) {
+    this.#client = client;
+    this.#group = group;
+  }
+
+  static async listen(servers: Servers, group: GroupName): Promise<Eavesdropper> {
+    const outcome = await connectMoqt({
+      url: servers.relays[0] ?? '',
+      trust: { kind: 'ca', pem: servers.caPem ?? '' },
+    });
+    if (outcome.kind === 'failed') throw new Error(outcome.reason);
+    const eavesdropper = new Eavesdropper(outcome.client, group);
+    await eavesdropper.#follow();
+    return eavesdropper;
+  }
+
+  /** Sealed objects of control and media tracks from the `from`th overheard on. */
+  sealed(from = 0): Overheard[] {
+    return this.heard.slice(from).filter(({ track }) => this.#isSealed(track));
+  }
+
+  /** Commits by the epoch that they begin. */
+  commits(): Map<bigint, Uint8Array> {
+    const commits = new Map<bigint, Uint8Array>();
+    for (const { track, object } of this.heard) {
+      const { location, content } = object;
+      if (classifyTrack(this.#group, track).kind !== 'commits' || content.kind !== 'payload') continue;
+      if (location.object % 2n === 0n) commits.set(location.group, content.payload);
+    }
+    return commits;
+  }
+
+  /** Everything that the relay still serves of the sealed tracks. */
+  async fetchAll(): Promise<Overheard[]> {
+    const fetched: Overheard[] = [];
+    for (const track of this.tracks.filter((each) => this.#isSealed(each))) {
+      const start = { group: groupId(0n), object: objectId(0n) };
+      const end = { group: groupId(1_000_000n), object: objectId(0n) };
+      const outcome = await this.#client.fetch(track, start, end, { timeoutMs: 3_000, maxBytes: 2 ** 24 });
+      if (outcome.kind === 'complete' || outcome.kind === 'incomplete')
+        fetched.push(...outcome.objects.map((object) => ({ track, object })));
+    }
+    return fetched;
+  }
+
+  close(): void {
+    this.#client.close(0, 'done');
+  }
+
+  async #follow(): Promise<void> {
+    await this.#client.subscribeTracks(groupNamespace(this.#group), { forward: true }, (offer) => {
+      this.tracks.push(offer.track);
+      offer.accept(
+        { forward: true },
+        {
+          object: (object) => {
+            this.heard.push({ track: offer.track, object });
+          },
+          done: () => undefined,
+        },
+      );
+    });
+  }
+
+  #isSealed(track: FullTrackName): boolean {
+    const { kind } = classifyTrack(this.#group, track);
+    return kind === 'control' || kind === 'media';
+  }
+}
