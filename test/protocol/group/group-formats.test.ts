@@ -4,7 +4,6 @@ import { nodeGroupCrypto as crypto } from '../../../src/main/mls/node-group-cryp
 import { decodeBase64Url, encodeBase64Url } from '../../../src/protocol/bytes/base64url.ts';
 import { encodeHex } from '../../../src/protocol/bytes/hex.ts';
 import { decodeUtf8, encodeUtf8 } from '../../../src/protocol/bytes/utf8.ts';
-import { EpochKeys } from '../../../src/protocol/group/epoch-keys.ts';
 import {
   encodeInvitation,
   INVITATION_LIMITS,
@@ -39,7 +38,7 @@ import type { RoomId } from '../../../src/protocol/group/names.ts';
 import { compareRosters, leafIndex } from '../../../src/protocol/group/roster.ts';
 import type { Member } from '../../../src/protocol/group/roster.ts';
 import { securityCodeOf } from '../../../src/protocol/group/security-code.ts';
-import { epoch, millis, unixMillis } from '../../../src/protocol/units.ts';
+import { unixMillis } from '../../../src/protocol/units.ts';
 
 const bytes = (length: number, fill: number): Uint8Array => new Uint8Array(length).fill(fill);
 const room = bytes(16, 1) as RoomId;
@@ -241,27 +240,6 @@ describe('names', () => {
     expect(fingerprintOfSender(sender)).toEqual(fingerprintOf(bytes(32, 3), crypto));
     expect(decodeUtf8(sender)).toMatch(/^[\w-]{54}$/);
     expect(fingerprintOfSender(sender.subarray(1))).toBeUndefined();
-  });
-});
-
-describe('epoch keys', () => {
-  test('an epoch outlives its end for the overlap, then its key is overwritten', () => {
-    const keys = new EpochKeys(millis(5_000));
-    const [first, second] = [bytes(32, 1), bytes(32, 2)];
-    keys.begin(epoch(1n), first, millis(0));
-    expect(keys.deadline()).toBeUndefined();
-    keys.begin(epoch(2n), second, millis(1_000));
-    expect(keys.epochs).toEqual([1n, 2n]);
-    expect(keys.current).toBe(2n);
-    expect(keys.deadline()).toBe(6_000);
-    expect(keys.expire(millis(5_999))).toEqual([]);
-    expect(keys.masterKey(epoch(1n))).toBe(first);
-    expect(keys.expire(millis(6_000))).toEqual([1n]);
-    expect(first).toEqual(bytes(32, 0));
-    expect(keys.masterKey(epoch(1n))).toBeUndefined();
-    keys.erase();
-    expect(second).toEqual(bytes(32, 0));
-    expect(keys.current).toBeUndefined();
   });
 });
 
