@@ -30,7 +30,7 @@ import type { GroupEvent } from './group-events.ts';
 import { GroupTransport } from './group-transport.ts';
 import { decodeMembership } from './membership-codec.ts';
 
-/** Secure Objects suite AES-128-GCM, and the profile of `key-profile.md`. */
+/** Secure Objects suite AES-128-GCM, and the profile of sealing. @see docs/protocol.md#keys-and-sealed-objects */
 const DEFAULT_SUITE = 0x0004;
 const PROFILE = '2026-03';
 /** `setTimeout` takes no more. */

@@ -1,6 +1,6 @@
 /**
  * The proof, in a KeyPackage, that its owner knows the invitation's secret (extension 0xF0C2).
- * @see key-profile #meeting-parameters
+ * @see docs/protocol.md#mls
  */
 import { concat } from '../bytes/concat.ts';
 import { ByteReader } from '../bytes/byte-reader.ts';

@@ -1,6 +1,6 @@
 /**
  * Meeting parameters: what all members must agree on, in the GroupContext (extension 0xF0C1).
- * @see key-profile #meeting-parameters
+ * @see docs/protocol.md#mls
  */
 import { ByteReader } from '../bytes/byte-reader.ts';
 import { ByteWriter } from '../bytes/byte-writer.ts';

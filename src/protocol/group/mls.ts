@@ -19,7 +19,7 @@ export interface EpochView {
   readonly transcript: Uint8Array;
   /** RFC 9420 §8.7. */
   readonly epochAuthenticator: Uint8Array;
-  /** `MLS-Exporter("SecureObject MLS Master Key", "", Nh)`: secret. @see key-profile */
+  /** `MLS-Exporter("SecureObject MLS Master Key", "", Nh)`: secret. @see docs/protocol.md#keys-and-sealed-objects */
   readonly masterKey: Uint8Array;
   readonly suite: MlsSuite;
   readonly ownLeaf: LeafIndex;
