@@ -35,7 +35,9 @@ export function* commitOnce(state: MemberState): Job<Phase | undefined> {
   }
   // Somebody's Commit arrived while we asked.
   if (state.fenced ? state.inbox.next(val)?.receipt : state.inbox.plain(val)) return undefined;
-  const { attempt, token } = lock;
+  const { token } = lock;
+  // In plain mode everybody takes object 0 and nothing else, as drafted.
+  const attempt = state.fenced ? lock.attempt : 0;
   const { commit } = stage.commit;
   const welcomes = state.deliveries();
   yield* ask('publish-commit', { group, epoch: val, attempt, commit, welcomes });

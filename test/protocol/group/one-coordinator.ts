@@ -1,0 +1,192 @@
+import { freshSigner } from '../../harness/counter/local-client.ts';
+import { FakeMls } from '../../harness/group/fake-mls.ts';
+import { nodeGroupCrypto as crypto } from '../../../src/main/mls/node-group-crypto.ts';
+import type { CounterMode } from '../../../src/protocol/counter/client.ts';
+import { encodeReceipt } from '../../../src/protocol/counter/receipt.ts';
+import type { Answer, Ask, AskKind, AskTypes } from '../../../src/protocol/group/coordination/asks.ts';
+import type { CoordinatorEvent, GroupInput } from '../../../src/protocol/group/coordination/context.ts';
+import { Coordinator } from '../../../src/protocol/group/coordination/coordinator.ts';
+import { DEFAULT_TIMING } from '../../../src/protocol/group/coordination/timing.ts';
+import type { MeetingParameters } from '../../../src/protocol/group/meeting-parameters.ts';
+import type { EpochView } from '../../../src/protocol/group/mls.ts';
+import { fingerprintOf, senderIdOf } from '../../../src/protocol/group/names.ts';
+import type { GroupName, RoomId } from '../../../src/protocol/group/names.ts';
+import { epoch, millis, unixMillis } from '../../../src/protocol/units.ts';
+import type { Epoch } from '../../../src/protocol/units.ts';
+
+/** Answers of a test's own, in place of those below. */
+type Answers = { [Kind in AskKind]?: (input: AskTypes[Kind][0]) => Answer<Kind> };
+
+const MOST_STEPS = 20_000;
+const OWN_KEY = new Uint8Array(32).fill(1);
+
+/** One real coordinator whose surroundings are a test's script; time is a number and answers come at once. */
+export class OneCoordinator {
+  readonly mls: FakeMls;
+  readonly asks: { readonly at: number; readonly ask: Ask }[] = [];
+  readonly events: CoordinatorEvent[] = [];
+  readonly group: GroupName;
+  /** What the counter has reached. */
+  current: Epoch | undefined = epoch(0n);
+  now = 0;
+  readonly #answers: Answers;
+  readonly #signer = freshSigner();
+  readonly #parameters: MeetingParameters;
+  readonly #coordinator: Coordinator;
+  #fresh = 0;
+  #waiting: { readonly id: number; readonly ask: Ask }[] = [];
+
+  constructor(mode: CounterMode, answers: Answers = {}) {
+    this.#answers = answers;
+    this.#parameters = {
+      secureObjectsSuite: 4,
+      profile: '2026-03',
+      mode,
+      receiptKey: mode === 'fenced' ? this.#signer.publicKey : undefined,
+      kickedKeys: [],
+    };
+    this.mls = this.otherMls(OWN_KEY);
+    this.#coordinator = new Coordinator({
+      room: new Uint8Array(16).fill(1) as RoomId,
+      parameters: this.#parameters,
+      fingerprint: fingerprintOf(OWN_KEY, crypto),
+      crypto,
+      random: (length) => new Uint8Array(length).fill((this.#fresh += 1)),
+      timing: DEFAULT_TIMING,
+    });
+    this.group = this.#coordinator.groupName(0);
+  }
+
+  /** Starts as a joiner: the counter says that the group exists. */
+  startJoining(): void {
+    this.#coordinator.handle({ kind: 'start', restored: undefined }, millis(this.now));
+    this.run(0);
+  }
+
+  /** Starts as the only member, at epoch 0. */
+  startAsMember(): void {
+    const { group, view, groupContext } = this.mls.createGroup(this.group);
+    const senderId = senderIdOf(fingerprintOf(OWN_KEY, crypto), new Uint8Array(8));
+    const record = { generation: 0, senderId, creating: false, log: [], ownRefs: [], recipients: [] };
+    const restored = { record, handle: group, view, staged: undefined, groupContext };
+    this.#coordinator.handle({ kind: 'start', restored }, millis(this.now));
+    this.run(0);
+  }
+
+  input(input: GroupInput): void {
+    this.#coordinator.handle(input, millis(this.now));
+    this.run(0);
+  }
+
+  /** Lets time pass. */
+  run(ms: number): void {
+    const end = this.now + ms;
+    for (let steps = 0; steps < MOST_STEPS; steps += 1) {
+      this.#drain();
+      const open = this.#waiting.shift();
+      if (open !== undefined) {
+        const answer = this.#answer(open.ask);
+        this.#coordinator.handle({ kind: 'answer', id: open.id, answer }, millis(this.now));
+        continue;
+      }
+      const deadline = this.#coordinator.deadline();
+      if (deadline === undefined || deadline > end) {
+        this.now = end;
+        return;
+      }
+      this.now = Math.max(this.now, deadline);
+      this.#coordinator.expire(millis(this.now));
+    }
+    throw new Error('the coordinator never rests');
+  }
+
+  /** Asks of a kind, with what they carried and when. */
+  asked<Kind extends AskKind>(kind: Kind): { at: number; input: AskTypes[Kind][0] }[] {
+    return this.asks.flatMap(({ at, ask }) =>
+      ask.kind === kind ? [{ at, input: ask.input as AskTypes[Kind][0] }] : [],
+    );
+  }
+
+  /** Epochs that were announced. */
+  get epochs(): EpochView[] {
+    return this.events.flatMap((event) => (event.kind === 'epoch' ? [event.view] : []));
+  }
+
+  /** MLS of somebody else. */
+  otherMls(key: Uint8Array): FakeMls {
+    return new FakeMls(key, this.#parameters, () => (this.#fresh += 1));
+  }
+
+  /** The counter's word for an epoch. */
+  receipt(of: Epoch, transcript: Uint8Array): Uint8Array {
+    return encodeReceipt(
+      {
+        group: this.group,
+        epoch: of,
+        attempt: 0,
+        commitHash: crypto.sha256(transcript),
+        transcript,
+        time: unixMillis(1_000_000),
+        previousHash: new Uint8Array(32),
+      },
+      this.#signer,
+      crypto,
+    );
+  }
+
+  #drain(): void {
+    for (let effect = this.#coordinator.poll(); effect; effect = this.#coordinator.poll()) {
+      if (effect.kind === 'event') this.events.push(effect.event);
+      else {
+        this.asks.push({ at: this.now, ask: effect.ask });
+        this.#waiting.push({ id: effect.id, ask: effect.ask });
+      }
+    }
+  }
+
+  #answer(ask: Ask): unknown {
+    const scripted = this.#answers[ask.kind] as ((input: unknown) => unknown) | undefined;
+    return scripted === undefined ? this.#perform(ask) : scripted(ask.input);
+  }
+
+  #perform(ask: Ask): unknown {
+    const { mls } = this;
+    switch (ask.kind) {
+      case 'probe':
+        return { kind: 'ok', current: this.#isOurs(ask.input.group) ? this.current : undefined };
+      case 'history':
+        return { kind: 'ok', current: this.current, entries: [], nextFrom: undefined };
+      case 'lock':
+        return this.#lock(ask.input.request.val);
+      case 'increment':
+        this.current = epoch((this.current ?? -1n) + 1n);
+        return { kind: 'ok', receipt: undefined };
+      case 'make-key-package':
+        return mls.makeKeyPackage();
+      case 'inspect-key-package':
+        return mls.inspect(ask.input.handle, ask.input.keyPackage);
+      case 'stage':
+        return mls.stage(ask.input.handle, ask.input.plan);
+      case 'process':
+        return mls.process(ask.input.handle, ask.input.commit);
+      case 'apply':
+        return mls.apply(ask.input.handle, ask.input.staged);
+      case 'join':
+        return mls.join(ask.input.welcome);
+      case 'fetch-commits':
+        return [];
+      default:
+        return undefined;
+    }
+  }
+
+  #lock(val: Epoch): Answer<'lock'> {
+    return val === (this.current ?? -1n) + 1n
+      ? { kind: 'granted', token: undefined, attempt: 0, expiresInMs: millis(10_000) }
+      : { kind: 'counter-error', current: this.current };
+  }
+
+  #isOurs(group: GroupName): boolean {
+    return Buffer.from(group).equals(this.group);
+  }
+}
