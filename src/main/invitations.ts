@@ -15,9 +15,6 @@ import { ROOM_BYTES, type RoomId } from '../protocol/group/names.ts';
 import { nodeGroupCrypto } from './mls/node-group-crypto.ts';
 import type { Servers } from './servers.ts';
 
-/** Cipher suite of Secure Objects in meetings that are started here: AES-128-GCM. */
-export const DEFAULT_MEDIA_SUITE = 0x0004;
-
 /** Title of a meeting whose link names none. */
 const UNTITLED = 'Meeting';
 

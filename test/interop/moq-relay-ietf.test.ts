@@ -7,7 +7,7 @@ import { bytesOf } from '../harness/moqt/hex.ts';
 import { INSTALL, isInstalled, startIetfRelay } from './moq-relay-ietf.ts';
 import type { IetfRelay } from './moq-relay-ietf.ts';
 
-const required = process.env['CONCLAVE_INTEROP'] !== undefined;
+const required = process.env.CONCLAVE_INTEROP !== undefined;
 
 describe.skipIf(!isInstalled && !required).each(['https', 'moqt'] as const)(
   'moq-relay-ietf over %s',

@@ -8,13 +8,10 @@ import path from 'node:path';
 import type * as Addon from '../../../native/quic/index.d.ts';
 
 export type {
-  ConnectOptions,
   ListenOptions,
-  QuicErrorCode,
   Server,
   Session,
   SessionLimits,
-  SessionStats,
   TlsTrust,
 } from '../../../native/quic/index.d.ts';
 

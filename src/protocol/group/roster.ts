@@ -1,7 +1,6 @@
 /** The roster: who has the keys of an epoch, as the MLS tree says, and how one epoch's differs from the next. */
 import { equal } from '../bytes/equal.ts';
 import type { Brand } from '../units.ts';
-import { fingerprintOfSender } from './names.ts';
 import type { Fingerprint } from './names.ts';
 
 /** Index of a leaf in the MLS tree. @see RFC 9420 §7 */
@@ -48,10 +47,4 @@ export function compareRosters(
     added: after.filter((member) => !stays(member, before)),
     removed: before.filter((member) => !stays(member, after)),
   };
-}
-
-/** The member that a SenderId belongs to: signature keys are unique in a tree. */
-export function memberOfSender(roster: readonly Member[], sender: Uint8Array): Member | undefined {
-  const fingerprint = fingerprintOfSender(sender);
-  return fingerprint && roster.find((member) => equal(member.fingerprint, fingerprint));
 }

@@ -14,9 +14,6 @@ import { encodeFullTrackName } from './full-track-name.ts';
 import { HASH_LENGTH, hkdfExpand, hkdfExtract } from './hkdf.ts';
 import type { HashName, Suite } from './suite.ts';
 
-/** Label of the MLS exporter that gives the MLS master key, with an empty context and the size of its hash. */
-export const MLS_MASTER_KEY_LABEL = 'SecureObject MLS Master Key';
-
 const EPOCH_LABEL = encodeUtf8('SecureObject Epoch Master Key ');
 const TRACK_LABEL = encodeUtf8('SecureObject Track Base Key ');
 const KEY_LABEL = encodeUtf8('MOQ 1.0 Secure Objects Secret key ');

@@ -63,6 +63,10 @@ export class Machine {
     });
     const output = new Output(electron.process());
     const page = await electron.firstWindow();
+    // Several windows are painted without a graphics card: small ones leave the processor to sound and pictures.
+    await electron.evaluate(({ BrowserWindow }) => {
+      for (const window of BrowserWindow.getAllWindows()) window.setSize(760, 520);
+    });
     await tapSound(page);
     return { electron, ...running(page, electron.process(), output, () => electron.close()) };
   }

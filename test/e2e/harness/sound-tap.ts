@@ -53,10 +53,13 @@ function installTaps(): void {
   const page = globalThis as unknown as Tapped & {
     AudioNode: { prototype: TappableNode };
     AudioWorkletNode: new () => TappableNode;
+    MediaStreamTrackProcessor: new (options: { track: unknown; maxBufferSize: number }) => {
+      readable: { getReader(): { read(): Promise<{ done: boolean; value?: TappedSound }> } };
+    };
   };
   if (Reflect.has(page, 'tappedVoices')) return;
   page.tappedVoices = [];
-  // ScriptProcessorNode is old, but it needs no module, which the page's content security policy would refuse.
+  // A track of its own for each voice: nothing is lost while the page's thread is busy.
   const plainConnect = page.AudioNode.prototype.connect;
   const tapped = new WeakSet();
   page.AudioNode.prototype.connect = function (this: TappableNode, ...args: unknown[]): unknown {
@@ -64,30 +67,37 @@ function installTaps(): void {
       tapped.add(this);
       const voice = { rate: this.context.sampleRate, chunks: [] as Float32Array[] };
       page.tappedVoices.push(voice);
-      const tap = this.context.createScriptProcessor(4096, 1, 1);
-      tap.onaudioprocess = ({ inputBuffer }) => {
-        voice.chunks.push(inputBuffer.getChannelData(0).slice());
-        if (voice.chunks.length > 1000) voice.chunks.shift();
-      };
+      const tap = this.context.createMediaStreamDestination();
       plainConnect.call(this, tap);
-      // A script processor runs only on the way to a destination; its own output is silence.
-      plainConnect.call(tap, this.context.destination);
+      const [track] = tap.stream.getAudioTracks();
+      const reader = new page.MediaStreamTrackProcessor({ track, maxBufferSize: 1000 }).readable.getReader();
+      const readOn = async (): Promise<void> => {
+        for (let got = await reader.read(); got.value !== undefined; got = await reader.read()) {
+          const samples = new Float32Array(got.value.numberOfFrames);
+          got.value.copyTo(samples, { planeIndex: 0, format: 'f32-planar' });
+          voice.rate = got.value.sampleRate;
+          got.value.close();
+          voice.chunks.push(samples);
+          if (voice.chunks.length > 10_000) voice.chunks.shift();
+        }
+      };
+      void readOn();
     }
     return plainConnect.apply(this, args);
   };
 }
 
+interface TappedSound {
+  readonly numberOfFrames: number;
+  readonly sampleRate: number;
+  copyTo(target: Float32Array, options: { planeIndex: number; format: string }): void;
+  close(): void;
+}
+
 interface TappableNode {
   readonly context: {
     readonly sampleRate: number;
-    readonly destination: unknown;
-    createScriptProcessor(
-      size: number,
-      inputs: number,
-      outputs: number,
-    ): TappableNode & {
-      onaudioprocess: (event: { inputBuffer: { getChannelData(channel: number): Float32Array } }) => void;
-    };
+    createMediaStreamDestination(): TappableNode & { stream: { getAudioTracks(): unknown[] } };
   };
   connect(...args: unknown[]): unknown;
 }
