@@ -56,7 +56,7 @@ function* makeStage(state: MemberState): Job<OwnStage | undefined> {
   }
   const outcome = yield* ask('stage', { handle: state.handle, plan: planned.plan });
   if (outcome.kind === 'refused') {
-    work.drop(planned.plan);
+    work.refused(planned);
     return undefined;
   }
   const recipients = planned.joins.map(({ ref, sender }) => ({ ref, recipient: sender }));

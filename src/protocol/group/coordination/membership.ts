@@ -191,8 +191,12 @@ class Membership implements Phase {
       this.#queue.push({ sender, payload: payload.slice() });
       return;
     }
-    // The joiner asks again: our Welcome to it may be lost.
     const ref = this.#seen.get(hash);
+    if (ref !== undefined && this.#queue.length < MAX_QUEUE && this.state.work.takeRefused(ref)) {
+      this.#queue.push({ sender, payload: payload.slice() });
+      return;
+    }
+    // The joiner asks again: our Welcome to it may be lost.
     const sent = ref && this.state.sentWelcomes.get(encodeHex(ref));
     if (sent !== undefined && !this.#resend.includes(sent)) this.#resend.push(sent);
   }
@@ -209,8 +213,10 @@ class Membership implements Phase {
     // The track's name is the recipient of the Welcome: it has to be the KeyPackage's own.
     const claimed = fingerprintOfSender(sender);
     if (claimed === undefined || !equal(claimed, fingerprintOf(signatureKey, crypto))) return undefined;
-    this.#seen.set(hash, ref);
-    this.state.work.join({ ref, keyPackage, sender, signatureKey, since: this.#context.now });
+    const fits = this.state.work.join({ ref, keyPackage, sender, signatureKey, since: this.#context.now });
+    // Who found no room is looked at again when it asks again.
+    if (fits) this.#seen.set(hash, ref);
+    else this.#seen.delete(hash);
     return undefined;
   }
 

@@ -20,6 +20,15 @@ export interface WaitingJoin {
   readonly since: Millis;
 }
 
+/** What one Commit is to do. */
+export interface PlannedCommit {
+  readonly plan: CommitPlan;
+  /** The joins of `plan.adds`. */
+  readonly joins: readonly WaitingJoin[];
+  /** Whether it does more than let in `joins`, of which some may replace a leaf. */
+  readonly removesOthers: boolean;
+}
+
 /** Joins, leaves, removals and updates that wait for a Commit. */
 export class PendingWork {
   readonly #timing: Timing;
@@ -28,6 +37,11 @@ export class PendingWork {
   readonly #removals = new Map<LeafIndex, { since: Millis; kick: boolean }>();
   readonly #vanished = new Map<LeafIndex, Millis>();
   #update: Millis | undefined;
+  /** How many joins the next plan has at most: fewer, while the one that MLS refuses is looked for. */
+  #most = MAX_WAITING_JOINS;
+  /** KeyPackageRefs that MLS refused in this epoch, and in the one before. */
+  #refused = new Set<string>();
+  #refusedBefore = new Set<string>();
   /** Turns count from here: the current epoch's begin. */
   #turnsFrom: Millis;
 
@@ -36,9 +50,17 @@ export class PendingWork {
     this.#turnsFrom = now;
   }
 
-  join(join: WaitingJoin): void {
+  /** @returns whether there was room for it. */
+  join(join: WaitingJoin): boolean {
     const key = encodeHex(join.signatureKey);
-    if (this.#joins.size < MAX_WAITING_JOINS || this.#joins.has(key)) this.#joins.set(key, join);
+    if (this.#joins.size >= MAX_WAITING_JOINS && !this.#joins.has(key)) return false;
+    this.#joins.set(key, join);
+    return true;
+  }
+
+  /** Whether a join that MLS refused may be tried again, once: in the epoch after. */
+  takeRefused(ref: Uint8Array): boolean {
+    return this.#refusedBefore.delete(encodeHex(ref));
   }
 
   remove(leaf: LeafIndex, kick: boolean, now: Millis): void {
@@ -58,13 +80,26 @@ export class PendingWork {
     this.#update ??= now;
   }
 
-  /** A plan was refused by MLS: its joins are dropped, or its removals where there were none. */
-  drop(plan: CommitPlan): void {
-    for (const keyPackage of plan.adds) {
-      for (const [key, join] of this.#joins) if (join.keyPackage === keyPackage) this.#joins.delete(key);
+  /**
+   * MLS refused a plan. What it refused is looked for by halving the joins, and only that is dropped: a KeyPackage that
+   * was refused alone, or removals that were.
+   */
+  refused({ plan, joins, removesOthers }: PlannedCommit): void {
+    const [first] = joins;
+    if (first !== undefined && (joins.length > 1 || removesOthers)) {
+      this.#most = Math.floor(joins.length / 2);
+      return;
     }
-    if (plan.adds.length > 0) return;
-    for (const leaf of plan.removes) this.#removals.delete(leaf);
+    this.#most = MAX_WAITING_JOINS;
+    if (first !== undefined) {
+      this.#joins.delete(encodeHex(first.signatureKey));
+      if (this.#refused.size < MAX_WAITING_JOINS) this.#refused.add(encodeHex(first.ref));
+      return;
+    }
+    for (const leaf of plan.removes) {
+      this.#removals.delete(leaf);
+      this.#vanished.delete(leaf);
+    }
     this.#update = undefined;
   }
 
@@ -78,6 +113,9 @@ export class PendingWork {
     }
     if (byUs) this.#update = undefined;
     this.#turnsFrom = now;
+    this.#most = MAX_WAITING_JOINS;
+    this.#refusedBefore = this.#refused;
+    this.#refused = new Set();
   }
 
   /** When it is our turn to commit, or undefined when there is nothing to do. */
@@ -108,23 +146,32 @@ export class PendingWork {
     ownLeaf: LeafIndex,
     now: Millis,
     kickedKeys: readonly Uint8Array[],
-  ): { plan: CommitPlan; joins: readonly WaitingJoin[] } | undefined {
-    const removes = new Set<LeafIndex>();
+  ): PlannedCommit | undefined {
+    const removals = new Set<LeafIndex>();
     const kicks: Uint8Array[] = [];
-    for (const member of roster) {
-      const { leaf, signatureKey } = member;
+    for (const { leaf, signatureKey } of roster) {
       if (leaf === ownLeaf) continue;
       const removal = this.#removals.get(leaf);
       const gone = (this.#vanished.get(leaf) ?? now) + this.#timing.grace <= now;
-      const replaced = this.#joins.has(encodeHex(signatureKey));
       if (removal?.kick === true) kicks.push(signatureKey);
-      if (removal !== undefined || gone || replaced) removes.add(leaf);
+      if (removal !== undefined || gone) removals.add(leaf);
     }
     for (const key of [...kickedKeys, ...kicks]) this.#joins.delete(encodeHex(key));
-    const welcome = [...this.#joins.values()];
-    if (welcome.length === 0 && removes.size === 0 && this.#update === undefined) return undefined;
-    const adds = welcome.map((join) => join.keyPackage);
-    return { plan: { adds, removes: [...removes], kicks }, joins: welcome };
+    // Removals that were to be tried alone may be no more.
+    if (removals.size === 0) this.#most = Math.max(this.#most, 1);
+    const joins = [...this.#joins].slice(0, this.#most);
+    const joining = new Set(joins.map(([key]) => key));
+    const replaced = roster.filter(
+      ({ leaf, signatureKey }) => leaf !== ownLeaf && joining.has(encodeHex(signatureKey)),
+    );
+    const removes = [...new Set([...removals, ...replaced.map(({ leaf }) => leaf)])];
+    if (joins.length === 0 && removes.length === 0 && this.#update === undefined) return undefined;
+    const adds = joins.map(([, join]) => join.keyPackage);
+    return {
+      plan: { adds, removes, kicks },
+      joins: joins.map(([, join]) => join),
+      removesOthers: replaced.length < removes.length,
+    };
   }
 
   #mayCommit(leaf: LeafIndex): boolean {
