@@ -5,11 +5,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { protocol } from 'electron';
-
-/** Scheme of the renderer's pages. */
-export const APP_SCHEME = 'app';
-/** Origin of the renderer's pages. */
-export const APP_ORIGIN = `${APP_SCHEME}://conclave`;
+import { APP_SCHEME, resolveAppFile } from './app-file.ts';
 
 const contentTypes: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',
@@ -57,25 +53,6 @@ export function declareAppScheme(): void {
       privileges: { standard: true, secure: true, supportFetchAPI: true, codeCache: true },
     },
   ]);
-}
-
-/**
- * Finds the file of a request.
- * @param root - directory of the built renderer, absolute.
- * @returns the file's absolute path, or undefined for a path that leaves `root` or a host that is not ours.
- */
-export function resolveAppFile(root: string, url: string): string | undefined {
-  let parsed: URL;
-  let decoded: string;
-  try {
-    parsed = new URL(url);
-    decoded = decodeURIComponent(parsed.pathname);
-  } catch {
-    return undefined;
-  }
-  if (parsed.host !== 'conclave' || decoded.includes('\0') || decoded.includes('\\')) return undefined;
-  const file = path.resolve(root, `.${decoded === '/' ? '/index.html' : decoded}`);
-  return file.startsWith(root + path.sep) ? file : undefined;
 }
 
 /** Answers requests of `app://conclave` from the files below `root`. */

@@ -3,50 +3,16 @@
  * the name must be in the contract, and the argument must fit its schema.
  */
 import { MessageChannelMain, ipcMain, type BrowserWindow, type MessagePortMain } from 'electron';
-import * as v from 'valibot';
 import { channels } from '../../contract/bridge.ts';
-import { callSchemas, type CallArgument, type CallName } from '../../contract/calls.ts';
+import type { CallArgument, CallName } from '../../contract/calls.ts';
 import type { AppState } from '../../contract/state.ts';
-import { APP_ORIGIN } from './app-protocol.ts';
+import { checkCall, isTrustedSender } from './call-check.ts';
 import type { CallHandlers } from './call-handlers.ts';
 
 /** Main's ends of the media ports. */
 export interface MediaPorts {
   readonly uplink: MessagePortMain;
   readonly downlink: MessagePortMain;
-}
-
-interface SenderFrame {
-  readonly url: string;
-  readonly parent: unknown;
-}
-
-/** A sender that may call: the top frame of our page in our window. */
-export function isTrustedSender(
-  senderId: number,
-  windowId: number | undefined,
-  frame: SenderFrame | null,
-): boolean {
-  return (
-    senderId === windowId &&
-    frame !== null &&
-    frame.parent === null &&
-    (frame.url === APP_ORIGIN || frame.url.startsWith(`${APP_ORIGIN}/`))
-  );
-}
-
-/**
- * Checks a call's name and argument against the contract.
- * @returns the typed call, or undefined when it is not one.
- */
-export function checkCall(
-  name: unknown,
-  argument: unknown,
-): { name: CallName; argument: CallArgument<CallName> } | undefined {
-  if (typeof name !== 'string' || !Object.prototype.hasOwnProperty.call(callSchemas, name)) return undefined;
-  const known = name as CallName;
-  const parsed = v.safeParse(callSchemas[known], argument);
-  return parsed.success ? { name: known, argument: parsed.output } : undefined;
 }
 
 /**

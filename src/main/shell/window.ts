@@ -1,7 +1,7 @@
 /** The app's window: sandboxed, isolated, showing nothing but our own pages. */
 import path from 'node:path';
 import { BrowserWindow, session, shell } from 'electron';
-import { APP_ORIGIN } from './app-protocol.ts';
+import { APP_ORIGIN } from './app-file.ts';
 
 /**
  * Opens the main window.
