@@ -2,7 +2,6 @@
  * Keeps one session to one of the meeting's relays: tries them in order, comes back after a loss with growing waits, and
  * moves on when a relay says GOAWAY.
  */
-import { performance } from 'node:perf_hooks';
 import type { MoqtClient } from '../../io/moqt/client-api.ts';
 
 /** Opens a session to one relay. */

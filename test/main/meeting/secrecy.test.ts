@@ -142,6 +142,9 @@ test('a removed member opens nothing of what comes after, and cannot follow the 
   const stay = meeting.people.filter((each) => each !== cy).map(({ member }) => member);
   await eventually('the others go on without it', () => stay.every(({ size }) => size === 2));
   await eventually('it is told', () => cy.member.meeting.stopped === 'kicked');
+  // What was under way when the keys changed has arrived.
+  const isOld = (each: Overheard): boolean => (keyIdOf(each) ?? last + 1n) <= last;
+  await eventually('the old keys are out of use', () => !meeting.spy.sealed().slice(-60).some(isOld));
   const from = meeting.spy.heard.length;
   const heard = (): number => stay[0]?.chunksFrom(stay[1]?.id ?? '', 'audio').length ?? 0;
   const count = heard();
