@@ -10,6 +10,9 @@ import { isFailure, reportFailure } from './counter-calls.ts';
 import type { Phase } from './context.ts';
 import type { MemberState } from './member-state.ts';
 
+/** Before epoch 0. */
+const NOTHING_YET = epoch(-1n);
+
 /** Feeds what the commits track still has. */
 export function* fetchCommits(state: MemberState): Job<undefined> {
   const objects = yield* ask('fetch-commits', { group: state.group, from: state.nextEpoch });
@@ -29,6 +32,7 @@ export function* askHistory(state: MemberState): Job<Phase | undefined> {
     return undefined;
   }
   state.counterBackoff.reset();
+  state.reached = outcome.current ?? NOTHING_YET;
   for (const entry of outcome.entries) takeEntry(state, entry);
   state.historyAt = millis(context.now + untilNextCheck(state));
   if (state.distrusted) return undefined;
@@ -89,7 +93,8 @@ export function* askPlainCounter(
   }
   state.counterBackoff.reset();
   state.historyAt = millis(context.now + timing.history);
-  const current = outcome.current ?? epoch(-1n);
+  const current = outcome.current ?? NOTHING_YET;
+  state.reached = current;
   if (current > state.view.epoch) {
     const since = behindSince ?? context.now;
     if (context.now - since >= timing.grace) {

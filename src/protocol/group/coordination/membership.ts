@@ -13,6 +13,7 @@ import { askHistory, askPlainCounter, fetchCommits } from './catching-up.ts';
 import { commitOnce } from './committing.ts';
 import type { Context, GroupInput, MembershipStart, Phase } from './context.ts';
 import { isFailure } from './counter-calls.ts';
+import { EpochHint } from './epoch-hint.ts';
 import { MemberState } from './member-state.ts';
 import type { SentWelcome } from './member-state.ts';
 import { Backoff, earliest } from './timing.ts';
@@ -43,7 +44,7 @@ class Membership implements Phase {
   readonly #missing: Backoff;
   #missingAt: Millis | undefined;
   #fetchedFor: Epoch | undefined;
-  #hint: { readonly epoch: Epoch; readonly since: Millis } | undefined;
+  readonly #hint: EpochHint;
   #behindSince: Millis | undefined;
   #probeAt: Millis;
   #newerSaid = false;
@@ -57,6 +58,7 @@ class Membership implements Phase {
     this.#context = context;
     this.state = new MemberState(context, start);
     this.#missing = new Backoff(timing.receipt, timing.history);
+    this.#hint = new EpochHint(timing);
     this.#probeAt = millis(context.now + timing.lonely);
   }
 
@@ -88,9 +90,7 @@ class Membership implements Phase {
         state.work.update(now);
         break;
       case 'epoch-hint':
-        if (input.epoch > (this.#hint?.epoch ?? state.view.epoch)) {
-          this.#hint = { epoch: input.epoch, since: now };
-        }
+        this.#hint.seen(input.epoch, state.view.epoch, now);
         break;
       case 'reconnected':
         this.#fetchedFor = undefined;
@@ -156,8 +156,8 @@ class Membership implements Phase {
   #catchUpAt(): Millis | undefined {
     const { state } = this;
     const { receipt } = this.#context.options.timing;
-    if (this.#hint !== undefined && this.#hint.epoch <= state.view.epoch) this.#hint = undefined;
-    const since = earliest(state.inbox.since(state.view.epoch), this.#hint?.since);
+    const current = state.view.epoch;
+    const since = earliest(state.inbox.since(current), this.#hint.beyond(current)?.since);
     if (since === undefined) {
       this.#missing.reset();
       this.#missingAt = undefined;
@@ -168,7 +168,8 @@ class Membership implements Phase {
 
   *#catchUp(): Job<Phase | undefined> {
     const { state } = this;
-    const isMissing = state.inbox.since(state.view.epoch) !== undefined || this.#hint !== undefined;
+    const hint = this.#hint.beyond(state.view.epoch);
+    const isMissing = state.inbox.since(state.view.epoch) !== undefined || hint !== undefined;
     const unknown = this.#fetchedFor === undefined;
     if ((isMissing || unknown) && this.#fetchedFor !== state.nextEpoch) {
       this.#fetchedFor = state.nextEpoch;
@@ -176,8 +177,12 @@ class Membership implements Phase {
       if (state.distrusted || this.#nextToApply() !== undefined) return undefined;
     }
     let phase: Phase | undefined;
+    state.reached = undefined;
     if (state.fenced) phase = yield* askHistory(state);
     else ({ phase, behindSince: this.#behindSince } = yield* askPlainCounter(state, this.#behindSince));
+    if (hint !== undefined && state.reached !== undefined) {
+      this.#hint.judge(hint, state.reached, this.#context.now);
+    }
     this.#missingAt = isMissing ? millis(this.#context.now + this.#missing.next()) : undefined;
     return phase;
   }
