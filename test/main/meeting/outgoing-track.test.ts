@@ -114,7 +114,7 @@ describe('a track that we publish', () => {
     expect(groups).toEqual([...groups].sort((a, b) => a - b));
   });
 
-  test('says its largest location to a new session', async () => {
+  test('knows its largest location', () => {
     send(true);
     send(false);
     expect(track.largest).toEqual({ group: 0n, object: 1n });
