@@ -1,7 +1,7 @@
 import { freshSigner } from '../../harness/counter/local-client.ts';
 import { FakeMls } from '../../harness/group/fake-mls.ts';
 import { nodeGroupCrypto as crypto } from '../../../src/main/mls/node-group-crypto.ts';
-import type { CounterMode } from '../../../src/protocol/counter/client.ts';
+import type { CounterMode, HistoryEntry } from '../../../src/protocol/counter/client.ts';
 import { encodeReceipt } from '../../../src/protocol/counter/receipt.ts';
 import type { Answer, Ask, AskKind, AskTypes } from '../../../src/protocol/group/coordination/asks.ts';
 import type { CoordinatorEvent, GroupInput } from '../../../src/protocol/group/coordination/context.ts';
@@ -28,6 +28,8 @@ export class OneCoordinator {
   readonly group: GroupName;
   /** What the counter has reached. */
   current: Epoch | undefined = epoch(0n);
+  /** What the counter's log has. */
+  logged: readonly HistoryEntry[] = [];
   now = 0;
   readonly #answers: Answers;
   readonly #signer = freshSigner();
@@ -155,7 +157,7 @@ export class OneCoordinator {
       case 'probe':
         return { kind: 'ok', current: this.#isOurs(ask.input.group) ? this.current : undefined };
       case 'history':
-        return { kind: 'ok', current: this.current, entries: [], nextFrom: undefined };
+        return { kind: 'ok', current: this.current, entries: this.logged, nextFrom: undefined };
       case 'lock':
         return this.#lock(ask.input.request.val);
       case 'increment':

@@ -3,9 +3,8 @@
  * @see draft-jennings-moq-e2ee-mls #bootstrapping, #process-welcome
  */
 import { equal } from '../../bytes/equal.ts';
-import { verifyReceipt } from '../../counter/receipt.ts';
-import { millis } from '../../units.ts';
-import type { Epoch, Millis } from '../../units.ts';
+import { epoch, millis } from '../../units.ts';
+import type { Millis } from '../../units.ts';
 import { sameMeeting } from '../meeting-parameters.ts';
 import { JOIN_RANDOM_BYTES, senderIdOf } from '../names.ts';
 import type { GroupName, SenderId } from '../names.ts';
@@ -14,17 +13,11 @@ import type { GroupObject, Job, LogEntry } from './asks.ts';
 import { isFailure, reportFailure } from './counter-calls.ts';
 import type { Context, GroupInput, KnownReceipt, Phase } from './context.ts';
 import { Backoff, earliest } from './timing.ts';
+import { WelcomeInbox } from './welcome-inbox.ts';
+import type { HeldWelcome } from './welcome-inbox.ts';
 
-/** Welcomes that are kept at most while they wait for their receipts. */
-const MAX_WELCOMES = 8;
-
-interface HeldWelcome {
-  readonly epoch: Epoch;
-  readonly attempt: number;
-  readonly welcome: Uint8Array;
-  /** When `/history` is asked for its receipt. */
-  askAt: Millis;
-}
+/** Before epoch 0. */
+const NOTHING_YET = epoch(-1n);
 
 /** Waits for a Welcome. */
 export class Joining implements Phase {
@@ -34,8 +27,9 @@ export class Joining implements Phase {
   readonly #senderId: SenderId;
   readonly #backoff: Backoff;
   readonly #resend: Backoff;
-  readonly #receipts: KnownReceipt[] = [];
-  #welcomes: HeldWelcome[] = [];
+  readonly #inbox: WelcomeInbox;
+  /** No `/history` before this, however many Welcomes lack their receipts. */
+  #historyAt: Millis;
   readonly #refs: Uint8Array[] = [];
   #entered = false;
   #keyPackage: Uint8Array | undefined;
@@ -52,6 +46,8 @@ export class Joining implements Phase {
     this.#senderId = senderIdOf(options.fingerprint, options.random(JOIN_RANDOM_BYTES));
     this.#backoff = new Backoff(options.timing.backoff, options.timing.backoffMost);
     this.#resend = new Backoff(options.timing.resend, options.timing.resendMost);
+    this.#inbox = new WelcomeInbox(this.#group, options.parameters.receiptKey, options.crypto);
+    this.#historyAt = now;
     this.#sendAt = now;
     this.#freshAt = now;
     this.#lifeAt = now;
@@ -61,7 +57,9 @@ export class Joining implements Phase {
     const { now, options } = this.#context;
     switch (input.kind) {
       case 'welcome-object':
-        this.#welcomeObject(input.object);
+        if (!this.#takeReceipt(input.object) && input.object.object % 2 === 0) {
+          this.#inbox.welcome(input.object, millis(now + options.timing.receipt));
+        }
         break;
       case 'commit-object':
         // Somebody commits here; in fenced mode only the counter's word counts as life.
@@ -80,17 +78,22 @@ export class Joining implements Phase {
   next(): Job<Phase | undefined> | undefined {
     const { now } = this.#context;
     if (!this.#entered) return this.#enter();
-    const ready = this.#welcomes.find((each) => this.#isReady(each));
-    if (ready !== undefined) return this.#open(ready);
-    const silent = this.#welcomes.find((each) => each.askAt <= now);
-    if (silent !== undefined) return this.#askHistory(silent);
+    const ready = this.#inbox.take();
+    if (ready !== undefined) return this.#open(ready.held, ready.receipt);
+    const silent = this.#inbox.nextToAsk();
+    if (silent !== undefined && this.#askAt(silent) <= now) return this.#askHistory(silent);
     if (now >= this.#abandonAt()) return this.#giveUp();
     if (now >= this.#sendAt) return this.#send();
     return undefined;
   }
 
   deadline(): Millis | undefined {
-    return earliest(this.#sendAt, this.#abandonAt(), ...this.#welcomes.map((each) => each.askAt));
+    const silent = this.#inbox.nextToAsk();
+    return earliest(this.#sendAt, this.#abandonAt(), silent && this.#askAt(silent));
+  }
+
+  #askAt({ askAt }: HeldWelcome): Millis {
+    return millis(Math.max(askAt, this.#historyAt));
   }
 
   #abandonAt(): Millis {
@@ -113,6 +116,7 @@ export class Joining implements Phase {
       this.#refs.push(made.ref);
       this.#freshAt = millis(this.#context.now + timing.freshKeyPackage);
       this.#resend.reset();
+      this.#backoff.reset();
     }
     const [group, senderId, keyPackage] = [this.#group, this.#senderId, this.#keyPackage];
     yield* ask('publish-key-package', { group, senderId, keyPackage });
@@ -120,71 +124,32 @@ export class Joining implements Phase {
     return undefined;
   }
 
-  #welcomeObject(object: GroupObject): void {
-    const { now, options } = this.#context;
-    if (object.object % 2 === 1) {
-      this.#takeReceipt(object);
-      return;
-    }
-    const known = this.#welcomes.some((each) => equal(each.welcome, object.payload));
-    if (known || this.#welcomes.length >= MAX_WELCOMES) return;
-    this.#welcomes.push({
-      epoch: object.epoch,
-      attempt: object.object / 2,
-      welcome: object.payload.slice(),
-      askAt: millis(now + options.timing.receipt),
-    });
-  }
-
   /** @returns whether the counter's word was in it. */
   #takeReceipt({ object, payload }: GroupObject): boolean {
-    return object % 2 === 1 && this.#keepReceipt(payload);
+    return object % 2 === 1 && this.#inbox.receipt(payload);
   }
 
-  #keepReceipt(bytes: Uint8Array): boolean {
-    const { parameters, crypto } = this.#context.options;
-    if (parameters.receiptKey === undefined) return false;
-    const verdict = verifyReceipt(bytes, parameters.receiptKey, crypto);
-    if (verdict.kind !== 'valid' || !equal(verdict.receipt.group, this.#group)) return false;
-    const of = verdict.receipt.epoch;
-    const wanted = this.#welcomes.length === 0 || this.#welcomes.some((each) => each.epoch === of);
-    const known = this.#receipts.some(({ receipt }) => receipt.epoch === of);
-    if (wanted && !known) {
-      this.#receipts.push({ receipt: verdict.receipt, bytes: bytes.slice() });
-      // Only epochs of Welcomes matter; before one came, the last few are enough.
-      if (this.#receipts.length > MAX_WELCOMES) this.#receipts.shift();
-    }
-    return true;
-  }
-
-  #isReady(held: HeldWelcome): boolean {
-    if (this.#context.options.parameters.mode === 'plain') return true;
-    return this.#receiptOf(held) !== undefined;
-  }
-
-  #receiptOf(held: HeldWelcome): KnownReceipt | undefined {
-    return this.#receipts.find(({ receipt }) => receipt.epoch === held.epoch);
-  }
-
-  *#askHistory(held: HeldWelcome): Job<undefined> {
-    const history = yield* ask('history', { group: this.#group, from: held.epoch });
+  *#askHistory({ epoch: from }: HeldWelcome): Job<undefined> {
+    const waiting = this.#inbox.waiting();
+    const history = yield* ask('history', { group: this.#group, from });
     const { now, options } = this.#context;
     if (isFailure(history)) {
-      held.askAt = millis(now + reportFailure(this.#context, history, this.#backoff));
+      this.#historyAt = millis(now + reportFailure(this.#context, history, this.#backoff));
       return undefined;
     }
-    this.#backoff.reset();
-    for (const entry of history.entries) if (entry.epoch === held.epoch) this.#keepReceipt(entry.receipt);
+    this.#historyAt = millis(now + this.#backoff.next());
+    for (const entry of history.entries) {
+      if (this.#inbox.waitsFor(entry.epoch)) this.#inbox.receipt(entry.receipt);
+    }
+    const { nextFrom, current = NOTHING_YET } = history;
     // Not logged yet: the committer may be about to.
-    held.askAt = millis(now + options.timing.receipt * 2);
+    this.#inbox.judge(waiting, { from, nextFrom, current }, millis(now + options.timing.receipt));
     return undefined;
   }
 
   /** Uses a Welcome, if the counter's receipt is about the very state that it leads to. */
-  *#open(held: HeldWelcome): Job<Phase | undefined> {
-    this.#welcomes = this.#welcomes.filter((each) => each !== held);
+  *#open(held: HeldWelcome, known: KnownReceipt | undefined): Job<Phase | undefined> {
     this.#context.emit({ kind: 'status', step: 'welcomed' });
-    const known = this.#receiptOf(held);
     const outcome = yield* ask('join', { group: this.#group, welcome: held.welcome });
     if (outcome.kind === 'refused') {
       this.#stay();

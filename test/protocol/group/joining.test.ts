@@ -1,0 +1,105 @@
+import { expect, test } from 'vitest';
+import type { EpochView, GroupHandle } from '../../../src/protocol/group/mls.ts';
+import { epoch } from '../../../src/protocol/units.ts';
+import type { Epoch } from '../../../src/protocol/units.ts';
+import { OneCoordinator } from './one-coordinator.ts';
+
+const REAL = new Uint8Array([1, 2, 3]);
+const NEXT = epoch(6n);
+const transcript = new Uint8Array(32).fill(7);
+
+/** A joiner of a group that the counter has seen in epoch 5; only {@link REAL} lets it in. */
+function setUp(): {
+  joiner: OneCoordinator;
+  object: (of: Epoch, object: number, payload: Uint8Array) => void;
+  junk: (of: Epoch, object: number) => void;
+  receipt: () => void;
+} {
+  const joiner: OneCoordinator = new OneCoordinator('fenced', {
+    join: ({ welcome }) => {
+      if (!Buffer.from(welcome).equals(REAL)) return { kind: 'refused', reason: 'junk' };
+      const { group, view } = joiner.mls.createGroup(joiner.group);
+      const joined: EpochView = { ...view, epoch: NEXT, transcript };
+      return { kind: 'joined', group: group satisfies GroupHandle, view: joined };
+    },
+  });
+  joiner.current = epoch(5n);
+  joiner.startJoining();
+  const object = (of: Epoch, id: number, payload: Uint8Array): void => {
+    joiner.input({ kind: 'welcome-object', object: { epoch: of, object: id, payload } });
+  };
+  let made = 0;
+  const junk = (of: Epoch, id: number): void => {
+    made += 1;
+    object(of, id, new Uint8Array([0xba, made % 256, Math.floor(made / 256)]));
+  };
+  const receipt = (): void => {
+    joiner.current = NEXT;
+    object(NEXT, 1, joiner.receipt(NEXT, transcript));
+  };
+  return { joiner, object, junk, receipt };
+}
+
+test.each<[string, (at: number) => [epoch: bigint, object: number]]>([
+  ['epochs that are long past', (at) => [BigInt(at % 5), 2 * at]],
+  ['epochs that are far ahead', (at) => [(1n << 60n) + BigInt(at), 0]],
+  ['the very epoch, at other attempts', (at) => [6n, 2 + 2 * at]],
+])('any number of Welcomes of %s keep nobody out', (_, place) => {
+  const { joiner, object, junk, receipt } = setUp();
+  for (let at = 0; at < 100; at += 1) {
+    const [of, id] = place(at);
+    junk(epoch(of), id);
+    joiner.run(50);
+  }
+  object(NEXT, 0, REAL);
+  joiner.run(20);
+  for (let at = 100; at < 105; at += 1) {
+    const [of, id] = place(at);
+    junk(epoch(of), id);
+  }
+  receipt();
+  joiner.run(20);
+  expect(joiner.epochs.map((view) => view.epoch)).toEqual([6n]);
+});
+
+test('a Welcome at the place of another takes its place', () => {
+  const { joiner, object, junk, receipt } = setUp();
+  junk(NEXT, 0);
+  object(NEXT, 0, REAL);
+  receipt();
+  joiner.run(20);
+  expect(joiner.epochs.length).toBe(1);
+});
+
+test('a receipt that comes before its Welcome is kept, whatever else waits', () => {
+  const { joiner, object, junk, receipt } = setUp();
+  junk(epoch(1n << 60n), 0);
+  receipt();
+  object(NEXT, 0, REAL);
+  joiner.run(20);
+  expect(joiner.epochs.length).toBe(1);
+});
+
+test('a Welcome whose receipt was lost is used when the counter has it', () => {
+  const { joiner, object } = setUp();
+  object(NEXT, 0, REAL);
+  joiner.run(2_000);
+  joiner.current = NEXT;
+  joiner.logged = [{ epoch: NEXT, attempt: 0, commit: undefined, receipt: joiner.receipt(NEXT, transcript) }];
+  joiner.run(4_000);
+  expect(joiner.epochs.length).toBe(1);
+});
+
+test('junk makes nobody ask the counter often, and what the counter denies is asked about once', () => {
+  const { joiner, junk } = setUp();
+  for (let at = 0; at < 300; at += 1) {
+    junk(epoch(at % 2 === 0 ? 1n << 60n : 2n), 0);
+    joiner.run(100);
+  }
+  // In 30 s: not more than the shared back-off gives, which begins anew with each KeyPackage.
+  expect(joiner.asked('history').length).toBeLessThan(20);
+  const { joiner: other, junk: once } = setUp();
+  for (let at = 0; at < 8; at += 1) once(epoch((1n << 60n) + BigInt(at)), 0);
+  other.run(25_000);
+  expect(other.asked('history').length).toBe(1);
+});
