@@ -71,7 +71,7 @@ function groupOf(link: string): GroupName {
 }
 
 test.concurrent(
-  'members come back to it, keep their group, and hear each other again',
+  'a relay that dies: members come back to it, keep their group, and hear each other again',
   async () => {
     const own = await startServices();
     try {
@@ -103,7 +103,7 @@ test.concurrent(
 );
 
 test.concurrent(
-  'one that is dead from the start is passed over',
+  'a relay that is dead from the start is passed over',
   async () => {
     const { servers } = services;
     const relays = ['moqt://127.0.0.1:9/', ...servers.relays];
@@ -121,7 +121,7 @@ test.concurrent(
 );
 
 test.concurrent(
-  'comes back within its grace: same leaf, new tracks, heard at once',
+  'a member that dies and comes back within its grace: same leaf, new tracks, heard at once',
   async () => {
     const link = invite('Comes back');
     const folder = join(services.folder, 'comes-back');
@@ -160,7 +160,7 @@ test.concurrent(
 );
 
 test.concurrent(
-  'comes back after it was removed: it joins again and is heard',
+  'a member that comes back after it was removed joins again and is heard',
   async () => {
     const link = invite('Removed meanwhile');
     const folder = join(services.folder, 'removed');
@@ -183,7 +183,7 @@ test.concurrent(
 );
 
 test.concurrent(
-  'without its store it joins again in the place of its old leaf',
+  'a member that lost its store joins again in the place of its old leaf',
   async () => {
     const link = invite('Lost its state');
     const identity = identityOfSeed(randomBytes(32).toString('hex'));
@@ -212,7 +212,7 @@ test.concurrent(
 );
 
 test.concurrent(
-  'whose creator died before anybody joined is opened by somebody else',
+  'a room whose creator died before anybody joined is opened by somebody else',
   async () => {
     const link = invite('Creator dies');
     const creator = new HeadlessMember('Ana', link);
@@ -227,7 +227,7 @@ test.concurrent(
 );
 
 test.concurrent(
-  'whose last member left is opened again',
+  'a room whose last member left is opened again',
   async () => {
     const link = invite('Left');
     const [ana, bo] = await meet(link, 'Ana', 'Bo');
@@ -246,7 +246,7 @@ test.concurrent(
 );
 
 test.concurrent(
-  'is told, and its key is refused',
+  'a member that is kicked is told, and its key is refused',
   async () => {
     const link = invite('Kick');
     const [ana, bo] = await meet(link, 'Ana', 'Bo');
