@@ -29,7 +29,7 @@ export interface AskPorts {
   membershipOf(group: GroupName): MlsMembership;
   wallClock(): UnixMillis;
   readonly mode: 'fenced' | 'plain';
-  /** The store failed; it is tried again until it does not, and nothing is sent meanwhile. */
+  /** The store began to fail; it is tried again until it does not, and nothing is sent meanwhile. */
   storeFailed(error: unknown): void;
 }
 
@@ -45,6 +45,7 @@ export class AskPerformer {
   readonly #handlers: Handlers;
   readonly #held = new Set<GroupHandle>();
   readonly #masterKeys = new Map<string, Uint8Array>();
+  #over = false;
 
   constructor(ports: AskPorts) {
     this.#ports = ports;
@@ -72,8 +73,9 @@ export class AskPerformer {
     return masterKey;
   }
 
-  /** Erases all that is secret here and in MLS. */
+  /** Erases all that is secret here and in MLS, and gives up what the store would not take. */
   async forgetAll(): Promise<void> {
+    this.#over = true;
     for (const key of this.#masterKeys.values()) key.fill(0);
     this.#masterKeys.clear();
     await Promise.all([...this.#held].map((handle) => this.#ports.mls.forget(handle)));
@@ -124,20 +126,19 @@ export class AskPerformer {
         return none;
       },
       save: async ({ handle, record }) => {
-        await this.#save(async (store) => {
-          const state = await mls.serialise(handle);
-          const bytes = encodeMembership({ record, state });
-          state.fill(0);
-          try {
-            await store.save(bytes);
-          } finally {
-            bytes.fill(0);
-          }
-        });
+        if (ports.store === undefined) return none;
+        const state = await mls.serialise(handle);
+        const bytes = encodeMembership({ record, state });
+        state.fill(0);
+        try {
+          await this.#write((store) => store.save(bytes));
+        } finally {
+          bytes.fill(0);
+        }
         return none;
       },
       erase: async () => {
-        await this.#save((store) => store.erase());
+        await this.#write((store) => store.erase());
         return none;
       },
       'enter-group': async ({ group, senderId }) => {
@@ -183,15 +184,16 @@ export class AskPerformer {
     }
   }
 
-  async #save(write: (store: MembershipStore) => Promise<void>): Promise<void> {
+  /** Writes until it is written, or until all is over. */
+  async #write(write: (store: MembershipStore) => Promise<void>): Promise<void> {
     const { store } = this.#ports;
-    for (;;) {
-      if (store === undefined) return;
+    if (store === undefined) return;
+    for (let isFirst = true; !this.#over; isFirst = false) {
       try {
         await write(store);
         return;
       } catch (error) {
-        this.#ports.storeFailed(error);
+        if (isFirst) this.#ports.storeFailed(error);
         await pause(STORE_RETRY_MS);
       }
     }

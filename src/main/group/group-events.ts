@@ -76,4 +76,6 @@ export type GroupEvent =
   | { readonly kind: 'kicked-asks'; readonly signatureKey: Uint8Array }
   /** The counter signed two different Commits for one epoch: it is not trusted any more. */
   | { readonly kind: 'equivocation'; readonly epoch: Epoch }
+  /** The membership cannot be written; it is tried again every second, and nothing is sent meanwhile. */
+  | { readonly kind: 'store-failing'; readonly error: Error }
   | { readonly kind: 'stopped'; readonly reason: StopReason };

@@ -51,7 +51,7 @@ export interface JoinGroupOptions {
   onEvent(event: GroupEvent): void;
   /** A control or media track under the group's namespace, to be accepted or refused once. */
   onTrackOffered(offer: PublishOffer): void;
-  /** Something failed that is nobody's message: the store, or a fault of our own, after which nothing more happens. */
+  /** A fault of our own: the membership is over, nothing more happens. What was saved stays. */
   onFault(error: Error): void;
 }
 
@@ -101,7 +101,7 @@ export class GroupMember {
       membershipOf: (group) => this.#membershipOf(group),
       wallClock,
       storeFailed: (error) => {
-        options.onFault(asError(error));
+        if (!this.#over) options.onEvent({ kind: 'store-failing', error: asError(error) });
       },
     });
     this.#start().catch((error: unknown) => {
@@ -180,6 +180,7 @@ export class GroupMember {
   async suspend(): Promise<void> {
     if (this.#over) return;
     await this.#end();
+    this.#stopped?.();
   }
 
   async #start(): Promise<void> {
@@ -311,11 +312,12 @@ export class GroupMember {
   /** A fault of our own: nothing more is done with keys that may be wrong. */
   #fail(error: unknown): void {
     if (this.#over) return;
-    this.#over = true;
-    clearTimeout(this.#timer);
-    this.#transport.close();
-    this.#options.onFault(asError(error));
-    this.#stopped?.();
+    const over = (): void => {
+      this.#options.onFault(asError(error));
+      this.#stopped?.();
+    };
+    // Where MLS itself has failed there is nothing left to forget.
+    this.#end().then(over, over);
   }
 }
 

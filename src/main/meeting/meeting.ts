@@ -296,6 +296,8 @@ export class Meeting {
       case 'equivocation':
         this.#attention.add(event.kind);
         break;
+      case 'store-failing': // Tried again by itself: no end, and nothing that anybody here can do.
+        break;
       case 'stopped':
         this.#stop(event.reason);
         break;
