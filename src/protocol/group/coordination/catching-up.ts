@@ -32,7 +32,7 @@ export function* askHistory(state: MemberState): Job<Phase | undefined> {
     return undefined;
   }
   state.counterBackoff.reset();
-  state.reached = outcome.current ?? NOTHING_YET;
+  state.answer = { reached: outcome.current ?? NOTHING_YET };
   for (const entry of outcome.entries) takeEntry(state, entry);
   state.historyAt = millis(context.now + untilNextCheck(state));
   if (state.distrusted) return undefined;
@@ -94,7 +94,7 @@ export function* askPlainCounter(
   state.counterBackoff.reset();
   state.historyAt = millis(context.now + timing.history);
   const current = outcome.current ?? NOTHING_YET;
-  state.reached = current;
+  state.answer = { reached: current };
   if (current > state.view.epoch) {
     const since = behindSince ?? context.now;
     if (context.now - since >= timing.grace) {

@@ -67,8 +67,8 @@ export class MemberState {
   away = true;
   /** No attempt to commit before this. */
   commitNotBefore: Millis;
-  /** The epoch that the counter said last it had reached, -1 before 0; undefined when it has not answered. */
-  reached: Epoch | undefined;
+  /** The counter's last answer about where it is, each time another object; -1 before epoch 0. */
+  answer: { readonly reached: Epoch } | undefined;
   /** When the counter is asked whether anything is missing. */
   historyAt: Millis;
 

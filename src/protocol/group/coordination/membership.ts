@@ -177,11 +177,11 @@ class Membership implements Phase {
       if (state.distrusted || this.#nextToApply() !== undefined) return undefined;
     }
     let phase: Phase | undefined;
-    state.reached = undefined;
+    const answer = state.answer;
     if (state.fenced) phase = yield* askHistory(state);
     else ({ phase, behindSince: this.#behindSince } = yield* askPlainCounter(state, this.#behindSince));
-    if (hint !== undefined && state.reached !== undefined) {
-      this.#hint.judge(hint, state.reached, this.#context.now);
+    if (hint !== undefined && state.answer !== undefined && state.answer !== answer) {
+      this.#hint.judge(hint, state.answer.reached, this.#context.now);
     }
     this.#missingAt = isMissing ? millis(this.#context.now + this.#missing.next()) : undefined;
     return phase;
