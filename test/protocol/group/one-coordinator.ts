@@ -104,9 +104,7 @@ export class OneCoordinator {
 
   /** Asks of a kind, with what they carried and when. */
   asked<Kind extends AskKind>(kind: Kind): { at: number; input: AskTypes[Kind][0] }[] {
-    return this.asks.flatMap(({ at, ask }) =>
-      ask.kind === kind ? [{ at, input: ask.input }] : [],
-    );
+    return this.asks.flatMap(({ at, ask }) => (ask.kind === kind ? [{ at, input: ask.input }] : []));
   }
 
   /** Epochs that were announced. */
