@@ -10,7 +10,7 @@ import type { RelayClient } from '../../../harness/relay/relay-net.ts';
 const VIDEO = track('room/media/alice/cam', 'o');
 const AUDIO = track('room/media/alice/mic', 'o');
 const COMMITS = track('room', 'commits');
-const CONTROL = track('room/control/alice', 'o');
+const CONTROL = track('room/control/alice/start', 'o');
 
 const LIMITS: Partial<RelayLimits> = {
   transportWindow: 10_000,
