@@ -96,12 +96,10 @@ export class App {
     return this.#current?.meeting;
   }
 
-  /** Ends the process's part in a meeting; a kept identity resumes it at the next start within its grace. */
+  /** Leaves the meeting, so that the others' keys change at once, and lets the profile go. */
   async stop(): Promise<void> {
     clearTimeout(this.#showing);
-    const meeting = this.#current?.meeting;
-    // A guest keeps nothing to come back with, so others are told at once.
-    if (meeting !== undefined) await meeting.leave();
+    await this.#current?.meeting.leave();
     await this.#ports.mls.close();
     await this.#ports.profile.close();
   }

@@ -166,6 +166,8 @@ function joinSentence({ connection, step }: Meeting): string | undefined {
 function attentionSentence(attention: ReadonlySet<Attention>): string | undefined {
   if (attention.has('equivocation'))
     return 'The counter service signed two different histories of this meeting. Do not trust it: leave, and tell who runs it.';
+  if (attention.has('store-failing'))
+    return 'This app cannot save its state to the disk and does not take part in changes of the keys until it can. Free some space.';
   if (attention.has('kicked-asks'))
     return 'Somebody who was removed asks to be let in again, and was refused.';
   if (attention.has('newer-generation'))

@@ -60,7 +60,7 @@ export type Connection =
 export type CurrentEpoch = Omit<EpochBegun, 'masterKey'>;
 
 /** Something that a person must know and that does not end the meeting. */
-export type Attention = 'equivocation' | 'newer-generation' | 'kicked-asks';
+export type Attention = 'equivocation' | 'newer-generation' | 'kicked-asks' | 'store-failing';
 
 const TICK_MS = 250;
 /** Video is encoded with fewer bits for this long after a queue grew too long. */
@@ -285,6 +285,8 @@ export class Meeting {
         this.#step = event.step;
         break;
       case 'epoch':
+        // Nothing of an epoch is used before its state was saved.
+        this.#attention.delete('store-failing');
         this.#epochBegan(event);
         break;
       case 'generation':
@@ -294,9 +296,8 @@ export class Meeting {
       case 'newer-generation':
       case 'kicked-asks':
       case 'equivocation':
+      case 'store-failing':
         this.#attention.add(event.kind);
-        break;
-      case 'store-failing': // Tried again by itself: no end, and nothing that anybody here can do.
         break;
       case 'stopped':
         this.#stop(event.reason);

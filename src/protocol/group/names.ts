@@ -105,7 +105,7 @@ export function commitTrack(group: GroupName): FullTrackName {
 
 /**
  * A member's sealed control messages.
- * @param instance - names the process start, so that no location is ever sealed twice (ADR 2).
+ * @param instance - names this start of the membership, so that no location is ever sealed twice (ADR 2).
  */
 export function controlTrack(group: GroupName, sender: SenderId, instance: Uint8Array): FullTrackName {
   return { namespace: [...groupNamespace(group), CONTROL, sender, instance], name: OBJECTS };
@@ -113,7 +113,7 @@ export function controlTrack(group: GroupName, sender: SenderId, instance: Uint8
 
 /**
  * A member's media track, in a namespace of its own since Secure Objects scope Key IDs to the namespace.
- * @param instance - names track and process start, so that no location is ever sealed twice.
+ * @param instance - names the track and this start of the membership, so that no location is ever sealed twice.
  */
 export function mediaTrack(group: GroupName, sender: SenderId, instance: Uint8Array): FullTrackName {
   return { namespace: [...groupNamespace(group), MEDIA, sender, instance], name: OBJECTS };
