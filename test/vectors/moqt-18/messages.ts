@@ -123,7 +123,7 @@ export const MESSAGE_VECTORS: readonly MessageVector[] = [
       ['01 04 04 01 02 03', '+1 = 0x21 SUBSCRIPTION_FILTER: 4 bytes, AbsoluteRange {1, 2}, End Group Delta 3'],
       ['01 02', '+1 = 0x22 GROUP_ORDER = Descending'],
       ['10 00', '+16 = 0x32 NEW_GROUP_REQUEST = 0'],
-    ].map(([hex, meaning]) => [hex ?? '', meaning ?? ''] as const),
+    ],
     message: {
       kind: 'subscribe',
       id: id(0),

@@ -16,7 +16,7 @@ import type { Chunking } from '../../../harness/moqt/wire.ts';
 import { DATAGRAM_VECTORS, INHERITED_PRIORITY, STREAM_VECTORS } from '../../../vectors/moqt-18/data.ts';
 import { MESSAGE_VECTORS } from '../../../vectors/moqt-18/messages.ts';
 
-const RUNS = { numRuns: Number(process.env['CONCLAVE_PROPERTY_RUNS'] ?? 300) };
+const RUNS = { numRuns: Number(process.env.CONCLAVE_PROPERTY_RUNS ?? 300) };
 const LIMITS = { ...DEFAULT_LIMITS, objectBytes: 5000, propertiesBytes: 1000 };
 
 /** All items of a stream, its bytes cut in some way. */
