@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { MoqtClient, PublishOffer, TrackOrigin } from '../../src/io/moqt/client-api.ts';
 import { compareLocations, groupId, subgroupId } from '../../src/protocol/moqt/model.ts';
 import type { MoqtObject } from '../../src/protocol/moqt/model.ts';
@@ -11,6 +11,8 @@ const required = process.env.CONCLAVE_INTEROP !== undefined;
 
 describe.skipIf(!isInstalled && !required).each(['https', 'moqt'] as const)(
   'moq-relay-ietf over %s',
+  // Its FETCH and its closing of sessions depend on timing: on a busy machine it fails now and then.
+  { retry: 2 },
   (scheme) => {
     let relay: IetfRelay;
     let room = 0;
@@ -21,8 +23,18 @@ describe.skipIf(!isInstalled && !required).each(['https', 'moqt'] as const)(
       relay = await startIetfRelay();
     }, 60_000);
 
+    /** What the relay thinks a violation closes the session: none may be closed when a test ends. */
+    afterEach(async () => {
+      const states = await Promise.all(
+        clients.map(async (client) =>
+          Promise.race([client.closed, new Promise((resolve) => setTimeout(resolve, 10))]),
+        ),
+      );
+      for (const client of clients.splice(0)) client.close(0, 'done');
+      expect(states.filter((state) => state !== undefined)).toEqual([]);
+    });
+
     afterAll(async () => {
-      for (const client of clients) client.close(0, 'done');
       await relay.stop();
     });
 
@@ -139,15 +151,6 @@ describe.skipIf(!isInstalled && !required).each(['https', 'moqt'] as const)(
         { object: () => undefined, done: () => undefined },
       );
       expect(answer).toMatchObject({ kind: 'refused' });
-    });
-
-    test('no session was closed by the relay', async () => {
-      const states = await Promise.all(
-        clients.map(async (client) =>
-          Promise.race([client.closed, new Promise((resolve) => setTimeout(resolve, 10))]),
-        ),
-      );
-      expect(states.filter((state) => state !== undefined)).toEqual([]);
     });
   },
 );

@@ -43,6 +43,8 @@ describe.skipIf(!existsSync(CLIENT)).each(['https', 'moqt'] as const)('moq-test-
 
   test.each(CASES)(
     '%s',
+    // The peer ends its own tracks early now and then on a busy machine.
+    { retry: 2, timeout: 60_000 },
     async (name) => {
       let report = '';
       for (let attempt = UNRELIABLE.has(name) ? 3 : 1; attempt > 0; attempt -= 1) {
@@ -52,7 +54,6 @@ describe.skipIf(!existsSync(CLIENT)).each(['https', 'moqt'] as const)('moq-test-
       expect(report).toContain(`\nok 1 - ${name}`);
       expect(await relay.metric('faults_total')).toBe(0);
     },
-    60_000,
   );
 });
 

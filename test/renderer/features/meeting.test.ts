@@ -45,6 +45,7 @@ describe('layout', () => {
         expect(perPage * (pages - 1)).toBeLessThan(count);
         if (perPage > 1) expect(tile.width).toBeGreaterThanOrEqual(Math.min(MIN_TILE_WIDTH, area.width) - 1);
       }),
+      { examples: [[46, { width: 792, height: 259 }]] },
     );
   });
 

@@ -27,16 +27,15 @@ const NARROWEST = 4 / 3;
  * @param gap - between tiles.
  */
 export function layoutTiles(count: number, area: Area, gap: number): TileLayout {
-  let perPage = Math.max(1, count);
-  let best = largestTiles(perPage, area, gap);
-  while (perPage > 1 && best.tile.width < Math.min(MIN_TILE_WIDTH, area.width)) {
-    perPage -= 1;
-    best = largestTiles(perPage, area, gap);
+  const least = Math.min(MIN_TILE_WIDTH, area.width);
+  for (let most = Math.max(1, count); ; most -= 1) {
+    // Pages hold equally many, so that tiles keep their size from page to page.
+    const perPage = Math.ceil(count / Math.ceil(count / most));
+    const tiles = largestTiles(perPage, area, gap);
+    // Fewer tiles are larger, but not always wider: each number is looked at by itself.
+    if (perPage <= 1 || tiles.tile.width >= least)
+      return { ...tiles, perPage: Math.max(1, perPage), pages: Math.max(1, Math.ceil(count / perPage)) };
   }
-  // Pages hold equally many, so that tiles keep their size from page to page.
-  const pages = Math.max(1, Math.ceil(count / perPage));
-  const even = Math.ceil(count / pages);
-  return { ...largestTiles(even, area, gap), perPage: even, pages };
 }
 
 /**
