@@ -11,5 +11,7 @@ export default defineConfig({
     pool: 'forks',
     // Property tests and QUIC sessions keep both cores busy; more workers would only make timings worse.
     maxWorkers: 2,
+    // Real processes have real time limits, and CI's machines are shared: what fails twice is a fault.
+    retry: process.env.CI === undefined ? 0 : 1,
   },
 });

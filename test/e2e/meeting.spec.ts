@@ -140,11 +140,11 @@ test('people meet, come, go, vanish and return', async () => {
 async function introduceOnFirstStart(page: Page, person: Person): Promise<void> {
   const name = page.getByLabel('Your name');
   const join = page.getByRole('button', { name: /^Join as/ });
-  await expect(name.or(join).first()).toBeVisible();
+  await expect(name.or(join).first()).toBeVisible({ timeout: 60_000 });
   if (await join.isVisible()) return;
   await page.getByLabel('Your name').fill(nameOf(person));
   await page.getByRole('button', { name: 'Next' }).click();
   await page.getByRole('button', { name: 'Next' }).click();
   await page.getByRole('button', { name: 'Start using Conclave' }).click();
-  await expect(join).toBeVisible();
+  await expect(join).toBeVisible({ timeout: 60_000 });
 }
