@@ -312,6 +312,8 @@ export class Meeting {
     if (generation === undefined) {
       masterKey.fill(0);
       this.#stop('unknown-cipher');
+      // After the event: a member that can neither send nor hear must not go on committing.
+      queueMicrotask(() => void this.#group.leave());
       return;
     }
     generation.epochBegan(begun);

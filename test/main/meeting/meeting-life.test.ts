@@ -197,6 +197,14 @@ describe('the engine', () => {
     expect(meeting.stopped).toBe('unknown-cipher');
   });
 
+  test('takes no part in a meeting whose cipher it does not have', async () => {
+    const { meeting, log } = await start();
+    scene.begin(1n, 1, 0x7777);
+    await settle();
+    expect(meeting.stopped).toBe('unknown-cipher');
+    expect(log.filter((line) => line === 'group left')).toHaveLength(1);
+  });
+
   test('holds a bounded number of tracks while it is no member', async () => {
     await start();
     let rejected = 0;
