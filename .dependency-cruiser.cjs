@@ -38,6 +38,13 @@ module.exports = {
       to: { path: '^src/protocol/(group|secure-objects|media|counter)' },
     },
     {
+      name: 'draft-is-chosen-once',
+      comment: 'The negotiation picks a draft; everybody else reaches its wire format through `Draft`.',
+      severity: 'error',
+      from: { path: '^src', pathNot: '^src/protocol/moqt/(draft18/|drafts[.]ts$)' },
+      to: { path: '^src/protocol/moqt/draft18/' },
+    },
+    {
       name: 'io-is-shared',
       severity: 'error',
       from: { path: '^src/io' },

@@ -1,5 +1,5 @@
 /** Opens MOQT sessions as a client. */
-import { draft18 } from '../../protocol/moqt/draft18/draft18.ts';
+import { negotiatedDraft, PROTOCOLS } from '../../protocol/moqt/drafts.ts';
 import type { SessionLimits } from '../../protocol/moqt/limits.ts';
 import { Session } from '../../protocol/moqt/session.ts';
 import type { AuthorizationToken } from '../../protocol/moqt/session-api.ts';
@@ -35,9 +35,6 @@ export interface ConnectOptions extends ClientOptions {
 
 const IMPLEMENTATION = 'conclave';
 
-/** The drafts that we speak, preferred first. */
-const DRAFTS = [draft18] as const;
-
 /** Connects to a relay; resolves when SETUP went both ways or that failed, and never rejects. */
 export async function connectMoqt(options: ConnectOptions): Promise<ConnectOutcome> {
   let target: { readonly path: string; readonly authority: string };
@@ -48,7 +45,7 @@ export async function connectMoqt(options: ConnectOptions): Promise<ConnectOutco
     transport = await quic().connect({
       url: options.url,
       trust: options.trust,
-      protocols: DRAFTS.map(({ protocol }) => protocol),
+      protocols: PROTOCOLS,
       ...(options.transportLimits === undefined ? {} : { limits: options.transportLimits }),
     });
   } catch (error) {
@@ -65,7 +62,7 @@ export async function createMoqtClient(
   transport: TransportSession,
   options: ClientOptions = {},
 ): Promise<ConnectOutcome> {
-  const draft = DRAFTS.find(({ protocol }) => protocol === transport.protocol);
+  const draft = negotiatedDraft(transport.protocol);
   if (draft === undefined) {
     transport.close(0, 'no common protocol');
     return { kind: 'failed', reason: `the relay speaks ${transport.protocol || 'no MOQT draft'}` };

@@ -1,7 +1,7 @@
 import { fetchRequest } from './client-fetch.ts';
 import type { FetchState } from './client-fetch.ts';
 import { unreachable } from '../../protocol/errors.ts';
-import { RequestErrorCode } from '../../protocol/moqt/draft18/codes.ts';
+import { RequestErrorCode } from '../../protocol/moqt/codes.ts';
 import type { FullTrackName, Location, RequestId, TrackNamespace } from '../../protocol/moqt/model.ts';
 import { hasPrefix } from '../../protocol/moqt/names.ts';
 import type {

@@ -1,4 +1,4 @@
-import { RequestErrorCode } from '../../protocol/moqt/draft18/codes.ts';
+import { RequestErrorCode } from '../../protocol/moqt/codes.ts';
 import { fetchEnd, lastIncluded } from '../../protocol/moqt/locations.ts';
 import { compareLocations } from '../../protocol/moqt/model.ts';
 import type { FullTrackName, MoqtObject, RequestId } from '../../protocol/moqt/model.ts';

@@ -1,7 +1,7 @@
 /**
  * Blocks of Key-Value-Pairs: what MOQT's properties and setup options, LOC's metadata and the Encrypted
  * Properties List are made of.
- * @see moqt-18 #moq-key-value-pair
+ * @see moqt-18 #key-value-pair-structure
  */
 import { invariant } from '../errors.ts';
 import { ByteReader } from './byte-reader.ts';
@@ -11,8 +11,11 @@ import { MAX_VI64 } from './vi64.ts';
 
 /** Longest value of an odd type in bytes. */
 export const MAX_PAIR_VALUE_LENGTH = 0xffff;
-/** Most pairs that we read from one block; a bound of ours, as the specification has none. */
-export const MAX_PAIRS = 256;
+/**
+ * Most pairs that we read from one block; a bound of ours, as the specification has none. No block of 64 KiB or less,
+ * which is what a session takes as properties or setup options, holds more.
+ */
+export const MAX_PAIRS = 32_768;
 
 /** One pair: an even type carries an integer of 64 bits, an odd one bytes. */
 export interface KeyValuePair {

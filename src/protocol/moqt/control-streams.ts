@@ -1,5 +1,6 @@
 import { millis } from '../units.ts';
 import type { Millis } from '../units.ts';
+import { SessionCode } from './codes.ts';
 import type { Frame } from './draft.ts';
 import type { SetupOptions } from './messages.ts';
 import type { SessionCore } from './session-core.ts';
@@ -70,14 +71,13 @@ export class ControlStreams {
 
   /** @returns why the session is to be closed. */
   expire(now: Millis): { code: number; reason: string } | undefined {
-    const codes = this.#core.draft.codes.session;
     if (this.#setupUntil !== undefined && this.#setupUntil <= now) {
-      return { code: codes.CONTROL_MESSAGE_TIMEOUT, reason: 'no SETUP came in time' };
+      return { code: SessionCode.CONTROL_MESSAGE_TIMEOUT, reason: 'no SETUP came in time' };
     }
     if (this.#goawayUntil !== undefined && this.#goawayUntil <= now) {
       this.#goawayUntil = undefined;
       if (this.#core.requests.size > 0) {
-        return { code: codes.GOAWAY_TIMEOUT, reason: 'requests are open after GOAWAY' };
+        return { code: SessionCode.GOAWAY_TIMEOUT, reason: 'requests are open after GOAWAY' };
       }
     }
     return undefined;
@@ -85,16 +85,15 @@ export class ControlStreams {
 
   #setUp(options: SetupOptions): void {
     const core = this.#core;
-    const { codes } = core.draft;
     if (this.#transport === 'webtransport') {
       if (options.path !== undefined) {
-        throw core.draft.violation('path', 'PATH came over WebTransport', codes.session.INVALID_PATH);
+        throw core.draft.violation('path', 'PATH came over WebTransport', SessionCode.INVALID_PATH);
       }
       if (options.authority !== undefined) {
         throw core.draft.violation(
           'authority',
           'AUTHORITY came over WebTransport',
-          codes.session.INVALID_AUTHORITY,
+          SessionCode.INVALID_AUTHORITY,
         );
       }
     }

@@ -80,44 +80,11 @@ export interface FetchWriter {
   gap(end: Location, known: 'non-existent' | 'unknown'): Uint8Array;
 }
 
-/** Codes that a session itself sends; the numbers are the draft's. */
-export interface DraftCodes {
-  readonly session: {
-    readonly NO_ERROR: number;
-    readonly INTERNAL_ERROR: number;
-    readonly PROTOCOL_VIOLATION: number;
-    readonly INVALID_REQUEST_ID: number;
-    readonly DUPLICATE_TRACK_ALIAS: number;
-    readonly INVALID_PATH: number;
-    readonly INVALID_AUTHORITY: number;
-    readonly GOAWAY_TIMEOUT: number;
-    readonly CONTROL_MESSAGE_TIMEOUT: number;
-  };
-  readonly request: {
-    readonly NOT_SUPPORTED: number;
-    readonly GOING_AWAY: number;
-    readonly EXCESSIVE_LOAD: number;
-    readonly DOES_NOT_EXIST: number;
-    readonly INVALID_RANGE: number;
-    readonly DUPLICATE_SUBSCRIPTION: number;
-    readonly PREFIX_OVERLAP: number;
-    readonly INVALID_JOINING_REQUEST_ID: number;
-    readonly UNSUPPORTED_EXTENSION: number;
-  };
-  readonly stream: {
-    readonly CANCELLED: number;
-    readonly UNKNOWN_OBJECT_STATUS: number;
-    readonly EXCESSIVE_LOAD: number;
-    readonly MALFORMED_TRACK: number;
-  };
-}
-
 /** The wire format of one draft. */
 export interface Draft {
   /** Name in ALPN and WT-Available-Protocols, and first part of clauses. */
   readonly protocol: string;
-  readonly codes: DraftCodes;
-  /** Makes a violation of `#anchor` of this draft. */
+  /** Makes a violation of `#anchor` of this draft. @param code - PROTOCOL_VIOLATION unless given. */
   violation(anchor: string, detail: string, code?: number): Error;
 
   messageStream(): MessageStream;

@@ -1,3 +1,4 @@
+import { StreamCode } from './codes.ts';
 import { endsBefore } from './locations.ts';
 import type { Message } from './messages.ts';
 import { groupId, objectId } from './model.ts';
@@ -94,7 +95,7 @@ export class FetchRequests {
     if (ended === undefined || (ended.complete && !fetch.accepted)) return;
     this.#byId.delete(request.id);
     if (ended.complete) this.#core.finish(request);
-    else this.#core.abort(request, this.#core.draft.codes.stream.CANCELLED);
+    else this.#core.abort(request, StreamCode.CANCELLED);
     this.#core.remove(request);
     this.#core.event({ kind: 'fetch-end', id: request.id, complete: ended.complete, code: ended.code });
   }

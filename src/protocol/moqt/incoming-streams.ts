@@ -1,3 +1,4 @@
+import { StreamCode } from './codes.ts';
 import type { Frame, IncomingStream, StreamItem } from './draft.ts';
 import type { FetchRequests } from './fetch-requests.ts';
 import { LimitExceeded } from './limits.ts';
@@ -62,7 +63,7 @@ export class IncomingStreams {
 
   opened(handle: StreamHandle): void {
     if (this.#streams.size >= this.#core.limits.dataStreams) {
-      this.#stop(handle, this.#core.draft.codes.stream.EXCESSIVE_LOAD);
+      this.#stop(handle, StreamCode.EXCESSIVE_LOAD);
       return;
     }
     const reader = this.#core.draft.incomingStream(this.#core.limits);
@@ -77,7 +78,7 @@ export class IncomingStreams {
     this.#buffered += stream.reader.buffered - before;
     this.#read(stream);
     if (this.#buffered <= this.#core.limits.bufferedBytes || !this.#streams.has(handle)) return;
-    this.#giveUp(stream, this.#core.draft.codes.stream.EXCESSIVE_LOAD);
+    this.#giveUp(stream, StreamCode.EXCESSIVE_LOAD);
   }
 
   reset(handle: StreamHandle, code: number): void {
@@ -112,7 +113,7 @@ export class IncomingStreams {
   refuseWaiting(): void {
     for (const stream of [...this.#waiting]) {
       if (stream.state.kind === 'waiting' && this.#subscriptions.hasEnded(stream.state.header.alias)) {
-        this.#giveUp(stream, this.#core.draft.codes.stream.CANCELLED);
+        this.#giveUp(stream, StreamCode.CANCELLED);
       }
     }
   }
@@ -125,7 +126,7 @@ export class IncomingStreams {
   expire(now: Millis): void {
     for (const stream of this.#waiting) {
       if (stream.state.kind === 'waiting' && stream.state.until > now) return;
-      this.#giveUp(stream, this.#core.draft.codes.stream.CANCELLED);
+      this.#giveUp(stream, StreamCode.CANCELLED);
     }
   }
 
@@ -141,7 +142,7 @@ export class IncomingStreams {
         this.#take(stream, item);
       }
     } catch (error) {
-      if (error instanceof LimitExceeded) this.#giveUp(stream, this.#core.draft.codes.stream.EXCESSIVE_LOAD);
+      if (error instanceof LimitExceeded) this.#giveUp(stream, StreamCode.EXCESSIVE_LOAD);
       else if (error instanceof MalformedTrack) this.#malformed(stream);
       else throw error;
     }
@@ -190,11 +191,11 @@ export class IncomingStreams {
       return;
     }
     if (stream.state.kind === 'waiting') return;
-    const { limits, draft, now } = this.#core;
+    const { limits, now } = this.#core;
     if (subscription === undefined && this.#subscriptions.hasEnded(header.alias)) {
-      this.#giveUp(stream, draft.codes.stream.CANCELLED);
+      this.#giveUp(stream, StreamCode.CANCELLED);
     } else if (this.#waiting.size >= limits.waitingStreams) {
-      this.#giveUp(stream, draft.codes.stream.EXCESSIVE_LOAD);
+      this.#giveUp(stream, StreamCode.EXCESSIVE_LOAD);
     } else {
       stream.state = { kind: 'waiting', header, until: millis(now + limits.aliasTimeout) };
       this.#waiting.add(stream);
@@ -204,7 +205,7 @@ export class IncomingStreams {
   #beginFetch(stream: PeerStream, request: RequestId): void {
     const order = this.#fetches.begin(request, stream.handle);
     if (order === undefined) {
-      this.#giveUp(stream, this.#core.draft.codes.stream.CANCELLED);
+      this.#giveUp(stream, StreamCode.CANCELLED);
       return;
     }
     stream.state = { kind: 'fetch', request };
@@ -263,7 +264,7 @@ export class IncomingStreams {
   #malformed(stream: PeerStream): void {
     const { state } = stream;
     this.#forget(stream);
-    this.#stop(stream.handle, this.#core.draft.codes.stream.MALFORMED_TRACK);
+    this.#stop(stream.handle, StreamCode.MALFORMED_TRACK);
     if (state.kind === 'subgroup') this.#owner.malformed(state.subscription.request.id);
     else if (state.kind === 'fetch') this.#owner.malformed(state.request);
   }

@@ -1,4 +1,5 @@
 import { invariant } from '../errors.ts';
+import { RequestErrorCode, StreamCode } from './codes.ts';
 import type { Message, MessageParameters } from './messages.ts';
 import type { FullTrackName, GroupOrder, RequestId, TrackNamespace } from './model.ts';
 import type { RequestStream } from './request-stream.ts';
@@ -164,7 +165,7 @@ export class OwnRequests {
       ...(retryAfter === undefined ? {} : { retryAfter }),
       ...(redirect === undefined ? {} : { redirect }),
     };
-    this.#parts.release(request, core.draft.codes.stream.CANCELLED);
+    this.#parts.release(request, StreamCode.CANCELLED);
     core.finish(request);
     core.event({ kind: 'request-error', id: request.id, refusal });
   }
@@ -194,8 +195,8 @@ export class OwnRequests {
   /** A track that needs what we do not know. @see moqt-18 #mandatory-track-properties */
   #unsupported(request: RequestStream, property: bigint): void {
     const { core } = this.#parts;
-    this.#parts.cancel(request, core.draft.codes.stream.CANCELLED);
-    const code = core.draft.codes.request.UNSUPPORTED_EXTENSION;
+    this.#parts.cancel(request, StreamCode.CANCELLED);
+    const code = RequestErrorCode.UNSUPPORTED_EXTENSION;
     const refusal = { code, reason: `property ${String(property)} is unknown` };
     core.event({ kind: 'request-error', id: request.id, refusal });
   }
@@ -204,7 +205,7 @@ export class OwnRequests {
   #duplicate(id: RequestId): RequestId {
     const { core } = this.#parts;
     const refusal = {
-      code: core.draft.codes.request.DUPLICATE_SUBSCRIPTION,
+      code: RequestErrorCode.DUPLICATE_SUBSCRIPTION,
       reason: 'the track has a subscription in this session',
     };
     core.event({ kind: 'request-error', id, refusal });

@@ -1,4 +1,5 @@
 import { invariant } from '../errors.ts';
+import { RequestErrorCode, StreamCode } from './codes.ts';
 import type { MessageStream } from './draft.ts';
 import type { Message, RequestMessage } from './messages.ts';
 import { groupId, objectId } from './model.ts';
@@ -115,7 +116,7 @@ export class PeerRequests {
     const subscription = this.#parts.subscriptions.get(id);
     if (request === undefined || subscription === undefined) return;
     const { core, subscriptions, streams } = this.#parts;
-    const duplicate = core.draft.codes.request.DUPLICATE_SUBSCRIPTION;
+    const duplicate = RequestErrorCode.DUPLICATE_SUBSCRIPTION;
     const { replaces } = subscription;
     if (replaces?.established === true && replaces.done === undefined) {
       this.#refuse(request, duplicate, 'the track is subscribed to');
@@ -123,7 +124,7 @@ export class PeerRequests {
       return;
     }
     if (replaces !== undefined && core.requests.has(replaces.request.id)) {
-      this.#parts.cancel(replaces.request, core.draft.codes.stream.CANCELLED);
+      this.#parts.cancel(replaces.request, StreamCode.CANCELLED);
       const refusal = { code: duplicate, reason: 'the publisher offered the track' };
       core.event({ kind: 'request-error', id: replaces.request.id, refusal });
     }
@@ -245,7 +246,7 @@ export class PeerRequests {
     } else if (joined?.kind === 'subscribe' && !joined.ours && !joined.answered) {
       this.#joining.set(range.joins, [...(this.#joining.get(range.joins) ?? []), request]);
     } else {
-      const code = core.draft.codes.request.INVALID_JOINING_REQUEST_ID;
+      const code = RequestErrorCode.INVALID_JOINING_REQUEST_ID;
       this.#refuse(request, code, 'the FETCH joins no subscription');
     }
   }
@@ -255,15 +256,18 @@ export class PeerRequests {
     invariant(request.message.kind === 'fetch', 'only FETCH joins');
     const { range } = request.message;
     invariant(range.kind !== 'standalone', 'a standalone FETCH joins nothing');
-    const { INVALID_RANGE } = this.#parts.core.draft.codes.request;
     const { joining, forward, track } = publication;
     if (!forward || joining === undefined) {
-      this.#refuse(request, INVALID_RANGE, forward ? 'the track has no objects' : 'the Forward State is 0');
+      this.#refuse(
+        request,
+        RequestErrorCode.INVALID_RANGE,
+        forward ? 'the track has no objects' : 'the Forward State is 0',
+      );
       return;
     }
     const first = range.kind === 'absolute-joining' ? range.startGroup : joining.group - range.groups;
     if (first > joining.group) {
-      this.#refuse(request, INVALID_RANGE, 'the FETCH starts behind the largest group');
+      this.#refuse(request, RequestErrorCode.INVALID_RANGE, 'the FETCH starts behind the largest group');
       return;
     }
     const start: Location = { group: groupId(first < 0n ? 0n : first), object: objectId(0n) };
@@ -287,36 +291,35 @@ export class PeerRequests {
   /** Why the session itself refuses a request. */
   #objection(request: RequestStream, message: RequestMessage): RequestRefusal | undefined {
     const { core, publications, subscriptions } = this.#parts;
-    const codes = core.draft.codes.request;
-    if (this.goingAway) return { code: codes.GOING_AWAY, reason: 'the session is going away' };
+    if (this.goingAway) return { code: RequestErrorCode.GOING_AWAY, reason: 'the session is going away' };
     if (core.requests.size > core.limits.requests) {
-      return { code: codes.EXCESSIVE_LOAD, reason: 'too many requests are open' };
+      return { code: RequestErrorCode.EXCESSIVE_LOAD, reason: 'too many requests are open' };
     }
     const namespace = 'namespace' in message ? message.namespace : undefined;
     const track = 'track' in message ? message.track : undefined;
     const named = namespace ?? track?.namespace;
     if (named !== undefined && isReserved(named)) {
-      return { code: codes.DOES_NOT_EXIST, reason: 'the namespace is reserved' };
+      return { code: RequestErrorCode.DOES_NOT_EXIST, reason: 'the namespace is reserved' };
     }
     if (message.kind === 'subscribe' && !publications.reserve(message.track, message.id)) {
-      return { code: codes.DUPLICATE_SUBSCRIPTION, reason: 'the track has a subscription' };
+      return { code: RequestErrorCode.DUPLICATE_SUBSCRIPTION, reason: 'the track has a subscription' };
     }
     if (message.kind === 'publish') {
       const { unknownMandatory } = core.draft.readTrackProperties(message.properties);
       if (unknownMandatory !== undefined) {
         return {
-          code: codes.UNSUPPORTED_EXTENSION,
+          code: RequestErrorCode.UNSUPPORTED_EXTENSION,
           reason: `property ${String(unknownMandatory)} is unknown`,
         };
       }
       const present = subscriptions.ofTrack(message.track);
       if (present !== undefined && (present.established || !present.request.ours)) {
-        return { code: codes.DUPLICATE_SUBSCRIPTION, reason: 'the track has a subscription' };
+        return { code: RequestErrorCode.DUPLICATE_SUBSCRIPTION, reason: 'the track has a subscription' };
       }
     }
     if (message.kind === 'subscribe-namespace' || message.kind === 'subscribe-tracks') {
       if (this.#overlaps(request, message.namespace)) {
-        return { code: codes.PREFIX_OVERLAP, reason: 'the prefix overlaps another' };
+        return { code: RequestErrorCode.PREFIX_OVERLAP, reason: 'the prefix overlaps another' };
       }
     }
     return undefined;
@@ -333,18 +336,17 @@ export class PeerRequests {
   /** Updating a prefix is optional to offer: we refuse, and the stream closes as the draft says. */
   #updatePrefix(request: RequestStream, prefix: readonly Uint8Array[]): void {
     const { core } = this.#parts;
-    const codes = core.draft.codes.request;
     const overlaps = this.#overlaps(request, prefix);
-    const code = overlaps ? codes.PREFIX_OVERLAP : codes.NOT_SUPPORTED;
+    const code = overlaps ? RequestErrorCode.PREFIX_OVERLAP : RequestErrorCode.NOT_SUPPORTED;
     this.#refuse(request, code, overlaps ? 'the prefix overlaps another' : 'prefixes are not updated here');
-    core.event({ kind: 'request-cancelled', id: request.id, code: core.draft.codes.stream.CANCELLED });
+    core.event({ kind: 'request-cancelled', id: request.id, code: StreamCode.CANCELLED });
   }
 
   #refuse(request: RequestStream, code: number, reason: string, refusal?: RequestRefusal): void {
     const { core } = this.#parts;
     const details = definedOnly({ retryAfter: refusal?.retryAfter, redirect: refusal?.redirect });
     core.send(request, { kind: 'request-error', code, reason, ...details }, true);
-    this.#parts.release(request, core.draft.codes.stream.CANCELLED);
+    this.#parts.release(request, StreamCode.CANCELLED);
     this.#refuseJoining(request.id, 'the subscription was refused');
   }
 
@@ -353,7 +355,7 @@ export class PeerRequests {
     const waiting = this.#joining.get(joins) ?? [];
     this.#joining.delete(joins);
     for (const fetch of waiting) {
-      const code = core.draft.codes.request.INVALID_JOINING_REQUEST_ID;
+      const code = RequestErrorCode.INVALID_JOINING_REQUEST_ID;
       if (core.requests.has(fetch.id)) this.#refuse(fetch, code, reason);
     }
   }

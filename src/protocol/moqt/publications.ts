@@ -1,5 +1,6 @@
 import { ByteWriter } from '../bytes/byte-writer.ts';
 import { invariant } from '../errors.ts';
+import { StreamCode } from './codes.ts';
 import { covers, largerOf, resolveFilter, UNFILTERED } from './filters.ts';
 import type { Coverage } from './filters.ts';
 import type { MessageParameters } from './messages.ts';
@@ -235,7 +236,7 @@ export class Publications {
     entry.subgroup.stream = undefined;
     entry.subgroup.abandoned = true;
     entry.subgroup.skipped = true;
-    this.#core.command({ kind: 'reset', stream, code: this.#core.draft.codes.stream.CANCELLED });
+    this.#core.command({ kind: 'reset', stream, code: StreamCode.CANCELLED });
     return true;
   }
 
@@ -293,7 +294,7 @@ export class Publications {
     subgroup.stream = undefined;
     subgroup.queued = 0;
     this.#byStream.delete(stream);
-    this.#core.command({ kind: 'reset', stream, code: this.#core.draft.codes.stream.CANCELLED });
+    this.#core.command({ kind: 'reset', stream, code: StreamCode.CANCELLED });
   }
 
   #endSubgroup(

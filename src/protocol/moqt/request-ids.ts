@@ -1,3 +1,4 @@
+import { SessionCode } from './codes.ts';
 import type { Draft } from './draft.ts';
 import type { RequestId } from './model.ts';
 
@@ -43,7 +44,7 @@ export class RequestIds {
   /** @throws {PeerViolation} when the peer may not use this ID (again). */
   receive(id: RequestId): void {
     const parity = this.#role === 'client' ? 1n : 0n;
-    const invalid = this.#draft.codes.session.INVALID_REQUEST_ID;
+    const invalid = SessionCode.INVALID_REQUEST_ID;
     if ((id & 1n) !== parity)
       throw this.#draft.violation('request-id', 'its parity is the other side’s', invalid);
     if (id < this.#contiguous || this.#seen.has(id)) {

@@ -1,4 +1,5 @@
 import { InvariantError, invariant } from '../errors.ts';
+import { StreamCode } from './codes.ts';
 import type { MessageStream } from './draft.ts';
 import type { Message } from './messages.ts';
 import type { OwnRequests } from './own-requests.ts';
@@ -42,7 +43,7 @@ export class RequestStreams {
       this.#unbegun.set(stream, draft.messageStream());
       return;
     }
-    const code = draft.codes.stream.EXCESSIVE_LOAD;
+    const code = StreamCode.EXCESSIVE_LOAD;
     this.#core.command({ kind: 'stop-sending', stream, code });
     this.#core.command({ kind: 'reset', stream, code });
   }
@@ -66,7 +67,7 @@ export class RequestStreams {
       if (event.kind === 'reset') request.receiving = false;
       this.cancelled(request, event.code);
     } else if (this.#unbegun.delete(event.stream)) {
-      const code = this.#core.draft.codes.stream.CANCELLED;
+      const code = StreamCode.CANCELLED;
       this.#core.command({ kind: 'reset', stream: event.stream, code });
     }
   }
@@ -147,7 +148,7 @@ export class RequestStreams {
       case 'namespace':
       case 'namespace-done':
         if (!namespaces.receive(request.id, message)) {
-          this.cancelled(request, this.#core.draft.codes.stream.EXCESSIVE_LOAD);
+          this.cancelled(request, StreamCode.EXCESSIVE_LOAD);
         }
         return;
       case 'publish-blocked': {

@@ -1,3 +1,4 @@
+import { StreamCode } from './codes.ts';
 import { FetchAnswers } from './fetch-answers.ts';
 import { FetchRequests } from './fetch-requests.ts';
 import { IncomingStreams } from './incoming-streams.ts';
@@ -57,8 +58,8 @@ export class SessionParts {
 
   /** The peer ended a request before its time. */
   cancelledByPeer(request: RequestStream, code: number): void {
-    this.release(request, this.core.draft.codes.stream.CANCELLED, true);
-    this.core.abort(request, this.core.draft.codes.stream.CANCELLED);
+    this.release(request, StreamCode.CANCELLED, true);
+    this.core.abort(request, StreamCode.CANCELLED);
     this.core.event({ kind: 'request-cancelled', id: request.id, code });
   }
 }

@@ -1,6 +1,7 @@
 import { InvariantError, invariant, PeerViolation } from '../errors.ts';
 import { millis } from '../units.ts';
 import type { Millis } from '../units.ts';
+import { SessionCode, StreamCode } from './codes.ts';
 import { ControlStreams } from './control-streams.ts';
 import { largerOf } from './filters.ts';
 import { DEFAULT_LIMITS } from './limits.ts';
@@ -108,7 +109,7 @@ export class Session implements MoqtSession {
         return;
       }
       streams.expire(now);
-      streams.stopAll(subscriptions.expire(now), this.#core.draft.codes.stream.CANCELLED);
+      streams.stopAll(subscriptions.expire(now), StreamCode.CANCELLED);
     });
   }
 
@@ -154,7 +155,7 @@ export class Session implements MoqtSession {
 
   cancel(id: RequestId): void {
     if (this.#closed) return;
-    const code = this.#core.draft.codes.stream.CANCELLED;
+    const code = StreamCode.CANCELLED;
     const request = this.#core.requests.get(id) ?? this.#parts.subscriptions.get(id)?.request;
     invariant(request !== undefined || this.#core.ids.isKnown(id), 'the request exists or existed');
     if (request !== undefined) this.#parts.cancel(request, code);
@@ -234,9 +235,9 @@ export class Session implements MoqtSession {
     invariant(publication !== undefined || this.#core.ids.isKnown(id), 'the subscription exists or existed');
     if (publication === undefined) return;
     const { request } = publication;
-    const streamCount = this.#parts.publications.end(id, this.#core.draft.codes.stream.CANCELLED);
+    const streamCount = this.#parts.publications.end(id, StreamCode.CANCELLED);
     this.#core.send(request, { kind: 'publish-done', code, streamCount, reason }, true);
-    this.#parts.release(request, this.#core.draft.codes.stream.CANCELLED);
+    this.#parts.release(request, StreamCode.CANCELLED);
   }
 
   sendFetchObject(id: RequestId, object: MoqtObject): number {
@@ -283,7 +284,7 @@ export class Session implements MoqtSession {
         this.#close(error.code, error.message, error.clause);
         return;
       }
-      this.#close(this.#core.draft.codes.session.INTERNAL_ERROR, 'internal error', undefined);
+      this.#close(SessionCode.INTERNAL_ERROR, 'internal error', undefined);
       if (error instanceof Error) throw error;
       throw new InvariantError('something that is no error was thrown');
     }
@@ -332,7 +333,7 @@ export class Session implements MoqtSession {
 
   /** @see moqt-18 #malformed-tracks */
   #malformed(id: RequestId): void {
-    const code = this.#core.draft.codes.stream.MALFORMED_TRACK;
+    const code = StreamCode.MALFORMED_TRACK;
     const request = this.#core.requests.get(id) ?? this.#parts.subscriptions.get(id)?.request;
     if (request === undefined) return;
     this.#parts.cancel(request, code);

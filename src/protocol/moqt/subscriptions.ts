@@ -1,3 +1,4 @@
+import { SessionCode } from './codes.ts';
 import type { IncomingDatagram } from './draft.ts';
 import type { FullTrackName, MoqtObject, RequestId, TrackAlias } from './model.ts';
 import { trackKey } from './names.ts';
@@ -99,7 +100,7 @@ export class Subscriptions {
       throw draft.violation(
         'track-alias',
         'the alias names another track',
-        draft.codes.session.DUPLICATE_TRACK_ALIAS,
+        SessionCode.DUPLICATE_TRACK_ALIAS,
       );
     }
     subscription.alias = alias;

@@ -2,7 +2,9 @@
 import { SessionPump, systemClock } from '../../io/moqt/session-pump.ts';
 import { quic } from '../../io/quic/addon.ts';
 import type { Server } from '../../io/quic/addon.ts';
-import { draft18 } from '../../protocol/moqt/draft18/draft18.ts';
+import { SessionCode } from '../../protocol/moqt/codes.ts';
+import type { Draft } from '../../protocol/moqt/draft.ts';
+import { negotiatedDraft, PROTOCOLS } from '../../protocol/moqt/drafts.ts';
 import type { RelayLimits } from '../../protocol/moqt/relay/limits.ts';
 import { Relay } from '../../protocol/moqt/relay/relay.ts';
 import type { RelayStatistics } from '../../protocol/moqt/relay/relay.ts';
@@ -34,8 +36,6 @@ export interface RelayServerStatistics extends RelayStatistics {
 }
 
 const IMPLEMENTATION = 'conclave-relay';
-/** Sent where the draft has no code for it; the reason says what it is. */
-const { INTERNAL_ERROR, NO_ERROR } = draft18.codes.session;
 const DRAIN_POLL_MS = 50;
 
 /** A connection, and what drives its session. */
@@ -69,7 +69,7 @@ export class RelayServer {
       address,
       certPem,
       keyPem,
-      protocols: [draft18.protocol],
+      protocols: PROTOCOLS,
       limits: { maxConcurrentBidi: 4_096, maxConcurrentUni: 4_096 },
     });
     const started = new RelayServer(relay, server, options);
@@ -118,22 +118,29 @@ export class RelayServer {
     this.#closed = true;
     this.#stopTimer?.();
     this.#connections.clear();
-    await this.#server.close(NO_ERROR, 'this relay is closing');
+    await this.#server.close(SessionCode.NO_ERROR, 'this relay is closing');
   }
 
   async #acceptAll(): Promise<void> {
     for (let session = await this.#server.accept(); session !== null; session = await this.#server.accept()) {
       if (this.#relay.full) {
         this.#refused += 1;
-        session.close(INTERNAL_ERROR, 'EXCESSIVE_LOAD: this relay is full or closing');
+        // The registry has no code for load; the reason says it.
+        session.close(SessionCode.INTERNAL_ERROR, 'EXCESSIVE_LOAD: this relay is full or closing');
+        continue;
+      }
+      const draft = negotiatedDraft(session.protocol);
+      if (draft === undefined) {
+        this.#refused += 1;
+        session.close(SessionCode.VERSION_NEGOTIATION_FAILED, 'this relay speaks no such draft');
         continue;
       }
       this.#accepted += 1;
-      void this.#serve(session);
+      void this.#serve(session, draft);
     }
   }
 
-  async #serve(accepted: TransportSession): Promise<void> {
+  async #serve(accepted: TransportSession, draft: Draft): Promise<void> {
     const id = this.#nextId;
     this.#nextId += 1;
     const { log, observe } = this.#options;
@@ -145,7 +152,7 @@ export class RelayServer {
           });
     const session = new Session({
       role: 'server',
-      draft: draft18,
+      draft,
       transport: transport.transport,
       implementation: IMPLEMENTATION,
       now: now(),
@@ -163,7 +170,11 @@ export class RelayServer {
     log('session-opened', { session: id, transport: transport.transport, remote: transport.remoteAddress });
     await pump.run();
     this.#connections.delete(id);
-    this.#relay.handle(id, { kind: 'closed', code: INTERNAL_ERROR, reason: '', by: 'transport' }, now());
+    this.#relay.handle(
+      id,
+      { kind: 'closed', code: SessionCode.INTERNAL_ERROR, reason: '', by: 'transport' },
+      now(),
+    );
     this.#settleSoon();
   }
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { decodeUtf8 } from '../../../src/protocol/bytes/utf8.ts';
 import { groupId, subgroupId } from '../../../src/protocol/moqt/model.ts';
-import { RequestErrorCode } from '../../../src/protocol/moqt/draft18/codes.ts';
+import { RequestErrorCode } from '../../../src/protocol/moqt/codes.ts';
 import type { MoqtObject, RequestId } from '../../../src/protocol/moqt/model.ts';
 import { millis } from '../../../src/protocol/units.ts';
 import { at, namespace, object, track } from '../../harness/moqt/names.ts';

@@ -6,7 +6,7 @@ import { invariant } from '../../errors.ts';
 import { millis } from '../../units.ts';
 import type { Answered, Message, MessagePlace, Redirect, UpdatedRequest } from '../messages.ts';
 import type { RequestId } from '../model.ts';
-import { RequestErrorCode } from './codes.ts';
+import { RequestErrorCode } from '../codes.ts';
 import { readParameters, writeParameters } from './parameters.ts';
 import type { ParameterScope } from './parameters.ts';
 import { readTrackProperties } from './properties.ts';

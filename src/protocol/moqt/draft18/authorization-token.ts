@@ -2,7 +2,7 @@
 import { ByteReader } from '../../bytes/byte-reader.ts';
 import { ByteWriter } from '../../bytes/byte-writer.ts';
 import type { AuthorizationToken } from '../session-api.ts';
-import { SessionCode } from './codes.ts';
+import { SessionCode } from '../codes.ts';
 import { violation, whole } from './violations.ts';
 
 const AliasType = { DELETE: 0n, REGISTER: 1n, USE_ALIAS: 2n, USE_VALUE: 3n } as const;

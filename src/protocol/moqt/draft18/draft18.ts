@@ -1,5 +1,4 @@
 import type { Draft } from '../draft.ts';
-import { RequestErrorCode, SessionCode, StreamCode } from './codes.ts';
 import { decodeDatagram, encodeDatagram } from './datagram.ts';
 import { Draft18FetchWriter } from './fetch-stream.ts';
 import { FrameReader } from './message-stream.ts';
@@ -12,7 +11,6 @@ import { violation } from './violations.ts';
 /** Draft-18 of MOQT, as ALPN and WebTransport name it `moqt-18`. */
 export const draft18: Draft = {
   protocol: 'moqt-18',
-  codes: { session: SessionCode, request: RequestErrorCode, stream: StreamCode },
   violation,
   messageStream: () => new FrameReader(),
   decodeMessage: ({ type, payload }, place) => decodeMessage(type, payload, place),

@@ -5,7 +5,7 @@ import { decodeUtf8, encodeUtf8 } from '../../bytes/utf8.ts';
 import { invariant } from '../../errors.ts';
 import type { Message } from '../messages.ts';
 import type { RequestId } from '../model.ts';
-import { SessionCode } from './codes.ts';
+import { SessionCode } from '../codes.ts';
 import { readMillis } from './structures.ts';
 import { violation } from './violations.ts';
 

@@ -1,11 +1,11 @@
 /** Properties of tracks and objects: kept byte for byte, checked for form. @see moqt-18 #properties */
+import type { KeyValuePair } from '../../bytes/key-value-pairs.ts';
 import { PeerViolation } from '../../errors.ts';
 import { MalformedTrack } from '../malformed-track.ts';
 import type { GroupOrder, Location } from '../model.ts';
 import type { TrackProperties } from '../messages.ts';
-import { SessionCode } from './codes.ts';
+import { SessionCode } from '../codes.ts';
 import { readPairs } from './key-value-pairs.ts';
-import type { KeyValuePair } from './key-value-pairs.ts';
 import { violation } from './violations.ts';
 
 const PropertyType = {

@@ -1,12 +1,13 @@
 /** SETUP and its options. @see moqt-18 #message-setup */
 import type { ByteReader } from '../../bytes/byte-reader.ts';
 import type { ByteWriter } from '../../bytes/byte-writer.ts';
+import { encodeKeyValuePairs } from '../../bytes/key-value-pairs.ts';
+import type { KeyValuePair } from '../../bytes/key-value-pairs.ts';
 import { decodeUtf8, encodeUtf8 } from '../../bytes/utf8.ts';
 import type { SetupOptions } from '../messages.ts';
 import { readToken, writeToken } from './authorization-token.ts';
-import { SessionCode } from './codes.ts';
-import { readPairs, writePairs } from './key-value-pairs.ts';
-import type { KeyValuePair } from './key-value-pairs.ts';
+import { SessionCode } from '../codes.ts';
+import { readPairs } from './key-value-pairs.ts';
 import { violation } from './violations.ts';
 
 const Option = {
@@ -58,7 +59,7 @@ export function writeSetup(writer: ByteWriter, options: SetupOptions): void {
   if (options.implementation !== undefined) {
     pairs.push({ type: Option.MOQT_IMPLEMENTATION, value: encodeUtf8(options.implementation) });
   }
-  writer.bytes(writePairs(pairs));
+  writer.bytes(encodeKeyValuePairs(pairs));
 }
 
 function textOption(type: bigint, value: Uint8Array, from: 'client' | 'server'): SetupOptions {

@@ -1,7 +1,7 @@
 import { OutOfRange } from '../../bytes/out-of-range.ts';
 import { Truncated } from '../../bytes/truncated.ts';
 import { PeerViolation } from '../../errors.ts';
-import { SessionCode } from './codes.ts';
+import { SessionCode } from '../codes.ts';
 
 /**
  * The peer broke a clause of draft-18.

@@ -1,7 +1,7 @@
 /** What all parts of the relay share: sessions, scopes, tracks, budgets, timers and the time. */
 import { millis } from '../../units.ts';
 import type { Millis } from '../../units.ts';
-import { RequestErrorCode } from '../draft18/codes.ts';
+import { RequestErrorCode } from '../codes.ts';
 import type { FullTrackName, RequestId, TrackNamespace } from '../model.ts';
 import type { RequestRefusal } from '../session-api.ts';
 import { CacheBudget } from './cache-budget.ts';

@@ -1,5 +1,5 @@
 /** Namespaces: who announces them, who follows them, and who is offered their tracks. @see moqt-18 #track-discovery */
-import { RequestErrorCode } from '../draft18/codes.ts';
+import { RequestErrorCode } from '../codes.ts';
 import type { IncomingRequest, RequestRefusal } from '../session-api.ts';
 import type { RelayCore } from './core.ts';
 import { hasPrefix, namespaceKey } from './names.ts';

@@ -1,6 +1,6 @@
 /** A subscription that somebody holds at the relay, made by SUBSCRIBE or by our PUBLISH. */
 import type { Millis } from '../../units.ts';
-import { StreamCode } from '../draft18/codes.ts';
+import { StreamCode } from '../codes.ts';
 import { compareLocations, groupId, objectId } from '../model.ts';
 import type { GroupId, GroupOrder, Location, MoqtObject, RequestId } from '../model.ts';
 import type { SubscribeParameters } from '../session-api.ts';

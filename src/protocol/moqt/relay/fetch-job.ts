@@ -1,6 +1,6 @@
 /** A FETCH that is being answered: from the cache, or with what a publisher answers. @see moqt-18 #message-fetch */
 import type { Millis } from '../../units.ts';
-import { StreamCode } from '../draft18/codes.ts';
+import { StreamCode } from '../codes.ts';
 import { compareLocations, objectId } from '../model.ts';
 import type { GroupOrder, Location, MoqtObject, RequestId } from '../model.ts';
 import type { RequestRefusal } from '../session-api.ts';

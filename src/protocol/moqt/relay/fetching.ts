@@ -1,6 +1,6 @@
 /** FETCH and TRACK_STATUS: answered from what the relay has, or by a publisher. @see moqt-18 #fetch-handling */
 import { MAX_VI64 } from '../../bytes/vi64.ts';
-import { RequestErrorCode, StreamCode } from '../draft18/codes.ts';
+import { RequestErrorCode, StreamCode } from '../codes.ts';
 import { compareLocations, groupId, objectId } from '../model.ts';
 import type { Location, RequestId } from '../model.ts';
 import type { IncomingRequest, RequestRefusal } from '../session-api.ts';

@@ -1,7 +1,7 @@
 /** One session of the relay: the requests it holds and what waits to be sent on it. */
 import { millis } from '../../units.ts';
 import type { Millis } from '../../units.ts';
-import { SessionCode } from '../draft18/codes.ts';
+import { SessionCode } from '../codes.ts';
 import type { Location, RequestId } from '../model.ts';
 import type { MoqtSession } from '../session-api.ts';
 import type { RelayLimits } from './limits.ts';

@@ -1,5 +1,5 @@
 /** PUBLISH: tracks that come in, their objects and their end. @see moqt-18 #publisher-interactions */
-import { PublishDoneCode, RequestErrorCode } from '../draft18/codes.ts';
+import { PublishDoneCode, RequestErrorCode } from '../codes.ts';
 import type { IncomingRequest, SessionEvent } from '../session-api.ts';
 import type { RelayCore } from './core.ts';
 import type { Discovery } from './discovery.ts';

@@ -8,7 +8,7 @@
  * @see moqt-18 #relays-moq
  */
 import type { Millis } from '../../units.ts';
-import { PublishDoneCode, RequestErrorCode, SessionCode } from '../draft18/codes.ts';
+import { PublishDoneCode, RequestErrorCode, SessionCode } from '../codes.ts';
 import type { IncomingRequest, RequestRefusal, SessionEvent } from '../session-api.ts';
 import { RelayCore } from './core.ts';
 import type { RelayCounters } from './core.ts';

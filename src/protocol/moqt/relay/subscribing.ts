@@ -1,6 +1,6 @@
 /** SUBSCRIBE: downstream subscriptions and the one upstream subscription that serves them. @see moqt-18 #subscriptions */
 import { millis } from '../../units.ts';
-import { RequestErrorCode, PublishDoneCode } from '../draft18/codes.ts';
+import { RequestErrorCode, PublishDoneCode } from '../codes.ts';
 import type { RequestId } from '../model.ts';
 import type {
   IncomingRequest,

@@ -1,7 +1,7 @@
 /** The Track Properties that a relay acts upon; all are handed on byte for byte. @see moqt-18 #moqt-properties */
+import { decodeKeyValuePairs } from '../../bytes/key-value-pairs.ts';
 import { millis } from '../../units.ts';
 import type { Millis } from '../../units.ts';
-import { readPairs } from '../draft18/key-value-pairs.ts';
 import type { GroupOrder } from '../model.ts';
 
 /** 0: none. */
@@ -42,7 +42,7 @@ export function readRelayedProperties(block: Uint8Array | undefined): RelayedPro
   let dynamicGroups = false;
   let groupOrder: GroupOrder = 'ascending';
   let maxCacheDuration: Millis | undefined;
-  for (const { type, value } of block === undefined ? [] : readPairs(block)) {
+  for (const { type, value } of block === undefined ? [] : decodeKeyValuePairs(block)) {
     if (typeof value !== 'bigint') continue;
     const duration = millis(Number(value < LONGEST ? value : LONGEST));
     if (type === PropertyType.OBJECT_DELIVERY_TIMEOUT) object = duration;
@@ -56,7 +56,7 @@ export function readRelayedProperties(block: Uint8Array | undefined): RelayedPro
 
 /** The Immutable Properties in an object's properties that the session has checked, if there are any. */
 export function immutableProperties(block: Uint8Array): Uint8Array | undefined {
-  for (const { type, value } of readPairs(block)) {
+  for (const { type, value } of decodeKeyValuePairs(block)) {
     if (type === PropertyType.IMMUTABLE && typeof value !== 'bigint') return value;
   }
   return undefined;

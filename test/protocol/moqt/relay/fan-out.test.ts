@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { PublishDoneCode, RequestErrorCode } from '../../../../src/protocol/moqt/draft18/codes.ts';
+import { PublishDoneCode, RequestErrorCode } from '../../../../src/protocol/moqt/codes.ts';
 import { groupId, subgroupId } from '../../../../src/protocol/moqt/model.ts';
 import type { RequestId } from '../../../../src/protocol/moqt/model.ts';
 import { millis } from '../../../../src/protocol/units.ts';

@@ -1,9 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import {
-  PublishDoneCode,
-  RequestErrorCode,
-  StreamCode,
-} from '../../../../src/protocol/moqt/draft18/codes.ts';
+import { PublishDoneCode, RequestErrorCode, StreamCode } from '../../../../src/protocol/moqt/codes.ts';
 import type { FullTrackName, RequestId } from '../../../../src/protocol/moqt/model.ts';
 import { millis } from '../../../../src/protocol/units.ts';
 import { at, namespace, object, track } from '../../../harness/moqt/names.ts';

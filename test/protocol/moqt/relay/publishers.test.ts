@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { PublishDoneCode, RequestErrorCode } from '../../../../src/protocol/moqt/draft18/codes.ts';
+import { PublishDoneCode, RequestErrorCode } from '../../../../src/protocol/moqt/codes.ts';
 import type { RelayLimits } from '../../../../src/protocol/moqt/relay/limits.ts';
 import type { RequestId } from '../../../../src/protocol/moqt/model.ts';
 import { at, namespace, object, track } from '../../../harness/moqt/names.ts';

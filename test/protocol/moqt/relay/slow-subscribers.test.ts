@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { StreamCode } from '../../../../src/protocol/moqt/draft18/codes.ts';
+import { StreamCode } from '../../../../src/protocol/moqt/codes.ts';
 import type { RelayLimits } from '../../../../src/protocol/moqt/relay/limits.ts';
 import type { RequestId } from '../../../../src/protocol/moqt/model.ts';
 import { millis } from '../../../../src/protocol/units.ts';
