@@ -19,6 +19,12 @@ async function answer({ id, operation, parameters }: MlsCall): Promise<MlsAnswer
   }
 }
 
+// A peer's bytes can make ts-mls reject a promise that nobody waits for. The call that it belongs to is answered all
+// the same, and the groups of all meetings live in this thread: it goes on.
+process.on('unhandledRejection', (reason) => {
+  process.emitWarning(reason instanceof Error ? reason.message : String(reason), 'UnhandledMlsRejection');
+});
+
 port.on('message', (call: MlsCall) => {
   void answer(call).then((reply) => {
     port.postMessage(reply);

@@ -1,15 +1,13 @@
 /**
- * What Conclave accepts in a Commit, beyond what MLS itself checks: member Commits with Add, Remove and
- * GroupContextExtensions by value, joiners with a proof of the invitation, unique keys, nobody who was kicked.
+ * Which proposals Conclave accepts in a Commit, beyond what MLS itself checks: member Commits with Add, Remove and
+ * GroupContextExtensions. What an added KeyPackage has to be is in `key-package-check.ts`.
  */
 import type { ClientState, Extension, IncomingMessageCallback, KeyPackage, ProposalWithSender } from 'ts-mls';
 import { encodeHex } from '../../protocol/bytes/hex.ts';
-import { equal } from '../../protocol/bytes/equal.ts';
 import { checkInvitationProof, INVITATION_PROOF_EXTENSION } from '../../protocol/group/invitation-proof.ts';
 import type { ProofVerdict } from '../../protocol/group/invitation-proof.ts';
 import {
   decodeMeetingParameters,
-  isKicked,
   mayFollow,
   MEETING_PARAMETERS_EXTENSION,
 } from '../../protocol/group/meeting-parameters.ts';
@@ -69,13 +67,13 @@ export function encryptionKeysOf(state: ClientState): ReadonlySet<string> {
 
 /**
  * A callback for ts-mls that applies the policy to a Commit.
+ * @param parameters - those before the Commit.
  * @returns the callback, and what it saw once it was called.
  */
-export function commitPolicy(
-  state: ClientState,
-  membership: MlsMembership,
-  parameters: MeetingParameters,
-): { callback: IncomingMessageCallback; seen: SeenCommit } {
+export function commitPolicy(parameters: MeetingParameters): {
+  callback: IncomingMessageCallback;
+  seen: SeenCommit;
+} {
   const seen: SeenCommit = { committer: undefined, removed: [], added: [], parameters, refusal: undefined };
   const callback: IncomingMessageCallback = (incoming) => {
     if (incoming.kind !== 'commit') seen.refusal = 'a proposal outside a Commit';
@@ -83,7 +81,6 @@ export function commitPolicy(
     else {
       seen.committer = leafIndex(incoming.senderLeafIndex);
       for (const { proposal } of incoming.proposals) seen.refusal ??= look(proposal, seen);
-      seen.refusal ??= checkAdds(seen, state, membership);
     }
     return seen.refusal === undefined ? 'accept' : 'reject';
   };
@@ -110,25 +107,4 @@ function look(proposal: ProposalWithSender['proposal'], seen: SeenCommit): strin
     default:
       return `a proposal of type ${String(proposal.proposalType)}`;
   }
-}
-
-function checkAdds(seen: SeenCommit, state: ClientState, membership: MlsMembership): string | undefined {
-  const keys = new Set(encryptionKeysOf(state));
-  for (const keyPackage of seen.added) {
-    const proof = proofVerdict(keyPackage, membership, undefined);
-    if (proof !== 'valid') return `an Add without proof of the invitation (${proof})`;
-    if (isKicked(seen.parameters, keyPackage.leafNode.signaturePublicKey)) return 'an Add of a kicked key';
-    for (const key of [keyPackage.initKey, keyPackage.leafNode.hpkePublicKey]) {
-      const text = encodeHex(key);
-      if (keys.has(text)) return 'an Add with a key that is in use';
-      keys.add(text);
-    }
-  }
-  const repeated = seen.added.some((one, at) =>
-    seen.added.some(
-      (other, index) =>
-        index > at && equal(one.leafNode.signaturePublicKey, other.leafNode.signaturePublicKey),
-    ),
-  );
-  return repeated ? 'two Adds of one signature key' : undefined;
 }

@@ -1,10 +1,16 @@
-/** Looking at a KeyPackage before it is added: suite, signature, lifetime, proof of the invitation, keys. */
-import type { CiphersuiteImpl, ClientState } from 'ts-mls';
+/**
+ * What a KeyPackage has to be before a Commit may add it. Members look at each KeyPackage that they are offered, at the
+ * Adds of a Commit that they make, and at those of a Commit that they receive.
+ * @see RFC 9420 §7.3, §10.1; docs/protocol.md#mls
+ */
+import type { CiphersuiteImpl, ClientState, KeyPackage } from 'ts-mls';
+import { extensionsSupportedByCapabilities } from 'ts-mls/extension.js';
 import { makeKeyPackageRef, verifyKeyPackage } from 'ts-mls/keyPackage.js';
 import { verifyLeafNodeSignatureKeyPackage } from 'ts-mls/leafNode.js';
 import { equal } from '../../protocol/bytes/equal.ts';
 import { encodeHex } from '../../protocol/bytes/hex.ts';
-import { isKicked, MEETING_PARAMETERS_EXTENSION } from '../../protocol/group/meeting-parameters.ts';
+import { isKicked } from '../../protocol/group/meeting-parameters.ts';
+import type { MeetingParameters } from '../../protocol/group/meeting-parameters.ts';
 import type { KeyPackageVerdict } from '../../protocol/group/mls.ts';
 import type { UnixMillis } from '../../protocol/units.ts';
 import { clientConfig, SUITE_NAMES, withinLifetime } from './client-config.ts';
@@ -12,7 +18,7 @@ import { encryptionKeysOf, proofVerdict } from './commit-policy.ts';
 import { decodeKeyPackage, refused, requiredParameters, rosterOf } from './mls-messages.ts';
 import type { MlsMembership } from './mls-port.ts';
 
-/** The group that a KeyPackage wants into. */
+/** The group that KeyPackages are to be added to. */
 export interface InspectingGroup {
   readonly state: ClientState;
   readonly suite: CiphersuiteImpl;
@@ -21,27 +27,23 @@ export interface InspectingGroup {
 
 /** Says whether a KeyPackage may be added now. Changes nothing. */
 export async function inspectKeyPackage(
-  { state, suite, membership }: InspectingGroup,
+  group: InspectingGroup,
   bytes: Uint8Array,
   now: UnixMillis,
 ): Promise<KeyPackageVerdict> {
+  const { state, suite, membership } = group;
   const keyPackage = decodeKeyPackage(bytes);
-  if (keyPackage === undefined) return refused('no KeyPackage');
+  if (keyPackage === undefined) return refused('not a KeyPackage');
   // The proof comes first: without it nothing costly is done.
   const proof = proofVerdict(keyPackage, membership, now);
   if (proof !== 'valid') return refused(`proof of the invitation is ${proof}`);
-  if (keyPackage.cipherSuite !== SUITE_NAMES[membership.suite]) return refused('another cipher suite');
   const leaf = keyPackage.leafNode;
   if (!withinLifetime(leaf.lifetime, now)) return refused('outside its lifetime');
-  if (!leaf.capabilities.extensions.includes(MEETING_PARAMETERS_EXTENSION)) {
-    return refused('no support for the meeting parameters');
-  }
   const signatureKey = leaf.signaturePublicKey.slice();
-  if (isKicked(requiredParameters(state), signatureKey)) return { kind: 'kicked', signatureKey };
-  const inUse = encryptionKeysOf(state);
-  if ([keyPackage.initKey, leaf.hpkePublicKey].some((key) => inUse.has(encodeHex(key)))) {
-    return refused('a key that is in use');
-  }
+  const parameters = requiredParameters(state);
+  if (isKicked(parameters, signatureKey)) return { kind: 'kicked', signatureKey };
+  const fault = await addsFault(group, [keyPackage], parameters);
+  if (fault !== undefined) return refused(fault);
   const genuine =
     (await clientConfig.authService.validateCredential(leaf.credential, signatureKey)) &&
     (await verifyLeafNodeSignatureKeyPackage(leaf, suite.signature)) &&
@@ -50,4 +52,69 @@ export async function inspectKeyPackage(
   const replaces = rosterOf(state).find((member) => equal(member.signatureKey, signatureKey))?.leaf;
   if (replaces === state.privatePath.leafIndex) return refused('our own signature key');
   return { kind: 'acceptable', ref: await makeKeyPackageRef(keyPackage, suite.hash), signatureKey, replaces };
+}
+
+/**
+ * Why no Commit may add these KeyPackages together, or undefined. Lifetimes are not looked at, since a Commit may be
+ * applied long after it was made; neither are signatures and credentials, which ts-mls verifies in each Commit.
+ * @param parameters - those after the Commit, whose kicked keys count.
+ */
+export async function addsFault(
+  { state, suite, membership }: InspectingGroup,
+  keyPackages: readonly KeyPackage[],
+  parameters: MeetingParameters,
+): Promise<string | undefined> {
+  const encryptionKeys = new Set(encryptionKeysOf(state));
+  const signatureKeys = new Set<string>();
+  for (const keyPackage of keyPackages) {
+    const { initKey, leafNode } = keyPackage;
+    const proof = proofVerdict(keyPackage, membership, undefined);
+    if (proof !== 'valid') return `an Add without proof of the invitation (${proof})`;
+    if (isKicked(parameters, leafNode.signaturePublicKey)) return 'an Add of a kicked key';
+    const fault = malformation(keyPackage, membership, state);
+    if (fault !== undefined) return fault;
+    const signatureKey = encodeHex(leafNode.signaturePublicKey);
+    if (signatureKeys.has(signatureKey)) return 'two Adds of one signature key';
+    signatureKeys.add(signatureKey);
+    for (const key of [initKey, leafNode.hpkePublicKey]) {
+      const text = encodeHex(key);
+      if (encryptionKeys.has(text)) return 'an Add with a key that is in use';
+      encryptionKeys.add(text);
+      if (!(await canSealTo(key, suite))) return 'an Add with a key that nothing can be sealed to';
+    }
+  }
+  return undefined;
+}
+
+/** What a KeyPackage says that contradicts itself or the group, or undefined. @see RFC 9420 §7.2, §7.3, §10.1 */
+function malformation(
+  { version, cipherSuite, leafNode }: KeyPackage,
+  { suite }: MlsMembership,
+  state: ClientState,
+): string | undefined {
+  const { capabilities, credential, extensions } = leafNode;
+  if (!capabilities.versions.includes(version)) return 'another version of MLS';
+  if (cipherSuite !== SUITE_NAMES[suite] || !capabilities.ciphersuites.includes(cipherSuite)) {
+    return 'another cipher suite';
+  }
+  // A member that could not take another's credential would keep everybody else out.
+  if (!capabilities.credentials.includes(credential.credentialType))
+    return 'a credential beyond its capabilities';
+  if (!extensionsSupportedByCapabilities(extensions, capabilities))
+    return 'an extension beyond its capabilities';
+  if (!extensionsSupportedByCapabilities(state.groupContext.extensions, capabilities)) {
+    return 'no support for an extension of the group';
+  }
+  return undefined;
+}
+
+/** Whether a Commit or a Welcome can be sealed to an HPKE key: right length, and not of small order (RFC 9180 §7.1.4). */
+async function canSealTo(publicKey: Uint8Array, { hpke }: CiphersuiteImpl): Promise<boolean> {
+  const nothing = new Uint8Array(0);
+  try {
+    await hpke.seal(await hpke.importPublicKey(publicKey), nothing, nothing);
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -52,30 +52,42 @@ export function decodeKeyPackage(bytes: Uint8Array): KeyPackage | undefined {
   return message?.wireformat === 'mls_key_package' ? message.keyPackage : undefined;
 }
 
-/** The proposals of a plan, or undefined when a KeyPackage is none. */
-export function planToProposals(plan: CommitPlan, parameters: MeetingParameters): Proposal[] | undefined {
+/** A plan as MLS takes it. */
+export interface PlannedProposals {
+  readonly proposals: Proposal[];
+  readonly added: readonly KeyPackage[];
+  /** The meeting parameters after the Commit. */
+  readonly parameters: MeetingParameters;
+}
+
+/** The proposals of a plan, or undefined when something to be added is not a KeyPackage. */
+export function planToProposals(
+  plan: CommitPlan,
+  parameters: MeetingParameters,
+): PlannedProposals | undefined {
   const proposals: Proposal[] = plan.removes.map((removed) => ({
     proposalType: 'remove',
     remove: { removed },
   }));
+  const added: KeyPackage[] = [];
   for (const bytes of plan.adds) {
     const keyPackage = decodeKeyPackage(bytes);
     if (keyPackage === undefined) return undefined;
+    added.push(keyPackage);
     proposals.push({ proposalType: 'add', add: { keyPackage } });
   }
   const kicks = plan.kicks.filter((key) => !isKicked(parameters, key));
-  if (kicks.length > 0) {
-    const next = { ...parameters, kickedKeys: [...parameters.kickedKeys, ...kicks] };
-    const extension = {
-      extensionType: MEETING_PARAMETERS_EXTENSION,
-      extensionData: encodeMeetingParameters(next),
-    };
-    proposals.push({
-      proposalType: 'group_context_extensions',
-      groupContextExtensions: { extensions: [extension] },
-    });
-  }
-  return proposals;
+  if (kicks.length === 0) return { proposals, added, parameters };
+  const next = { ...parameters, kickedKeys: [...parameters.kickedKeys, ...kicks] };
+  const extension = {
+    extensionType: MEETING_PARAMETERS_EXTENSION,
+    extensionData: encodeMeetingParameters(next),
+  };
+  proposals.push({
+    proposalType: 'group_context_extensions',
+    groupContextExtensions: { extensions: [extension] },
+  });
+  return { proposals, added, parameters: next };
 }
 
 /** One Welcome a joiner: each has the secrets of that joiner only. */

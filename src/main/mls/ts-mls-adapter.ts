@@ -60,7 +60,7 @@ import {
 import { commitPolicy, parametersOf } from './commit-policy.ts';
 import { decodeGroupRecord, encodeGroupRecord } from './group-state-codec.ts';
 import { eraseState } from './group-secrets.ts';
-import { inspectKeyPackage } from './key-package-check.ts';
+import { addsFault, inspectKeyPackage } from './key-package-check.ts';
 import {
   decodeWhole,
   MLS_LIMITS,
@@ -165,8 +165,11 @@ export class TsMlsAdapter implements MlsPort {
     const group = this.#group(handle);
     const { state, suite } = group;
     invariant(![...group.staged.values()].some((each) => each.own), 'one own Commit is staged at a time');
-    const proposals = planToProposals(plan, requiredParameters(state));
-    if (proposals === undefined) return refused('a KeyPackage that is none');
+    const planned = planToProposals(plan, requiredParameters(state));
+    if (planned === undefined) return refused('an Add of something that is not a KeyPackage');
+    const { proposals, added, parameters } = planned;
+    const fault = await addsFault(group, added, parameters);
+    if (fault !== undefined) return refused(fault);
     let result;
     try {
       result = await createCommit(
@@ -196,7 +199,7 @@ export class TsMlsAdapter implements MlsPort {
     if (privateMessage.contentType !== 'commit') return refused('no Commit');
     if (privateMessage.epoch !== state.groupContext.epoch) return refused('a Commit of another epoch');
     if (!equal(privateMessage.groupId, membership.groupId)) return refused('a Commit of another group');
-    const { callback, seen } = commitPolicy(state, membership, requiredParameters(state));
+    const { callback, seen } = commitPolicy(requiredParameters(state));
     let result;
     try {
       result = await processPrivateMessage(state, privateMessage, emptyPskIndex, suite, callback);
@@ -205,6 +208,8 @@ export class TsMlsAdapter implements MlsPort {
     }
     if (seen.refusal !== undefined) return refused(seen.refusal);
     if (result.kind !== 'newState' || seen.committer === undefined) return refused('no Commit');
+    const fault = await addsFault(group, seen.added, seen.parameters);
+    if (fault !== undefined) return refused(fault);
     const contents = {
       committer: seen.committer,
       removed: seen.removed,

@@ -7,6 +7,7 @@ import type { GroupHandle, MlsSuite } from '../../../src/protocol/group/mls.ts';
 import { MAX_PROOF_LIFETIME } from '../../../src/protocol/group/invitation-proof.ts';
 import { unixMillis } from '../../../src/protocol/units.ts';
 import { makeMembership, testParameters, wallClock } from '../../harness/group/membership.ts';
+import { addOf, rogueCommit } from '../../harness/group/rogue-commit.ts';
 
 const worker = startMlsWorker({
   script: new URL('../../harness/group/mls-worker-source.mjs', import.meta.url),
@@ -141,9 +142,8 @@ describe.each<[string, MlsPort]>([
     const { group, groupId, secret } = await start();
     const { joined } = await add(group, makeMembership(groupId, secret));
     const stranger = await mls.keyPackage(makeMembership(groupId, randomBytes(32)), wallClock());
-    const outcome = await mls.stageCommit(group, { ...NO_CHANGE, adds: [stranger.keyPackage] });
-    if (outcome.kind !== 'staged') throw new Error(outcome.reason);
-    expect(await mls.processCommit(joined.group, outcome.commit.commit)).toEqual({
+    const commit = await rogueCommit(mls, group, [addOf(stranger.keyPackage)]);
+    expect(await mls.processCommit(joined.group, commit)).toEqual({
       kind: 'refused',
       reason: 'an Add without proof of the invitation (forged)',
     });
@@ -172,9 +172,8 @@ describe.each<[string, MlsPort]>([
     const again = await mls.keyPackage(kicked, wallClock());
     expect((await mls.inspectKeyPackage(group, again.keyPackage, wallClock())).kind).toBe('kicked');
     // A member that does not keep to it is refused by the others.
-    const rogue = await mls.stageCommit(group, { ...NO_CHANGE, adds: [again.keyPackage] });
-    if (rogue.kind !== 'staged') throw new Error(rogue.reason);
-    expect(await mls.processCommit(witness.joined.group, rogue.commit.commit)).toEqual({
+    const rogue = await rogueCommit(mls, group, [addOf(again.keyPackage)]);
+    expect(await mls.processCommit(witness.joined.group, rogue)).toEqual({
       kind: 'refused',
       reason: 'an Add of a kicked key',
     });
