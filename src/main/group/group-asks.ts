@@ -1,10 +1,10 @@
 /** Answers the coordinator's asks: the counter, MLS, the relay and the store, each behind its port. */
 import type { CounterClient } from '../../protocol/counter/client.ts';
 import type { Answer, Ask, AskKind, AskTypes } from '../../protocol/group/coordination/asks.ts';
-import type { EpochView, GroupHandle } from '../../protocol/group/mls.ts';
+import type { GroupHandle } from '../../protocol/group/mls.ts';
 import type { GroupName } from '../../protocol/group/names.ts';
 import { epoch } from '../../protocol/units.ts';
-import type { Epoch, UnixMillis } from '../../protocol/units.ts';
+import type { UnixMillis } from '../../protocol/units.ts';
 import type { MlsMembership, MlsPort } from '../mls/mls-port.ts';
 import type { GroupTransport } from './group-transport.ts';
 import { encodeMembership } from './membership-codec.ts';
@@ -39,12 +39,11 @@ const NEVER = epoch((1n << 53n) - 1n);
 
 type Handlers = { [Kind in Exclude<AskKind, 'sleep'>]: (input: AskTypes[Kind][0]) => Promise<Answer<Kind>> };
 
-/** Performs asks. Master keys stop here: the core sees views without them. */
+/** Performs asks. */
 export class AskPerformer {
   readonly #ports: AskPorts;
   readonly #handlers: Handlers;
   readonly #held = new Set<GroupHandle>();
-  readonly #masterKeys = new Map<string, Uint8Array>();
   #over = false;
 
   constructor(ports: AskPorts) {
@@ -60,31 +59,15 @@ export class AskPerformer {
   }
 
   /** A group that was read back is ours to forget. */
-  hold(handle: GroupHandle, view: EpochView): EpochView {
+  hold(handle: GroupHandle): void {
     this.#held.add(handle);
-    return this.#withoutKey(view);
   }
 
-  /** Hands over the master key of an epoch, once. */
-  takeMasterKey(view: EpochView): Uint8Array | undefined {
-    const key = keyName(view.groupId, view.epoch);
-    const masterKey = this.#masterKeys.get(key);
-    this.#masterKeys.delete(key);
-    return masterKey;
-  }
-
-  /** Erases all that is secret here and in MLS, and gives up what the store would not take. */
+  /** Erases all that is secret in MLS, and gives up what the store would not take. */
   async forgetAll(): Promise<void> {
     this.#over = true;
-    for (const key of this.#masterKeys.values()) key.fill(0);
-    this.#masterKeys.clear();
     await Promise.all([...this.#held].map((handle) => this.#ports.mls.forget(handle)));
     this.#held.clear();
-  }
-
-  #withoutKey(view: EpochView): EpochView {
-    this.#masterKeys.set(keyName(view.groupId, view.epoch), view.masterKey);
-    return { ...view, masterKey: new Uint8Array(0) };
   }
 
   #makeHandlers(ports: AskPorts): Handlers {
@@ -98,7 +81,8 @@ export class AskPerformer {
       upload: ({ group, entries }) => counter.upload(group, entries),
       'create-group': async ({ group, parameters }) => {
         const created = await mls.createGroup(ports.membershipOf(group), parameters, ports.wallClock());
-        return { ...created, view: this.hold(created.group, created.view) };
+        this.hold(created.group);
+        return created;
       },
       'make-key-package': ({ group }) => mls.keyPackage(ports.membershipOf(group), ports.wallClock()),
       'forget-key-packages': async ({ group }) => {
@@ -109,16 +93,15 @@ export class AskPerformer {
         mls.inspectKeyPackage(handle, keyPackage, ports.wallClock()),
       stage: ({ handle, plan }) => mls.stageCommit(handle, plan),
       process: ({ handle, commit }) => mls.processCommit(handle, commit),
-      apply: async ({ handle, staged }) => this.#withoutKey(await mls.apply(handle, staged)),
+      apply: ({ handle, staged }) => mls.apply(handle, staged),
       discard: async ({ handle, staged }) => {
         await mls.discard(handle, staged);
         return none;
       },
       join: async ({ group, welcome }) => {
         const outcome = await mls.join(ports.membershipOf(group), welcome);
-        return outcome.kind === 'joined'
-          ? { ...outcome, view: this.hold(outcome.group, outcome.view) }
-          : outcome;
+        if (outcome.kind === 'joined') this.hold(outcome.group);
+        return outcome;
       },
       'forget-group': async ({ handle }) => {
         this.#held.delete(handle);
@@ -198,8 +181,4 @@ export class AskPerformer {
       }
     }
   }
-}
-
-function keyName(group: Uint8Array, of: Epoch): string {
-  return `${Buffer.from(group).toString('hex')}/${String(of)}`;
 }

@@ -1,7 +1,7 @@
 /** What the group shell tells the meeting engine. */
 import type { MeetingParameters } from '../../protocol/group/meeting-parameters.ts';
 import type { GroupName, SenderId } from '../../protocol/group/names.ts';
-import type { MlsSuite } from '../../protocol/group/mls.ts';
+import type { MasterKey, MlsSuite } from '../../protocol/group/mls.ts';
 import type { LeafIndex, Member } from '../../protocol/group/roster.ts';
 import type { Epoch, UnixMillis } from '../../protocol/units.ts';
 
@@ -53,7 +53,7 @@ export interface EpochBegun {
   readonly senderId: SenderId;
   readonly epoch: Epoch;
   /** MLS master key: a copy that belongs to the receiver, who erases it. */
-  readonly masterKey: Uint8Array;
+  readonly masterKey: MasterKey;
   readonly roster: readonly Member[];
   readonly ownLeaf: LeafIndex;
   readonly epochAuthenticator: Uint8Array;

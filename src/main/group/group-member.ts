@@ -202,9 +202,9 @@ export class GroupMember {
     const restored = await mls.restore(this.#membershipOf(group), saved.state);
     saved.state.fill(0);
     if (restored === undefined) return undefined;
-    const view = this.#performer.hold(restored.group, restored.view);
-    const { groupContext, staged } = restored;
-    return { record: saved.record, handle: restored.group, view, staged, groupContext };
+    const { group: handle, ...rest } = restored;
+    this.#performer.hold(handle);
+    return { record: saved.record, handle, ...rest };
   }
 
   #membershipOf(group: GroupName): MlsMembership {
@@ -283,9 +283,7 @@ export class GroupMember {
       this.#options.onEvent(event);
       return;
     }
-    const { view, change, group, senderId, by } = event;
-    const masterKey = this.#performer.takeMasterKey(view);
-    if (masterKey === undefined) throw new InvariantError('each epoch has one master key');
+    const { view, masterKey, change, group, senderId, by } = event;
     this.#options.onEvent({
       kind: 'epoch',
       group,
@@ -305,6 +303,7 @@ export class GroupMember {
   async #end(): Promise<void> {
     this.#over = true;
     clearTimeout(this.#timer);
+    this.#coordinator.suspend();
     this.#transport.close();
     await this.#performer.forgetAll();
   }

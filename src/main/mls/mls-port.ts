@@ -5,9 +5,9 @@
  * our own faults, and what a peer's bytes may cause is in the outcome.
  */
 import type {
+  BegunEpoch,
   CommitPlan,
   CreatedGroup,
-  EpochView,
   GroupHandle,
   JoinOutcome,
   KeyPackageVerdict,
@@ -57,7 +57,7 @@ export interface MlsPort {
   /** Processes somebody's Commit. The group stays in its epoch. */
   processCommit(group: GroupHandle, commit: Uint8Array): Promise<ProcessOutcome>;
   /** Merges a staged Commit: the group is in the new epoch, everything else staged is discarded, old secrets are erased. */
-  apply(group: GroupHandle, staged: StagedHandle): Promise<EpochView>;
+  apply(group: GroupHandle, staged: StagedHandle): Promise<BegunEpoch>;
   /** Drops a staged Commit; the group is as if it had never been. */
   discard(group: GroupHandle, staged: StagedHandle): Promise<void>;
   /** Joins with whichever of the membership's KeyPackages the Welcome is for. */

@@ -33,12 +33,13 @@ import {
 } from '../../protocol/group/meeting-parameters.ts';
 import type { MeetingParameters } from '../../protocol/group/meeting-parameters.ts';
 import type {
+  BegunEpoch,
   CommitPlan,
   CreatedGroup,
-  EpochView,
   GroupHandle,
   JoinOutcome,
   KeyPackageVerdict,
+  MasterKey,
   OwnKeyPackage,
   ProcessOutcome,
   RestoredGroup,
@@ -131,7 +132,7 @@ export class TsMlsAdapter implements MlsPort {
     privatePackage.initPrivateKey.fill(0);
     const group = this.#hold(membership, suite, state);
     const groupContext = encode(groupContextEncoder)(state.groupContext);
-    return { group, groupContext, view: await this.#view(group) };
+    return { group, groupContext, ...(await this.#epochOf(group)) };
   }
 
   async keyPackage(membership: MlsMembership, now: UnixMillis): Promise<OwnKeyPackage> {
@@ -238,7 +239,7 @@ export class TsMlsAdapter implements MlsPort {
     };
   }
 
-  apply(handle: GroupHandle, stagedHandle: StagedHandle): Promise<EpochView> {
+  apply(handle: GroupHandle, stagedHandle: StagedHandle): Promise<BegunEpoch> {
     const group = this.#group(handle);
     const staged = group.staged.get(stagedHandle);
     invariant(staged !== undefined, 'only what is staged is merged');
@@ -248,7 +249,7 @@ export class TsMlsAdapter implements MlsPort {
     group.staged.clear();
     for (const secret of staged.consumed) secret.fill(0);
     eraseState(before, group.state);
-    return this.#view(handle);
+    return this.#epochOf(handle);
   }
 
   discard(handle: GroupHandle, staged: StagedHandle): Promise<void> {
@@ -285,7 +286,7 @@ export class TsMlsAdapter implements MlsPort {
     if (!equal(state.groupContext.groupId, membership.groupId)) return refused('a Welcome to another group');
     if (parametersOf(state.groupContext.extensions) === undefined) return refused('no meeting parameters');
     const group = this.#hold(membership, suite, state);
-    return { kind: 'joined', group, view: await this.#view(group) };
+    return { kind: 'joined', group, ...(await this.#epochOf(group)) };
   }
 
   serialise(handle: GroupHandle): Promise<Uint8Array> {
@@ -319,7 +320,7 @@ export class TsMlsAdapter implements MlsPort {
       this.#group(group).staged.set(staged.staged, { newState, consumed: [], own: staged });
     }
     const groupContext = encode(groupContextEncoder)(context);
-    return { group, view: await this.#view(group), staged, groupContext };
+    return { group, staged, groupContext, ...(await this.#epochOf(group)) };
   }
 
   forget(handle: GroupHandle): Promise<void> {
@@ -354,20 +355,22 @@ export class TsMlsAdapter implements MlsPort {
     );
   }
 
-  async #view(handle: GroupHandle): Promise<EpochView> {
+  async #epochOf(handle: GroupHandle): Promise<BegunEpoch> {
     const { state, suite, membership } = this.#group(handle);
     const { groupContext, keySchedule } = state;
-    return {
+    const { exporterSecret } = keySchedule;
+    const view = {
       groupId: groupContext.groupId.slice(),
       epoch: epoch(groupContext.epoch),
       transcript: groupContext.confirmedTranscriptHash.slice(),
       epochAuthenticator: keySchedule.epochAuthenticator.slice(),
-      masterKey: await mlsExporter(keySchedule.exporterSecret, EXPORTER_LABEL, NONE, suite.kdf.size, suite),
       suite: membership.suite,
       ownLeaf: leafIndex(state.privatePath.leafIndex),
       roster: rosterOf(state),
       parameters: requiredParameters(state),
     };
+    const masterKey = await mlsExporter(exporterSecret, EXPORTER_LABEL, NONE, suite.kdf.size, suite);
+    return { view, masterKey: masterKey as MasterKey };
   }
 
   #hold(membership: MlsMembership, suite: CiphersuiteImpl, state: ClientState): GroupHandle {

@@ -11,7 +11,14 @@ export type StagedHandle = Brand<number, 'StagedHandle'>;
 /** MLS cipher suites that a meeting may choose: RFC 9420 suite 1, and ts-mls's X-Wing with SHA-512. */
 export type MlsSuite = 0x0001 | 0x0053;
 
-/** What an epoch of a group is, for everybody outside MLS. Bytes are fresh and belong to the receiver. */
+/**
+ * The secret of an epoch from which the keys of its objects come: `MLS-Exporter("SecureObject MLS Master Key", "", Nh)`.
+ * There is one copy outside MLS; it belongs to whoever was given it last, who overwrites it after use.
+ * @see docs/protocol.md#keys-and-sealed-objects
+ */
+export type MasterKey = Brand<Uint8Array, 'MasterKey'>;
+
+/** What an epoch of a group is, for everybody outside MLS; nothing in it is secret. Bytes belong to the receiver. */
 export interface EpochView {
   readonly groupId: Uint8Array;
   readonly epoch: Epoch;
@@ -19,12 +26,16 @@ export interface EpochView {
   readonly transcript: Uint8Array;
   /** RFC 9420 §8.7. */
   readonly epochAuthenticator: Uint8Array;
-  /** `MLS-Exporter("SecureObject MLS Master Key", "", Nh)`: secret. @see docs/protocol.md#keys-and-sealed-objects */
-  readonly masterKey: Uint8Array;
   readonly suite: MlsSuite;
   readonly ownLeaf: LeafIndex;
   readonly roster: readonly Member[];
   readonly parameters: MeetingParameters;
+}
+
+/** An epoch that a group is in from now on, with its secret. */
+export interface BegunEpoch {
+  readonly view: EpochView;
+  readonly masterKey: MasterKey;
 }
 
 /** What a Commit is to do. */
@@ -103,15 +114,14 @@ export type KeyPackageVerdict =
 
 /** Outcome of joining by a Welcome. */
 export type JoinOutcome =
-  | { readonly kind: 'joined'; readonly group: GroupHandle; readonly view: EpochView }
+  | ({ readonly kind: 'joined'; readonly group: GroupHandle } & BegunEpoch)
   | { readonly kind: 'refused'; readonly reason: string };
 
 /** A group that was created, at epoch 0. */
-export interface CreatedGroup {
+export interface CreatedGroup extends BegunEpoch {
   readonly group: GroupHandle;
   /** The encoded GroupContext: what the counter logs for epoch 0. */
   readonly groupContext: Uint8Array;
-  readonly view: EpochView;
 }
 
 /** A KeyPackage whose private part stays on the MLS side. */
@@ -122,9 +132,8 @@ export interface OwnKeyPackage {
 }
 
 /** A group that was read back, with the Commit that was staged when it was written. */
-export interface RestoredGroup {
+export interface RestoredGroup extends BegunEpoch {
   readonly group: GroupHandle;
-  readonly view: EpochView;
   readonly staged: StagedCommit | undefined;
   /** The encoded GroupContext. */
   readonly groupContext: Uint8Array;

@@ -1,13 +1,16 @@
 import { createHash } from 'node:crypto';
 import type {
+  BegunEpoch,
   CommitPlan,
   CreatedGroup,
   EpochView,
   GroupHandle,
   JoinOutcome,
   KeyPackageVerdict,
+  MasterKey,
   OwnKeyPackage,
   ProcessOutcome,
+  RestoredGroup,
   StagedCommit,
   StagedHandle,
   StageOutcome,
@@ -69,7 +72,7 @@ export class FakeMls {
   createGroup(group: Uint8Array): CreatedGroup {
     const own = { leaf: 0, key: this.#key, encryption: this.#name('encryption') };
     const handle = this.#hold({ group: hex(group), epoch: 0, transcript: '', roster: [own], own: 0 });
-    return { group: handle, view: this.view(handle), groupContext: this.#context(handle) };
+    return { group: handle, ...this.#begun(handle), groupContext: this.#context(handle) };
   }
 
   makeKeyPackage(): OwnKeyPackage {
@@ -135,13 +138,13 @@ export class FakeMls {
     };
   }
 
-  apply(handle: GroupHandle, id: StagedHandle): EpochView {
+  apply(handle: GroupHandle, id: StagedHandle): BegunEpoch {
     const group = this.#group(handle);
     const staged = group.staged.get(id);
     if (staged === undefined) throw new Error('nothing staged');
     group.state = staged.state;
     group.staged.clear();
-    return this.view(handle);
+    return this.#begun(handle);
   }
 
   discard(handle: GroupHandle, id: StagedHandle): void {
@@ -155,7 +158,7 @@ export class FakeMls {
       return { kind: 'refused', reason: 'not for us' };
     }
     const group = this.#hold({ ...state, own: own.leaf });
-    return { kind: 'joined', group, view: this.view(group) };
+    return { kind: 'joined', group, ...this.#begun(group) };
   }
 
   forgetKeyPackages(): void {
@@ -173,12 +176,7 @@ export class FakeMls {
     return encode({ state, own: own && { state: own.state, commit: own.commit } });
   }
 
-  restore(bytes: Uint8Array): {
-    group: GroupHandle;
-    view: EpochView;
-    staged: StagedCommit | undefined;
-    groupContext: Uint8Array;
-  } {
+  restore(bytes: Uint8Array): RestoredGroup {
     const { state, own } = decode(bytes) as {
       state: FakeState;
       own?: { state: FakeState; commit: FakeCommit };
@@ -190,7 +188,7 @@ export class FakeMls {
       this.#group(handle).staged.set(id, { ...own, own: true });
       staged = this.#describe(id, own.state, own.commit);
     }
-    return { group: handle, view: this.view(handle), staged, groupContext: this.#context(handle) };
+    return { group: handle, ...this.#begun(handle), staged, groupContext: this.#context(handle) };
   }
 
   view(handle: GroupHandle): EpochView {
@@ -200,7 +198,6 @@ export class FakeMls {
       epoch: epoch(BigInt(state.epoch)),
       transcript: unhex(state.transcript),
       epochAuthenticator: unhex(sha256(`authenticator ${state.transcript}`)),
-      masterKey: new Uint8Array(0),
       suite: 0x0001,
       ownLeaf: leafIndex(state.own),
       roster: state.roster.map(({ leaf, key, encryption }) => ({
@@ -210,6 +207,14 @@ export class FakeMls {
         encryptionKey: new Uint8Array(Buffer.from(encryption)),
       })),
       parameters: this.#parameters,
+    };
+  }
+
+  #begun(handle: GroupHandle): BegunEpoch {
+    const view = this.view(handle);
+    return {
+      view,
+      masterKey: unhex(sha256(`master key ${this.#group(handle).state.transcript}`)) as MasterKey,
     };
   }
 

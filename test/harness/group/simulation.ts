@@ -160,8 +160,8 @@ export class Simulation {
     });
     let restored: RestoredMembership | undefined;
     if (device.disk !== undefined) {
-      const { group, view, staged, groupContext } = mls.restore(device.disk.state);
-      restored = { record: device.disk.record, handle: group, view, staged, groupContext };
+      const { group, ...rest } = mls.restore(device.disk.state);
+      restored = { record: device.disk.record, handle: group, ...rest };
     }
     device.coordinator.handle({ kind: 'start', restored }, millis(this.#now));
     this.#drain(device);

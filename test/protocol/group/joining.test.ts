@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest';
-import type { EpochView, GroupHandle } from '../../../src/protocol/group/mls.ts';
 import { epoch } from '../../../src/protocol/units.ts';
 import type { Epoch } from '../../../src/protocol/units.ts';
 import { OneCoordinator } from './one-coordinator.ts';
@@ -18,9 +17,8 @@ function setUp(): {
   const joiner: OneCoordinator = new OneCoordinator('fenced', {
     join: ({ welcome }) => {
       if (!Buffer.from(welcome).equals(REAL)) return { kind: 'refused', reason: 'junk' };
-      const { group, view } = joiner.mls.createGroup(joiner.group);
-      const joined: EpochView = { ...view, epoch: NEXT, transcript };
-      return { kind: 'joined', group: group satisfies GroupHandle, view: joined };
+      const { group, view, masterKey } = joiner.mls.createGroup(joiner.group);
+      return { kind: 'joined', group, view: { ...view, epoch: NEXT, transcript }, masterKey };
     },
   });
   joiner.current = epoch(5n);

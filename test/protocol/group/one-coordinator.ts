@@ -37,6 +37,7 @@ export class OneCoordinator {
   readonly #coordinator: Coordinator;
   #fresh = 0;
   #waiting: { readonly id: number; readonly ask: Ask }[] = [];
+  #held: AskKind | undefined;
 
   constructor(mode: CounterMode, answers: Answers = {}) {
     this.#answers = answers;
@@ -67,10 +68,10 @@ export class OneCoordinator {
 
   /** Starts as the only member, at epoch 0. */
   startAsMember(): void {
-    const { group, view, groupContext } = this.mls.createGroup(this.group);
+    const { group, ...created } = this.mls.createGroup(this.group);
     const senderId = senderIdOf(fingerprintOf(OWN_KEY, crypto), new Uint8Array(8));
     const record = { generation: 0, senderId, creating: false, log: [], ownRefs: [], recipients: [] };
-    const restored = { record, handle: group, view, staged: undefined, groupContext };
+    const restored = { record, handle: group, ...created, staged: undefined };
     this.#coordinator.handle({ kind: 'start', restored }, millis(this.now));
     this.run(0);
   }
@@ -80,13 +81,34 @@ export class OneCoordinator {
     this.run(0);
   }
 
+  leave(): void {
+    this.#coordinator.handle({ kind: 'leave' }, millis(this.now));
+    this.run(0);
+  }
+
+  suspend(): void {
+    this.#coordinator.suspend();
+    this.run(0);
+  }
+
+  /** Leaves asks of a kind unanswered until {@link OneCoordinator.release}. */
+  hold(kind: AskKind): void {
+    this.#held = kind;
+  }
+
+  release(): void {
+    this.#held = undefined;
+    this.run(0);
+  }
+
   /** Lets time pass. */
   run(ms: number): void {
     const end = this.now + ms;
     for (let steps = 0; steps < MOST_STEPS; steps += 1) {
       this.#drain();
-      const open = this.#waiting.shift();
+      const open = this.#waiting.find(({ ask }) => ask.kind !== this.#held);
       if (open !== undefined) {
+        this.#waiting.splice(this.#waiting.indexOf(open), 1);
         const answer = this.#answer(open.ask);
         this.#coordinator.handle({ kind: 'answer', id: open.id, answer }, millis(this.now));
         continue;

@@ -1,12 +1,13 @@
 /** Moving to the next epoch: only with its receipt in fenced mode, at once in plain mode. */
 import { equal } from '../../bytes/equal.ts';
 import { checkReceiptChain } from '../../counter/receipt.ts';
-import type { EpochView, ProcessOutcome, StagedHandle } from '../mls.ts';
+import type { ProcessOutcome, StagedHandle } from '../mls.ts';
 import { compareRosters } from '../roster.ts';
 import type { LeafIndex } from '../roster.ts';
 import { ask } from './asks.ts';
 import type { Job } from './asks.ts';
 import type { KnownReceipt, Phase } from './context.ts';
+import { holding } from './key-custody.ts';
 import type { MemberState } from './member-state.ts';
 
 type Removed = Extract<ProcessOutcome, { kind: 'removed' }>;
@@ -92,14 +93,14 @@ export function* applyOwnPlain(state: MemberState): Job<undefined> {
 }
 
 function* merge(state: MemberState, { staged, committer, added, commit, receipt }: Merge): Job<undefined> {
-  const before: EpochView = state.view;
+  const before = state.view;
   const byUs = staged === state.stage?.commit.staged;
   // Merging discards everything else that is staged, our own Commit included.
-  const view = yield* ask('apply', { handle: state.handle, staged });
+  const { view, masterKey } = yield* ask('apply', { handle: state.handle, staged });
   state.view = view;
   state.stage = undefined;
   if (receipt !== undefined) state.remember(receipt, commit);
-  yield* state.save();
+  yield* holding(masterKey, state.save());
   const change = compareRosters(before.roster, view.roster, committer);
   state.work.settle(change, byUs, added, state.context.now);
   state.inbox.prune(view.epoch);
@@ -108,7 +109,7 @@ function* merge(state: MemberState, { staged, committer, added, commit, receipt 
   state.commitNotBefore = state.context.now;
   const { group, senderId } = state;
   const time = receipt?.receipt.time;
-  state.context.emit({ kind: 'epoch', group, senderId, view, change, by: committer, time });
+  state.context.emit({ kind: 'epoch', group, senderId, view, masterKey, change, by: committer, time });
   return undefined;
 }
 

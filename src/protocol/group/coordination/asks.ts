@@ -17,9 +17,9 @@ import type {
 import type { Epoch, Millis } from '../../units.ts';
 import type { MeetingParameters } from '../meeting-parameters.ts';
 import type {
+  BegunEpoch,
   CommitPlan,
   CreatedGroup,
-  EpochView,
   GroupHandle,
   JoinOutcome,
   KeyPackageVerdict,
@@ -102,7 +102,7 @@ export interface AskTypes {
   ];
   stage: [input: { readonly handle: GroupHandle; readonly plan: CommitPlan }, answer: StageOutcome];
   process: [input: { readonly handle: GroupHandle; readonly commit: Uint8Array }, answer: ProcessOutcome];
-  apply: [input: { readonly handle: GroupHandle; readonly staged: StagedHandle }, answer: EpochView];
+  apply: [input: { readonly handle: GroupHandle; readonly staged: StagedHandle }, answer: BegunEpoch];
   discard: [input: { readonly handle: GroupHandle; readonly staged: StagedHandle }, answer: undefined];
   join: [input: { readonly group: GroupName; readonly welcome: Uint8Array }, answer: JoinOutcome];
   'forget-group': [input: { readonly handle: GroupHandle }, answer: undefined];

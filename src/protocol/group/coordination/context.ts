@@ -3,7 +3,7 @@ import type { Receipt } from '../../counter/receipt.ts';
 import type { Millis, UnixMillis } from '../../units.ts';
 import type { GroupCrypto } from '../crypto-port.ts';
 import type { MeetingParameters } from '../meeting-parameters.ts';
-import type { EpochView, GroupHandle, StagedCommit } from '../mls.ts';
+import type { BegunEpoch, EpochView, GroupHandle, MasterKey, StagedCommit } from '../mls.ts';
 import type { Fingerprint, GroupName, RoomId, SenderId } from '../names.ts';
 import type { LeafIndex, RosterChange } from '../roster.ts';
 import type { Epoch } from '../../units.ts';
@@ -23,10 +23,9 @@ export interface CoordinatorOptions {
 }
 
 /** A membership that was read back at start. */
-export interface RestoredMembership {
+export interface RestoredMembership extends BegunEpoch {
   readonly record: MembershipRecord;
   readonly handle: GroupHandle;
-  readonly view: EpochView;
   readonly staged: StagedCommit | undefined;
   /** The encoded GroupContext of `view`'s epoch. */
   readonly groupContext: Uint8Array;
@@ -54,6 +53,8 @@ export type CoordinatorEvent =
       readonly group: GroupName;
       readonly senderId: SenderId;
       readonly view: EpochView;
+      /** Belongs to the receiver from now on. */
+      readonly masterKey: MasterKey;
       readonly change: RosterChange;
       readonly by: LeafIndex | undefined;
       /** The counter's time; undefined in plain mode and where no receipt is at hand. */
@@ -94,12 +95,11 @@ export interface Context {
 }
 
 /** A membership as it begins. */
-export interface MembershipStart {
+export interface MembershipStart extends BegunEpoch {
   readonly generation: number;
   readonly group: GroupName;
   readonly senderId: SenderId;
   readonly handle: GroupHandle;
-  readonly view: EpochView;
   /** The receipt of `view`'s epoch; undefined in plain mode. */
   readonly receipt: KnownReceipt | undefined;
   readonly log: readonly LogEntry[];

@@ -18,6 +18,7 @@ import type {
 } from './context.ts';
 import { verifyReceipt } from '../../counter/receipt.ts';
 import { Joining } from './joining.ts';
+import { eraseUnused, holding } from './key-custody.ts';
 import { beginMembership } from './membership.ts';
 import { resumeCreation, Seeking } from './seeking.ts';
 import { Stopped } from './stopped.ts';
@@ -72,14 +73,15 @@ export class Coordinator implements Context {
         break;
       case 'answer':
         // An answer to what was given up is of no interest.
-        if (input.id !== this.#openAsk) return;
+        if (input.id !== this.#openAsk) {
+          eraseUnused(input.answer);
+          return;
+        }
         this.#openAsk = undefined;
         this.#resume(input.answer);
         break;
       case 'leave':
-        this.#job = undefined;
-        this.#openAsk = undefined;
-        this.#wakeAt = undefined;
+        this.#giveUp();
         this.#phase = new Stopped(this, 'left');
         break;
       default:
@@ -87,6 +89,13 @@ export class Coordinator implements Context {
         break;
     }
     this.#work();
+  }
+
+  /** Ends here and now and says nothing; what was saved stays. Keys that were not handed on are erased. */
+  suspend(): void {
+    this.#giveUp();
+    this.#phase = undefined;
+    this.#effects.length = 0;
   }
 
   /** The next effect, or undefined: drain after each {@link Coordinator.handle} and {@link Coordinator.expire}. */
@@ -116,6 +125,14 @@ export class Coordinator implements Context {
 
   groupName(generation: number): ReturnType<typeof groupNameOf> {
     return groupNameOf(this.options.room, generation, this.options.crypto);
+  }
+
+  #giveUp(): void {
+    // Runs what the job has in `finally`.
+    this.#job?.return(undefined);
+    this.#job = undefined;
+    this.#openAsk = undefined;
+    this.#wakeAt = undefined;
   }
 
   /** Runs jobs until one waits or there is nothing to do. */
@@ -150,8 +167,8 @@ export class Coordinator implements Context {
 
 /** Goes on where a crash or a shutdown left a membership. */
 function* resume(context: Context, restored: RestoredMembership): Job<Phase> {
-  const { record, handle, view, staged } = restored;
-  if (record.creating) return yield* resumeCreation(context, restored);
+  const { record, handle, view, masterKey, staged } = restored;
+  if (record.creating) return yield* holding(masterKey, resumeCreation(context, restored));
   const { parameters, crypto } = context.options;
   const last = record.log.find((entry) => entry.epoch === view.epoch)?.receipt;
   const verdict = last && parameters.receiptKey && verifyReceipt(last, parameters.receiptKey, crypto);
@@ -163,6 +180,7 @@ function* resume(context: Context, restored: RestoredMembership): Job<Phase> {
     senderId: record.senderId,
     handle,
     view,
+    masterKey,
     receipt,
     log: record.log,
     ownRefs: record.ownRefs,

@@ -155,17 +155,19 @@ export class Joining implements Phase {
       this.#stay();
       return undefined;
     }
-    const { group: handle, view } = outcome;
+    const { group: handle, view, masterKey } = outcome;
     const { parameters } = this.#context.options;
     const receipted =
       parameters.mode === 'plain' ||
       (known !== undefined && equal(known.receipt.transcript, view.transcript) && view.epoch === held.epoch);
     if (!receipted) {
+      masterKey.fill(0);
       yield* ask('forget-group', { handle });
       this.#stay();
       return undefined;
     }
     if (!sameMeeting(parameters, view.parameters)) {
+      masterKey.fill(0);
       yield* ask('forget-group', { handle });
       return this.#context.phases.stopped('parameters-differ');
     }
@@ -178,6 +180,7 @@ export class Joining implements Phase {
       senderId: this.#senderId,
       handle,
       view,
+      masterKey,
       receipt: known,
       log,
       ownRefs: this.#refs,

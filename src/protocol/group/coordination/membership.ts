@@ -14,6 +14,7 @@ import { commitOnce } from './committing.ts';
 import type { Context, GroupInput, MembershipStart, Phase } from './context.ts';
 import { isFailure } from './counter-calls.ts';
 import { EpochHint } from './epoch-hint.ts';
+import { holding } from './key-custody.ts';
 import { MemberState } from './member-state.ts';
 import type { SentWelcome } from './member-state.ts';
 import { Backoff, earliest } from './timing.ts';
@@ -25,15 +26,20 @@ const MAX_SEEN = 4096;
 
 /** Saves and announces a membership that begins. */
 export function* beginMembership(context: Context, start: MembershipStart): Job<Phase> {
-  const { group, senderId, view } = start;
+  const { group, senderId, view, masterKey } = start;
   const membership = new Membership(context, start);
-  yield* ask('enter-group', { group, senderId });
-  yield* membership.state.save();
+  yield* holding(masterKey, enter(membership.state));
   const change = { added: [], removed: [] };
   const time = start.receipt?.receipt.time;
-  context.emit({ kind: 'epoch', group, senderId, view, change, by: undefined, time });
+  context.emit({ kind: 'epoch', group, senderId, view, masterKey, change, by: undefined, time });
   context.emit({ kind: 'status', step: 'member' });
   return membership;
+}
+
+function* enter(state: MemberState): Job<undefined> {
+  const { group, senderId } = state;
+  yield* ask('enter-group', { group, senderId });
+  return yield* state.save();
 }
 
 /** The phase of a member. */

@@ -13,6 +13,7 @@ import { ask } from './asks.ts';
 import type { Job, MembershipRecord } from './asks.ts';
 import { insist, sleep } from './counter-calls.ts';
 import type { Context, KnownReceipt, Phase, RestoredMembership } from './context.ts';
+import { holding } from './key-custody.ts';
 
 const GENESIS = epoch(0n);
 const NO_TRANSCRIPT = new Uint8Array(0);
@@ -93,8 +94,9 @@ function* create(
     ownRefs: [],
     recipients: [],
   };
-  yield* ask('save', { handle: created.group, record });
-  return yield* finish(context, { generation, group, senderId, created }, { locked: true, token, nonce });
+  const creation = { generation, group, senderId, created };
+  yield* holding(created.masterKey, ask('save', { handle: created.group, record }));
+  return yield* holding(created.masterKey, finish(context, creation, { locked: true, token, nonce }));
 }
 
 interface Creation {
@@ -106,8 +108,8 @@ interface Creation {
 
 /** Goes on with a creation that a crash interrupted. */
 export function* resumeCreation(context: Context, restored: RestoredMembership): Job<Phase> {
-  const { record, handle, view, groupContext } = restored;
-  const created = { group: handle, view, groupContext };
+  const { record, handle, view, masterKey, groupContext } = restored;
+  const created = { group: handle, view, masterKey, groupContext };
   const group = context.groupName(record.generation);
   const nonce = context.options.random(LOCK_NONCE_BYTES);
   const creation = { generation: record.generation, group, senderId: record.senderId, created };
@@ -171,6 +173,7 @@ function* settle(context: Context, creation: Creation, receipt: Uint8Array | und
     senderId,
     handle: created.group,
     view: created.view,
+    masterKey: created.masterKey,
     receipt: known,
     log: known === undefined ? [] : [{ epoch: GENESIS, receipt: known.bytes, commit: undefined }],
     ownRefs: [],
@@ -199,6 +202,7 @@ function genesisReceipt(
 
 /** Somebody else made the group: ours is dropped, and we ask to be let in. */
 function* abandon(context: Context, { generation, created }: Creation): Job<Phase> {
+  created.masterKey.fill(0);
   yield* ask('forget-group', { handle: created.group });
   yield* ask('erase', {});
   return context.phases.seeking(generation);
