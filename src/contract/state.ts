@@ -42,14 +42,7 @@ export interface LinkProblem {
 
 /** The steps of joining, in order; a creator skips the middle ones. */
 export type JoinStep =
-  | 'connecting'
-  | 'relay-reached'
-  | 'asking-counter'
-  | 'creating'
-  | 'key-package-published'
-  | 'waiting-for-member'
-  | 'welcome-received'
-  | 'sealed';
+  'connecting' | 'asking-counter' | 'creating' | 'waiting-for-member' | 'welcome-received' | 'sealed';
 
 /** The seal mark's three states. */
 export type SealState = 'sealed' | 'changing' | 'attention';

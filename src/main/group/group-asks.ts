@@ -94,10 +94,6 @@ export class AskPerformer {
       stage: ({ handle, plan }) => mls.stageCommit(handle, plan),
       process: ({ handle, commit }) => mls.processCommit(handle, commit),
       apply: ({ handle, staged }) => mls.apply(handle, staged),
-      discard: async ({ handle, staged }) => {
-        await mls.discard(handle, staged);
-        return none;
-      },
       join: async ({ group, welcome }) => {
         const outcome = await mls.join(ports.membershipOf(group), welcome);
         if (outcome.kind === 'joined') this.hold(outcome.group);

@@ -141,14 +141,9 @@ export class GroupMember {
     this.#input({ kind: 'member-alive', leaf });
   }
 
-  /** Removes a member, who may join again. */
-  remove(leaf: LeafIndex): void {
-    this.#input({ kind: 'remove', leaf, kick: false });
-  }
-
   /** Removes a member and does not let its key in again. */
   kick(leaf: LeafIndex): void {
-    this.#input({ kind: 'remove', leaf, kick: true });
+    this.#input({ kind: 'kick', leaf });
   }
 
   /** A Commit without changes is due: keys near their limits. */

@@ -9,7 +9,7 @@ import type {
 } from '../../contract/state.ts';
 import type { Member } from '../../protocol/group/roster.ts';
 import { SUITES, isSuiteId } from '../../protocol/secure-objects/suite.ts';
-import type { GroupStep } from '../group/group-events.ts';
+import type { GroupStep } from '../../protocol/group/progress.ts';
 import { fingerprintGroups, fingerprintHue } from '../identity/fingerprint.ts';
 import type { Attention, CurrentEpoch, EpochRecord, Meeting, MeetingEnd } from './meeting.ts';
 import { participantIdOf, type Members } from './members.ts';
@@ -153,10 +153,9 @@ function joinSentence({ connection, step }: Meeting): string | undefined {
       return 'The counter service does not let this app in. Ask who runs it for an invitation with access.';
     case 'waiting-for-creator':
       return 'Somebody is opening the meeting right now.';
-    case 'waiting-for-member':
-      return 'Somebody in the meeting has to let you in; their app does so by itself.';
     case 'seeking':
     case 'creating':
+    case 'waiting-for-member':
     case 'welcomed':
     case 'member':
       return undefined;

@@ -7,7 +7,8 @@ import type { DownlinkFeedback, DownlinkItem, MediaKind, UplinkItem } from '../.
 import type { ParticipantId } from '../../contract/state.ts';
 import { compareLocations, type Location } from '../../protocol/moqt/model.ts';
 import type { Epoch, Millis } from '../../protocol/units.ts';
-import type { EpochBegun, EpochChange, GroupEvent, GroupStep, StopReason } from '../group/group-events.ts';
+import type { GroupStep, StopReason } from '../../protocol/group/progress.ts';
+import type { EpochBegun, EpochChange, GroupEvent } from '../group/group-events.ts';
 import { flushed } from './flush.ts';
 import { Generation, type GenerationContext } from './generation.ts';
 import type { MeetingGroup, MeetingGroupListener } from './meeting-group.ts';

@@ -15,7 +15,7 @@ import type { KeyPackageVerdict } from '../../protocol/group/mls.ts';
 import type { UnixMillis } from '../../protocol/units.ts';
 import { clientConfig, SUITE_NAMES, withinLifetime } from './client-config.ts';
 import { encryptionKeysOf, proofVerdict } from './commit-policy.ts';
-import { decodeKeyPackage, refused, requiredParameters, rosterOf } from './mls-messages.ts';
+import { decodeKeyPackage, refused, requiredParameters } from './mls-messages.ts';
 import type { MlsMembership } from './mls-port.ts';
 
 /** The group that KeyPackages are to be added to. */
@@ -49,9 +49,8 @@ export async function inspectKeyPackage(
     (await verifyLeafNodeSignatureKeyPackage(leaf, suite.signature)) &&
     (await verifyKeyPackage(keyPackage, suite.signature));
   if (!genuine) return refused('a credential or signature that does not verify');
-  const replaces = rosterOf(state).find((member) => equal(member.signatureKey, signatureKey))?.leaf;
-  if (replaces === state.privatePath.leafIndex) return refused('our own signature key');
-  return { kind: 'acceptable', ref: await makeKeyPackageRef(keyPackage, suite.hash), signatureKey, replaces };
+  if (equal(signatureKey, membership.identity.publicKey)) return refused('our own signature key');
+  return { kind: 'acceptable', ref: await makeKeyPackageRef(keyPackage, suite.hash), signatureKey };
 }
 
 /**

@@ -58,8 +58,6 @@ export interface MlsPort {
   processCommit(group: GroupHandle, commit: Uint8Array): Promise<ProcessOutcome>;
   /** Merges a staged Commit: the group is in the new epoch, everything else staged is discarded, old secrets are erased. */
   apply(group: GroupHandle, staged: StagedHandle): Promise<BegunEpoch>;
-  /** Drops a staged Commit; the group is as if it had never been. */
-  discard(group: GroupHandle, staged: StagedHandle): Promise<void>;
   /** Joins with whichever of the membership's KeyPackages the Welcome is for. */
   join(membership: MlsMembership, welcome: Uint8Array): Promise<JoinOutcome>;
   /** The group with its staged own Commit, in the clear: the caller seals it before it rests anywhere. */

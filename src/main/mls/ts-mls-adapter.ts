@@ -252,12 +252,6 @@ export class TsMlsAdapter implements MlsPort {
     return this.#epochOf(handle);
   }
 
-  discard(handle: GroupHandle, staged: StagedHandle): Promise<void> {
-    // Its secrets are not overwritten: some are still those of the state that stays.
-    this.#group(handle).staged.delete(staged);
-    return Promise.resolve();
-  }
-
   async join(membership: MlsMembership, welcome: Uint8Array): Promise<JoinOutcome> {
     const message = welcome.length <= MLS_LIMITS.welcome ? decodeWhole(welcome) : undefined;
     if (message?.wireformat !== 'mls_welcome') return refused('no Welcome');

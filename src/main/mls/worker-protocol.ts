@@ -13,7 +13,6 @@ export const MLS_OPERATIONS: readonly MlsOperation[] = [
   'stageCommit',
   'processCommit',
   'apply',
-  'discard',
   'join',
   'serialise',
   'restore',

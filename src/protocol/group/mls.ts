@@ -90,7 +90,7 @@ export type ProcessOutcome =
       readonly transcript: Uint8Array;
       readonly contents: CommitContents;
     }
-  /** The Commit removes this member: there is no next epoch for it. `replaced` when its own key was added again. */
+  /** The Commit removes this member: there is no next epoch for it. `replacedBy` says whether its own key was added again. */
   | {
       readonly kind: 'removed';
       readonly contents: CommitContents;
@@ -102,13 +102,7 @@ export type ProcessOutcome =
 
 /** What looking at a KeyPackage found. */
 export type KeyPackageVerdict =
-  | {
-      readonly kind: 'acceptable';
-      readonly ref: Uint8Array;
-      readonly signatureKey: Uint8Array;
-      /** The leaf with the same signature key, which its Add has to replace. */
-      readonly replaces: LeafIndex | undefined;
-    }
+  | { readonly kind: 'acceptable'; readonly ref: Uint8Array; readonly signatureKey: Uint8Array }
   | { readonly kind: 'kicked'; readonly signatureKey: Uint8Array }
   | { readonly kind: 'refused'; readonly reason: string };
 

@@ -83,14 +83,8 @@ export class FakeMls {
 
   inspect(handle: GroupHandle, keyPackage: Uint8Array): KeyPackageVerdict {
     const { ref, key } = decode(keyPackage) as { ref: string; key: string };
-    const replaces = this.#group(handle).state.roster.find((member) => member.key === key)?.leaf;
     if (key === this.#key) return { kind: 'refused', reason: 'our own' };
-    return {
-      kind: 'acceptable',
-      ref: unhex(ref),
-      signatureKey: unhex(key),
-      replaces: replaces === undefined ? undefined : leafIndex(replaces),
-    };
+    return { kind: 'acceptable', ref: unhex(ref), signatureKey: unhex(key) };
   }
 
   stage(handle: GroupHandle, plan: CommitPlan): StageOutcome {
@@ -145,10 +139,6 @@ export class FakeMls {
     group.state = staged.state;
     group.staged.clear();
     return this.#begun(handle);
-  }
-
-  discard(handle: GroupHandle, id: StagedHandle): void {
-    this.#group(handle).staged.delete(id);
   }
 
   join(welcome: Uint8Array): JoinOutcome {

@@ -417,9 +417,6 @@ export class Simulation {
         return mls.process(ask.input.handle, ask.input.commit);
       case 'apply':
         return mls.apply(ask.input.handle, ask.input.staged);
-      case 'discard':
-        mls.discard(ask.input.handle, ask.input.staged);
-        return undefined;
       case 'join':
         return mls.join(ask.input.welcome);
       case 'forget-group':

@@ -103,7 +103,6 @@ export interface AskTypes {
   stage: [input: { readonly handle: GroupHandle; readonly plan: CommitPlan }, answer: StageOutcome];
   process: [input: { readonly handle: GroupHandle; readonly commit: Uint8Array }, answer: ProcessOutcome];
   apply: [input: { readonly handle: GroupHandle; readonly staged: StagedHandle }, answer: BegunEpoch];
-  discard: [input: { readonly handle: GroupHandle; readonly staged: StagedHandle }, answer: undefined];
   join: [input: { readonly group: GroupName; readonly welcome: Uint8Array }, answer: JoinOutcome];
   'forget-group': [input: { readonly handle: GroupHandle }, answer: undefined];
   /** Writes state and record so that they survive a crash; answered when they do. */

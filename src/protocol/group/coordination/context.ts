@@ -5,6 +5,7 @@ import type { GroupCrypto } from '../crypto-port.ts';
 import type { MeetingParameters } from '../meeting-parameters.ts';
 import type { BegunEpoch, EpochView, GroupHandle, MasterKey, StagedCommit } from '../mls.ts';
 import type { Fingerprint, GroupName, RoomId, SenderId } from '../names.ts';
+import type { GroupStep, StopReason } from '../progress.ts';
 import type { LeafIndex, RosterChange } from '../roster.ts';
 import type { Epoch } from '../../units.ts';
 import type { GroupObject, Job, LogEntry, MembershipRecord, StagedRecipient } from './asks.ts';
@@ -31,23 +32,9 @@ export interface RestoredMembership extends BegunEpoch {
   readonly groupContext: Uint8Array;
 }
 
-/** Why the coordinator stopped for good. */
-export type CoordinatorStop = 'left' | 'removed' | 'kicked' | 'replaced' | 'parameters-differ';
-
-/** How far joining has come. */
-export type CoordinatorStep =
-  | 'seeking'
-  | 'creating'
-  | 'waiting-for-creator'
-  | 'waiting-for-member'
-  | 'welcomed'
-  | 'counter-unreachable'
-  | 'counter-unauthorized'
-  | 'member';
-
 /** What the coordinator tells. */
 export type CoordinatorEvent =
-  | { readonly kind: 'status'; readonly step: CoordinatorStep }
+  | { readonly kind: 'status'; readonly step: GroupStep }
   | {
       readonly kind: 'epoch';
       readonly group: GroupName;
@@ -64,7 +51,7 @@ export type CoordinatorEvent =
   | { readonly kind: 'newer-generation'; readonly generation: number }
   | { readonly kind: 'kicked-asks'; readonly signatureKey: Uint8Array }
   | { readonly kind: 'equivocation'; readonly epoch: Epoch }
-  | { readonly kind: 'stopped'; readonly reason: CoordinatorStop };
+  | { readonly kind: 'stopped'; readonly reason: StopReason };
 
 /** What comes from outside, beside answers. */
 export type GroupInput =
@@ -76,8 +63,8 @@ export type GroupInput =
   /** A member's transport is gone, or is there again. */
   | { readonly kind: 'member-vanished'; readonly leaf: LeafIndex }
   | { readonly kind: 'member-alive'; readonly leaf: LeafIndex }
-  /** A person removes a member; with `kick` its key is not let in again. */
-  | { readonly kind: 'remove'; readonly leaf: LeafIndex; readonly kick: boolean }
+  /** A person removes a member, whose key is not let in again. */
+  | { readonly kind: 'kick'; readonly leaf: LeafIndex }
   /** Fresh keys are wanted, for post-compromise security or since an AEAD limit is near. */
   | { readonly kind: 'update' }
   /** Something sealed in an epoch was seen. */
@@ -116,7 +103,7 @@ export interface Phases {
   joining(generation: number): Phase;
   /** The job saves and announces the membership; its result is the phase. */
   membership(start: MembershipStart): Job<Phase>;
-  stopped(reason: CoordinatorStop): Phase;
+  stopped(reason: StopReason): Phase;
 }
 
 /** One phase of a life in a room: seeking, joining, being a member, having stopped. */

@@ -83,8 +83,8 @@ class Membership implements Phase {
       case 'member-left':
         if (this.#isOther(input.leaf)) state.work.remove(input.leaf, false, now);
         break;
-      case 'remove':
-        if (this.#isOther(input.leaf)) state.work.remove(input.leaf, input.kick, now);
+      case 'kick':
+        if (this.#isOther(input.leaf)) state.work.remove(input.leaf, true, now);
         break;
       case 'member-vanished':
         if (this.#isOther(input.leaf)) state.work.vanished(input.leaf, now);

@@ -1,15 +1,16 @@
 /** The end of a membership. */
 import { ask } from './asks.ts';
 import type { Job } from './asks.ts';
-import type { Context, CoordinatorStop, Phase } from './context.ts';
+import type { StopReason } from '../progress.ts';
+import type { Context, Phase } from './context.ts';
 
 /** Erases what was saved, says why, and does nothing any more. */
 export class Stopped implements Phase {
   readonly #context: Context;
-  readonly #reason: CoordinatorStop;
+  readonly #reason: StopReason;
   #said = false;
 
-  constructor(context: Context, reason: CoordinatorStop) {
+  constructor(context: Context, reason: StopReason) {
     this.#context = context;
     this.#reason = reason;
   }

@@ -6,14 +6,6 @@ import type { JoinStep } from '../../../contract/state.ts';
  */
 export function pathOf(creating: boolean): readonly JoinStep[] {
   return creating
-    ? ['connecting', 'relay-reached', 'asking-counter', 'creating', 'sealed']
-    : [
-        'connecting',
-        'relay-reached',
-        'asking-counter',
-        'key-package-published',
-        'waiting-for-member',
-        'welcome-received',
-        'sealed',
-      ];
+    ? ['connecting', 'asking-counter', 'creating', 'sealed']
+    : ['connecting', 'asking-counter', 'waiting-for-member', 'welcome-received', 'sealed'];
 }

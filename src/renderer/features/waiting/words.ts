@@ -2,10 +2,8 @@ import type { JoinStep } from '../../../contract/state.ts';
 
 const steps: Record<JoinStep, string> = {
   connecting: 'Connecting to the relay',
-  'relay-reached': 'Relay reached',
   'asking-counter': 'Asking whether the meeting has begun',
   creating: 'Opening the meeting',
-  'key-package-published': 'Asked to be let in',
   'waiting-for-member': 'Waiting for somebody inside',
   'welcome-received': 'Let in, fetching the keys',
   sealed: 'Sealed',
@@ -13,11 +11,10 @@ const steps: Record<JoinStep, string> = {
 
 const doing: Record<JoinStep, string> = {
   connecting: 'Connecting to the relay.',
-  'relay-reached': 'The relay is reached.',
   'asking-counter': 'Asking the counter whether the meeting has begun.',
   creating: 'Nobody is here yet, so you open the meeting.',
-  'key-package-published': 'Your request to be let in is on its way.',
-  'waiting-for-member': 'Waiting to be let in. Somebody in the meeting does it by themselves in a moment.',
+  'waiting-for-member':
+    'Waiting to be let in. An app that is already in the meeting does this automatically.',
   'welcome-received': 'You are let in. Fetching the keys.',
   sealed: 'You hold the keys.',
 };
