@@ -31,11 +31,24 @@ module.exports = {
       to: { path: '^src/protocol', pathNot: '^src/protocol/(bytes|errors|units)' },
     },
     {
-      name: 'moqt-knows-no-crypto',
-      comment: 'A relay runs it, and relays know neither keys nor media.',
+      name: 'moqt-knows-no-relay',
+      comment: 'Nor what its objects are for: client and relay both run it.',
       severity: 'error',
-      from: { path: '^src/protocol/moqt' },
-      to: { path: '^src/protocol/(group|secure-objects|media|counter)' },
+      from: { path: '^src/protocol/moqt/' },
+      to: { path: '^src/protocol/', pathNot: '^src/protocol/(moqt/|bytes/|errors|units)' },
+    },
+    {
+      name: 'relay-core-knows-no-keys',
+      comment: 'It knows tracks as bytes; names and their meaning come in as a policy.',
+      severity: 'error',
+      from: { path: '^src/protocol/relay/' },
+      to: { path: '^src/protocol/', pathNot: '^src/protocol/(relay/|moqt/|bytes/|errors|units)' },
+    },
+    {
+      name: 'app-knows-no-relay',
+      severity: 'error',
+      from: { path: '^src', pathNot: '^src/(protocol/relay|services/relay)/' },
+      to: { path: '^src/protocol/relay/' },
     },
     {
       name: 'draft-is-chosen-once',
@@ -65,9 +78,19 @@ module.exports = {
     },
     {
       name: 'relay-knows-no-keys',
+      comment: 'Of meetings it may know one thing, in one place: the names of tracks, for its policy.',
       severity: 'error',
-      from: { path: '^src/services/relay' },
+      from: { path: '^src/services/relay', pathNot: '^src/services/relay/meeting-tracks[.]ts$' },
       to: { path: '^src/(protocol/(group|secure-objects|media|counter)|services/counter)' },
+    },
+    {
+      name: 'relay-policy-knows-names-only',
+      severity: 'error',
+      from: { path: '^src/services/relay/meeting-tracks[.]ts$' },
+      to: {
+        path: '^src/(protocol/(group|secure-objects|media|counter)|services/counter)',
+        pathNot: '^src/protocol/group/names[.]ts$',
+      },
     },
     {
       name: 'counter-knows-no-relay',

@@ -15,7 +15,14 @@ const forbidden: [file: string, imports: string, rule: string][] = [
   ['src/protocol/media/d.ts', 'valibot', 'protocol-without-platform'],
   ['src/protocol/group/e.ts', 'ts-mls', 'protocol-without-platform'],
   ['src/protocol/bytes/f.ts', '../media/free.ts', 'bytes-is-lowest'],
-  ['src/protocol/moqt/g.ts', '../group/free.ts', 'moqt-knows-no-crypto'],
+  ['src/protocol/moqt/g.ts', '../group/free.ts', 'moqt-knows-no-relay'],
+  ['src/protocol/moqt/relaying.ts', '../relay/free.ts', 'moqt-knows-no-relay'],
+  ['src/protocol/moqt/sealing.ts', '../secure-objects/free.ts', 'moqt-knows-no-relay'],
+  ['src/protocol/relay/sealing.ts', '../secure-objects/free.ts', 'relay-core-knows-no-keys'],
+  ['src/protocol/relay/naming.ts', '../group/names.ts', 'relay-core-knows-no-keys'],
+  ['src/protocol/relay/media.ts', '../media/free.ts', 'relay-core-knows-no-keys'],
+  ['src/protocol/group/relaying.ts', '../relay/free.ts', 'app-knows-no-relay'],
+  ['src/main/relaying.ts', '../protocol/relay/free.ts', 'app-knows-no-relay'],
   ['src/protocol/moqt/session-z.ts', './draft18/free.ts', 'draft-is-chosen-once'],
   ['src/protocol/moqt/drafts-z.ts', './draft18/free.ts', 'draft-is-chosen-once'],
   ['src/io/moqt/z.ts', '../../protocol/moqt/draft18/free.ts', 'draft-is-chosen-once'],
@@ -27,6 +34,8 @@ const forbidden: [file: string, imports: string, rule: string][] = [
   ['src/services/relay/k.ts', '../../main/free.ts', 'services-know-no-app'],
   ['src/services/relay/l.ts', '../../contract/free.ts', 'services-know-no-app'],
   ['src/services/relay/m.ts', '../../protocol/secure-objects/free.ts', 'relay-knows-no-keys'],
+  ['src/services/relay/meeting-tracks.ts', '../../protocol/group/free.ts', 'relay-policy-knows-names-only'],
+  ['src/services/relay/naming.ts', '../../protocol/group/names.ts', 'relay-knows-no-keys'],
   ['src/services/counter/n.ts', '../relay/free.ts', 'counter-knows-no-relay'],
   ['src/main/o.ts', '../renderer/free.ts', 'main-knows-no-window'],
   ['src/main/p.ts', '../services/relay/free.ts', 'main-knows-no-window'],
@@ -49,7 +58,10 @@ const allowed: [file: string, imports: string][] = [
   ['src/protocol/moqt/draft18/good.ts', '../free.ts'],
   ['src/io/good.ts', 'node:https'],
   ['src/io/good-too.ts', '../protocol/moqt/free.ts'],
+  ['src/protocol/relay/good.ts', '../moqt/free.ts'],
+  ['src/protocol/relay/good-too.ts', '../bytes/free.ts'],
   ['src/services/relay/good.ts', '../../io/free.ts'],
+  ['src/services/relay/good-too.ts', '../../protocol/relay/free.ts'],
   ['src/main/good.ts', '../io/free.ts'],
   ['src/main/good-too.ts', 'electron'],
   ['src/main/cycle.ts', './cycle-back.ts'],
@@ -69,7 +81,7 @@ describe('import direction', () => {
     await symlink(join(root, 'tsconfig.base.json'), join(tree, 'tsconfig.base.json'));
     await symlink(join(root, 'tsconfig.node.json'), join(tree, 'tsconfig.node.json'));
     const targets = [...forbidden, ...allowed]
-      .filter(([, to]) => to.endsWith('/free.ts'))
+      .filter(([, to]) => to.endsWith('/free.ts') || to.endsWith('/names.ts'))
       .map(([from, to]) => join(dirname(from), to));
     for (const target of targets) await write(target, 'export const value = 1;\n');
     for (const [from, to] of [...forbidden, ...allowed]) {

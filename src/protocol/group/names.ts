@@ -119,21 +119,47 @@ export function mediaTrack(group: GroupName, sender: SenderId, instance: Uint8Ar
   return { namespace: [...groupNamespace(group), MEDIA, sender, instance], name: OBJECTS };
 }
 
-/** Says what a track is, from its full name. */
+/**
+ * What a track would be in the group that the first field of its namespace names: the shape of its name, which is all
+ * that a relay can tell. Whether group and sender exist is not looked at.
+ */
+export function trackShape(track: FullTrackName): GroupTrack['kind'] {
+  const [, kind] = track.namespace;
+  if (kind === undefined) return equal(track.name, COMMITS) ? 'commits' : 'foreign';
+  switch (track.namespace.length) {
+    case 2:
+      if (equal(kind, KEY_PACKAGES)) return 'key-packages';
+      return equal(kind, WELCOME) ? 'welcome' : 'foreign';
+    case 4:
+      if (!equal(track.name, OBJECTS)) return 'foreign';
+      if (equal(kind, CONTROL)) return 'control';
+      return equal(kind, MEDIA) ? 'media' : 'foreign';
+    default:
+      return 'foreign';
+  }
+}
+
+/** Says what a track of a group is, from its full name. */
 export function classifyTrack(group: GroupName, track: FullTrackName): GroupTrack {
-  const [root, kind, sender, instance, ...more] = track.namespace;
+  const [root, , sender, instance] = track.namespace;
   const [own] = groupNamespace(group);
   if (root === undefined || own === undefined || !equal(root, own)) return { kind: 'foreign' };
-  if (kind === undefined) return equal(track.name, COMMITS) ? { kind: 'commits' } : { kind: 'foreign' };
-  if (sender === undefined) {
-    if (fingerprintOfSender(track.name) === undefined) return { kind: 'foreign' };
-    if (equal(kind, KEY_PACKAGES)) return { kind: 'key-packages', sender: track.name as SenderId };
-    if (equal(kind, WELCOME)) return { kind: 'welcome', recipient: track.name as SenderId };
-    return { kind: 'foreign' };
+  const kind = trackShape(track);
+  switch (kind) {
+    case 'commits':
+    case 'foreign':
+      return { kind };
+    case 'key-packages':
+      return isSenderId(track.name) ? { kind, sender: track.name } : { kind: 'foreign' };
+    case 'welcome':
+      return isSenderId(track.name) ? { kind, recipient: track.name } : { kind: 'foreign' };
+    case 'control':
+    case 'media':
+      if (sender === undefined || instance === undefined || !isSenderId(sender)) return { kind: 'foreign' };
+      return { kind, sender, instance };
   }
-  if (fingerprintOfSender(sender) === undefined || !equal(track.name, OBJECTS)) return { kind: 'foreign' };
-  if (instance === undefined || more.length > 0) return { kind: 'foreign' };
-  if (equal(kind, CONTROL)) return { kind: 'control', sender: sender as SenderId, instance };
-  if (equal(kind, MEDIA)) return { kind: 'media', sender: sender as SenderId, instance };
-  return { kind: 'foreign' };
+}
+
+function isSenderId(bytes: Uint8Array): bytes is SenderId {
+  return fingerprintOfSender(bytes) !== undefined;
 }

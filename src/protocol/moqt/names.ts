@@ -1,19 +1,43 @@
-/** Comparing names. @see moqt-18 #track-name */
+/** Comparing names, and names as keys of maps. @see moqt-18 #track-name */
 import { equal } from '../bytes/equal.ts';
 import { encodeHex } from '../bytes/hex.ts';
+import type { Brand } from '../units.ts';
 import type { FullTrackName, TrackNamespace } from './model.ts';
 
 const PERIOD = 0x2e;
 const SESSION_FIELD = '.session';
 
-/** A text that is equal for equal namespaces only. */
-export function namespaceKey(namespace: TrackNamespace): string {
-  return namespace.map(encodeHex).join('-');
+/** A namespace as a key of maps: equal for equal namespaces only. */
+export type NamespaceKey = Brand<string, 'NamespaceKey'>;
+/** A full track name as a key of maps: equal for equal names only. */
+export type TrackNameKey = Brand<string, 'TrackNameKey'>;
+
+/** The key of a namespace. */
+export function namespaceKey(namespace: TrackNamespace): NamespaceKey {
+  let key = '';
+  for (const field of namespace) key += `${encodeHex(field)}.`;
+  return key as NamespaceKey;
 }
 
-/** A text that is equal for equal track names only. */
-export function trackKey(track: FullTrackName): string {
-  return `${namespaceKey(track.namespace)}--${encodeHex(track.name)}`;
+/** The key of a full track name. */
+export function trackNameKey(track: FullTrackName): TrackNameKey {
+  return `${namespaceKey(track.namespace)}/${encodeHex(track.name)}` as TrackNameKey;
+}
+
+/** The keys of all prefixes of a namespace, from the empty one to the whole. */
+export function prefixKeys(namespace: TrackNamespace): NamespaceKey[] {
+  let key = '';
+  const keys = [key as NamespaceKey];
+  for (const field of namespace) {
+    key += namespaceKey([field]);
+    keys.push(key as NamespaceKey);
+  }
+  return keys;
+}
+
+/** Whether a namespace has a prefix, or is equal to it, told by their keys. */
+export function keyHasPrefix(key: NamespaceKey, prefix: NamespaceKey): boolean {
+  return key.startsWith(prefix);
 }
 
 /** Whether `prefix` is a prefix of, or equal to, `namespace`. */

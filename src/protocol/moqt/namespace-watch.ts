@@ -1,6 +1,7 @@
 import type { Message } from './messages.ts';
 import type { RequestId, TrackNamespace } from './model.ts';
 import { namespaceKey } from './names.ts';
+import type { NamespaceKey } from './names.ts';
 import type { SessionCore } from './session-core.ts';
 
 type News = Extract<Message, { kind: 'namespace' | 'namespace-done' }>;
@@ -8,7 +9,7 @@ type News = Extract<Message, { kind: 'namespace' | 'namespace-done' }>;
 /** Follows which namespaces each SUBSCRIBE_NAMESPACE of ours has brought. @see moqt-18 #message-subscribe-ns */
 export class NamespaceWatch {
   readonly #core: SessionCore;
-  readonly #active = new Map<RequestId, Map<string, TrackNamespace>>();
+  readonly #active = new Map<RequestId, Map<NamespaceKey, TrackNamespace>>();
 
   constructor(core: SessionCore) {
     this.#core = core;
@@ -20,7 +21,7 @@ export class NamespaceWatch {
    * @throws {PeerViolation} for a NAMESPACE_DONE without NAMESPACE.
    */
   receive(id: RequestId, news: News): boolean {
-    const active = this.#active.get(id) ?? new Map<string, TrackNamespace>();
+    const active = this.#active.get(id) ?? new Map<NamespaceKey, TrackNamespace>();
     this.#active.set(id, active);
     const key = namespaceKey(news.suffix);
     if (news.kind === 'namespace') {

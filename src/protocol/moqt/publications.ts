@@ -14,7 +14,8 @@ import type {
   SubgroupId,
   TrackAlias,
 } from './model.ts';
-import { trackKey } from './names.ts';
+import { trackNameKey } from './names.ts';
+import type { TrackNameKey } from './names.ts';
 import { DEFAULT_SUBSCRIBER_PRIORITY, objectPriority } from './priorities.ts';
 import type { RequestStream } from './request-stream.ts';
 import type { SubgroupHeader } from './session-api.ts';
@@ -55,7 +56,7 @@ export class Publications {
   readonly #core: SessionCore;
   readonly #byId = new Map<RequestId, Publication>();
   /** Pending ones too: a track has one subscription. */
-  readonly #byTrack = new Map<string, RequestId>();
+  readonly #byTrack = new Map<TrackNameKey, RequestId>();
   readonly #byStream = new Map<StreamHandle, { publication: Publication; subgroup: OutgoingSubgroup }>();
   #nextAlias = 0n;
 
@@ -73,7 +74,7 @@ export class Publications {
 
   /** @returns false when the track has a subscription already. */
   reserve(track: FullTrackName, id: RequestId): boolean {
-    const key = trackKey(track);
+    const key = trackNameKey(track);
     if (this.#byTrack.has(key)) return false;
     this.#byTrack.set(key, id);
     return true;
@@ -224,7 +225,7 @@ export class Publications {
 
   /** Lets the track be subscribed to again. */
   release(track: FullTrackName, id: RequestId): void {
-    const key = trackKey(track);
+    const key = trackNameKey(track);
     if (this.#byTrack.get(key) === id) this.#byTrack.delete(key);
   }
 

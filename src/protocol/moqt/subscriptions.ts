@@ -1,7 +1,8 @@
 import { SessionCode } from './codes.ts';
 import type { IncomingDatagram } from './draft.ts';
 import type { FullTrackName, MoqtObject, RequestId, TrackAlias } from './model.ts';
-import { trackKey } from './names.ts';
+import { trackNameKey } from './names.ts';
+import type { TrackNameKey } from './names.ts';
 import type { RequestStream } from './request-stream.ts';
 import type { SessionCore } from './session-core.ts';
 import type { StreamHandle } from './transport.ts';
@@ -35,7 +36,7 @@ export interface Subscription {
 export class Subscriptions {
   readonly #core: SessionCore;
   readonly #byId = new Map<RequestId, Subscription>();
-  readonly #byTrack = new Map<string, Subscription>();
+  readonly #byTrack = new Map<TrackNameKey, Subscription>();
   readonly #byAlias = new Map<TrackAlias, Subscription>();
   readonly #endedAliases = new Set<TrackAlias>();
   /** Those with PUBLISH_DONE whose streams are awaited. */
@@ -52,7 +53,7 @@ export class Subscriptions {
 
   /** The one subscription to a track that has not ended, PUBLISH_DONE included. */
   ofTrack(track: FullTrackName): Subscription | undefined {
-    return this.#byTrack.get(trackKey(track));
+    return this.#byTrack.get(trackNameKey(track));
   }
 
   ofAlias(alias: TrackAlias): Subscription | undefined {
@@ -81,7 +82,7 @@ export class Subscriptions {
       done: undefined,
     };
     this.#byId.set(request.id, subscription);
-    this.#byTrack.set(trackKey(track), subscription);
+    this.#byTrack.set(trackNameKey(track), subscription);
     return subscription;
   }
 
@@ -94,7 +95,7 @@ export class Subscriptions {
     if (
       other !== undefined &&
       other.done === undefined &&
-      trackKey(other.track) !== trackKey(subscription.track)
+      trackNameKey(other.track) !== trackNameKey(subscription.track)
     ) {
       const { draft } = this.#core;
       throw draft.violation(
@@ -128,7 +129,7 @@ export class Subscriptions {
   /** PUBLISH_DONE: what was sent before may still be on its way. @see moqt-18 #message-publish-done */
   linger(subscription: Subscription, done: { code: number; streamCount: bigint; reason: string }): void {
     // A new subscription to the track may follow at once.
-    const key = trackKey(subscription.track);
+    const key = trackNameKey(subscription.track);
     if (this.#byTrack.get(key) === subscription) this.#byTrack.delete(key);
     subscription.done = { ...done, at: millis(this.#core.now + this.#core.limits.lateStreamTimeout) };
     this.#lingering.add(subscription);
@@ -153,7 +154,7 @@ export class Subscriptions {
     const { alias, track, request } = subscription;
     this.#byId.delete(request.id);
     this.#lingering.delete(subscription);
-    const key = trackKey(track);
+    const key = trackNameKey(track);
     if (this.#byTrack.get(key) === subscription) this.#byTrack.delete(key);
     if (alias !== undefined && this.#byAlias.get(alias) === subscription) {
       this.#byAlias.delete(alias);

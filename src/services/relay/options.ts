@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
-import { DEFAULT_LIMITS } from '../../protocol/moqt/relay/limits.ts';
-import type { RelayLimits } from '../../protocol/moqt/relay/limits.ts';
+import { DEFAULT_LIMITS } from '../../protocol/relay/limits.ts';
+import type { RelayLimits } from '../../protocol/relay/limits.ts';
 import { millis } from '../../protocol/units.ts';
 import type { Millis } from '../../protocol/units.ts';
 

@@ -5,15 +5,16 @@ import type { Server } from '../../io/quic/addon.ts';
 import { SessionCode } from '../../protocol/moqt/codes.ts';
 import type { Draft } from '../../protocol/moqt/draft.ts';
 import { negotiatedDraft, PROTOCOLS } from '../../protocol/moqt/drafts.ts';
-import type { RelayLimits } from '../../protocol/moqt/relay/limits.ts';
-import { Relay } from '../../protocol/moqt/relay/relay.ts';
-import type { RelayStatistics } from '../../protocol/moqt/relay/relay.ts';
+import type { RelayLimits } from '../../protocol/relay/limits.ts';
+import { Relay } from '../../protocol/relay/relay.ts';
+import type { RelayStatistics } from '../../protocol/relay/relay.ts';
 import type { SessionEvent } from '../../protocol/moqt/session-api.ts';
 import { Session } from '../../protocol/moqt/session.ts';
 import type { TransportSession } from '../../protocol/moqt/transport.ts';
 import { millis } from '../../protocol/units.ts';
 import type { Millis } from '../../protocol/units.ts';
 import type { Log } from './log.ts';
+import { meetingTracks } from './meeting-tracks.ts';
 import { observeTransport } from './observed-transport.ts';
 
 /** How a relay server is started. */
@@ -64,7 +65,7 @@ export class RelayServer {
   /** Binds the port. @throws when the address or the certificate cannot be used. */
   static async start(options: RelayServerOptions): Promise<RelayServer> {
     const { address, certPem, keyPem } = options;
-    const relay = new Relay(options.limits);
+    const relay = new Relay(meetingTracks, options.limits);
     const server = await quic().listen({
       address,
       certPem,

@@ -1,12 +1,14 @@
 /** A relay core and its clients in memory: real sessions on both sides, a clock and links that only the test moves. */
 import { draft18 } from '../../../src/protocol/moqt/draft18/draft18.ts';
-import type { RelayLimits } from '../../../src/protocol/moqt/relay/limits.ts';
-import { Relay } from '../../../src/protocol/moqt/relay/relay.ts';
+import type { RelayLimits } from '../../../src/protocol/relay/limits.ts';
+import type { RelayPolicy } from '../../../src/protocol/relay/policy.ts';
+import { Relay } from '../../../src/protocol/relay/relay.ts';
 import { Session } from '../../../src/protocol/moqt/session.ts';
 import type { MoqtObject, RequestId } from '../../../src/protocol/moqt/model.ts';
 import type { TransportCommand, TransportEvent } from '../../../src/protocol/moqt/transport.ts';
 import { millis } from '../../../src/protocol/units.ts';
 import type { Millis } from '../../../src/protocol/units.ts';
+import { meetingTracks } from '../../../src/services/relay/meeting-tracks.ts';
 import { Peer } from '../moqt/session-pair.ts';
 import { unchunked, Wire } from '../moqt/wire.ts';
 
@@ -58,8 +60,8 @@ export class RelayNet {
   readonly #links: Link[] = [];
   #now = 0;
 
-  constructor(limits: Partial<RelayLimits> = {}) {
-    this.relay = new Relay(limits);
+  constructor(limits: Partial<RelayLimits> = {}, policy: RelayPolicy = meetingTracks) {
+    this.relay = new Relay(policy, limits);
   }
 
   get now(): Millis {

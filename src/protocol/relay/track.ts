@@ -1,16 +1,17 @@
 /** One track at the relay: who publishes it, who subscribes, and what is kept of it. */
-import type { Millis } from '../../units.ts';
-import { compareLocations, groupId, objectId } from '../model.ts';
-import type { FullTrackName, GroupId, Location, MoqtObject, RequestId, SubgroupId } from '../model.ts';
-import type { TrackDescription } from '../session-api.ts';
+import type { Millis } from '../units.ts';
+import { compareLocations, groupId, objectId } from '../moqt/model.ts';
+import type { FullTrackName, GroupId, Location, MoqtObject, RequestId, SubgroupId } from '../moqt/model.ts';
+import type { TrackDescription } from '../moqt/session-api.ts';
 import type { CacheBudget } from './cache-budget.ts';
 import type { Downstream } from './downstream.ts';
 import type { Subgroup } from './group.ts';
 import type { RelayLimits } from './limits.ts';
-import { classifyTrack, namespaceKey, trackKey } from './names.ts';
-import type { NamespaceKey, TrackClass, TrackKey } from './names.ts';
+import { namespaceKey, trackNameKey } from '../moqt/names.ts';
+import type { NamespaceKey, TrackNameKey } from '../moqt/names.ts';
 import { ObjectCache, compactObject, nextLocation } from './object-cache.ts';
 import type { Peer } from './peer.ts';
+import type { TrackTreatment } from './policy.ts';
 import type { Timer } from './timer-queue.ts';
 import { readRelayedProperties } from './track-properties.ts';
 import type { RelayedProperties } from './track-properties.ts';
@@ -48,7 +49,7 @@ export interface ReceivedObject {
 }
 
 /** What came of an object. */
-export type Receipt =
+export type Reception =
   | { readonly kind: 'forwarded' }
   | { readonly kind: 'duplicate' }
   | { readonly kind: 'malformed'; readonly reason: string };
@@ -57,12 +58,12 @@ const ORIGIN: Location = { group: groupId(0n), object: objectId(0n) };
 
 /** Its publishers, its subscribers and its recent objects. */
 export class Track {
-  readonly key: TrackKey;
+  readonly key: TrackNameKey;
   readonly namespaceKey: NamespaceKey;
   /** Name of its scope. */
   readonly scope: string;
   readonly name: FullTrackName;
-  readonly kind: TrackClass;
+  readonly treatment: TrackTreatment;
   readonly upstreams = new Set<Upstream>();
   readonly downstreams = new Set<Downstream<Track>>();
   readonly cache: ObjectCache;
@@ -77,28 +78,33 @@ export class Track {
   /** From here on all that was published has come in, but for what was lost on the way. */
   #knownFrom: Location | undefined;
 
-  constructor(scope: string, name: FullTrackName, limits: RelayLimits, budgets: TrackBudgets) {
+  constructor(
+    scope: string,
+    name: FullTrackName,
+    treatment: TrackTreatment,
+    limits: RelayLimits,
+    budgets: TrackBudgets,
+  ) {
     this.scope = scope;
     this.name = name;
-    this.key = trackKey(name);
+    this.key = trackNameKey(name);
     this.namespaceKey = namespaceKey(name.namespace);
-    this.kind = classifyTrack(name);
-    this.cache =
-      this.kind === 'mls'
-        ? new ObjectCache(budgets.kept, {
-            bytes: limits.keptBytesPerTrack,
-            groups: limits.keptGroupsPerTrack,
-            age: limits.keepFor,
-          })
-        : new ObjectCache(budgets.media, {
-            bytes: limits.cacheBytesPerTrack,
-            groups: limits.cacheGroupsPerTrack,
-            age: limits.cacheFor,
-          });
+    this.treatment = treatment;
+    this.cache = treatment.kept
+      ? new ObjectCache(budgets.kept, {
+          bytes: limits.keptBytesPerTrack,
+          groups: limits.keptGroupsPerTrack,
+          age: limits.keepFor,
+        })
+      : new ObjectCache(budgets.media, {
+          bytes: limits.cacheBytesPerTrack,
+          groups: limits.cacheGroupsPerTrack,
+          age: limits.cacheFor,
+        });
   }
 
   get reliable(): boolean {
-    return this.kind !== 'media';
+    return this.treatment.reliable;
   }
 
   get timeouts(): RelayedProperties['timeouts'] {
@@ -146,7 +152,7 @@ export class Track {
 
   /** Whether publishers are to send objects: somebody listens, or the objects are kept. */
   get wanted(): boolean {
-    if (this.kind === 'mls') return true;
+    if (this.treatment.kept) return true;
     for (const downstream of this.downstreams) if (downstream.wantsObjects) return true;
     return false;
   }
@@ -167,6 +173,15 @@ export class Track {
       publishes = true;
     }
     return publishes;
+  }
+
+  /** It is exclusive, and a session other than `peer` publishes it. */
+  isTakenFrom(peer: Peer): boolean {
+    if (!this.treatment.exclusive) return false;
+    for (const { peer: other, state } of this.upstreams) {
+      if (state === 'established' && other !== peer) return true;
+    }
+    return false;
   }
 
   /** Takes over what a publisher says of the track. */
@@ -201,7 +216,7 @@ export class Track {
   /**
    * An object came from a publisher: it is kept and handed on, unless it is known.
    */
-  receive(upstream: Upstream, received: ReceivedObject, now: Millis): Receipt {
+  receive(upstream: Upstream, received: ReceivedObject, now: Millis): Reception {
     const object = compactObject(received.object);
     const { group, addition } = this.cache.add(object, `${upstream.peer.id}`, now);
     if (addition.kind === 'malformed') return addition;
@@ -261,7 +276,7 @@ export class Track {
     upstream.open.clear();
     if (this.upstreams.size > 0) return;
     this.stopsHere();
-    if (this.kind !== 'mls') this.cache.clear();
+    if (!this.treatment.kept) this.cache.clear();
   }
 
   /** Gives up objects that are too old. */
@@ -270,7 +285,7 @@ export class Track {
   }
 
   get #isKept(): boolean {
-    return this.kind === 'mls' && !this.cache.empty;
+    return this.treatment.kept && !this.cache.empty;
   }
 
   #cut(subgroup: Subgroup): void {

@@ -1,6 +1,6 @@
 /** One subgroup on its way to one subscriber. */
-import type { Millis } from '../../units.ts';
-import type { MoqtObject, RequestId } from '../model.ts';
+import type { Millis } from '../units.ts';
+import type { MoqtObject, RequestId } from '../moqt/model.ts';
 import type { Subgroup } from './group.ts';
 import { objectSize } from './object-cache.ts';
 import type { RelaySession } from './peer.ts';

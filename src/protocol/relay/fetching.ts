@@ -1,13 +1,13 @@
 /** FETCH and TRACK_STATUS: answered from what the relay has, or by a publisher. @see moqt-18 #fetch-handling */
-import { MAX_VI64 } from '../../bytes/vi64.ts';
-import { RequestErrorCode, StreamCode } from '../codes.ts';
-import { compareLocations, groupId, objectId } from '../model.ts';
-import type { Location, RequestId } from '../model.ts';
-import type { IncomingRequest, RequestRefusal } from '../session-api.ts';
+import { MAX_VI64 } from '../bytes/vi64.ts';
+import { RequestErrorCode, StreamCode } from '../moqt/codes.ts';
+import { compareLocations, groupId, objectId } from '../moqt/model.ts';
+import type { Location, RequestId } from '../moqt/model.ts';
+import type { IncomingRequest, RequestRefusal } from '../moqt/session-api.ts';
 import type { RelayCore } from './core.ts';
 import { FetchJob, cachedItems } from './fetch-job.ts';
 import type { FetchSink } from './fetch-job.ts';
-import { trackKey } from './names.ts';
+import { trackNameKey } from '../moqt/names.ts';
 import { nextLocation } from './object-cache.ts';
 import type { Peer } from './peer.ts';
 import type { Track, Upstream } from './track.ts';
@@ -43,7 +43,7 @@ export class Fetching {
     }
     const job = new FetchJob(peer, id, request.subscriberPriority);
     this.#core.requests.hold(peer, id, { kind: 'fetch', job });
-    const track = this.#core.scopeOf(peer).tracks.get(trackKey(name));
+    const track = this.#core.scopeOf(peer).tracks.get(trackNameKey(name));
     if (track !== undefined && track.backfills.size > 0) {
       track.afterBackfill.push(() => this.#answer(job, request, track));
     } else {
@@ -60,7 +60,7 @@ export class Fetching {
       'upstream-status',
       this.#core.limits.fetchesPerSession,
     );
-    const track = this.#core.scopeOf(peer).tracks.get(trackKey(name));
+    const track = this.#core.scopeOf(peer).tracks.get(trackNameKey(name));
     if (refusal === undefined && track?.available === true) {
       peer.session.acceptTrackStatus(id, track.description);
       return;
@@ -84,7 +84,7 @@ export class Fetching {
   backfill(upstream: Upstream): void {
     const { track, peer } = upstream;
     const { largest } = track;
-    if (track.kind !== 'mls' || largest === undefined || track.covers(ORIGIN, largest)) return;
+    if (!track.treatment.kept || largest === undefined || track.covers(ORIGIN, largest)) return;
     if (!this.#core.mayRequest(peer)) return;
     const sink: FetchSink = {
       accepted: () => undefined,
@@ -119,7 +119,7 @@ export class Fetching {
       const covered = track.covers(request.start, beyond ? largest : last);
       if (
         covered ||
-        (track.kind === 'mls' && !track.cache.empty) ||
+        (track.treatment.kept && !track.cache.empty) ||
         (publishers.length === 0 && track.available)
       ) {
         this.#serve(job, request, track, largest, beyond ? largest : last);

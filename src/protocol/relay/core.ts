@@ -1,16 +1,17 @@
 /** What all parts of the relay share: sessions, scopes, tracks, budgets, timers and the time. */
-import { millis } from '../../units.ts';
-import type { Millis } from '../../units.ts';
-import { RequestErrorCode } from '../codes.ts';
-import type { FullTrackName, RequestId, TrackNamespace } from '../model.ts';
-import type { RequestRefusal } from '../session-api.ts';
+import { millis } from '../units.ts';
+import type { Millis } from '../units.ts';
+import { RequestErrorCode } from '../moqt/codes.ts';
+import type { FullTrackName, RequestId, TrackNamespace } from '../moqt/model.ts';
+import type { RequestRefusal } from '../moqt/session-api.ts';
 import { CacheBudget } from './cache-budget.ts';
 import type { RelayLimits } from './limits.ts';
-import { isReserved } from '../names.ts';
-import { trackKey } from './names.ts';
+import { isReserved } from '../moqt/names.ts';
+import { trackNameKey } from '../moqt/names.ts';
 import { OpenRequests } from './open-requests.ts';
 import type { OpenRequest } from './open-requests.ts';
 import type { Peer, PeerOwner } from './peer.ts';
+import type { RelayPolicy } from './policy.ts';
 import { Scope } from './scope.ts';
 import { TimerQueue } from './timer-queue.ts';
 import { Track } from './track.ts';
@@ -58,10 +59,12 @@ export class RelayCore implements PeerOwner {
   readonly #touched = new Set<Peer>();
   readonly #ready = new Set<Peer>();
   readonly #woken = new Set<Peer>();
+  readonly #policy: RelayPolicy;
   readonly #lost: (peer: Peer) => void;
 
   /** @param lost - called when a session cannot go on, after it was closed. */
-  constructor(limits: RelayLimits, lost: (peer: Peer) => void) {
+  constructor(policy: RelayPolicy, limits: RelayLimits, lost: (peer: Peer) => void) {
+    this.#policy = policy;
     this.limits = limits;
     this.budgets = { media: new CacheBudget(limits.cacheBytes), kept: new CacheBudget(limits.keptBytes) };
     this.#lost = lost;
@@ -124,10 +127,10 @@ export class RelayCore implements PeerOwner {
   /** The track of that name in a session's scope, new when there is none. */
   track(peer: Peer, name: FullTrackName): Track {
     const { tracks } = this.scopeOf(peer);
-    const key = trackKey(name);
+    const key = trackNameKey(name);
     let track = tracks.get(key);
     if (track === undefined) {
-      track = new Track(peer.scope, name, this.limits, this.budgets);
+      track = new Track(peer.scope, name, this.#policy.treatmentOf(name), this.limits, this.budgets);
       tracks.set(key, track);
     }
     return track;

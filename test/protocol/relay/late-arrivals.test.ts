@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { PublishDoneCode, RequestErrorCode, StreamCode } from '../../../../src/protocol/moqt/codes.ts';
-import type { FullTrackName, RequestId } from '../../../../src/protocol/moqt/model.ts';
-import { millis } from '../../../../src/protocol/units.ts';
-import { at, namespace, object, track } from '../../../harness/moqt/names.ts';
-import { RelayNet } from '../../../harness/relay/relay-net.ts';
-import type { RelayClient } from '../../../harness/relay/relay-net.ts';
+import { PublishDoneCode, RequestErrorCode, StreamCode } from '../../../src/protocol/moqt/codes.ts';
+import type { FullTrackName, RequestId } from '../../../src/protocol/moqt/model.ts';
+import { millis } from '../../../src/protocol/units.ts';
+import { at, namespace, object, track } from '../../harness/moqt/names.ts';
+import { RelayNet } from '../../harness/relay/relay-net.ts';
+import type { RelayClient } from '../../harness/relay/relay-net.ts';
 
 const MEDIA = track('room/media/alice/cam', 'o');
 const COMMITS = track('room', 'commits');

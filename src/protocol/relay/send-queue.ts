@@ -3,7 +3,7 @@
  * between requests of equal priority.
  * @see moqt-18 #scheduling-algorithm
  */
-import type { Millis } from '../../units.ts';
+import type { Millis } from '../units.ts';
 
 /** Something with objects to send: a subscription at one priority, or a FETCH. */
 export interface SendSource {

@@ -1,6 +1,6 @@
 /** What a relay is willing to spend. */
-import { millis } from '../../units.ts';
-import type { Millis } from '../../units.ts';
+import { millis } from '../units.ts';
+import type { Millis } from '../units.ts';
 
 /** Bounds of a relay, per session where the name says so. Sizes in bytes. */
 export interface RelayLimits {
@@ -21,10 +21,10 @@ export interface RelayLimits {
 
   /** Bytes handed to the transport of a session ahead of what the network took. */
   readonly transportWindow: number;
-  /** Media that waits for one session; beyond it whole groups are dropped. */
+  /** Media (whatever is not reliable) that waits for one session; beyond it whole groups are dropped. */
   readonly mediaBacklogBytes: number;
   readonly mediaBacklogAge: Millis;
-  /** MLS and control objects that wait for one session; beyond it the session is closed. */
+  /** Objects of reliable tracks that wait for one session; beyond it the session is closed. */
   readonly reliableBacklogBytes: number;
   readonly reliableBacklogAge: Millis;
   /** Bytes that wait for one FETCH while its reader is slow. */
@@ -36,7 +36,7 @@ export interface RelayLimits {
   readonly cacheBytesPerTrack: number;
   readonly cacheGroupsPerTrack: number;
   readonly cacheFor: Millis;
-  /** Objects of MLS tracks, kept for late arrivals. */
+  /** Objects of kept tracks. */
   readonly keptBytes: number;
   readonly keptBytesPerTrack: number;
   readonly keptGroupsPerTrack: number;

@@ -1,8 +1,8 @@
 /** The Track Properties that a relay acts upon; all are handed on byte for byte. @see moqt-18 #moqt-properties */
-import { decodeKeyValuePairs } from '../../bytes/key-value-pairs.ts';
-import { millis } from '../../units.ts';
-import type { Millis } from '../../units.ts';
-import type { GroupOrder } from '../model.ts';
+import { decodeKeyValuePairs } from '../bytes/key-value-pairs.ts';
+import { millis } from '../units.ts';
+import type { Millis } from '../units.ts';
+import type { GroupOrder } from '../moqt/model.ts';
 
 /** 0: none. */
 export interface DeliveryTimeouts {

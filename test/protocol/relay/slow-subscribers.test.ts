@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { StreamCode } from '../../../../src/protocol/moqt/codes.ts';
-import type { RelayLimits } from '../../../../src/protocol/moqt/relay/limits.ts';
-import type { RequestId } from '../../../../src/protocol/moqt/model.ts';
-import { millis } from '../../../../src/protocol/units.ts';
-import { object, track } from '../../../harness/moqt/names.ts';
-import { RelayNet } from '../../../harness/relay/relay-net.ts';
-import type { RelayClient } from '../../../harness/relay/relay-net.ts';
+import { StreamCode } from '../../../src/protocol/moqt/codes.ts';
+import type { RelayLimits } from '../../../src/protocol/relay/limits.ts';
+import type { RequestId } from '../../../src/protocol/moqt/model.ts';
+import { millis } from '../../../src/protocol/units.ts';
+import { object, track } from '../../harness/moqt/names.ts';
+import { RelayNet } from '../../harness/relay/relay-net.ts';
+import type { RelayClient } from '../../harness/relay/relay-net.ts';
 
 const VIDEO = track('room/media/alice/cam', 'o');
 const AUDIO = track('room/media/alice/mic', 'o');

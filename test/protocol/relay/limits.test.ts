@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { RequestErrorCode, SessionCode } from '../../../../src/protocol/moqt/codes.ts';
-import { millis } from '../../../../src/protocol/units.ts';
-import { at, namespace, object, track } from '../../../harness/moqt/names.ts';
-import { RelayNet } from '../../../harness/relay/relay-net.ts';
+import { RequestErrorCode, SessionCode } from '../../../src/protocol/moqt/codes.ts';
+import { millis } from '../../../src/protocol/units.ts';
+import { at, namespace, object, track } from '../../harness/moqt/names.ts';
+import { RelayNet } from '../../harness/relay/relay-net.ts';
 
 const OPEN = { forward: true, description: {} } as const;
 

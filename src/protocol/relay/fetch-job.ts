@@ -1,9 +1,9 @@
 /** A FETCH that is being answered: from the cache, or with what a publisher answers. @see moqt-18 #message-fetch */
-import type { Millis } from '../../units.ts';
-import { StreamCode } from '../codes.ts';
-import { compareLocations, objectId } from '../model.ts';
-import type { GroupOrder, Location, MoqtObject, RequestId } from '../model.ts';
-import type { RequestRefusal } from '../session-api.ts';
+import type { Millis } from '../units.ts';
+import { StreamCode } from '../moqt/codes.ts';
+import { compareLocations, objectId } from '../moqt/model.ts';
+import type { GroupOrder, Location, MoqtObject, RequestId } from '../moqt/model.ts';
+import type { RequestRefusal } from '../moqt/session-api.ts';
 import { objectSize } from './object-cache.ts';
 import type { ObjectCache } from './object-cache.ts';
 import type { Peer } from './peer.ts';

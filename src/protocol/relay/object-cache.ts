@@ -1,7 +1,7 @@
 /** The recent objects of one track. */
-import type { Millis } from '../../units.ts';
-import { compareLocations, objectId } from '../model.ts';
-import type { GroupId, Location, MoqtObject } from '../model.ts';
+import type { Millis } from '../units.ts';
+import { compareLocations, objectId } from '../moqt/model.ts';
+import type { GroupId, Location, MoqtObject } from '../moqt/model.ts';
 import type { CacheBudget } from './cache-budget.ts';
 import { Group } from './group.ts';
 import type { Addition } from './group.ts';

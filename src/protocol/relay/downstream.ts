@@ -1,9 +1,9 @@
 /** A subscription that somebody holds at the relay, made by SUBSCRIBE or by our PUBLISH. */
-import type { Millis } from '../../units.ts';
-import { StreamCode } from '../codes.ts';
-import { compareLocations, groupId, objectId } from '../model.ts';
-import type { GroupId, GroupOrder, Location, MoqtObject, RequestId } from '../model.ts';
-import type { SubscribeParameters } from '../session-api.ts';
+import type { Millis } from '../units.ts';
+import { StreamCode } from '../moqt/codes.ts';
+import { compareLocations, groupId, objectId } from '../moqt/model.ts';
+import type { GroupId, GroupOrder, Location, MoqtObject, RequestId } from '../moqt/model.ts';
+import type { SubscribeParameters } from '../moqt/session-api.ts';
 import { Flow } from './flow.ts';
 import type { Subgroup } from './group.ts';
 import { nextLocation } from './object-cache.ts';

@@ -1,8 +1,8 @@
 /** Namespaces: who announces them, who follows them, and who is offered their tracks. @see moqt-18 #track-discovery */
-import { RequestErrorCode } from '../codes.ts';
-import type { IncomingRequest, RequestRefusal } from '../session-api.ts';
+import { RequestErrorCode } from '../moqt/codes.ts';
+import type { IncomingRequest, RequestRefusal } from '../moqt/session-api.ts';
 import type { RelayCore } from './core.ts';
-import { hasPrefix, namespaceKey } from './names.ts';
+import { keyHasPrefix, namespaceKey } from '../moqt/names.ts';
 import type { Peer } from './peer.ts';
 import type {
   Announcement,
@@ -106,7 +106,7 @@ export class Discovery {
     this.#core.requests.hold(peer, id, { kind: 'tracks-subscription', subscription });
     peer.session.acceptRequest(id);
     for (const track of [...this.#core.scopeOf(peer).tracks.values()]) {
-      if (!track.available || !hasPrefix(track.namespaceKey, key)) continue;
+      if (!track.available || !keyHasPrefix(track.namespaceKey, key)) continue;
       this.#offer(track, subscription);
       this.#subscribing.steer(track);
     }

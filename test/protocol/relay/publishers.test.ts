@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { PublishDoneCode, RequestErrorCode } from '../../../../src/protocol/moqt/codes.ts';
-import type { RelayLimits } from '../../../../src/protocol/moqt/relay/limits.ts';
-import type { RequestId } from '../../../../src/protocol/moqt/model.ts';
-import { at, namespace, object, track } from '../../../harness/moqt/names.ts';
-import { RelayNet } from '../../../harness/relay/relay-net.ts';
-import type { RelayClient } from '../../../harness/relay/relay-net.ts';
+import { PublishDoneCode, RequestErrorCode } from '../../../src/protocol/moqt/codes.ts';
+import type { RelayLimits } from '../../../src/protocol/relay/limits.ts';
+import type { RequestId } from '../../../src/protocol/moqt/model.ts';
+import { at, namespace, object, track } from '../../harness/moqt/names.ts';
+import { RelayNet } from '../../harness/relay/relay-net.ts';
+import type { RelayClient } from '../../harness/relay/relay-net.ts';
 
 const SHARED = track('room/shared', 'state');
 

@@ -7,9 +7,9 @@
  *
  * @see moqt-18 #relays-moq
  */
-import type { Millis } from '../../units.ts';
-import { PublishDoneCode, RequestErrorCode, SessionCode } from '../codes.ts';
-import type { IncomingRequest, RequestRefusal, SessionEvent } from '../session-api.ts';
+import type { Millis } from '../units.ts';
+import { PublishDoneCode, RequestErrorCode, SessionCode } from '../moqt/codes.ts';
+import type { IncomingRequest, RequestRefusal, SessionEvent } from '../moqt/session-api.ts';
 import { RelayCore } from './core.ts';
 import type { RelayCounters } from './core.ts';
 import { Discovery } from './discovery.ts';
@@ -19,6 +19,7 @@ import type { RelayLimits } from './limits.ts';
 import type { OpenRequest } from './open-requests.ts';
 import { Peer } from './peer.ts';
 import type { RelayPeer } from './peer.ts';
+import type { RelayPolicy } from './policy.ts';
 import { Publishing } from './publishing.ts';
 import { Subscribing } from './subscribing.ts';
 
@@ -44,8 +45,9 @@ export class Relay {
   readonly #discovery: Discovery;
   readonly #fetching: Fetching;
 
-  constructor(limits: Partial<RelayLimits> = {}) {
-    const core = new RelayCore({ ...DEFAULT_LIMITS, ...limits }, (peer) => this.#forget(peer));
+  /** @param policy - says how tracks are treated. */
+  constructor(policy: RelayPolicy, limits: Partial<RelayLimits> = {}) {
+    const core = new RelayCore(policy, { ...DEFAULT_LIMITS, ...limits }, (peer) => this.#forget(peer));
     this.#core = core;
     this.#fetching = new Fetching(core);
     const backfill = this.#fetching.backfill.bind(this.#fetching);

@@ -1,5 +1,5 @@
 /** Timers on a clock that the caller reads: nothing runs until {@link TimerQueue.expire} is called. */
-import type { Millis } from '../../units.ts';
+import type { Millis } from '../units.ts';
 
 /** A scheduled call; `cancel` may be called at any time. */
 export interface Timer {

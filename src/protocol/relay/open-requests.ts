@@ -1,5 +1,5 @@
 /** The requests that are open on the relay's sessions, of either side. */
-import type { RequestId } from '../model.ts';
+import type { RequestId } from '../moqt/model.ts';
 import type { Downstream } from './downstream.ts';
 import type { FetchJob, FetchSink } from './fetch-job.ts';
 import type { Peer } from './peer.ts';

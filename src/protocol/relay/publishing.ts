@@ -1,9 +1,9 @@
 /** PUBLISH: tracks that come in, their objects and their end. @see moqt-18 #publisher-interactions */
-import { PublishDoneCode, RequestErrorCode } from '../codes.ts';
-import type { IncomingRequest, SessionEvent } from '../session-api.ts';
+import { PublishDoneCode, RequestErrorCode } from '../moqt/codes.ts';
+import type { IncomingRequest, SessionEvent } from '../moqt/session-api.ts';
 import type { RelayCore } from './core.ts';
 import type { Discovery } from './discovery.ts';
-import { trackKey } from './names.ts';
+import { trackNameKey } from '../moqt/names.ts';
 import { objectSize } from './object-cache.ts';
 import type { Peer } from './peer.ts';
 import type { Subscribing } from './subscribing.ts';
@@ -41,7 +41,7 @@ export class Publishing {
       peer.session.reject(id, refusal);
       return;
     }
-    if (peer.malformed.has(trackKey(name))) {
+    if (peer.malformed.has(trackNameKey(name))) {
       refuse(RequestErrorCode.MALFORMED_TRACK, 'this session sent two contents of one object');
       return;
     }
@@ -49,6 +49,10 @@ export class Publishing {
     const own = [...track.upstreams].find((upstream) => upstream.peer === peer);
     if (own?.state === 'established') {
       refuse(RequestErrorCode.DUPLICATE_SUBSCRIPTION, 'this session publishes the track already');
+      return;
+    }
+    if (track.isTakenFrom(peer)) {
+      refuse(RequestErrorCode.UNINTERESTED, 'another session publishes this track');
       return;
     }
     if (own !== undefined) {
@@ -84,9 +88,9 @@ export class Publishing {
     const { counters, now } = this.#core;
     counters.objectsReceived += 1;
     counters.bytesReceived += objectSize(event.object);
-    const receipt = upstream.track.receive(upstream, event, now);
-    if (receipt.kind === 'duplicate') counters.objectsDuplicate += 1;
-    if (receipt.kind === 'malformed') this.#malformed(upstream, receipt.reason);
+    const reception = upstream.track.receive(upstream, event, now);
+    if (reception.kind === 'duplicate') counters.objectsDuplicate += 1;
+    if (reception.kind === 'malformed') this.#malformed(upstream, reception.reason);
   }
 
   /** A subgroup stream of a publisher ended. */

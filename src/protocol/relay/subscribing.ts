@@ -1,16 +1,16 @@
 /** SUBSCRIBE: downstream subscriptions and the one upstream subscription that serves them. @see moqt-18 #subscriptions */
-import { millis } from '../../units.ts';
-import { RequestErrorCode, PublishDoneCode } from '../codes.ts';
-import type { RequestId } from '../model.ts';
+import { millis } from '../units.ts';
+import { RequestErrorCode, PublishDoneCode } from '../moqt/codes.ts';
+import type { RequestId } from '../moqt/model.ts';
 import type {
   IncomingRequest,
   RequestRefusal,
   SubscribeParameters,
   TrackDescription,
-} from '../session-api.ts';
+} from '../moqt/session-api.ts';
 import type { RelayCore } from './core.ts';
 import { Downstream } from './downstream.ts';
-import { trackKey } from './names.ts';
+import { trackNameKey } from '../moqt/names.ts';
 import type { Peer } from './peer.ts';
 import type { Timer } from './timer-queue.ts';
 import type { Track, Upstream } from './track.ts';
@@ -150,6 +150,12 @@ export class Subscribing {
     const { track } = upstream;
     upstream.timer?.cancel();
     upstream.timer = undefined;
+    if (track.isTakenFrom(upstream.peer)) {
+      upstream.peer.session.cancel(upstream.id);
+      upstream.peer.release(upstream.id);
+      track.removeUpstream(upstream);
+      return;
+    }
     upstream.state = 'established';
     track.describe(description);
     track.startsHere(description.largest);
@@ -233,13 +239,13 @@ export class Subscribing {
     const limit = this.#core.limits.subscriptionsPerSession;
     const refusal = this.#core.refusal(peer, name.namespace, 'downstream', limit);
     if (refusal !== undefined) return refusal;
-    if (peer.subscriptions.has(trackKey(name))) {
+    if (peer.subscriptions.has(trackNameKey(name))) {
       return {
         code: RequestErrorCode.DUPLICATE_SUBSCRIPTION,
         reason: 'this session has a subscription to the track',
       };
     }
-    const largest = this.#core.scopeOf(peer).tracks.get(trackKey(name))?.largest;
+    const largest = this.#core.scopeOf(peer).tracks.get(trackNameKey(name))?.largest;
     const { filter } = parameters;
     if (filter?.kind === 'absolute-range' && largest !== undefined && filter.endGroup < largest.group) {
       return { code: RequestErrorCode.INVALID_RANGE, reason: 'all of the range has been published' };

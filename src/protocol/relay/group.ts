@@ -1,7 +1,7 @@
 /** What the relay knows of one group of a track: which objects came, in which subgroups, and those it still has. */
-import { equal } from '../../bytes/equal.ts';
-import type { Millis } from '../../units.ts';
-import type { GroupId, MoqtObject, SubgroupId } from '../model.ts';
+import { equal } from '../bytes/equal.ts';
+import type { Millis } from '../units.ts';
+import type { GroupId, MoqtObject, SubgroupId } from '../moqt/model.ts';
 import type { CacheEntry } from './cache-budget.ts';
 import { RangeSet } from './range-set.ts';
 import { immutableProperties } from './track-properties.ts';

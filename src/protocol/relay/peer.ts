@@ -1,13 +1,13 @@
 /** One session of the relay: the requests it holds and what waits to be sent on it. */
-import { millis } from '../../units.ts';
-import type { Millis } from '../../units.ts';
-import { SessionCode } from '../codes.ts';
-import type { Location, RequestId } from '../model.ts';
-import type { MoqtSession } from '../session-api.ts';
+import { millis } from '../units.ts';
+import type { Millis } from '../units.ts';
+import { SessionCode } from '../moqt/codes.ts';
+import type { Location, RequestId } from '../moqt/model.ts';
+import type { MoqtSession } from '../moqt/session-api.ts';
 import type { RelayLimits } from './limits.ts';
 import { SendQueue } from './send-queue.ts';
 import type { SendSource } from './send-queue.ts';
-import type { TrackKey } from './names.ts';
+import type { TrackNameKey } from '../moqt/names.ts';
 
 /** What the relay uses of a session. */
 export type RelaySession = Omit<
@@ -65,9 +65,9 @@ export class Peer {
   /** Name of its scope. */
   readonly scope: string;
   /** Subscriptions that this session holds, by track. */
-  readonly subscriptions = new Map<TrackKey, Backlog>();
+  readonly subscriptions = new Map<TrackNameKey, Backlog>();
   /** Tracks that came malformed from this session; it may not publish them again. */
-  readonly malformed = new Set<TrackKey>();
+  readonly malformed = new Set<TrackNameKey>();
   /** The peer sent GOAWAY: no new requests to it. */
   goingAway = false;
   closed = false;

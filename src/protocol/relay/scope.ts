@@ -1,7 +1,7 @@
 /** All tracks and namespaces that sessions of one scope share. @see moqt-18 #track-scope */
-import type { FullTrackName, RequestId, TrackNamespace } from '../model.ts';
-import { hasPrefix, namespaceKey, prefixKeys } from './names.ts';
-import type { NamespaceKey, TrackKey } from './names.ts';
+import type { FullTrackName, RequestId, TrackNamespace } from '../moqt/model.ts';
+import { keyHasPrefix, namespaceKey, prefixKeys } from '../moqt/names.ts';
+import type { NamespaceKey, TrackNameKey } from '../moqt/names.ts';
 import type { Peer } from './peer.ts';
 import type { Track } from './track.ts';
 
@@ -29,12 +29,12 @@ export interface TracksSubscription {
   readonly fields: number;
   readonly forward: boolean;
   /** Tracks that PUBLISH_BLOCKED was sent for: no PUBLISH may follow. */
-  readonly blocked: Set<TrackKey>;
+  readonly blocked: Set<TrackNameKey>;
 }
 
 /** What the sessions of one scope publish and ask for. */
 export class Scope {
-  readonly tracks = new Map<TrackKey, Track>();
+  readonly tracks = new Map<TrackNameKey, Track>();
   /** Announcements by namespace, in order of arrival. */
   readonly #announcements = new Map<NamespaceKey, Set<Announcement>>();
   readonly #namespaceSubscriptions = new SubscriptionsByPrefix<NamespaceSubscription>();
@@ -81,14 +81,14 @@ export class Scope {
   announcedUnder(prefix: NamespaceKey): TrackNamespace[] {
     const found: TrackNamespace[] = [];
     for (const [key, [first]] of this.#announcements) {
-      if (first !== undefined && hasPrefix(key, prefix)) found.push(first.namespace);
+      if (first !== undefined && keyHasPrefix(key, prefix)) found.push(first.namespace);
     }
     return found;
   }
 
   /** Tracks whose namespace is under a prefix. */
   *tracksUnder(prefix: NamespaceKey): Generator<Track> {
-    for (const track of this.tracks.values()) if (hasPrefix(track.namespaceKey, prefix)) yield track;
+    for (const track of this.tracks.values()) if (keyHasPrefix(track.namespaceKey, prefix)) yield track;
   }
 
   get namespaceSubscriptions(): SubscriptionsByPrefix<NamespaceSubscription> {
@@ -128,7 +128,7 @@ export class SubscriptionsByPrefix<T extends { readonly peer: Peer; readonly pre
   overlaps(peer: Peer, prefix: TrackNamespace): boolean {
     const key = namespaceKey(prefix);
     for (const [other, subscriptions] of this.#byPrefix) {
-      if (!hasPrefix(other, key) && !hasPrefix(key, other)) continue;
+      if (!keyHasPrefix(other, key) && !keyHasPrefix(key, other)) continue;
       for (const subscription of subscriptions) if (subscription.peer === peer) return true;
     }
     return false;

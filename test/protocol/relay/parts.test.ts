@@ -1,13 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { CacheBudget } from '../../../../src/protocol/moqt/relay/cache-budget.ts';
-import type { CacheEntry } from '../../../../src/protocol/moqt/relay/cache-budget.ts';
-import { classifyTrack } from '../../../../src/protocol/moqt/relay/names.ts';
-import { RangeSet } from '../../../../src/protocol/moqt/relay/range-set.ts';
-import { SendQueue, sendLevel } from '../../../../src/protocol/moqt/relay/send-queue.ts';
-import { TimerQueue } from '../../../../src/protocol/moqt/relay/timer-queue.ts';
-import { millis } from '../../../../src/protocol/units.ts';
-import { track } from '../../../harness/moqt/names.ts';
+import { CacheBudget } from '../../../src/protocol/relay/cache-budget.ts';
+import type { CacheEntry } from '../../../src/protocol/relay/cache-budget.ts';
+import { RangeSet } from '../../../src/protocol/relay/range-set.ts';
+import { SendQueue, sendLevel } from '../../../src/protocol/relay/send-queue.ts';
+import { TimerQueue } from '../../../src/protocol/relay/timer-queue.ts';
+import { millis } from '../../../src/protocol/units.ts';
 
 describe('RangeSet', () => {
   test('is a set', () => {
@@ -104,20 +102,5 @@ describe('CacheBudget', () => {
     expect(budget.bytes).toBe(90);
     budget.release(small);
     expect(budget.bytes).toBe(60);
-  });
-});
-
-describe('classifyTrack', () => {
-  test.each([
-    ['room', 'commits', 'mls'],
-    ['room', 'other', 'media'],
-    ['room/keypackages', 'x', 'mls'],
-    ['room/welcome', 'x', 'mls'],
-    ['room/control/alice/start', 'o', 'control'],
-    ['room/control/alice', 'o', 'media'],
-    ['room/media/alice/cam', 'o', 'media'],
-    ['room/keypackages/deeper', 'x', 'media'],
-  ])('(%s) %s is %s', (path, name, kind) => {
-    expect(classifyTrack(track(path, name))).toBe(kind);
   });
 });

@@ -1,0 +1,104 @@
+import { describe, expect, test } from 'vitest';
+import { decodeUtf8 } from '../../../src/protocol/bytes/utf8.ts';
+import { RequestErrorCode } from '../../../src/protocol/moqt/codes.ts';
+import type { FullTrackName, RequestId } from '../../../src/protocol/moqt/model.ts';
+import type { RelayPolicy, TrackTreatment } from '../../../src/protocol/relay/policy.ts';
+import { at, namespace, object, track } from '../../harness/moqt/names.ts';
+import { RelayNet } from '../../harness/relay/relay-net.ts';
+import type { RelayClient } from '../../harness/relay/relay-net.ts';
+
+/** Tracks whose names say how they are treated. */
+const POLICY: RelayPolicy = {
+  treatmentOf: ({ name }) => {
+    const text = decodeUtf8(name) ?? '';
+    return { kept: text.includes('kept'), reliable: text === 'reliable', exclusive: text === 'exclusive' };
+  },
+};
+const EXCLUSIVE = track('place', 'exclusive');
+
+function publish(net: RelayNet, client: RelayClient, name: FullTrackName): RequestId {
+  const id = client.session.publish(name, { forward: true, description: {} });
+  net.run();
+  return id;
+}
+
+describe('the policy of whoever runs the relay', () => {
+  test.each([
+    ['place', 'kept', ['0/0=a']],
+    ['place', 'commits', []],
+    ['place/welcome', 'x', []],
+  ])('says whether (%s) %s outlives its publisher; the relay has no names of its own', (path, name, left) => {
+    const net = new RelayNet({}, POLICY);
+    const [alice, bob] = [net.connect(), net.connect()];
+    const id = publish(net, alice, track(path, name));
+    alice.session.sendSingleObject(id, object(0, 0, 'a'), false);
+    net.run();
+    alice.session.close(0, 'bye');
+    net.run();
+    const fetched = bob.session.fetch({
+      kind: 'standalone',
+      track: track(path, name),
+      start: at(0, 0),
+      end: at(0, 1),
+    });
+    net.run();
+    expect(bob.fetched(fetched)).toEqual(left);
+  });
+
+  test('is asked once for each track of a scope', () => {
+    const asked: string[] = [];
+    const treatment: TrackTreatment = { kept: false, reliable: false, exclusive: false };
+    const policy: RelayPolicy = {
+      treatmentOf: ({ name }) => {
+        asked.push(decodeUtf8(name) ?? '');
+        return treatment;
+      },
+    };
+    const net = new RelayNet({}, policy);
+    const [alice, bob] = [net.connect(), net.connect()];
+    const id = publish(net, alice, EXCLUSIVE);
+    bob.session.subscribe(EXCLUSIVE, {});
+    net.run();
+    alice.session.sendSingleObject(id, object(0, 0, 'a'), false);
+    net.run();
+    expect(asked).toEqual(['exclusive']);
+  });
+});
+
+describe('an exclusive track', () => {
+  test('has one publisher; the next is refused until it has ended', () => {
+    const net = new RelayNet({}, POLICY);
+    const [alice, bob] = [net.connect(), net.connect()];
+    const first = publish(net, alice, EXCLUSIVE);
+    expect(alice.refusal(first)).toBeUndefined();
+    expect(bob.refusal(publish(net, bob, EXCLUSIVE))).toBe(RequestErrorCode.UNINTERESTED);
+    const shared = publish(net, alice, track('place', 'shared'));
+    expect(bob.refusal(publish(net, bob, track('place', 'shared')))).toBeUndefined();
+    expect(alice.refusal(shared)).toBeUndefined();
+    alice.session.publishDone(first, 0, 'bye');
+    net.run();
+    expect(bob.refusal(publish(net, bob, EXCLUSIVE))).toBeUndefined();
+  });
+
+  test('is taken from the first of those who announced its namespace, and the second is left', () => {
+    const net = new RelayNet({}, POLICY);
+    const [alice, bob, carol] = [net.connect(), net.connect(), net.connect()];
+    alice.session.publishNamespace(namespace('place'));
+    bob.session.publishNamespace(namespace('place'));
+    net.run();
+    const subscription = carol.session.subscribe(EXCLUSIVE, {});
+    net.run();
+    for (const [client, payload] of [
+      [alice, 'a'],
+      [bob, 'b'],
+    ] as const) {
+      const { id } = client.request('subscribe');
+      client.session.acceptSubscribe(id, {});
+      net.run();
+      client.session.sendSingleObject(id, object(payload === 'a' ? 0 : 1, 0, payload), false);
+      net.run();
+    }
+    expect(carol.objects(subscription)).toEqual(['0/0=a']);
+    expect(bob.of('request-cancelled')).toHaveLength(1);
+  });
+});
