@@ -97,6 +97,8 @@ class Device {
   life = 0;
   disk: { record: MembershipRecord; state: Uint8Array } | undefined;
   entered: { group: GroupName; senderId: SenderId } | undefined;
+  /** Where the Welcomes of the last published Commit went: its receipt follows them. */
+  welcomed: { readonly at: string; readonly recipients: readonly SenderId[] } | undefined;
   view: { group: string; epoch: Epoch; transcript: string; size: number } | undefined;
   stopped: string | undefined;
   dead = false;
@@ -142,6 +144,7 @@ export class Simulation {
   /** Starts a device now. */
   start(device: Device): void {
     device.life += 1;
+    device.welcomed = undefined;
     device.dead = false;
     const fresh = (): number => (this.#fresh += 1);
     const mls = new FakeMls(device.key, this.#parameters, fresh);
@@ -464,12 +467,15 @@ export class Simulation {
         const { epoch: of, attempt, commit, welcomes } = ask.input;
         all({ kind: 'commit-object', object: { epoch: of, object: 2 * attempt, payload: commit } });
         for (const { recipient, welcome } of welcomes) to(recipient, of, 2 * attempt, welcome);
+        const recipients = welcomes.map(({ recipient }) => recipient);
+        from.welcomed = { at: `${String(of)}/${String(attempt)}`, recipients };
         break;
       }
       case 'publish-receipt': {
-        const { epoch: of, attempt, receipt, recipients } = ask.input;
+        const { epoch: of, attempt, receipt } = ask.input;
         all({ kind: 'commit-object', object: { epoch: of, object: 2 * attempt + 1, payload: receipt } });
-        for (const recipient of recipients) to(recipient, of, 2 * attempt + 1, receipt);
+        if (from.welcomed?.at !== `${String(of)}/${String(attempt)}`) break;
+        for (const recipient of from.welcomed.recipients) to(recipient, of, 2 * attempt + 1, receipt);
         break;
       }
       case 'republish-welcome': {

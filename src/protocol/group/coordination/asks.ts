@@ -127,14 +127,16 @@ export interface AskTypes {
     },
     answer: undefined,
   ];
-  /** Sends a receipt at object 2f+1 to the commits track and the Welcome tracks, after what it is about. */
+  /**
+   * Sends a receipt at object 2f+1 after what it is about: to the commits track, and to the Welcome tracks to which the
+   * `publish-commit` of the same attempt has sent.
+   */
   'publish-receipt': [
     input: {
       readonly group: GroupName;
       readonly epoch: Epoch;
       readonly attempt: number;
       readonly receipt: Uint8Array;
-      readonly recipients: readonly SenderId[];
     },
     answer: undefined,
   ];

@@ -95,11 +95,10 @@ function* incrementFenced(
     askCounter(state);
     return undefined;
   }
-  const recipients = state.deliveries().map(({ recipient }) => recipient);
   // The attempt that the counter logged is where the Commit lies, should it differ from this one.
   const logged = known.receipt.attempt;
   if (logged === attempt) {
-    yield* ask('publish-receipt', { group, epoch: val, attempt, receipt: known.bytes, recipients });
+    yield* ask('publish-receipt', { group, epoch: val, attempt, receipt: known.bytes });
   }
   state.rememberWelcomes(stage, logged, known.bytes);
   return yield* applyReceipted(state, known, commit);
