@@ -7,8 +7,8 @@
  *
  * @see loc-00 #headers and #private-properties
  */
-import { ByteReader } from '../bytes/byte-reader.ts';
-import { ByteWriter } from '../bytes/byte-writer.ts';
+import { decodeKeyValuePairs, encodeKeyValuePairs } from '../bytes/key-value-pairs.ts';
+import type { KeyValuePair } from '../bytes/key-value-pairs.ts';
 import { OutOfRange } from '../bytes/out-of-range.ts';
 import { Truncated } from '../bytes/truncated.ts';
 import { InvariantError, PeerViolation } from '../errors.ts';
@@ -61,19 +61,21 @@ export interface LocProperties {
  * @param properties - read, not kept.
  * @returns fresh bytes; empty when there is no property.
  * @throws {InvariantError} when a value does not fit its property.
- * @see moqt-18 #moq-key-value-pair
+ * @see moqt-18 #key-value-pair-structure
  */
 export function encodeLocProperties(properties: LocProperties): Uint8Array {
-  const pairs = new PairWriter();
-  if (properties.timescale !== undefined) pairs.integer(locTypes.timescale, properties.timescale);
-  if (properties.videoFrameMarking !== undefined)
-    pairs.bytes(locTypes.videoFrameMarking, Uint8Array.of(markingOctet(properties.videoFrameMarking)));
-  if (properties.audioLevel !== undefined)
-    pairs.integer(locTypes.audioLevel, levelOctet(properties.audioLevel));
-  if (properties.videoConfig !== undefined) pairs.bytes(locTypes.videoConfig, properties.videoConfig);
-  if (properties.audioConfig !== undefined) pairs.bytes(locTypes.audioConfig, properties.audioConfig);
-  if (properties.timestamp !== undefined) pairs.integer(locTypes.timestamp, properties.timestamp);
-  return pairs.finish();
+  const { timescale, videoFrameMarking, audioLevel, videoConfig, audioConfig, timestamp } = properties;
+  const pairs: KeyValuePair[] = [];
+  const add = (type: bigint, value: KeyValuePair['value'] | undefined): void => {
+    if (value !== undefined) pairs.push({ type, value });
+  };
+  add(locTypes.timescale, timescale);
+  add(locTypes.videoFrameMarking, videoFrameMarking && Uint8Array.of(markingOctet(videoFrameMarking)));
+  add(locTypes.audioLevel, audioLevel && levelOctet(audioLevel));
+  add(locTypes.videoConfig, videoConfig);
+  add(locTypes.audioConfig, audioConfig);
+  add(locTypes.timestamp, timestamp);
+  return encodeKeyValuePairs(pairs);
 }
 
 /**
@@ -85,36 +87,19 @@ export function encodeLocProperties(properties: LocProperties): Uint8Array {
  * @throws {PeerViolation} when the block breaks a clause.
  */
 export function decodeLocProperties(bytes: Uint8Array): LocProperties {
-  const reader = new ByteReader(bytes);
   const found: Mutable<LocProperties> = {};
-  let type = 0n;
-  let first = true;
-  while (reader.remaining > 0) {
-    const delta = read(() => reader.vi64());
-    if (delta === 0n && !first && known.has(type)) throw malformed('the same property comes twice');
-    first = false;
-    type += delta;
-    if (type > MAX_TYPE) throw malformed('a property type is larger than 2^64 - 1');
-    if (type % 2n === 0n)
-      takeInteger(
-        found,
-        type,
-        read(() => reader.vi64()),
-      );
-    else
-      takeBytes(
-        found,
-        type,
-        read(() => reader.lengthPrefixed(MAX_VALUE_LENGTH)),
-      );
+  let previous: bigint | undefined;
+  for (const { type, value } of readPairs(bytes)) {
+    if (type === previous && known.has(type)) throw malformed('the same property comes twice');
+    previous = type;
+    if (typeof value === 'bigint') takeInteger(found, type, value);
+    else takeBytes(found, type, value);
   }
   return found;
 }
 
 type Mutable<Shape> = { -readonly [Key in keyof Shape]: Shape[Key] };
 
-const MAX_TYPE = 0xffff_ffff_ffff_ffffn;
-const MAX_VALUE_LENGTH = 0xffff;
 /** KEY_VALUE_FORMATTING_ERROR. @see moqt-18 #session-termination */
 const KEY_VALUE_FORMATTING_ERROR = 0x6;
 const known: ReadonlySet<bigint> = new Set(Object.values(locTypes));
@@ -174,42 +159,16 @@ function levelOctet({ voice, level }: AudioLevel): bigint {
   return BigInt((voice ? VOICE : 0) | level);
 }
 
-function read<Value>(step: () => Value): Value {
+function readPairs(block: Uint8Array): KeyValuePair[] {
   try {
-    return step();
+    return decodeKeyValuePairs(block);
   } catch (cause) {
     if (cause instanceof Truncated) throw malformed('the properties end inside a pair');
-    if (cause instanceof OutOfRange) throw malformed('a property value is longer than 65535 bytes');
+    if (cause instanceof OutOfRange) throw malformed(cause.message);
     throw cause;
   }
 }
 
-function malformed(detail: string, clause = 'moqt-18#moq-key-value-pair'): PeerViolation {
+function malformed(detail: string, clause = 'moqt-18#key-value-pair-structure'): PeerViolation {
   return new PeerViolation(KEY_VALUE_FORMATTING_ERROR, clause, detail);
-}
-
-/** Writes pairs with ascending types as deltas. */
-class PairWriter {
-  readonly #writer = new ByteWriter(32);
-  #previous = 0n;
-
-  integer(type: bigint, value: bigint): void {
-    this.#type(type);
-    this.#writer.vi64(value);
-  }
-
-  bytes(type: bigint, value: Uint8Array): void {
-    if (value.length > MAX_VALUE_LENGTH) throw new InvariantError('a property value has at most 65535 bytes');
-    this.#type(type);
-    this.#writer.lengthPrefixed(value);
-  }
-
-  finish(): Uint8Array {
-    return this.#writer.finish();
-  }
-
-  #type(type: bigint): void {
-    this.#writer.vi64(type - this.#previous);
-    this.#previous = type;
-  }
 }

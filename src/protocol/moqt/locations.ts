@@ -1,7 +1,30 @@
-/** Ends of ranges as FETCH writes them: one past the last object, object 0 for the whole of a group. */
+/**
+ * Reckoning with locations, and with the ends of ranges as FETCH writes them: one past the last object, where object 0
+ * stands for the whole of the group.
+ */
 import { MAX_VI64 } from '../bytes/vi64.ts';
-import { compareLocations, objectId } from './model.ts';
+import { compareLocations, groupId, objectId } from './model.ts';
 import type { Location } from './model.ts';
+
+/** Where a track begins. */
+export const ORIGIN: Location = { group: groupId(0n), object: objectId(0n) };
+
+/** Where the next object of the group would be. */
+export function nextInGroup(location: Location): Location {
+  return { group: location.group, object: objectId(location.object + 1n) };
+}
+
+/** Where the next group begins. */
+export function nextGroup(location: Location): Location {
+  return { group: groupId(location.group + 1n), object: objectId(0n) };
+}
+
+/** The larger of two locations, either of which may be missing. */
+export function largerOf(a: Location | undefined, b: Location | undefined): Location | undefined {
+  if (a === undefined) return b;
+  if (b === undefined) return a;
+  return compareLocations(a, b) >= 0 ? a : b;
+}
 
 /**
  * Whether a range with this end cannot hold `start`.
@@ -9,8 +32,7 @@ import type { Location } from './model.ts';
  * @see moqt-18 #standalone-fetch
  */
 export function endsBefore(end: Location, start: Location): boolean {
-  if (end.group !== start.group) return end.group < start.group;
-  return end.object !== 0n && end.object <= start.object;
+  return compareLocations(lastIncluded(end), start) < 0;
 }
 
 /** The last location of a range with this end. */

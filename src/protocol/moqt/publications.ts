@@ -1,8 +1,9 @@
 import { ByteWriter } from '../bytes/byte-writer.ts';
 import { invariant } from '../errors.ts';
 import { StreamCode } from './codes.ts';
-import { covers, largerOf, resolveFilter, UNFILTERED } from './filters.ts';
+import { covers, resolveFilter, UNFILTERED } from './filters.ts';
 import type { Coverage } from './filters.ts';
+import { largerOf } from './locations.ts';
 import type { MessageParameters } from './messages.ts';
 import type {
   FullTrackName,

@@ -3,8 +3,8 @@ import { millis } from '../units.ts';
 import type { Millis } from '../units.ts';
 import { SessionCode, StreamCode } from './codes.ts';
 import { ControlStreams } from './control-streams.ts';
-import { largerOf } from './filters.ts';
 import { DEFAULT_LIMITS } from './limits.ts';
+import { largerOf } from './locations.ts';
 import type { Message } from './messages.ts';
 import type {
   FullTrackName,

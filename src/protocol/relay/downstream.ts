@@ -1,12 +1,11 @@
 /** A subscription that somebody holds at the relay, made by SUBSCRIBE or by our PUBLISH. */
 import type { Millis } from '../units.ts';
 import { StreamCode } from '../moqt/codes.ts';
-import { compareLocations, groupId, objectId } from '../moqt/model.ts';
+import { covers, resolveFilter, UNFILTERED } from '../moqt/filters.ts';
 import type { GroupId, GroupOrder, Location, MoqtObject, RequestId } from '../moqt/model.ts';
 import type { SubscribeParameters } from '../moqt/session-api.ts';
 import { Flow } from './flow.ts';
 import type { Subgroup } from './group.ts';
-import { nextLocation } from './object-cache.ts';
 import type { Backlog, Peer } from './peer.ts';
 import { sendLevel } from './send-queue.ts';
 import type { SendSource } from './send-queue.ts';
@@ -35,7 +34,6 @@ interface HeldBack {
   readonly previous: bigint | undefined;
 }
 
-const ORIGIN: Location = { group: groupId(0n), object: objectId(0n) };
 /** Objects kept for an offered subscription until its answer comes. */
 const MOST_HELD_BACK = 256;
 
@@ -48,8 +46,7 @@ export class Downstream<T extends SubscribedTrack = SubscribedTrack> implements 
   forward = true;
   #subscriberPriority = 128;
   #groupOrder: GroupOrder;
-  #start = ORIGIN;
-  #endGroup: GroupId | undefined;
+  #coverage = UNFILTERED;
   #objectTimeout: Millis;
   #subgroupTimeout: Millis;
   /** Groups below were given up. */
@@ -104,12 +101,7 @@ export class Downstream<T extends SubscribedTrack = SubscribedTrack> implements 
     if (parameters.groupOrder !== undefined) this.#groupOrder = parameters.groupOrder;
     this.#objectTimeout = smallerTimeout(timeouts.object, parameters.objectDeliveryTimeout);
     this.#subgroupTimeout = smallerTimeout(timeouts.subgroup, parameters.subgroupDeliveryTimeout);
-    if (filter === undefined) return;
-    this.#endGroup = filter.kind === 'absolute-range' ? filter.endGroup : undefined;
-    if (filter.kind === 'absolute-start' || filter.kind === 'absolute-range') this.#start = filter.start;
-    else if (largest === undefined) this.#start = ORIGIN;
-    else if (filter.kind === 'largest-object') this.#start = nextLocation(largest);
-    else this.#start = { group: groupId(largest.group + 1n), object: objectId(0n) };
+    if (filter !== undefined) this.#coverage = resolveFilter(filter, largest);
   }
 
   /** The subscription stands: objects flow from now on. */
@@ -146,7 +138,7 @@ export class Downstream<T extends SubscribedTrack = SubscribedTrack> implements 
       this.peer.noteLargest(this.id, object.location);
       return;
     }
-    if (!this.#passes(object.location)) return;
+    if (object.location.group < this.#floor || !covers(this.#coverage, object.location)) return;
     if (subgroup === undefined) {
       if (!this.peer.congested) this.peer.session.sendDatagram(this.id, object);
       return;
@@ -244,11 +236,6 @@ export class Downstream<T extends SubscribedTrack = SubscribedTrack> implements 
       return a.subgroup.group < b.subgroup.group === (this.#groupOrder === 'ascending');
     }
     return a.subgroup.id < b.subgroup.id;
-  }
-
-  #passes(location: Location): boolean {
-    if (location.group < this.#floor || compareLocations(location, this.#start) < 0) return false;
-    return this.#endGroup === undefined || location.group <= this.#endGroup;
   }
 
   /** @see moqt-18 #delivery-timeouts */

@@ -1,14 +1,13 @@
 /** FETCH and TRACK_STATUS: answered from what the relay has, or by a publisher. @see moqt-18 #fetch-handling */
-import { MAX_VI64 } from '../bytes/vi64.ts';
 import { RequestErrorCode, StreamCode } from '../moqt/codes.ts';
-import { compareLocations, groupId, objectId } from '../moqt/model.ts';
+import { endAfter, fetchEnd, lastIncluded, ORIGIN } from '../moqt/locations.ts';
+import { compareLocations } from '../moqt/model.ts';
 import type { Location, RequestId } from '../moqt/model.ts';
 import type { IncomingRequest, RequestRefusal } from '../moqt/session-api.ts';
 import type { RelayCore } from './core.ts';
 import { FetchJob, cachedItems } from './fetch-job.ts';
 import type { FetchSink } from './fetch-job.ts';
 import { trackNameKey } from '../moqt/names.ts';
-import { nextLocation } from './object-cache.ts';
 import type { Peer } from './peer.ts';
 import type { Track, Upstream } from './track.ts';
 
@@ -22,7 +21,6 @@ const NOTHING_THERE: RequestRefusal = {
   code: RequestErrorCode.INVALID_RANGE,
   reason: 'nothing published there',
 };
-const ORIGIN: Location = { group: groupId(0n), object: objectId(0n) };
 
 /** Answers FETCH and TRACK_STATUS. */
 export class Fetching {
@@ -96,7 +94,7 @@ export class Fetching {
       refused: () => this.#backfilled(track, sink),
     };
     track.backfills.add(sink);
-    this.#ask(peer, { track: track.name, start: ORIGIN, end: nextLocation(largest) }, sink);
+    this.#ask(peer, { track: track.name, start: ORIGIN, end: endAfter(largest) }, sink);
   }
 
   #backfilled(track: Track, sink: FetchSink): void {
@@ -111,7 +109,7 @@ export class Fetching {
 
   #answer(job: FetchJob, request: FetchRequest, track: Track | undefined): void {
     if (job.over) return;
-    const last = lastOf(request.end);
+    const last = lastIncluded(request.end);
     const publishers = this.#publishers(job.peer, request, track);
     if (track?.largest !== undefined) {
       const { largest } = track;
@@ -143,8 +141,10 @@ export class Fetching {
     }
     this.#core.counters.fetchesFromCache += 1;
     const { endOfTrack } = track.cache;
-    const end = compareLocations(lastOf(request.end), largest) > 0 ? nextLocation(largest) : request.end;
-    job.accept(end, endOfTrack !== undefined && compareLocations(last, endOfTrack) >= 0);
+    job.accept(
+      fetchEnd(request.end, largest),
+      endOfTrack !== undefined && compareLocations(last, endOfTrack) >= 0,
+    );
     job.serve(cachedItems(track.cache, request.start, last, request.groupOrder));
   }
 
@@ -234,9 +234,4 @@ export class Fetching {
     const able = [...peers].filter((peer) => !peer.closed && this.#core.mayRequest(peer));
     return able.sort((a, b) => Number(a === asker) - Number(b === asker));
   }
-}
-
-/** The last location in a range whose end is exclusive, or the whole of its group. */
-function lastOf(end: Location): Location {
-  return { group: end.group, object: objectId(end.object === 0n ? MAX_VI64 : end.object - 1n) };
 }

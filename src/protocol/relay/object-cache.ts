@@ -1,6 +1,6 @@
 /** The recent objects of one track. */
 import type { Millis } from '../units.ts';
-import { compareLocations, objectId } from '../moqt/model.ts';
+import { compareLocations } from '../moqt/model.ts';
 import type { GroupId, Location, MoqtObject } from '../moqt/model.ts';
 import type { CacheBudget } from './cache-budget.ts';
 import { Group } from './group.ts';
@@ -162,9 +162,4 @@ export function compactObject(object: MoqtObject): MoqtObject {
 
 function wasteful(bytes: Uint8Array): boolean {
   return bytes.buffer.byteLength > 2 * bytes.length + OBJECT_COST;
-}
-
-/** The location right behind another one in its group. */
-export function nextLocation(location: Location): Location {
-  return { group: location.group, object: objectId(location.object + 1n) };
 }

@@ -1,6 +1,7 @@
 /** One track at the relay: who publishes it, who subscribes, and what is kept of it. */
 import type { Millis } from '../units.ts';
-import { compareLocations, groupId, objectId } from '../moqt/model.ts';
+import { nextGroup, nextInGroup, ORIGIN } from '../moqt/locations.ts';
+import { compareLocations, objectId } from '../moqt/model.ts';
 import type { FullTrackName, GroupId, Location, MoqtObject, RequestId, SubgroupId } from '../moqt/model.ts';
 import type { TrackDescription } from '../moqt/session-api.ts';
 import type { CacheBudget } from './cache-budget.ts';
@@ -9,7 +10,7 @@ import type { Subgroup } from './group.ts';
 import type { RelayLimits } from './limits.ts';
 import { namespaceKey, trackNameKey } from '../moqt/names.ts';
 import type { NamespaceKey, TrackNameKey } from '../moqt/names.ts';
-import { ObjectCache, compactObject, nextLocation } from './object-cache.ts';
+import { ObjectCache, compactObject } from './object-cache.ts';
 import type { Peer } from './peer.ts';
 import type { TrackTreatment } from './policy.ts';
 import type { Timer } from './timer-queue.ts';
@@ -53,8 +54,6 @@ export type Reception =
   | { readonly kind: 'forwarded' }
   | { readonly kind: 'duplicate' }
   | { readonly kind: 'malformed'; readonly reason: string };
-
-const ORIGIN: Location = { group: groupId(0n), object: objectId(0n) };
 
 /** Its publishers, its subscribers and its recent objects. */
 export class Track {
@@ -195,7 +194,7 @@ export class Track {
 
   /** A publisher sends from now on, behind the largest location that it named. */
   startsHere(largest: Location | undefined): void {
-    this.#knownFrom ??= largest === undefined ? ORIGIN : nextLocation(largest);
+    this.#knownFrom ??= largest === undefined ? ORIGIN : nextInGroup(largest);
   }
 
   /** All that was published from `location` on is known here, as far as anybody can tell. */
@@ -236,7 +235,7 @@ export class Track {
     this.#knownFrom ??=
       object.location.object === 0n
         ? { group: object.location.group, object: objectId(0n) }
-        : { group: groupId(object.location.group + 1n), object: objectId(0n) };
+        : nextGroup(object.location);
     for (const downstream of this.downstreams) {
       downstream.deliver(object, subgroup, received.firstInSubgroup, previous, now);
     }
