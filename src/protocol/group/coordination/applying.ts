@@ -1,6 +1,5 @@
 /** Moving to the next epoch: only with its receipt in fenced mode, at once in plain mode. */
 import { equal } from '../../bytes/equal.ts';
-import { checkReceiptChain } from '../../counter/receipt.ts';
 import type { ProcessOutcome, StagedHandle } from '../mls.ts';
 import { compareRosters } from '../roster.ts';
 import type { LeafIndex } from '../roster.ts';
@@ -8,7 +7,7 @@ import { ask } from './asks.ts';
 import type { Job } from './asks.ts';
 import type { KnownReceipt, Phase } from './context.ts';
 import { holding } from './key-custody.ts';
-import type { MemberState } from './member-state.ts';
+import type { MemberState, ReceiptedCommit } from './member-state.ts';
 
 type Removed = Extract<ProcessOutcome, { kind: 'removed' }>;
 
@@ -21,18 +20,12 @@ interface Merge {
   readonly receipt: KnownReceipt | undefined;
 }
 
-/**
- * Applies the Commit that a receipt names.
- * @param commit - undefined only where it is our own staged one.
- */
+/** Applies the Commit that a receipt names. */
 export function* applyReceipted(
   state: MemberState,
-  receipt: KnownReceipt,
-  commit: Uint8Array | undefined,
+  { receipt, commit }: ReceiptedCommit,
 ): Job<Phase | undefined> {
-  const { crypto } = state.context.options;
-  const chain = checkReceiptChain(state.receipt?.receipt, receipt.receipt, crypto);
-  if (state.receipt !== undefined && chain.kind !== 'follows') {
+  if (!state.log.isFollowedBy(receipt, state.context.options.crypto)) {
     state.distrust(receipt.receipt.epoch);
     return undefined;
   }
@@ -68,7 +61,7 @@ export function* applyPlain(state: MemberState, commit: Uint8Array): Job<Phase |
   const outcome = yield* ask('process', { handle: state.handle, commit });
   switch (outcome.kind) {
     case 'refused':
-      state.inbox.rejectPlain(state.nextEpoch);
+      state.rejectPlain();
       return undefined;
     case 'removed':
       return yield* beRemoved(state, outcome);
@@ -97,16 +90,10 @@ function* merge(state: MemberState, { staged, committer, added, commit, receipt 
   const byUs = staged === state.stage?.commit.staged;
   // Merging discards everything else that is staged, our own Commit included.
   const { view, masterKey } = yield* ask('apply', { handle: state.handle, staged });
-  state.view = view;
-  state.stage = undefined;
-  if (receipt !== undefined) state.remember(receipt, commit);
+  state.enter(view, { receipt, commit });
   yield* holding(masterKey, state.save());
   const change = compareRosters(before.roster, view.roster, committer);
-  state.work.settle(change, byUs, added, state.context.now);
-  state.inbox.prune(view.epoch);
-  state.counterBackoff.reset();
-  state.commitBackoff.reset();
-  state.commitNotBefore = state.context.now;
+  state.settle(change, byUs, added);
   const { group, senderId } = state;
   const time = receipt?.receipt.time;
   state.context.emit({ kind: 'epoch', group, senderId, view, masterKey, change, by: committer, time });
@@ -116,9 +103,9 @@ function* merge(state: MemberState, { staged, committer, added, commit, receipt 
 function* beRemoved(state: MemberState, { replacedBy, kicked }: Removed): Job<Phase> {
   const { phases } = state.context;
   if (kicked) return phases.stopped('kicked');
-  if (replacedBy === undefined) return state.away ? yield* joinAgain(state) : phases.stopped('removed');
-  const ours = state.ownRefs.some((ref) => equal(ref, replacedBy));
-  return ours ? yield* joinAgain(state) : phases.stopped('replaced');
+  if (replacedBy === undefined)
+    return state.counter.isAway ? yield* joinAgain(state) : phases.stopped('removed');
+  return state.isOwnJoin(replacedBy) ? yield* joinAgain(state) : phases.stopped('replaced');
 }
 
 /** Our state cannot catch up: it is erased, and we ask to be let in again. */

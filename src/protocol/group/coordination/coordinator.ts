@@ -22,7 +22,6 @@ import { eraseUnused, holding } from './key-custody.ts';
 import { beginMembership } from './membership.ts';
 import { resumeCreation, Seeking } from './seeking.ts';
 import { Stopped } from './stopped.ts';
-import { earliest } from './timing.ts';
 
 /** What is fed to a coordinator. */
 export type CoordinatorInput =
@@ -36,6 +35,15 @@ export type CoordinatorEffect =
   | { readonly kind: 'ask'; readonly id: number; readonly ask: Ask }
   | { readonly kind: 'event'; readonly event: CoordinatorEvent };
 
+/** What a coordinator is about. */
+type Activity =
+  /** No job runs: the phase says what is next, and when. */
+  | { readonly kind: 'resting' }
+  /** A job waits for the answer to its ask. */
+  | { readonly kind: 'asking'; readonly job: Job<Phase | undefined>; readonly id: number }
+  /** A job lets time pass. */
+  | { readonly kind: 'sleeping'; readonly job: Job<Phase | undefined>; readonly until: Millis };
+
 /** The machine. At most one ask is open at a time, so that every await is a place to crash or to wait. */
 export class Coordinator implements Context {
   readonly options: CoordinatorOptions;
@@ -43,9 +51,7 @@ export class Coordinator implements Context {
   readonly #effects: CoordinatorEffect[] = [];
   #now: Millis = millis(0);
   #phase: Phase | undefined;
-  #job: Job<Phase | undefined> | undefined;
-  #openAsk: number | undefined;
-  #wakeAt: Millis | undefined;
+  #activity: Activity = { kind: 'resting' };
   #nextId = 1;
 
   constructor(options: CoordinatorOptions) {
@@ -67,18 +73,20 @@ export class Coordinator implements Context {
     this.#now = now;
     switch (input.kind) {
       case 'start':
-        invariant(this.#phase === undefined && this.#job === undefined, 'a coordinator starts once');
+        invariant(
+          this.#phase === undefined && this.#activity.kind === 'resting',
+          'a coordinator starts once',
+        );
         if (input.restored === undefined) this.#phase = new Seeking(this, 0);
-        else this.#run(resume(this, input.restored));
+        else this.#resume(resume(this, input.restored), undefined);
         break;
       case 'answer':
         // An answer to what was given up is of no interest.
-        if (input.id !== this.#openAsk) {
+        if (this.#activity.kind !== 'asking' || this.#activity.id !== input.id) {
           eraseUnused(input.answer);
           return;
         }
-        this.#openAsk = undefined;
-        this.#resume(input.answer);
+        this.#resume(this.#activity.job, input.answer);
         break;
       case 'leave':
         this.#giveUp();
@@ -105,17 +113,21 @@ export class Coordinator implements Context {
 
   /** When {@link Coordinator.expire} wants to be called; undefined while an answer is waited for. */
   deadline(): Millis | undefined {
-    if (this.#openAsk !== undefined) return undefined;
-    return this.#job === undefined ? earliest(this.#phase?.deadline()) : this.#wakeAt;
+    switch (this.#activity.kind) {
+      case 'asking':
+        return undefined;
+      case 'sleeping':
+        return this.#activity.until;
+      case 'resting':
+        return this.#phase?.deadline();
+    }
   }
 
   /** Time has come to {@link Coordinator.deadline}. */
   expire(now: Millis): void {
     this.#now = now;
-    if (this.#wakeAt !== undefined && this.#wakeAt <= now) {
-      this.#wakeAt = undefined;
-      this.#resume(undefined);
-    }
+    const activity = this.#activity;
+    if (activity.kind === 'sleeping' && activity.until <= now) this.#resume(activity.job, undefined);
     this.#work();
   }
 
@@ -129,38 +141,32 @@ export class Coordinator implements Context {
 
   #giveUp(): void {
     // Runs what the job has in `finally`.
-    this.#job?.return(undefined);
-    this.#job = undefined;
-    this.#openAsk = undefined;
-    this.#wakeAt = undefined;
+    if (this.#activity.kind !== 'resting') this.#activity.job.return(undefined);
+    this.#activity = { kind: 'resting' };
   }
 
   /** Runs jobs until one waits or there is nothing to do. */
   #work(): void {
-    while (this.#job === undefined) {
+    while (this.#activity.kind === 'resting') {
       const job = this.#phase?.next();
       if (job === undefined) return;
-      this.#run(job);
+      this.#resume(job, undefined);
     }
   }
 
-  #run(job: Job<Phase | undefined>): void {
-    this.#job = job;
-    this.#resume(undefined);
-  }
-
-  #resume(answer: unknown): void {
-    const step = this.#job?.next(answer);
-    if (step === undefined) return;
+  /** Lets a job go on to its next ask, or to its end. */
+  #resume(job: Job<Phase | undefined>, answer: unknown): void {
+    const step = job.next(answer);
     if (step.done === true) {
-      this.#job = undefined;
+      this.#activity = { kind: 'resting' };
       this.#phase = step.value ?? this.#phase;
     } else if (step.value.kind === 'sleep') {
-      this.#wakeAt = step.value.input.until;
+      this.#activity = { kind: 'sleeping', job, until: step.value.input.until };
     } else {
-      this.#openAsk = this.#nextId;
+      const id = this.#nextId;
       this.#nextId += 1;
-      this.#effects.push({ kind: 'ask', id: this.#openAsk, ask: step.value });
+      this.#activity = { kind: 'asking', job, id };
+      this.#effects.push({ kind: 'ask', id, ask: step.value });
     }
   }
 }

@@ -19,6 +19,13 @@ import type { HeldWelcome } from './welcome-inbox.ts';
 /** Before epoch 0. */
 const NOTHING_YET = epoch(-1n);
 
+/** The KeyPackage with which we ask to be let in. */
+interface JoinRequest {
+  readonly keyPackage: Uint8Array;
+  /** A new one is made after this. */
+  readonly freshUntil: Millis;
+}
+
 /** Waits for a Welcome. */
 export class Joining implements Phase {
   readonly #context: Context;
@@ -32,9 +39,8 @@ export class Joining implements Phase {
   #historyAt: Millis;
   readonly #refs: Uint8Array[] = [];
   #entered = false;
-  #keyPackage: Uint8Array | undefined;
+  #request: JoinRequest | undefined;
   #sendAt: Millis;
-  #freshAt: Millis;
   /** The last sign of somebody being there. */
   #lifeAt: Millis;
 
@@ -49,7 +55,6 @@ export class Joining implements Phase {
     this.#inbox = new WelcomeInbox(this.#group, options.parameters.receiptKey, options.crypto);
     this.#historyAt = now;
     this.#sendAt = now;
-    this.#freshAt = now;
     this.#lifeAt = now;
   }
 
@@ -109,19 +114,24 @@ export class Joining implements Phase {
 
   /** Sends the KeyPackage, at times a fresh one: a Welcome to the old one may be lost for good. */
   *#send(): Job<undefined> {
-    const { timing } = this.#context.options;
-    if (this.#keyPackage === undefined || this.#context.now >= this.#freshAt) {
-      const made = yield* ask('make-key-package', { group: this.#group });
-      this.#keyPackage = made.keyPackage;
-      this.#refs.push(made.ref);
-      this.#freshAt = millis(this.#context.now + timing.freshKeyPackage);
-      this.#resend.reset();
-      this.#backoff.reset();
-    }
-    const [group, senderId, keyPackage] = [this.#group, this.#senderId, this.#keyPackage];
+    const request =
+      this.#request === undefined || this.#context.now >= this.#request.freshUntil
+        ? yield* this.#makeRequest()
+        : this.#request;
+    const [group, senderId, { keyPackage }] = [this.#group, this.#senderId, request];
     yield* ask('publish-key-package', { group, senderId, keyPackage });
     this.#sendAt = millis(this.#context.now + this.#resend.next());
     return undefined;
+  }
+
+  *#makeRequest(): Job<JoinRequest> {
+    const { keyPackage, ref } = yield* ask('make-key-package', { group: this.#group });
+    this.#refs.push(ref);
+    this.#resend.reset();
+    this.#backoff.reset();
+    const { freshKeyPackage } = this.#context.options.timing;
+    this.#request = { keyPackage, freshUntil: millis(this.#context.now + freshKeyPackage) };
+    return this.#request;
   }
 
   /** @returns whether the counter's word was in it. */

@@ -1,34 +1,23 @@
-/** What a member knows: its epoch, the log, what arrived, what waits for a Commit, what it has staged. */
-import { encodeHex } from '../../bytes/hex.ts';
+/** What a member knows: its epoch, the log, what arrived, what waits for a Commit, and its own Commit. */
 import { equal } from '../../bytes/equal.ts';
-import { millis } from '../../units.ts';
-import type { Epoch, Millis } from '../../units.ts';
+import type { HistoryEntry } from '../../counter/client.ts';
 import { epoch } from '../../units.ts';
+import type { Epoch, Millis } from '../../units.ts';
 import type { EpochView, GroupHandle, StagedCommit } from '../mls.ts';
 import type { GroupName, SenderId } from '../names.ts';
+import type { RosterChange } from '../roster.ts';
 import { ask } from './asks.ts';
-import type { Job, LogEntry, StagedRecipient, WelcomeDelivery } from './asks.ts';
+import type { GroupObject, Job, StagedRecipient, WelcomeDelivery } from './asks.ts';
 import { CommitInbox } from './commit-inbox.ts';
+import type { ReceiptNews } from './commit-inbox.ts';
 import type { Context, KnownReceipt, MembershipStart } from './context.ts';
+import { CounterContact } from './counter-contact.ts';
 import { PendingWork } from './pending-work.ts';
-import { Backoff } from './timing.ts';
+import type { PlannedCommit } from './pending-work.ts';
+import { ReceiptLog } from './receipt-log.ts';
+import { SentWelcomes } from './sent-welcomes.ts';
 
-/** Receipts that a member keeps to give back to a counter that lost its data. */
-const LOG_ENTRIES = 64;
-/** Of these, how many with their Commits. */
-const LOG_COMMITS = 8;
-/** How long a Welcome can be sent again. */
-const WELCOME_LIFETIME = millis(120_000);
 const NONCE_BYTES = 16;
-
-/** A Welcome that we sent, to be sent again when the joiner asks again. */
-export interface SentWelcome {
-  readonly epoch: Epoch;
-  readonly attempt: number;
-  readonly delivery: WelcomeDelivery;
-  readonly receipt: Uint8Array | undefined;
-  readonly until: Millis;
-}
 
 /** Our own Commit for the next epoch: one an epoch, kept until somebody's receipt decides. */
 export interface OwnStage {
@@ -40,6 +29,13 @@ export interface OwnStage {
   readonly nonce: Uint8Array;
 }
 
+/** A Commit of the next epoch with the receipt that makes it count. */
+export interface ReceiptedCommit {
+  readonly receipt: KnownReceipt;
+  /** Undefined only where it is our own staged one. */
+  readonly commit: Uint8Array | undefined;
+}
+
 /** Shared by the jobs of a membership. */
 export class MemberState {
   readonly context: Context;
@@ -47,30 +43,16 @@ export class MemberState {
   readonly group: GroupName;
   readonly senderId: SenderId;
   readonly handle: GroupHandle;
-  readonly inbox: CommitInbox;
   readonly work: PendingWork;
-  readonly counterBackoff: Backoff;
-  readonly commitBackoff: Backoff;
+  readonly counter: CounterContact;
+  readonly log: ReceiptLog;
+  readonly sentWelcomes = new SentWelcomes();
+  readonly #inbox: CommitInbox;
   /** KeyPackageRefs of our own joins. */
-  readonly ownRefs: readonly Uint8Array[];
-  readonly sentWelcomes = new Map<string, SentWelcome>();
-  view: EpochView;
-  receipt: KnownReceipt | undefined;
-  log: readonly LogEntry[];
-  stage: OwnStage | undefined;
-  /** The counter equivocated: no Commit is made or applied any more. */
-  distrusted = false;
-  /**
-   * We were away and may have missed anything. A removal that happened meanwhile is no reason to stay out, as a
-   * removal before our eyes is.
-   */
-  away = true;
-  /** No attempt to commit before this. */
-  commitNotBefore: Millis;
-  /** The counter's last answer about where it is, each time another object; -1 before epoch 0. */
-  answer: { readonly reached: Epoch } | undefined;
-  /** When the counter is asked whether anything is missing. */
-  historyAt: Millis;
+  readonly #ownRefs: readonly Uint8Array[];
+  #view: EpochView;
+  #stage: OwnStage | undefined;
+  #isDistrusted = false;
 
   constructor(context: Context, start: MembershipStart) {
     const { options, now } = context;
@@ -79,87 +61,159 @@ export class MemberState {
     this.group = start.group;
     this.senderId = start.senderId;
     this.handle = start.handle;
-    this.view = start.view;
-    this.receipt = start.receipt;
-    this.log = start.log;
-    this.ownRefs = start.ownRefs;
-    this.inbox = new CommitInbox(start.group, options.parameters.receiptKey, options.crypto);
     this.work = new PendingWork(options.timing, now);
-    this.counterBackoff = new Backoff(options.timing.backoff, options.timing.backoffMost);
-    this.commitBackoff = new Backoff(options.timing.backoff, options.timing.backoffMost);
-    this.commitNotBefore = now;
-    this.historyAt = now;
-    this.stage = start.staged && this.stageOf(start.staged, start.recipients);
+    this.counter = new CounterContact(context);
+    this.log = new ReceiptLog(start.receipt, start.log);
+    this.#inbox = new CommitInbox(start.group, options.parameters.receiptKey, options.crypto);
+    this.#ownRefs = start.ownRefs;
+    this.#view = start.view;
+    if (start.staged !== undefined) this.keepStage(start.staged, start.recipients);
   }
 
-  get fenced(): boolean {
+  get isFenced(): boolean {
     return this.context.options.parameters.mode === 'fenced';
+  }
+
+  /** Whether the counter signed two different Commits for one epoch: no Commit is made or applied any more. */
+  get isDistrusted(): boolean {
+    return this.#isDistrusted;
+  }
+
+  /** The epoch that we are in. */
+  get view(): EpochView {
+    return this.#view;
   }
 
   /** The epoch that the next Commit begins. */
   get nextEpoch(): Epoch {
-    return epoch(this.view.epoch + 1n);
+    return epoch(this.#view.epoch + 1n);
   }
 
-  stageOf(commit: StagedCommit, recipients: readonly StagedRecipient[]): OwnStage {
+  /** Our own Commit for the next epoch, if there is one. */
+  get stage(): OwnStage | undefined {
+    return this.#stage;
+  }
+
+  /** Keeps our own Commit until an epoch begins. */
+  keepStage(commit: StagedCommit, recipients: readonly StagedRecipient[]): OwnStage {
     const { options } = this.context;
     const hash = options.crypto.sha256(commit.commit);
-    return { commit, hash, recipients, nonce: options.random(NONCE_BYTES) };
+    this.#stage = { commit, hash, recipients, nonce: options.random(NONCE_BYTES) };
+    return this.#stage;
   }
 
   /** Whether a receipt is about our own staged Commit. */
   isOurs({ receipt }: KnownReceipt): boolean {
-    return this.stage !== undefined && equal(this.stage.hash, receipt.commitHash);
+    return this.#stage !== undefined && equal(this.#stage.hash, receipt.commitHash);
   }
 
-  /** The Welcomes of our staged Commit with where they go. */
-  deliveries(): readonly WelcomeDelivery[] {
-    const { stage } = this;
-    if (stage === undefined) return [];
-    return stage.commit.welcomes.flatMap(({ ref, welcome }) => {
-      const to = stage.recipients.find((each) => equal(each.ref, ref));
-      return to === undefined ? [] : [{ recipient: to.recipient, welcome }];
+  /** Whether a KeyPackageRef is that of a join that this device made. */
+  isOwnJoin(ref: Uint8Array): boolean {
+    return this.#ownRefs.some((own) => equal(own, ref));
+  }
+
+  /** The Welcomes of a Commit of ours with where they go. */
+  deliveries({ commit, recipients }: OwnStage): readonly (WelcomeDelivery & { readonly ref: Uint8Array })[] {
+    return commit.welcomes.flatMap(({ ref, welcome }) => {
+      const to = recipients.find((each) => equal(each.ref, ref));
+      return to === undefined ? [] : [{ ref, recipient: to.recipient, welcome }];
     });
   }
 
-  /** Keeps our Welcomes, for joiners that ask again. */
+  /** Keeps the Welcomes of a Commit of ours, for joiners that ask again. */
   rememberWelcomes(stage: OwnStage, attempt: number, receipt: Uint8Array | undefined): void {
     const { now } = this.context;
-    for (const [key, sent] of this.sentWelcomes) if (sent.until <= now) this.sentWelcomes.delete(key);
-    for (const { ref, welcome } of stage.commit.welcomes) {
-      const to = stage.recipients.find((each) => equal(each.ref, ref));
-      if (to === undefined) continue;
-      this.sentWelcomes.set(encodeHex(ref), {
-        epoch: stage.commit.epoch,
-        attempt,
-        delivery: { recipient: to.recipient, welcome },
-        receipt,
-        until: millis(now + WELCOME_LIFETIME),
-      });
+    for (const { ref, recipient, welcome } of this.deliveries(stage)) {
+      const delivery = { recipient, welcome };
+      this.sentWelcomes.remember(ref, { epoch: stage.commit.epoch, attempt, delivery, receipt }, now);
     }
   }
 
-  /** Adds an epoch to the log, which is bounded. */
-  remember(known: KnownReceipt, commit: Uint8Array): void {
-    this.receipt = known;
-    const log = [...this.log, { epoch: known.receipt.epoch, receipt: known.bytes, commit }];
-    this.log = log
-      .slice(-LOG_ENTRIES)
-      .map((entry, at, { length }) => (at < length - LOG_COMMITS ? { ...entry, commit: undefined } : entry));
+  /** What the next Commit has to do, or undefined when there is nothing. */
+  plan(): PlannedCommit | undefined {
+    const { roster, ownLeaf, parameters } = this.#view;
+    return this.work.plan(roster, ownLeaf, this.context.now, parameters.kickedKeys);
+  }
+
+  /** Takes an object of the commits track. */
+  takeObject(object: GroupObject): void {
+    this.#note(object.epoch, this.#inbox.object(object, this.#view.epoch, this.context.now));
+  }
+
+  /** Takes what the counter has logged. */
+  takeEntry(entry: HistoryEntry): void {
+    this.takeReceipt(entry.epoch, entry.receipt);
+    if (entry.commit === undefined) return;
+    this.#inbox.commit(entry.epoch, entry.commit, this.#view.epoch, this.context.now);
+  }
+
+  /** Takes a receipt that is said to be of an epoch. */
+  takeReceipt(claimed: Epoch, receipt: Uint8Array): void {
+    this.#note(claimed, this.#inbox.receipt(receipt, this.#view.epoch, this.context.now));
+  }
+
+  /** The receipt of the next epoch, as soon as there is one. */
+  get nextReceipt(): KnownReceipt | undefined {
+    return this.#inbox.next(this.nextEpoch)?.receipt;
+  }
+
+  /** In fenced mode: what begins the next epoch, once it is all here. */
+  get nextReceipted(): ReceiptedCommit | undefined {
+    const next = this.#inbox.next(this.nextEpoch);
+    if (next?.receipt === undefined) return undefined;
+    if (next.commit === undefined && !this.isOurs(next.receipt)) return undefined;
+    return { receipt: next.receipt, commit: next.commit };
+  }
+
+  /** In plain mode: the Commit that begins the next epoch, if it can be processed. */
+  get nextPlain(): Uint8Array | undefined {
+    return this.#inbox.plain(this.nextEpoch);
+  }
+
+  /** {@link MemberState.nextPlain} cannot be processed. */
+  rejectPlain(): void {
+    this.#inbox.rejectPlain(this.nextEpoch);
+  }
+
+  /** Since when something of a later epoch is here that cannot be applied yet. */
+  get missingSince(): Millis | undefined {
+    return this.#inbox.since(this.#view.epoch);
+  }
+
+  /** MLS is in a new epoch: no Commit of ours is staged any more. @param by - the Commit, in fenced mode with its receipt. */
+  enter(
+    view: EpochView,
+    by: { readonly receipt: KnownReceipt | undefined; readonly commit: Uint8Array },
+  ): void {
+    this.#view = view;
+    this.#stage = undefined;
+    if (by.receipt !== undefined) this.log.append(by.receipt, by.commit);
+  }
+
+  /** The epoch is saved: what it did need not be done any more. @param addedRefs - KeyPackageRefs of its Adds. */
+  settle(change: RosterChange, byUs: boolean, addedRefs: readonly Uint8Array[]): void {
+    this.work.settle(change, byUs, addedRefs, this.context.now);
+    this.#inbox.prune(this.#view.epoch);
+    this.counter.epochBegan();
   }
 
   /** Writes everything that a restart needs; before anything built from it is sent. */
   *save(): Job<undefined> {
-    const { generation, senderId, log, ownRefs } = this;
-    const recipients = this.stage?.recipients ?? [];
-    const record = { generation, senderId, creating: false, log, ownRefs, recipients };
+    const { generation, senderId } = this;
+    const recipients = this.#stage?.recipients ?? [];
+    const log = this.log.entries;
+    const record = { generation, senderId, creating: false, log, ownRefs: this.#ownRefs, recipients };
     return yield* ask('save', { handle: this.handle, record });
   }
 
-  /** Two lines under one counter: nothing that it says is believed any more. */
-  distrust(of: Epoch): void {
-    if (this.distrusted) return;
-    this.distrusted = true;
-    this.context.emit({ kind: 'equivocation', epoch: of });
+  /** There are two lines under one counter: nothing that it says is believed any more. */
+  distrust(at: Epoch): void {
+    if (this.#isDistrusted) return;
+    this.#isDistrusted = true;
+    this.context.emit({ kind: 'equivocation', epoch: at });
+  }
+
+  #note(at: Epoch, news: ReceiptNews): void {
+    if (news === 'equivocation') this.distrust(at);
   }
 }

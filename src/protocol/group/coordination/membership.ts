@@ -16,7 +16,7 @@ import { isFailure } from './counter-calls.ts';
 import { EpochHint } from './epoch-hint.ts';
 import { holding } from './key-custody.ts';
 import { MemberState } from './member-state.ts';
-import type { SentWelcome } from './member-state.ts';
+import type { SentWelcome } from './sent-welcomes.ts';
 import { Backoff, earliest } from './timing.ts';
 
 /** KeyPackages that wait to be looked at. */
@@ -51,7 +51,6 @@ class Membership implements Phase {
   #missingAt: Millis | undefined;
   #fetchedFor: Epoch | undefined;
   readonly #hint: EpochHint;
-  #behindSince: Millis | undefined;
   #probeAt: Millis;
   #newerSaid = false;
   #queue: { readonly sender: SenderId; readonly payload: Uint8Array }[] = [];
@@ -72,11 +71,9 @@ class Membership implements Phase {
     const { state } = this;
     const { now } = this.#context;
     switch (input.kind) {
-      case 'commit-object': {
-        const news = state.inbox.object(input.object, state.view.epoch, now);
-        if (news === 'equivocation') state.distrust(input.object.epoch);
+      case 'commit-object':
+        state.takeObject(input.object);
         break;
-      }
       case 'key-package':
         this.#keyPackage(input.sender, input.payload);
         break;
@@ -100,8 +97,7 @@ class Membership implements Phase {
         break;
       case 'reconnected':
         this.#fetchedFor = undefined;
-        state.away = true;
-        state.historyAt = now;
+        state.counter.reconnected();
         break;
       case 'welcome-object':
         break;
@@ -111,7 +107,7 @@ class Membership implements Phase {
   next(): Job<Phase | undefined> | undefined {
     const { state } = this;
     const { now } = this.#context;
-    if (state.distrusted) return undefined;
+    if (state.isDistrusted) return undefined;
     const apply = this.#nextToApply();
     if (apply !== undefined) return apply;
     const catchUpAt = this.#catchUpAt();
@@ -126,7 +122,7 @@ class Membership implements Phase {
   }
 
   deadline(): Millis | undefined {
-    if (this.state.distrusted) return undefined;
+    if (this.state.isDistrusted) return undefined;
     const graceEnd = this.state.work.graceEnd(this.#context.now);
     return earliest(this.#catchUpAt(), this.#commitAt(), graceEnd, this.#probeAt);
   }
@@ -138,14 +134,12 @@ class Membership implements Phase {
 
   #nextToApply(): Job<Phase | undefined> | undefined {
     const { state } = this;
-    if (!state.fenced) {
-      const commit = state.inbox.plain(state.nextEpoch);
-      return commit && applyPlain(state, commit);
+    if (state.isFenced) {
+      const next = state.nextReceipted;
+      return next && applyReceipted(state, next);
     }
-    const next = state.inbox.next(state.nextEpoch);
-    if (next?.receipt === undefined) return undefined;
-    if (next.commit === undefined && !state.isOurs(next.receipt)) return undefined;
-    return applyReceipted(state, next.receipt, next.commit);
+    const commit = state.nextPlain;
+    return commit && applyPlain(state, commit);
   }
 
   #commitAt(): Millis | undefined {
@@ -155,7 +149,7 @@ class Membership implements Phase {
       state.stage !== undefined
         ? this.#context.now
         : work.dueAt(view.roster, view.ownLeaf, this.#context.now);
-    return due && millis(Math.max(due, state.commitNotBefore));
+    return due && millis(Math.max(due, state.counter.commitNotBefore));
   }
 
   /** When to ask the counter: from time to time, and soon when something is seen to be missing. */
@@ -163,34 +157,30 @@ class Membership implements Phase {
     const { state } = this;
     const { receipt } = this.#context.options.timing;
     const current = state.view.epoch;
-    const since = earliest(state.inbox.since(current), this.#hint.beyond(current)?.since);
+    const since = earliest(state.missingSince, this.#hint.beyond(current)?.since);
     if (since === undefined) {
       this.#missing.reset();
       this.#missingAt = undefined;
-      return state.historyAt;
+      return state.counter.checkAt;
     }
-    return earliest(state.historyAt, this.#missingAt ?? millis(since + receipt));
+    return earliest(state.counter.checkAt, this.#missingAt ?? millis(since + receipt));
   }
 
   *#catchUp(): Job<Phase | undefined> {
     const { state } = this;
     const hint = this.#hint.beyond(state.view.epoch);
-    const isMissing = state.inbox.since(state.view.epoch) !== undefined || hint !== undefined;
+    const isMissing = state.missingSince !== undefined || hint !== undefined;
     const unknown = this.#fetchedFor === undefined;
     if ((isMissing || unknown) && this.#fetchedFor !== state.nextEpoch) {
       this.#fetchedFor = state.nextEpoch;
       yield* fetchCommits(state);
-      if (state.distrusted || this.#nextToApply() !== undefined) return undefined;
+      if (state.isDistrusted || this.#nextToApply() !== undefined) return undefined;
     }
-    let phase: Phase | undefined;
-    const answer = state.answer;
-    if (state.fenced) phase = yield* askHistory(state);
-    else ({ phase, behindSince: this.#behindSince } = yield* askPlainCounter(state, this.#behindSince));
-    if (hint !== undefined && state.answer !== undefined && state.answer !== answer) {
-      this.#hint.judge(hint, state.answer.reached, this.#context.now);
-    }
+    const outcome = yield* state.isFenced ? askHistory(state) : askPlainCounter(state);
     this.#missingAt = isMissing ? millis(this.#context.now + this.#missing.next()) : undefined;
-    return phase;
+    if (outcome.kind === 'failed') return undefined;
+    if (hint !== undefined) this.#hint.judge(hint, outcome.reached, this.#context.now);
+    return outcome.phase;
   }
 
   #keyPackage(sender: SenderId, payload: Uint8Array): void {
@@ -208,7 +198,7 @@ class Membership implements Phase {
       return;
     }
     // The joiner asks again: our Welcome to it may be lost.
-    const sent = ref && this.state.sentWelcomes.get(encodeHex(ref));
+    const sent = ref && this.state.sentWelcomes.find(ref);
     if (sent !== undefined && !this.#resend.includes(sent)) this.#resend.push(sent);
   }
 

@@ -96,7 +96,7 @@ function* create(
   };
   const creation = { generation, group, senderId, created };
   yield* holding(created.masterKey, ask('save', { handle: created.group, record }));
-  return yield* holding(created.masterKey, finish(context, creation, { locked: true, token, nonce }));
+  return yield* holding(created.masterKey, finish(context, creation, nonce, { kind: 'held', token }));
 }
 
 interface Creation {
@@ -113,30 +113,36 @@ export function* resumeCreation(context: Context, restored: RestoredMembership):
   const group = context.groupName(record.generation);
   const nonce = context.options.random(LOCK_NONCE_BYTES);
   const creation = { generation: record.generation, group, senderId: record.senderId, created };
-  return yield* finish(context, creation, { locked: false, token: undefined, nonce });
+  return yield* finish(context, creation, nonce, { kind: 'none' });
 }
 
-/** Increments to epoch 0, as often as it takes to know who made the group. */
-function* finish(
-  context: Context,
-  creation: Creation,
-  lock: { readonly locked: boolean; readonly token: LockToken | undefined; readonly nonce: Uint8Array },
-): Job<Phase> {
+/** The right to begin epoch 0. */
+type GenesisLock =
+  | { readonly kind: 'none' }
+  /** The token is undefined in plain mode. */
+  | { readonly kind: 'held'; readonly token: LockToken | undefined };
+
+/**
+ * Increments to epoch 0, as often as it takes to know who made the group.
+ * @param nonce - the same nonce gets the same lock again.
+ */
+function* finish(context: Context, creation: Creation, nonce: Uint8Array, held: GenesisLock): Job<Phase> {
   const { group, created } = creation;
   const { mode } = context.options.parameters;
-  let { token } = lock;
-  let locked = lock.locked;
+  let lock = held;
   for (;;) {
-    if (!locked) {
-      const outcome = yield* insist(context, 'lock', { group, request: lockRequest(context, lock.nonce) });
+    if (lock.kind === 'none') {
+      const outcome = yield* insist(context, 'lock', { group, request: lockRequest(context, nonce) });
       if (outcome.kind === 'counter-error') return yield* whoMadeIt(context, creation);
       if (outcome.kind === 'locked') {
         yield* sleep(context, outcome.retryLaterMs);
         continue;
       }
-      token = outcome.token;
+      lock = { kind: 'held', token: outcome.token };
     }
-    locked = false;
+    const { token } = lock;
+    // An increment ends the lock, whatever comes of it.
+    lock = { kind: 'none' };
     if (mode === 'fenced' && token === undefined) return yield* abandon(context, creation);
     const request =
       token === undefined

@@ -1,0 +1,112 @@
+/** When a member asks the counter whether it misses anything, and before when it makes no Commit. */
+import type { CounterFailure } from '../../counter/client.ts';
+import { millis } from '../../units.ts';
+import type { Millis } from '../../units.ts';
+import type { Context } from './context.ts';
+import { reportFailure } from './counter-calls.ts';
+import { Backoff } from './timing.ts';
+
+/** A member's dealings with the counter, as times. */
+export class CounterContact {
+  readonly #context: Context;
+  readonly #failures: Backoff;
+  readonly #lostTurns: Backoff;
+  #isAway = true;
+  #checkAt: Millis;
+  #commitNotBefore: Millis;
+  /** In plain mode: since when the counter has been seen ahead of us. */
+  #aheadSince: Millis | undefined;
+
+  constructor(context: Context) {
+    const { backoff, backoffMost } = context.options.timing;
+    this.#context = context;
+    this.#failures = new Backoff(backoff, backoffMost);
+    this.#lostTurns = new Backoff(backoff, backoffMost);
+    this.#checkAt = context.now;
+    this.#commitNotBefore = context.now;
+  }
+
+  /** When to ask what is missing. */
+  get checkAt(): Millis {
+    return this.#checkAt;
+  }
+
+  /** No Commit is attempted before this. */
+  get commitNotBefore(): Millis {
+    return this.#commitNotBefore;
+  }
+
+  /**
+   * Whether we may have missed Commits. A removal that happened meanwhile is no reason to stay out, as a removal before
+   * our eyes is.
+   */
+  get isAway(): boolean {
+    return this.#isAway;
+  }
+
+  /** The relay was lost and is back: anything may have passed us by. */
+  reconnected(): void {
+    this.#isAway = true;
+    this.#checkAt = this.#context.now;
+  }
+
+  /** The counter is where we are. */
+  inStep(): void {
+    this.#isAway = false;
+    this.#aheadSince = undefined;
+  }
+
+  /** The counter answered the question what is missing; the next one is asked after `wait`. */
+  answered(wait: Millis): void {
+    this.#failures.reset();
+    this.checkIn(wait);
+  }
+
+  checkIn(wait: Millis): void {
+    this.#checkAt = millis(this.#context.now + wait);
+  }
+
+  /** The question what is missing failed. */
+  checkFailed(failure: CounterFailure): void {
+    this.checkIn(reportFailure(this.#context, failure, this.#failures));
+  }
+
+  /** In plain mode the increment after a Commit came to nothing: the counter is brought up later. */
+  incrementFailed(): void {
+    this.checkIn(this.#failures.next());
+  }
+
+  /** The counter is ahead of us, in plain mode. @returns since when. */
+  isAhead(): Millis {
+    this.#aheadSince ??= this.#context.now;
+    return this.#aheadSince;
+  }
+
+  /** Another attempt to commit may be made after `wait`. */
+  commitIn(wait: Millis): void {
+    this.#commitNotBefore = millis(this.#context.now + wait);
+  }
+
+  /** A call that a Commit needs failed. */
+  commitFailed(failure: CounterFailure): void {
+    this.commitIn(reportFailure(this.#context, failure, this.#failures));
+  }
+
+  /** Our lock ran out before the increment. */
+  lockLost(): void {
+    this.commitIn(this.#lostTurns.next());
+  }
+
+  /** The counter is not where we thought it is. */
+  isElsewhere(): void {
+    this.#checkAt = this.#context.now;
+    this.lockLost();
+  }
+
+  /** An epoch began: all waits are over. */
+  epochBegan(): void {
+    this.#failures.reset();
+    this.#lostTurns.reset();
+    this.#commitNotBefore = this.#context.now;
+  }
+}

@@ -1,0 +1,31 @@
+/** Welcomes that we sent, to be sent again when the joiner asks again: the first may be lost. */
+import { encodeHex } from '../../bytes/hex.ts';
+import { millis } from '../../units.ts';
+import type { Epoch, Millis } from '../../units.ts';
+import type { WelcomeDelivery } from './asks.ts';
+
+/** How long a Welcome can be sent again. */
+const LIFETIME = millis(120_000);
+
+/** A Welcome with the place where it was sent. */
+export interface SentWelcome {
+  readonly epoch: Epoch;
+  readonly attempt: number;
+  readonly delivery: WelcomeDelivery;
+  /** Undefined in plain mode. */
+  readonly receipt: Uint8Array | undefined;
+}
+
+/** By KeyPackageRef. */
+export class SentWelcomes {
+  readonly #sent = new Map<string, { readonly welcome: SentWelcome; readonly until: Millis }>();
+
+  remember(ref: Uint8Array, welcome: SentWelcome, now: Millis): void {
+    for (const [key, { until }] of this.#sent) if (until <= now) this.#sent.delete(key);
+    this.#sent.set(encodeHex(ref), { welcome, until: millis(now + LIFETIME) });
+  }
+
+  find(ref: Uint8Array): SentWelcome | undefined {
+    return this.#sent.get(encodeHex(ref))?.welcome;
+  }
+}
