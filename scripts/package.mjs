@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build } from './build.mjs';
-import { bundleShim, findElectron } from './electron-runtime.mjs';
+import { findElectron, shippedVersion } from './electron-runtime.mjs';
 import { capture, root } from './process.mjs';
 
 const platform = /** @type {'linux' | 'darwin' | 'win32'} */ (process.platform);
@@ -40,19 +40,17 @@ export function packagedExecutable() {
 export async function packApp(say) {
   await build({ ifStale: true });
   const runtime = await findElectron(say);
-  const args = [String(flag), '--dir'];
-  if (runtime.kind !== 'old') {
+  const args = [String(flag), '--dir', `-c.electronVersion=${runtime.version ?? shippedVersion}`];
+  const launcher = join(runtime.folder, 'resources/app');
+  if (!existsSync(launcher)) {
     await builder([...args, `-c.electronDist=${runtime.folder}`]);
     return runtime;
   }
-  await bundleShim('packaged', join(root, 'out/old-runtime'));
-  // The launcher in resources/app is for running from the sources; it would be started instead of the archive.
+  // The stand-in's launcher is for running from the sources and has no place in a package.
   const copy = await mkdtemp(join(tmpdir(), 'conclave-electron-'));
   try {
-    await cp(runtime.folder, copy, { recursive: true });
-    await rm(join(copy, 'resources/app'), { recursive: true });
-    const config = join(root, 'scripts/packaging/electron-builder.old.yml');
-    await builder([...args, '--config', config, `-c.electronDist=${copy}`]);
+    await cp(runtime.folder, copy, { recursive: true, filter: (source) => source !== launcher });
+    await builder([...args, `-c.electronDist=${copy}`]);
   } finally {
     await rm(copy, { recursive: true, force: true });
   }
@@ -65,8 +63,8 @@ async function packageAll() {
   if (!existsSync(packagedExecutable())) throw new Error(`electron-builder made no ${packagedExecutable()}.`);
   say(`Made ${packagedExecutable()} (Electron ${runtime.version}).`);
   if (process.argv.includes('--dir')) return;
-  if (runtime.kind === 'old') {
-    say('No installers: they are made from the current Electron only.');
+  if (runtime.version !== shippedVersion) {
+    say(`No installers: they are made from Electron ${shippedVersion} only.`);
     if (process.argv.includes('--installers')) process.exitCode = 1;
     return;
   }
