@@ -39,7 +39,7 @@ async function run(commandLine: CommandLine): Promise<void> {
     );
   if (opened.kind === 'unusable') fail(`The profile cannot be used: ${opened.detail}`);
   await app.whenReady();
-  serveApp(path.join(__dirname, '../renderer'));
+  serveApp(path.join(import.meta.dirname, '../renderer'));
   restrictPermissions();
 
   const shown: { window: BrowserWindow | undefined } = { window: undefined };
@@ -57,7 +57,7 @@ async function run(commandLine: CommandLine): Promise<void> {
     profile: opened.profile,
     keychain: keytarKeychain(),
     servers,
-    mls: startMlsWorker({ script: path.join(__dirname, 'mls-worker.cjs') }),
+    mls: startMlsWorker({ script: path.join(import.meta.dirname, 'mls-worker.mjs') }),
     devicesAtStart: commandLine.auto !== undefined,
     changed: (state: AppState) => {
       if (shown.window !== undefined) sendState(shown.window, state);
@@ -78,7 +78,7 @@ async function run(commandLine: CommandLine): Promise<void> {
   await conclave.start();
   await automate(conclave, commandLine);
 
-  const window = openWindow(path.join(__dirname, '../preload/index.cjs'));
+  const window = openWindow(path.join(import.meta.dirname, '../preload/index.cjs'));
   shown.window = window;
   answerCalls(window, conclave.handlers, ({ uplink, downlink }) => {
     media.connect(uplink, downlink);

@@ -1,8 +1,7 @@
 /**
  * Secure Objects over node:crypto: the implementation that media is sealed and opened with.
  *
- * It runs on Node 16 as well, so nothing of newer Node is used. Results are plain `Uint8Array`s: a `Buffer`'s
- * `slice` shares memory, which code written for bytes does not expect.
+ * Results are plain `Uint8Array`s: a `Buffer`'s `slice` shares memory, which code written for bytes does not expect.
  */
 import { createCipheriv, createDecipheriv, createHmac, timingSafeEqual } from 'node:crypto';
 import type { CipherGCMTypes } from 'node:crypto';

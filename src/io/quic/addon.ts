@@ -44,14 +44,9 @@ function candidates(): string[] {
   const places: string[] = [];
   const { resourcesPath } = process as { readonly resourcesPath?: string };
   if (resourcesPath !== undefined) places.push(path.join(resourcesPath, 'app.asar.unpacked', RELATIVE));
-  for (let directory = here(); ; directory = path.dirname(directory)) {
+  for (let directory = import.meta.dirname; ; directory = path.dirname(directory)) {
     // A file inside app.asar cannot be loaded; its unpacked twin can.
     places.push(path.join(directory, RELATIVE).replace(/app\.asar(?=[\\/])/u, 'app.asar.unpacked'));
     if (path.dirname(directory) === directory) return places;
   }
-}
-
-/** Directory of this module, as ES module or in a CommonJS bundle. */
-function here(): string {
-  return typeof __dirname === 'string' ? __dirname : import.meta.dirname;
 }

@@ -4,7 +4,6 @@
  * ts-mls is pure: an operation gives a new state and leaves the old one alone. So staging is keeping both, and only
  * merging erases.
  */
-import { webcrypto } from 'node:crypto';
 import {
   createCommit,
   createGroup,
@@ -74,9 +73,6 @@ import {
 } from './mls-messages.ts';
 import type { MlsMembership, MlsPort } from './mls-port.ts';
 import { nodeGroupCrypto } from './node-group-crypto.ts';
-
-// ts-mls asks for the global; older Node has WebCrypto but not the global.
-if (!('crypto' in globalThis)) Object.defineProperty(globalThis, 'crypto', { value: webcrypto });
 
 const EXPORTER_LABEL = 'SecureObject MLS Master Key';
 const NONE = new Uint8Array(0);

@@ -7,7 +7,7 @@ import type { MlsAnswer, MlsCall, MlsOperation } from './worker-protocol.ts';
 
 /** Where the worker's script is, and what its thread needs to run it. */
 export interface MlsWorkerScript {
-  /** The bundled `mls-worker.cjs`, or the TypeScript source. */
+  /** The bundled `mls-worker.mjs`, or the TypeScript source. */
   readonly script: string | URL;
   /** Node options of the thread, for example a TypeScript loader. */
   readonly execArgv?: string[];

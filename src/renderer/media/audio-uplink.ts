@@ -4,7 +4,7 @@ import { LoudnessMeter } from './level.ts';
 
 /** Bits per second; transparent for speech. */
 const BITRATE = 32_000;
-/** Where the browser lets one choose; older ones make packets of 60 ms. */
+/** Of one packet, µs. */
 const FRAME_DURATION = 20_000;
 /** Packets waiting for the encoder, above which sound is dropped rather than delayed. */
 const MAX_QUEUE = 25;

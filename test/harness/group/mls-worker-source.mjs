@@ -1,4 +1,4 @@
-// Runs the MLS worker from its TypeScript source; the app runs the bundled mls-worker.cjs.
+// Runs the MLS worker from its TypeScript source; the app runs the bundled mls-worker.mjs.
 import { register } from 'tsx/esm/api';
 
 register();
