@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'electron-vite';
+import manifest from './package.json' with { type: 'json' };
 
 /** Addons load at run time from beside the bundle; electron comes with the runtime. */
 const external = ['electron', 'keytar', /\.node$/];
@@ -38,6 +39,7 @@ export default defineConfig({
     base: '/',
     plugins: [svelte({ configFile: resolve('svelte.config.js') })],
     css: { transformer: 'lightningcss', lightningcss: { targets: { chrome: chrome << 16 } } },
+    define: { 'import.meta.env.SHIPPED_ELECTRON': JSON.stringify(manifest.devDependencies.electron) },
     worker: { format: 'es' },
     build: {
       target: `chrome${chrome}`,

@@ -148,9 +148,6 @@ export type MeetingState =
 /** Everything the renderer draws from. */
 export interface AppState {
   readonly version: string;
-  readonly runtime: string;
-  /** The runtime is the old one that is for trying out only. */
-  readonly runtimeIsOld: boolean;
   readonly identity: IdentityState;
   /** Servers are known, so that a meeting can be started here. */
   readonly canCreate: boolean;

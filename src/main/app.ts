@@ -33,7 +33,6 @@ import type { StateStore } from './storage/state-store.ts';
 /** What the app is made of. */
 export interface AppPorts {
   readonly version: string;
-  readonly runtime: { readonly name: string; readonly old: boolean };
   readonly profile: Profile;
   readonly keychain: Keychain;
   readonly servers: Servers | undefined;
@@ -106,11 +105,9 @@ export class App {
 
   /** What the renderer draws. */
   state(): AppState {
-    const { version, runtime, servers, profile } = this.#ports;
+    const { version, servers, profile } = this.#ports;
     return {
       version,
-      runtime: runtime.name,
-      runtimeIsOld: runtime.old,
       identity: this.#identityState(),
       canCreate: servers !== undefined,
       pendingLink: this.#pendingLink,

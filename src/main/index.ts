@@ -14,9 +14,6 @@ import { answerCalls, sendState } from './shell/ipc.ts';
 import { openWindow, restrictPermissions } from './shell/window.ts';
 import { openProfile } from './storage/profile.ts';
 
-/** Electron before this major version is for trying out only. */
-const OLDEST_CURRENT_ELECTRON = 40;
-
 function fail(sentence: string): never {
   process.stderr.write(`${sentence}\n`);
   dialog.showErrorBox('Conclave cannot start', sentence);
@@ -47,13 +44,8 @@ async function run(commandLine: CommandLine): Promise<void> {
     uplink: (item) => conclave.meeting?.uplink(item),
     feedback: (feedback) => conclave.meeting?.feedback(feedback),
   });
-  const electronVersion = process.versions.electron;
   const conclave: App = new App({
     version: app.getVersion(),
-    runtime: {
-      name: `Electron ${electronVersion}`,
-      old: Number.parseInt(electronVersion, 10) < OLDEST_CURRENT_ELECTRON,
-    },
     profile: opened.profile,
     keychain: keytarKeychain(),
     servers,

@@ -39,7 +39,6 @@ async function startApp(ports: Partial<AppPorts> = {}): Promise<App> {
   if (opened.kind !== 'open') throw new Error(opened.kind);
   const app = new App({
     version: '1.2.3',
-    runtime: { name: 'Electron 99', old: false },
     profile: opened.profile,
     keychain,
     servers: SERVERS,

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { findLink } from '../../../src/renderer/features/home/find-link.ts';
+import { trialRuntime } from '../../../src/renderer/features/home/runtime.ts';
 import { describeChange } from '../../../src/renderer/features/security/words.ts';
 import { pathOf } from '../../../src/renderer/features/waiting/path.ts';
 import { ago, clock } from '../../../src/renderer/ui/duration.ts';
@@ -19,6 +20,20 @@ describe('a pasted link', () => {
 
   test.each(['', 'https://example.com', 'conclave:/x', 'conclave:// x'])('is not seen in %j', (text) => {
     expect(findLink(text)).toBeUndefined();
+  });
+});
+
+describe('an Electron', () => {
+  const agent = (version: string): string =>
+    `Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Conclave/0.1.0 Chrome/130.0.6723.191 Electron/${version} Safari/537.36`;
+
+  test('older than the shipped one is named', () => {
+    expect(trialRuntime(agent('33.2.1'), '45.4.1')).toBe('Electron 33.2.1');
+    expect(trialRuntime(agent('9.4.0'), '45.4.1')).toBe('Electron 9.4.0');
+  });
+
+  test.each(['45.0.0', '45.4.1', '45.4.2', '46.0.0', '100.0.0'])('%s is good enough', (version) => {
+    expect(trialRuntime(agent(version), '45.4.1')).toBeUndefined();
   });
 });
 

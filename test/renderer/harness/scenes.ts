@@ -165,8 +165,6 @@ const meetings: Record<string, () => MeetingState> = {
 export function sceneFor(name: string, theme: 'light' | 'dark'): AppState {
   const base: AppState = {
     version: '0.1.0',
-    runtime: 'Electron 22.3.25',
-    runtimeIsOld: true,
     identity: {
       kind: 'kept',
       displayName: 'Ana Lindqvist',
@@ -191,7 +189,7 @@ export function sceneFor(name: string, theme: 'light' | 'dark'): AppState {
     case 'home':
       return base;
     case 'home-empty':
-      return { ...base, canCreate: false, recent: [], runtimeIsOld: false };
+      return { ...base, canCreate: false, recent: [] };
     case 'first-start':
       return { ...base, identity: { kind: 'none' } };
     case 'no-keychain':

@@ -27,5 +27,6 @@ export const words = {
   noLink: 'There is no conclave:// link in this text.',
   pasteHint: 'You can also paste a link anywhere on this page.',
   recent: 'Recent',
-  oldRuntime: (runtime: string): string => `Running on ${runtime}, which is old and for trying out only.`,
+  trialRuntime: (runtime: string): string =>
+    `Running on ${runtime}, which is older than what Conclave is shipped with: for trying out only.`,
 } as const;
