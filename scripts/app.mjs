@@ -65,7 +65,7 @@ export function startApp({ runtime, args, env, log = () => undefined }) {
  * @returns {boolean} whether it is one of the complaints that Chromium makes on a machine without a full desktop
  */
 function isChromiumNoise(line) {
-  return /^$|^\[\d+:\d+\/.*(bus\.cc|gpu_|viz_main|command_buffer|object_proxy|ptz transform)|^libva error/.test(
+  return /^$|^\[\d+:\d+\/.*(bus\.cc|gpu_|viz_main|command_buffer|object_proxy|interface_endpoint|ptz transform)|^libva error/.test(
     line,
   );
 }

@@ -1,5 +1,7 @@
 // @ts-check
-/** `npm run demo`: three app windows in one meeting, each with the recording of another person. Ctrl-C ends it. */
+/**
+ * `npm run demo`: three app windows side by side in one meeting, each with the recording of another person. Ctrl-C ends it.
+ */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,6 +22,14 @@ try {
   process.exitCode = 1;
 }
 
+/**
+ * Windows cannot place themselves on Wayland, but they can through its X server.
+ * @param {NodeJS.ProcessEnv} env
+ */
+function placeable(env) {
+  return env.WAYLAND_DISPLAY && env.DISPLAY ? ['--ozone-platform=x11'] : [];
+}
+
 async function demonstrate() {
   await ensureSystemPackages({ test: !process.env.DISPLAY && !process.env.WAYLAND_DISPLAY });
   await build({ ifStale: true });
@@ -32,9 +42,15 @@ async function demonstrate() {
 
   const open = (/** @type {string} */ name, /** @type {string[]} */ ...args) => {
     const profile = join(folder, 'profiles', name);
-    const own = ['--profile', profile, '--guest', name, ...recordedMedia(name.toLowerCase())];
+    const place = `${people.indexOf(name) + 1}/${people.length}`;
+    const own = ['--profile', profile, '--guest', name, '--place', place];
     const log = (/** @type {string} */ line) => say(`[${name}] ${line}`);
-    return startApp({ runtime, args: [...own, ...args], env: display.env, log });
+    return startApp({
+      runtime,
+      args: [...own, ...recordedMedia(name.toLowerCase()), ...placeable(display.env), ...args],
+      env: display.env,
+      log,
+    });
   };
   const [first = '', ...others] = people;
   const apps = [open(first, '--servers', servers.file, '--start-meeting', '--print-link')];

@@ -3,6 +3,7 @@
  * Unknown switches are Chromium's and are left alone; bad values of ours are a sentence for the person who typed them.
  */
 import { parseArgs } from 'node:util';
+import { parsePlace, type Place } from './shell/placement.ts';
 
 /** What was asked for. */
 export interface CommandLine {
@@ -18,6 +19,8 @@ export interface CommandLine {
   readonly auto: 'join' | 'start' | undefined;
   /** Prints the invitation of a started meeting as a line of JSON on standard output. */
   readonly printLink: boolean;
+  /** Puts the window in a row with others; for demonstrations. */
+  readonly place: Place | undefined;
 }
 
 /** The scheme of invitations. */
@@ -42,9 +45,10 @@ export function parseCommandLine(
       'auto-join': { type: 'boolean' },
       'start-meeting': { type: 'boolean' },
       'print-link': { type: 'boolean' },
+      place: { type: 'string' },
     },
   });
-  for (const name of ['servers', 'profile', 'join', 'guest'] as const) {
+  for (const name of ['servers', 'profile', 'join', 'guest', 'place'] as const) {
     if (values[name] !== undefined && typeof values[name] !== 'string')
       return { kind: 'wrong', sentence: `--${name} needs a value.` };
   }
@@ -61,6 +65,10 @@ export function parseCommandLine(
     return { kind: 'wrong', sentence: '--auto-join and --start-meeting need --guest NAME.' };
   const link = text('join') ?? positionals.find((word) => word.startsWith(INVITATION_SCHEME));
   if (autoJoin && link === undefined) return { kind: 'wrong', sentence: '--auto-join needs --join LINK.' };
+  const placeText = text('place');
+  const place = placeText === undefined ? undefined : parsePlace(placeText);
+  if (placeText !== undefined && place === undefined)
+    return { kind: 'wrong', sentence: `--place needs a place in a row, such as 2/3, not '${placeText}'.` };
   return {
     kind: 'parsed',
     commandLine: {
@@ -70,6 +78,7 @@ export function parseCommandLine(
       guestName,
       auto: autoJoin ? 'join' : startMeeting ? 'start' : undefined,
       printLink: values['print-link'] === true,
+      place,
     },
   };
 }

@@ -70,7 +70,7 @@ async function run(commandLine: CommandLine): Promise<void> {
   await conclave.start();
   await automate(conclave, commandLine);
 
-  const window = openWindow(path.join(import.meta.dirname, '../preload/index.cjs'));
+  const window = openWindow(path.join(import.meta.dirname, '../preload/index.cjs'), commandLine.place);
   shown.window = window;
   answerCalls(window, conclave.handlers, ({ uplink, downlink }) => {
     media.connect(uplink, downlink);

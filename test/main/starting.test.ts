@@ -26,6 +26,12 @@ describe('the command line', () => {
     });
   });
 
+  test('puts the window in a row with others', () => {
+    expect(parseCommandLine(['--place', '2/3'])).toMatchObject({
+      commandLine: { place: { index: 1, count: 3 } },
+    });
+  });
+
   test('takes a link that the system hands over among other words', () => {
     const parsed = parseCommandLine(['.', 'file.txt', 'conclave://join/abc']);
     expect(parsed).toMatchObject({ kind: 'parsed', commandLine: { link: 'conclave://join/abc' } });
@@ -34,6 +40,10 @@ describe('the command line', () => {
   test.each([
     [['--profile'], '--profile needs a value.'],
     [['--servers'], '--servers needs a value.'],
+    [['--place'], '--place needs a value.'],
+    [['--place', '4/3'], "such as 2/3, not '4/3'"],
+    [['--place', '0/3'], "such as 2/3, not '0/3'"],
+    [['--place', '2/3x'], "such as 2/3, not '2/3x'"],
     [['--auto-join', '--join', 'conclave://join/a'], '--guest NAME'],
     [['--auto-join', '--guest', 'Ana'], '--auto-join needs --join LINK.'],
     [['--auto-join', '--start-meeting', '--guest', 'Ana'], 'not both'],

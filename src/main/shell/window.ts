@@ -1,17 +1,24 @@
 /** The app's window: sandboxed, isolated, showing nothing but our own pages. */
 import path from 'node:path';
-import { BrowserWindow, session, shell } from 'electron';
+import { BrowserWindow, screen, session, shell } from 'electron';
 import { APP_ORIGIN } from './app-file.ts';
+import { placeInRow, type Place } from './placement.ts';
+
+const MIN_WIDTH = 420;
 
 /**
  * Opens the main window.
  * @param preload - absolute path of the preload bundle.
+ * @param place - its place in a row of windows; undefined: where the system puts it.
  */
-export function openWindow(preload: string): BrowserWindow {
+export function openWindow(preload: string, place: Place | undefined): BrowserWindow {
+  const bounds =
+    place === undefined
+      ? { width: 1120, height: 720 }
+      : placeInRow(screen.getPrimaryDisplay().workArea, place, MIN_WIDTH);
   const window = new BrowserWindow({
-    width: 1120,
-    height: 720,
-    minWidth: 420,
+    ...bounds,
+    minWidth: MIN_WIDTH,
     minHeight: 420,
     title: 'Conclave',
     backgroundColor: '#0c1117',

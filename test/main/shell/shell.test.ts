@@ -2,6 +2,7 @@ import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { APP_ORIGIN, resolveAppFile } from '../../../src/main/shell/app-file.ts';
 import { checkCall, isTrustedSender } from '../../../src/main/shell/call-check.ts';
+import { placeInRow } from '../../../src/main/shell/placement.ts';
 
 const ROOT = path.resolve('/opt/conclave/renderer');
 
@@ -34,6 +35,34 @@ describe('files of the page', () => {
         const file = resolveAppFile(ROOT, `${APP_ORIGIN}/${up.repeat(depth)}x`);
         expect(file === undefined || file.startsWith(ROOT + path.sep)).toBe(true);
       }
+  });
+});
+
+describe('windows in a row', () => {
+  const row = (area: { x: number; y: number; width: number; height: number }, count: number) =>
+    Array.from({ length: count }, (_, index) => placeInRow(area, { index, count }, 420));
+
+  test('share the screen from edge to edge, and none covers another', () => {
+    const windows = row({ x: 60, y: 30, width: 1860, height: 1050 }, 3);
+    expect(windows.map(({ x, width }) => [x, width])).toEqual([
+      [60, 612],
+      [684, 612],
+      [1308, 612],
+    ]);
+    for (const { y, height } of windows) expect([y, height]).toEqual([195, 720]);
+  });
+
+  test.each([
+    [{ x: 0, y: 0, width: 1024, height: 600 }, 3],
+    [{ x: 0, y: 25, width: 1366, height: 700 }, 3],
+    [{ x: 0, y: 0, width: 300, height: 200 }, 2],
+    [{ x: 1920, y: 0, width: 2560, height: 1440 }, 1],
+  ])('stay inside %j', (area, count) => {
+    for (const { x, y, width, height } of row(area, count)) {
+      expect(width).toBeGreaterThanOrEqual(Math.min(420, area.width));
+      expect([x >= area.x, x + width <= area.x + area.width]).toEqual([true, true]);
+      expect([y >= area.y, y + height <= area.y + area.height]).toEqual([true, true]);
+    }
   });
 });
 
