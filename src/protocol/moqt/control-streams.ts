@@ -2,14 +2,16 @@ import { millis } from '../units.ts';
 import type { Millis } from '../units.ts';
 import { SessionCode } from './codes.ts';
 import type { Frame } from './draft.ts';
-import type { SetupOptions } from './messages.ts';
+import type { Message, SetupOptions } from './messages.ts';
+import { CONTROL_PRIORITY } from './priorities.ts';
+import type { Requests } from './requests.ts';
 import type { SessionCore } from './session-core.ts';
-import type { SessionOptions } from './session-options.ts';
 import type { StreamHandle } from './transport.ts';
 
 /** The pair of control streams: SETUP and GOAWAY. @see moqt-18 #session-init */
 export class ControlStreams {
   readonly #core: SessionCore;
+  readonly #requests: Requests;
   readonly #transport: 'quic' | 'webtransport';
   readonly #begin: () => void;
   readonly #ours: StreamHandle;
@@ -19,17 +21,28 @@ export class ControlStreams {
   #setupUntil: Millis | undefined;
   #goawayUntil: Millis | undefined;
 
-  /** Sends our SETUP. @param begin - called when the peer's came. */
-  constructor(core: SessionCore, options: SessionOptions, begin: () => void) {
+  /**
+   * Sends our SETUP.
+   * @param begin - called when the peer's came.
+   */
+  constructor(
+    core: SessionCore,
+    requests: Requests,
+    transport: 'quic' | 'webtransport',
+    options: SetupOptions,
+    begin: () => void,
+  ) {
     this.#core = core;
-    this.#transport = options.transport;
+    this.#requests = requests;
+    this.#transport = transport;
     this.#begin = begin;
-    this.#setupUntil = millis(options.now + core.limits.setupTimeout);
-    this.#ours = core.openControl();
-    const { path, authority, implementation, tokens } = options;
+    this.#setupUntil = millis(core.now + core.limits.setupTimeout);
+    this.#ours = core.takeStream();
+    core.commandAtOnce({ kind: 'open', stream: this.#ours, direction: 'uni', priority: CONTROL_PRIORITY });
+    const { path, authority, ...others } = options;
     // Only a client on native QUIC names path and authority: WebTransport's CONNECT said them.
-    const target = options.role === 'client' && options.transport === 'quic' ? { path, authority } : {};
-    core.sendControl(this.#ours, { kind: 'setup', options: { ...target, implementation, tokens } });
+    const target = core.role === 'client' && transport === 'quic' ? { path, authority } : {};
+    this.#send({ kind: 'setup', options: { ...target, ...others } });
   }
 
   isOurs(stream: StreamHandle): boolean {
@@ -60,8 +73,7 @@ export class ControlStreams {
   goaway(uri: string, timeout: Millis): void {
     if (this.#goawaySent) return;
     this.#goawaySent = true;
-    const requestId = this.#core.ids.nextPeer;
-    this.#core.sendControl(this.#ours, { kind: 'goaway', uri, timeout, requestId });
+    this.#send({ kind: 'goaway', uri, timeout, requestId: this.#requests.nextPeerId });
     if (timeout > 0) this.#goawayUntil = millis(this.#core.now + timeout);
   }
 
@@ -76,11 +88,16 @@ export class ControlStreams {
     }
     if (this.#goawayUntil !== undefined && this.#goawayUntil <= now) {
       this.#goawayUntil = undefined;
-      if (this.#core.requests.size > 0) {
+      if (this.#requests.size > 0) {
         return { code: SessionCode.GOAWAY_TIMEOUT, reason: 'requests are open after GOAWAY' };
       }
     }
     return undefined;
+  }
+
+  #send(message: Message): void {
+    const bytes = this.#core.draft.encodeMessage(message);
+    this.#core.commandAtOnce({ kind: 'write', stream: this.#ours, bytes, fin: false });
   }
 
   #setUp(options: SetupOptions): void {

@@ -1,13 +1,21 @@
 import { invariant } from '../errors.ts';
+import { RequestErrorCode } from './codes.ts';
 import type { FetchWriter } from './draft.ts';
-import type { GroupOrder, Location, MoqtObject, RequestId } from './model.ts';
-import { fetchPriority } from './priorities.ts';
-import type { RequestStream } from './request-stream.ts';
+import { endAfter } from './locations.ts';
+import type { RequestMessage } from './messages.ts';
+import { groupId, objectId } from './model.ts';
+import type { FullTrackName, Location, MoqtObject, RequestId } from './model.ts';
+import { DEFAULT_SUBSCRIBER_PRIORITY, fetchPriority } from './priorities.ts';
+import type { Publication, Publications } from './publications.ts';
+import { unexpected } from './requests.ts';
+import type { OwnerMessage, PeerRequestOwner, Request, Requests } from './requests.ts';
+import type { FetchRange, RequestRefusal } from './session-api.ts';
 import type { SessionCore } from './session-core.ts';
+import { definedOnly } from './subscribe-parameters.ts';
 import type { StreamHandle } from './transport.ts';
 
 interface FetchAnswer {
-  readonly request: RequestStream;
+  readonly request: Request;
   readonly writer: FetchWriter;
   subscriberPriority: number;
   stream: StreamHandle | undefined;
@@ -16,26 +24,63 @@ interface FetchAnswer {
   queued: number;
 }
 
-/** Answers the peer's FETCHes. @see moqt-18 #fetch-handling */
-export class FetchAnswers {
+const JOINS_NOTHING: RequestRefusal = {
+  code: RequestErrorCode.INVALID_JOINING_REQUEST_ID,
+  reason: 'the FETCH joins no subscription',
+};
+
+/** The peer's FETCHes. @see moqt-18 #fetch-handling */
+export class FetchAnswers implements PeerRequestOwner {
   readonly #core: SessionCore;
+  readonly #requests: Requests;
+  readonly #publications: Publications;
   readonly #byId = new Map<RequestId, FetchAnswer>();
   readonly #byStream = new Map<StreamHandle, FetchAnswer>();
 
-  constructor(core: SessionCore) {
+  /** @param publications - which joining FETCHes join. */
+  constructor(core: SessionCore, requests: Requests, publications: Publications) {
     this.#core = core;
+    this.#requests = requests;
+    this.#publications = publications;
   }
 
-  /** A FETCH was handed to the application. */
-  add(request: RequestStream, order: GroupOrder, subscriberPriority: number): void {
-    this.#byId.set(request.id, {
-      request,
-      writer: this.#core.draft.fetchWriter(request.id, order),
-      subscriberPriority,
-      stream: undefined,
-      finished: false,
-      queued: 0,
+  offer(request: Request): RequestRefusal | undefined {
+    const { range } = fetchMessage(request);
+    if (range.kind === 'standalone') {
+      this.#tell(request, range.track, range.start, range.end);
+      return undefined;
+    }
+    const found = this.#publications.whenBegun(range.joins, (publication) => {
+      if (!this.#requests.isOpen(request)) return;
+      const refusal = publication === undefined ? JOINS_NOTHING : this.#join(request, range, publication);
+      if (refusal !== undefined) this.#requests.refuse(request, refusal);
     });
+    return found ? undefined : JOINS_NOTHING;
+  }
+
+  /** REQUEST_UPDATE, which may change the priority. */
+  receive(request: Request, message: OwnerMessage): void {
+    if (message.kind !== 'request-update') unexpected(message);
+    const { subscriberPriority } = message.parameters;
+    const answer = this.#byId.get(request.id);
+    if (subscriberPriority !== undefined && answer !== undefined) {
+      answer.subscriberPriority = subscriberPriority;
+      if (answer.stream !== undefined) {
+        const priority = fetchPriority(subscriberPriority);
+        this.#core.command({ kind: 'set-priority', stream: answer.stream, priority });
+      }
+    }
+    this.#requests.acknowledge(request, 'request-update');
+  }
+
+  /** Resets the data stream if it is open. */
+  end({ id }: Request, code: number): void {
+    const answer = this.#byId.get(id);
+    if (answer === undefined) return;
+    this.#byId.delete(id);
+    if (answer.stream === undefined || answer.finished) return;
+    this.#byStream.delete(answer.stream);
+    this.#core.command({ kind: 'reset', stream: answer.stream, code });
   }
 
   /** FETCH_OK; objects may come before and after it. */
@@ -44,7 +89,7 @@ export class FetchAnswers {
     if (answer === undefined) return;
     invariant(!answer.request.answered, 'a FETCH is answered once');
     answer.request.answered = true;
-    this.#core.send(answer.request, { kind: 'fetch-ok', end, endOfTrack, parameters: {}, properties });
+    this.#requests.send(answer.request, { kind: 'fetch-ok', end, endOfTrack, parameters: {}, properties });
     if (answer.finished) this.#close(answer);
     else this.#open(answer);
   }
@@ -63,7 +108,7 @@ export class FetchAnswers {
   }
 
   /** Finishes the data stream. */
-  end(id: RequestId): void {
+  finish(id: RequestId): void {
     const answer = this.#live(id);
     if (answer === undefined) return;
     const stream = this.#open(answer);
@@ -76,36 +121,11 @@ export class FetchAnswers {
   /** Resets the data stream; the request ends with it. */
   reset(id: RequestId, code: number): void {
     const answer = this.#live(id);
-    if (answer === undefined) return;
-    this.drop(id, code);
-    this.#core.abort(answer.request, code);
-    this.#core.remove(answer.request);
-  }
-
-  /** Forgets an answer whose request has ended, and resets its stream. */
-  drop(id: RequestId, code: number): void {
-    const answer = this.#byId.get(id);
-    if (answer === undefined) return;
-    this.#byId.delete(id);
-    if (answer.stream === undefined || answer.finished) return;
-    this.#byStream.delete(answer.stream);
-    this.#core.command({ kind: 'reset', stream: answer.stream, code });
-  }
-
-  prioritize(id: RequestId, subscriberPriority: number): void {
-    const answer = this.#byId.get(id);
-    if (answer === undefined) return;
-    answer.subscriberPriority = subscriberPriority;
-    if (answer.stream === undefined) return;
-    this.#core.command({
-      kind: 'set-priority',
-      stream: answer.stream,
-      priority: fetchPriority(subscriberPriority),
-    });
+    if (answer !== undefined) this.#requests.cancel(answer.request, code);
   }
 
   /** The subscriber stopped reading the data stream: the FETCH is cancelled. */
-  stopped(stream: StreamHandle): RequestStream | undefined {
+  stopped(stream: StreamHandle): Request | undefined {
     return this.#byStream.get(stream)?.request;
   }
 
@@ -118,7 +138,7 @@ export class FetchAnswers {
 
   #live(id: RequestId): FetchAnswer | undefined {
     const answer = this.#byId.get(id);
-    invariant(answer !== undefined || this.#core.ids.isKnown(id), 'the FETCH exists or existed');
+    if (answer === undefined) this.#requests.expectKnown(id);
     return answer;
   }
 
@@ -142,7 +162,54 @@ export class FetchAnswers {
 
   #close(answer: FetchAnswer): void {
     this.#byId.delete(answer.request.id);
-    this.#core.finish(answer.request);
-    this.#core.remove(answer.request);
+    this.#requests.finish(answer.request);
+    this.#requests.forget(answer.request);
   }
+
+  /** @see moqt-18 #joining-fetch-range-calculation */
+  #join(
+    request: Request,
+    range: Exclude<FetchRange, { kind: 'standalone' }>,
+    { joining, forward, track }: Publication,
+  ): RequestRefusal | undefined {
+    const invalid = (reason: string): RequestRefusal => ({ code: RequestErrorCode.INVALID_RANGE, reason });
+    if (!forward) return invalid('the Forward State is 0');
+    if (joining === undefined) return invalid('the track has no objects');
+    const first = range.kind === 'absolute-joining' ? range.startGroup : joining.group - range.groups;
+    if (first > joining.group) return invalid('the FETCH starts behind the largest group');
+    const start: Location = { group: groupId(first < 0n ? 0n : first), object: objectId(0n) };
+    this.#tell(request, track, start, endAfter(joining));
+    return undefined;
+  }
+
+  /** Hands a FETCH to the application; objects may be sent for it from now on. */
+  #tell(request: Request, track: FullTrackName, start: Location, end: Location): void {
+    const { id, range, parameters } = fetchMessage(request);
+    const { groupOrder = 'ascending', subscriberPriority = DEFAULT_SUBSCRIBER_PRIORITY } = parameters;
+    this.#byId.set(id, {
+      request,
+      writer: this.#core.draft.fetchWriter(id, groupOrder),
+      subscriberPriority,
+      stream: undefined,
+      finished: false,
+      queued: 0,
+    });
+    const tokens = definedOnly({ tokens: parameters.tokens });
+    this.#requests.tell({
+      kind: 'fetch',
+      id,
+      range,
+      track,
+      start,
+      end,
+      subscriberPriority,
+      groupOrder,
+      ...tokens,
+    });
+  }
+}
+
+function fetchMessage({ message }: Request): Extract<RequestMessage, { kind: 'fetch' }> {
+  invariant(message.kind === 'fetch', 'the request is a FETCH');
+  return message;
 }

@@ -1,17 +1,15 @@
 import { StreamCode } from './codes.ts';
 import { endsBefore } from './locations.ts';
-import type { Message } from './messages.ts';
 import { groupId, objectId } from './model.ts';
 import type { GroupOrder, Location, RequestId } from './model.ts';
-import type { RequestStream } from './request-stream.ts';
+import { unexpected, unsupported } from './requests.ts';
+import type { OwnerMessage, Request, RequestOwner, Requests } from './requests.ts';
 import type { FetchRange } from './session-api.ts';
 import type { SessionCore } from './session-core.ts';
 import type { StreamHandle } from './transport.ts';
 
-type FetchOk = Extract<Message, { kind: 'fetch-ok' }>;
-
 interface FetchRequest {
-  readonly request: RequestStream;
+  readonly request: Request;
   readonly order: GroupOrder;
   readonly range: FetchRange;
   stream: StreamHandle | undefined;
@@ -21,31 +19,51 @@ interface FetchRequest {
 }
 
 /** Our FETCHes. @see moqt-18 #fetch-state-management */
-export class FetchRequests {
+export class FetchRequests implements RequestOwner {
   readonly #core: SessionCore;
+  readonly #requests: Requests;
+  readonly #stop: (streams: readonly StreamHandle[], code: number) => void;
   readonly #byId = new Map<RequestId, FetchRequest>();
 
-  constructor(core: SessionCore) {
+  /** @param stop - gives up data streams. */
+  constructor(
+    core: SessionCore,
+    requests: Requests,
+    stop: (streams: readonly StreamHandle[], code: number) => void,
+  ) {
     this.#core = core;
+    this.#requests = requests;
+    this.#stop = stop;
   }
 
-  get size(): number {
-    return this.#byId.size;
-  }
-
-  add(request: RequestStream, range: FetchRange, order: GroupOrder): void {
-    this.#byId.set(request.id, {
+  fetch(
+    range: FetchRange,
+    options: { subscriberPriority?: number; groupOrder?: GroupOrder } = {},
+  ): RequestId {
+    const id = this.#requests.takeId();
+    const { subscriberPriority, groupOrder } = options;
+    const parameters = { subscriberPriority, groupOrder };
+    const request = this.#requests.open(this, { kind: 'fetch', id, range, parameters });
+    this.#byId.set(id, {
       request,
-      order,
+      order: groupOrder ?? 'ascending',
       range,
       stream: undefined,
       accepted: false,
       ended: undefined,
     });
+    return id;
   }
 
   /** FETCH_OK came. */
-  accept(id: RequestId, message: FetchOk): void {
+  receive(request: Request, message: OwnerMessage): void {
+    if (message.kind !== 'fetch-ok') unexpected(message);
+    const { id } = request;
+    const { unknownMandatory } = this.#core.draft.readTrackProperties(message.properties);
+    if (unknownMandatory !== undefined) {
+      this.#requests.fail(request, unsupported(unknownMandatory));
+      return;
+    }
     const fetch = this.#byId.get(id);
     if (fetch === undefined) return;
     const start = knownStart(fetch.range);
@@ -57,6 +75,12 @@ export class FetchRequests {
     this.#settle(fetch);
   }
 
+  end({ id }: Request, code: number): void {
+    const fetch = this.#byId.get(id);
+    this.#byId.delete(id);
+    if (fetch?.stream !== undefined && fetch.ended === undefined) this.#stop([fetch.stream], code);
+  }
+
   /**
    * The data stream of a FETCH begins.
    * @returns order of its groups; undefined when the FETCH has ended.
@@ -65,8 +89,7 @@ export class FetchRequests {
   begin(id: RequestId, stream: StreamHandle): GroupOrder | undefined {
     const fetch = this.#byId.get(id);
     if (fetch === undefined) {
-      const ours = (id & 1n) === (this.#core.role === 'client' ? 0n : 1n);
-      if (ours && this.#core.ids.isKnown(id)) return undefined;
+      if (this.#requests.wasOurs(id)) return undefined;
       throw this.#core.draft.violation('fetch-header', 'we made no such request');
     }
     if (fetch.stream !== undefined)
@@ -82,21 +105,14 @@ export class FetchRequests {
     this.#settle(fetch);
   }
 
-  /** Forgets a FETCH. @returns its data stream. */
-  drop(id: RequestId): StreamHandle[] {
-    const fetch = this.#byId.get(id);
-    this.#byId.delete(id);
-    return fetch?.stream === undefined || fetch.ended !== undefined ? [] : [fetch.stream];
-  }
-
   /** A FETCH has ended when its stream has and, if that was whole, when FETCH_OK came too. */
   #settle(fetch: FetchRequest): void {
     const { ended, request } = fetch;
     if (ended === undefined || (ended.complete && !fetch.accepted)) return;
     this.#byId.delete(request.id);
-    if (ended.complete) this.#core.finish(request);
-    else this.#core.abort(request, StreamCode.CANCELLED);
-    this.#core.remove(request);
+    if (ended.complete) this.#requests.finish(request);
+    else this.#requests.abort(request, StreamCode.CANCELLED);
+    this.#requests.forget(request);
     this.#core.event({ kind: 'fetch-end', id: request.id, complete: ended.complete, code: ended.code });
   }
 }

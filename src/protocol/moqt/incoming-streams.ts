@@ -100,7 +100,7 @@ export class IncomingStreams {
   }
 
   /** Stops reading streams that nobody wants. */
-  stopAll(handles: readonly StreamHandle[], code: number): void {
+  stop(handles: readonly StreamHandle[], code: number): void {
     for (const handle of handles) {
       const stream = this.#streams.get(handle);
       if (stream === undefined) continue;

@@ -1,6 +1,6 @@
 import { ByteWriter } from '../bytes/byte-writer.ts';
 import { invariant } from '../errors.ts';
-import { StreamCode } from './codes.ts';
+import { RequestErrorCode, StreamCode } from './codes.ts';
 import { covers, resolveFilter, UNFILTERED } from './filters.ts';
 import type { Coverage } from './filters.ts';
 import { largerOf } from './locations.ts';
@@ -18,9 +18,11 @@ import type {
 import { trackNameKey } from './names.ts';
 import type { TrackNameKey } from './names.ts';
 import { DEFAULT_SUBSCRIBER_PRIORITY, objectPriority } from './priorities.ts';
-import type { RequestStream } from './request-stream.ts';
-import type { SubgroupHeader } from './session-api.ts';
+import { unexpected } from './requests.ts';
+import type { OwnerMessage, PeerRequestOwner, Request, Requests } from './requests.ts';
+import type { RequestRefusal, SubgroupHeader, TrackDescription } from './session-api.ts';
 import type { SessionCore } from './session-core.ts';
+import { definedOnly, subscribeParameters } from './subscribe-parameters.ts';
 import type { StreamHandle } from './transport.ts';
 
 /** A subgroup that we were told to publish. */
@@ -38,7 +40,7 @@ interface OutgoingSubgroup {
 
 /** A subscription in which we are the publisher. @see moqt-18 #subscriptions */
 export interface Publication {
-  readonly request: RequestStream;
+  readonly request: Request;
   readonly track: FullTrackName;
   readonly alias: TrackAlias;
   forward: boolean;
@@ -52,86 +54,141 @@ export interface Publication {
   streams: bigint;
 }
 
-/** Sends the objects of subscriptions in which we are the publisher. */
-export class Publications {
+/** Told of a subscription that has begun, or undefined when it ended before. */
+type WhenBegun = (publication: Publication | undefined) => void;
+
+const NO_BYTES: Uint8Array = new Uint8Array(0);
+
+/** Subscriptions in which we are the publisher: our PUBLISHes and the peer's SUBSCRIBEs, and their objects. */
+export class Publications implements PeerRequestOwner {
   readonly #core: SessionCore;
+  readonly #requests: Requests;
   readonly #byId = new Map<RequestId, Publication>();
   /** Pending ones too: a track has one subscription. */
   readonly #byTrack = new Map<TrackNameKey, RequestId>();
   readonly #byStream = new Map<StreamHandle, { publication: Publication; subgroup: OutgoingSubgroup }>();
+  /** Who waits for a SUBSCRIBE of the peer to be answered. */
+  readonly #awaited = new Map<RequestId, WhenBegun[]>();
   #nextAlias = 0n;
 
-  constructor(core: SessionCore) {
+  constructor(core: SessionCore, requests: Requests) {
     this.#core = core;
+    this.#requests = requests;
   }
 
-  get size(): number {
-    return this.#byId.size;
+  /** PUBLISH. */
+  publish(track: FullTrackName, options: { forward: boolean; description: TrackDescription }): RequestId {
+    const id = this.#requests.takeId();
+    if (!this.#reserve(track, id)) return this.#requests.refuseDuplicate(id);
+    const { largest, expires, properties = NO_BYTES } = options.description;
+    const { groupOrder } = this.#core.draft.readTrackProperties(properties);
+    const alias = this.#takeAlias();
+    // FORWARD is left out where it has its default.
+    const forward = options.forward ? {} : { forward: false };
+    const parameters: MessageParameters = { largest, expires, ...forward };
+    const request = this.#requests.open(this, { kind: 'publish', id, track, alias, parameters, properties });
+    this.#begin(request, track, alias, { parameters, largest, groupOrder });
+    return id;
   }
 
-  get(id: RequestId): Publication | undefined {
-    return this.#byId.get(id);
+  /** SUBSCRIBE_OK. */
+  accept(id: RequestId, description: TrackDescription): void {
+    const request = this.#requests.toAnswer(id, 'subscribe');
+    if (request?.message.kind !== 'subscribe') return;
+    const { track, parameters } = request.message;
+    const { largest, expires, properties = NO_BYTES } = description;
+    request.answered = true;
+    const { groupOrder } = this.#core.draft.readTrackProperties(properties);
+    const alias = this.#takeAlias();
+    const publication = this.#begin(request, track, alias, { parameters, largest, groupOrder });
+    const answer = { alias, parameters: definedOnly({ largest, expires }), properties };
+    this.#requests.send(request, { kind: 'subscribe-ok', ...answer });
+    this.#tellWaiting(id, publication);
   }
 
-  /** @returns false when the track has a subscription already. */
-  reserve(track: FullTrackName, id: RequestId): boolean {
-    const key = trackNameKey(track);
-    if (this.#byTrack.has(key)) return false;
-    this.#byTrack.set(key, id);
+  /** PUBLISH_DONE. */
+  done(id: RequestId, code: number, reason: string): void {
+    const publication = this.#live(id);
+    if (publication === undefined) return;
+    const { request } = publication;
+    this.#resetStreams(publication, StreamCode.CANCELLED);
+    const { streams: streamCount } = publication;
+    this.#requests.send(request, { kind: 'publish-done', code, streamCount, reason }, true);
+    this.#requests.end(request, StreamCode.CANCELLED);
+  }
+
+  setLargest(id: RequestId, largest: Location): void {
+    const publication = this.#byId.get(id);
+    if (publication !== undefined) publication.largest = largerOf(publication.largest, largest);
+  }
+
+  /**
+   * Calls `then` once the subscription has begun, at once if it has; with undefined when it ends before.
+   * @returns false when there is no such subscription.
+   */
+  whenBegun(id: RequestId, then: WhenBegun): boolean {
+    const publication = this.#byId.get(id);
+    const request = this.#requests.get(id);
+    if (publication?.request.answered === true) {
+      then(publication);
+    } else if (request?.kind === 'subscribe' && !request.ours) {
+      const waiting = this.#awaited.get(id);
+      if (waiting === undefined) this.#awaited.set(id, [then]);
+      else waiting.push(then);
+    } else {
+      return false;
+    }
     return true;
   }
 
-  takeAlias(): TrackAlias {
-    const alias = this.#nextAlias;
-    this.#nextAlias += 1n;
-    return alias as TrackAlias;
-  }
-
-  /** Begins to publish for a reserved track. */
-  start(
-    request: RequestStream,
-    track: FullTrackName,
-    alias: TrackAlias,
-    initial: { parameters: MessageParameters; largest: Location | undefined; groupOrder: GroupOrder },
-  ): Publication {
-    const { parameters, largest } = initial;
-    const forward = parameters.forward ?? true;
-    const publication: Publication = {
-      request,
-      track,
-      alias,
-      forward,
-      subscriberPriority: parameters.subscriberPriority ?? DEFAULT_SUBSCRIBER_PRIORITY,
-      groupOrder: parameters.groupOrder ?? initial.groupOrder,
-      coverage: parameters.filter === undefined ? UNFILTERED : resolveFilter(parameters.filter, largest),
-      largest,
-      joining: forward ? largest : undefined,
-      subgroups: new Map(),
-      streams: 0n,
-    };
-    this.#byId.set(request.id, publication);
-    return publication;
-  }
-
-  /** Applies what the subscriber says in PUBLISH_OK or REQUEST_UPDATE. */
-  update(publication: Publication, parameters: MessageParameters): void {
-    if (parameters.filter !== undefined) {
-      publication.coverage = resolveFilter(parameters.filter, publication.largest);
+  offer({ message }: Request): RequestRefusal | undefined {
+    invariant(message.kind === 'subscribe', 'the peer subscribes by SUBSCRIBE');
+    const { id, track } = message;
+    if (!this.#reserve(track, id)) {
+      return { code: RequestErrorCode.DUPLICATE_SUBSCRIPTION, reason: 'the track has a subscription' };
     }
-    if (parameters.groupOrder !== undefined) publication.groupOrder = parameters.groupOrder;
-    const priority = parameters.subscriberPriority;
-    if (priority !== undefined && priority !== publication.subscriberPriority) {
-      publication.subscriberPriority = priority;
-      for (const { stream, header } of publication.subgroups.values()) {
-        if (stream === undefined) continue;
-        this.#core.command({ kind: 'set-priority', stream, priority: priorityOf(publication, header) });
+    const parameters = subscribeParameters(message.parameters);
+    this.#requests.tell({ kind: 'subscribe', id, track, parameters });
+    return undefined;
+  }
+
+  /** PUBLISH_OK, or REQUEST_UPDATE by the subscriber. */
+  receive(request: Request, message: OwnerMessage): void {
+    const { id } = request;
+    const publication = this.#byId.get(id);
+    switch (message.kind) {
+      case 'request-ok': {
+        // FORWARD left out of PUBLISH_OK says 1, whatever PUBLISH said.
+        const parameters = { forward: true, ...message.parameters };
+        if (publication !== undefined) this.#update(publication, parameters);
+        this.#core.event({ kind: 'publish-ok', id, parameters });
+        return;
       }
+      case 'request-update': {
+        const parameters = definedOnly({ largest: publication?.largest });
+        if (publication !== undefined) this.#update(publication, message.parameters);
+        this.#requests.acknowledge(request, 'request-update', { parameters });
+        const news = subscribeParameters(message.parameters);
+        this.#core.event({ kind: 'subscription-updated', id, parameters: news });
+        return;
+      }
+      default:
+        unexpected(message);
     }
-    if (parameters.forward === undefined || parameters.forward === publication.forward) return;
-    publication.forward = parameters.forward;
-    if (!publication.forward) return;
-    publication.joining = publication.largest;
-    for (const subgroup of publication.subgroups.values()) subgroup.abandoned = false;
+  }
+
+  /** Resets the streams that are open, and lets the track be subscribed to again. */
+  end({ id, message }: Request, code: number): void {
+    const publication = this.#byId.get(id);
+    if (publication !== undefined) {
+      this.#byId.delete(id);
+      this.#resetStreams(publication, code);
+    }
+    if (message.kind === 'subscribe' || message.kind === 'publish') {
+      const key = trackNameKey(message.track);
+      if (this.#byTrack.get(key) === id) this.#byTrack.delete(key);
+    }
+    this.#tellWaiting(id, undefined);
   }
 
   openSubgroup(id: RequestId, header: SubgroupHeader): void {
@@ -211,25 +268,6 @@ export class Publications {
     this.#core.command({ kind: 'datagram', bytes });
   }
 
-  /** Resets open streams and forgets the publication. @returns streams that it had. */
-  end(id: RequestId, code: number): bigint {
-    const publication = this.#byId.get(id);
-    if (publication === undefined) return 0n;
-    this.#byId.delete(id);
-    for (const { stream } of publication.subgroups.values()) {
-      if (stream === undefined) continue;
-      this.#byStream.delete(stream);
-      this.#core.command({ kind: 'reset', stream, code });
-    }
-    return publication.streams;
-  }
-
-  /** Lets the track be subscribed to again. */
-  release(track: FullTrackName, id: RequestId): void {
-    const key = trackNameKey(track);
-    if (this.#byTrack.get(key) === id) this.#byTrack.delete(key);
-  }
-
   /** @returns whether the stream is one of ours. */
   stopped(stream: StreamHandle): boolean {
     const entry = this.#byStream.get(stream);
@@ -252,10 +290,87 @@ export class Publications {
     this.#core.event({ kind: 'subgroup-drained', id: entry.publication.request.id, group, subgroup });
   }
 
+  /** @returns false when the track has a subscription already. */
+  #reserve(track: FullTrackName, id: RequestId): boolean {
+    const key = trackNameKey(track);
+    if (this.#byTrack.has(key)) return false;
+    this.#byTrack.set(key, id);
+    return true;
+  }
+
+  #takeAlias(): TrackAlias {
+    const alias = this.#nextAlias;
+    this.#nextAlias += 1n;
+    return alias as TrackAlias;
+  }
+
+  /** Begins to publish for a reserved track. */
+  #begin(
+    request: Request,
+    track: FullTrackName,
+    alias: TrackAlias,
+    initial: { parameters: MessageParameters; largest: Location | undefined; groupOrder: GroupOrder },
+  ): Publication {
+    const { parameters, largest } = initial;
+    const forward = parameters.forward ?? true;
+    const publication: Publication = {
+      request,
+      track,
+      alias,
+      forward,
+      subscriberPriority: parameters.subscriberPriority ?? DEFAULT_SUBSCRIBER_PRIORITY,
+      groupOrder: parameters.groupOrder ?? initial.groupOrder,
+      coverage: parameters.filter === undefined ? UNFILTERED : resolveFilter(parameters.filter, largest),
+      largest,
+      joining: forward ? largest : undefined,
+      subgroups: new Map(),
+      streams: 0n,
+    };
+    this.#byId.set(request.id, publication);
+    return publication;
+  }
+
+  /** Applies what the subscriber says in PUBLISH_OK or REQUEST_UPDATE. */
+  #update(publication: Publication, parameters: MessageParameters): void {
+    if (parameters.filter !== undefined) {
+      publication.coverage = resolveFilter(parameters.filter, publication.largest);
+    }
+    if (parameters.groupOrder !== undefined) publication.groupOrder = parameters.groupOrder;
+    const priority = parameters.subscriberPriority;
+    if (priority !== undefined && priority !== publication.subscriberPriority) {
+      publication.subscriberPriority = priority;
+      for (const { stream, header } of publication.subgroups.values()) {
+        if (stream === undefined) continue;
+        this.#core.command({ kind: 'set-priority', stream, priority: priorityOf(publication, header) });
+      }
+    }
+    if (parameters.forward === undefined || parameters.forward === publication.forward) return;
+    publication.forward = parameters.forward;
+    if (!publication.forward) return;
+    publication.joining = publication.largest;
+    for (const subgroup of publication.subgroups.values()) subgroup.abandoned = false;
+  }
+
+  #tellWaiting(id: RequestId, publication: Publication | undefined): void {
+    const waiting = this.#awaited.get(id);
+    if (waiting === undefined) return;
+    this.#awaited.delete(id);
+    for (const then of waiting) then(publication);
+  }
+
+  #resetStreams({ subgroups }: Publication, code: number): void {
+    for (const subgroup of subgroups.values()) {
+      if (subgroup.stream === undefined) continue;
+      this.#byStream.delete(subgroup.stream);
+      this.#core.command({ kind: 'reset', stream: subgroup.stream, code });
+    }
+    subgroups.clear();
+  }
+
   /** The publication, or undefined when the peer ended it meanwhile. */
   #live(id: RequestId): Publication | undefined {
     const publication = this.#byId.get(id);
-    invariant(publication !== undefined || this.#core.ids.isKnown(id), 'the subscription exists or existed');
+    if (publication === undefined) this.#requests.expectKnown(id);
     return publication;
   }
 

@@ -35,18 +35,20 @@ export class RequestIds {
     return id as RequestId;
   }
 
-  /** Whether the ID was ever ours to give and was given, or was seen from the peer. */
+  /** Whether the ID was given out. */
+  wasTaken(id: RequestId): boolean {
+    return this.#isOwn(id) && id < this.#nextOwn;
+  }
+
+  /** Whether the ID was given out, or seen from the peer. */
   isKnown(id: RequestId): boolean {
-    const own = (id & 1n) === (this.#role === 'client' ? 0n : 1n);
-    return own ? id < this.#nextOwn : id < this.#contiguous || this.#seen.has(id);
+    return this.#isOwn(id) ? id < this.#nextOwn : id < this.#contiguous || this.#seen.has(id);
   }
 
   /** @throws {PeerViolation} when the peer may not use this ID (again). */
   receive(id: RequestId): void {
-    const parity = this.#role === 'client' ? 1n : 0n;
     const invalid = SessionCode.INVALID_REQUEST_ID;
-    if ((id & 1n) !== parity)
-      throw this.#draft.violation('request-id', 'its parity is the other side’s', invalid);
+    if (this.#isOwn(id)) throw this.#draft.violation('request-id', 'its parity is the other side’s', invalid);
     if (id < this.#contiguous || this.#seen.has(id)) {
       throw this.#draft.violation('request-id', 'it was used before', invalid);
     }
@@ -55,5 +57,9 @@ export class RequestIds {
     this.#seen.add(id);
     if (id >= this.#nextPeer) this.#nextPeer = id + 2n;
     while (this.#seen.delete(this.#contiguous)) this.#contiguous += 2n;
+  }
+  /** Whether it is one for us to give out: even from the client, odd from the server. */
+  #isOwn(id: RequestId): boolean {
+    return (id & 1n) === (this.#role === 'client' ? 0n : 1n);
   }
 }

@@ -1,37 +1,36 @@
 import type { Draft } from './draft.ts';
-import { EffectQueue } from './effect-queue.ts';
 import type { SessionLimits } from './limits.ts';
-import type { Message, MessagePlace } from './messages.ts';
-import type { RequestId } from './model.ts';
-import { CONTROL_PRIORITY, REQUEST_PRIORITY } from './priorities.ts';
-import { RequestIds } from './request-ids.ts';
-import type { RequestStream } from './request-stream.ts';
-import type { SessionEvent } from './session-api.ts';
+import type { SessionEffect, SessionEvent } from './session-api.ts';
 import type { StreamHandle, TransportCommand } from './transport.ts';
 import type { Millis } from '../units.ts';
 
-/** What all parts of one session share: who we are, the time, streams, and the way out. */
+/**
+ * What all parts of one session stand on: who we are, what time it is, and the one way out, in order, for commands and
+ * events. Commands wait for the peer's SETUP, those of the control stream excepted; after the close nothing gets out.
+ */
 export class SessionCore {
   readonly role: 'client' | 'server';
   readonly draft: Draft;
   readonly limits: SessionLimits;
-  readonly effects = new EffectQueue();
-  readonly ids: RequestIds;
-  /** Requests that are open, in both directions. */
-  readonly requests = new Map<RequestId, RequestStream>();
-  readonly requestOfStream = new Map<StreamHandle, RequestStream>();
-  now: Millis;
+  #now: Millis;
   #closed = false;
   #nextStream = 0;
   /** Commands that wait for the peer's SETUP; undefined once it came. */
   #held: TransportCommand[] | undefined = [];
+  #effects: SessionEffect[] = [];
+  /** Index of the next effect to be polled. */
+  #head = 0;
 
   constructor(role: 'client' | 'server', draft: Draft, limits: SessionLimits, now: Millis) {
     this.role = role;
     this.draft = draft;
     this.limits = limits;
-    this.now = now;
-    this.ids = new RequestIds(draft, role);
+    this.#now = now;
+  }
+
+  /** Time of the last input that had one. */
+  get now(): Millis {
+    return this.#now;
   }
 
   /** SETUP went both ways. */
@@ -39,109 +38,59 @@ export class SessionCore {
     return this.#held === undefined;
   }
 
-  /** Nothing is let out any more. */
-  close(): void {
-    this.#closed = true;
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  advance(now: Millis): void {
+    this.#now = now;
+  }
+
+  /** The next effect, or undefined when there is none. */
+  poll(): SessionEffect | undefined {
+    const effect = this.#effects[this.#head];
+    if (effect !== undefined) {
+      this.#head += 1;
+      return effect;
+    }
+    if (this.#head > 0) this.#effects = [];
+    this.#head = 0;
+    return undefined;
   }
 
   event(event: SessionEvent): void {
-    if (!this.#closed) this.effects.event(event);
+    if (!this.#closed) this.#effects.push({ kind: 'event', event });
   }
 
   command(command: TransportCommand): void {
     if (this.#closed) return;
-    if (this.#held === undefined) this.effects.command(command);
+    if (this.#held === undefined) this.#effects.push({ kind: 'transport', command });
     else this.#held.push(command);
   }
 
-  /** Lets out what waited for the peer's SETUP. */
+  /** A command of the control stream, which waits for nobody. */
+  commandAtOnce(command: TransportCommand): void {
+    if (!this.#closed) this.#effects.push({ kind: 'transport', command });
+  }
+
+  /** The peer's SETUP came: lets out what waited for it. */
   release(): void {
     const held = this.#held ?? [];
     this.#held = undefined;
-    for (const command of held) this.effects.command(command);
+    for (const command of held) this.commandAtOnce(command);
   }
 
+  /** Says the last word. @param command - the transport's `close`, when it is we who close. */
+  close(event: Extract<SessionEvent, { kind: 'closed' }>, command?: TransportCommand): void {
+    if (command !== undefined) this.commandAtOnce(command);
+    this.event(event);
+    this.#closed = true;
+  }
+
+  /** A handle for a stream of ours. */
   takeStream(): StreamHandle {
     const stream = this.#nextStream;
     this.#nextStream += 2;
     return stream as StreamHandle;
-  }
-
-  /** Opens our control stream, which waits for nobody. */
-  openControl(): StreamHandle {
-    const stream = this.takeStream();
-    this.effects.command({ kind: 'open', stream, direction: 'uni', priority: CONTROL_PRIORITY });
-    return stream;
-  }
-
-  /** Writes on our control stream. */
-  sendControl(stream: StreamHandle, message: Message): void {
-    this.effects.command({ kind: 'write', stream, bytes: this.draft.encodeMessage(message), fin: false });
-  }
-
-  /** Makes a request of ours. */
-  open(message: RequestStream['message']): RequestStream {
-    const stream = this.takeStream();
-    const request: RequestStream = {
-      id: message.id,
-      kind: message.kind,
-      ours: true,
-      stream,
-      message,
-      frames: this.draft.messageStream(),
-      answered: false,
-      updates: 0,
-      sending: true,
-      receiving: true,
-      goaway: false,
-    };
-    this.add(request);
-    this.command({ kind: 'open', stream, direction: 'bidi', priority: REQUEST_PRIORITY });
-    this.send(request, message);
-    return request;
-  }
-
-  add(request: RequestStream): void {
-    this.requests.set(request.id, request);
-    this.requestOfStream.set(request.stream, request);
-  }
-
-  /** Forgets a request; what its streams still bring is ignored. */
-  remove(request: RequestStream): void {
-    this.requests.delete(request.id);
-    this.requestOfStream.delete(request.stream);
-  }
-
-  send(request: RequestStream, message: Message, fin = false): void {
-    if (!request.sending) return;
-    if (fin) request.sending = false;
-    this.command({ kind: 'write', stream: request.stream, bytes: this.draft.encodeMessage(message), fin });
-  }
-
-  /** Ends our direction of a request stream in good order. */
-  finish(request: RequestStream): void {
-    if (!request.sending) return;
-    request.sending = false;
-    this.command({ kind: 'write', stream: request.stream, bytes: new Uint8Array(0), fin: true });
-  }
-
-  /** Abandons both directions of a request stream. @see moqt-18 #request-cancellation */
-  abort(request: RequestStream, code: number): void {
-    if (request.receiving) this.command({ kind: 'stop-sending', stream: request.stream, code });
-    if (request.sending) this.command({ kind: 'reset', stream: request.stream, code });
-    request.receiving = false;
-    request.sending = false;
-  }
-
-  /** Where the next message that the peer sends on a request stream stands. */
-  placeOf(request: RequestStream): MessagePlace {
-    const update = request.updates > 0 ? 'request-update' : undefined;
-    return {
-      stream: 'request',
-      request: request.kind,
-      from: request.ours ? 'responder' : 'requester',
-      answers: request.ours && !request.answered ? request.kind : update,
-      receiver: this.role,
-    };
   }
 }

@@ -1,11 +1,15 @@
-import { InvariantError, invariant, PeerViolation } from '../errors.ts';
+import { InvariantError, PeerViolation } from '../errors.ts';
 import { millis } from '../units.ts';
 import type { Millis } from '../units.ts';
 import { SessionCode, StreamCode } from './codes.ts';
 import { ControlStreams } from './control-streams.ts';
+import type { Draft } from './draft.ts';
+import { FetchAnswers } from './fetch-answers.ts';
+import { FetchRequests } from './fetch-requests.ts';
+import { IncomingStreams } from './incoming-streams.ts';
 import { DEFAULT_LIMITS } from './limits.ts';
-import { largerOf } from './locations.ts';
-import type { Message } from './messages.ts';
+import type { SessionLimits } from './limits.ts';
+import type { RequestKind } from './messages.ts';
 import type {
   FullTrackName,
   GroupId,
@@ -16,10 +20,10 @@ import type {
   SubgroupId,
   TrackNamespace,
 } from './model.ts';
-import { OwnRequests } from './own-requests.ts';
-import { PeerRequests } from './peer-requests.ts';
-import { RequestStreams } from './request-streams.ts';
-import type { RequestStream } from './request-stream.ts';
+import { NamespaceRequests } from './namespace-requests.ts';
+import { Publications } from './publications.ts';
+import { Requests } from './requests.ts';
+import type { PeerRequestOwner, Request } from './requests.ts';
 import type {
   AuthorizationToken,
   FetchRange,
@@ -31,248 +35,268 @@ import type {
   TrackDescription,
 } from './session-api.ts';
 import { SessionCore } from './session-core.ts';
-import type { SessionOptions } from './session-options.ts';
-import { SessionParts } from './session-parts.ts';
+import { Subscriptions } from './subscriptions.ts';
+import { TrackStatuses } from './track-statuses.ts';
 import type { StreamHandle, TransportEvent } from './transport.ts';
+
+/** What a session is told when it begins. */
+export interface SessionOptions {
+  readonly role: 'client' | 'server';
+  /** The draft that ALPN or WebTransport negotiated. */
+  readonly draft: Draft;
+  readonly transport: 'quic' | 'webtransport';
+  /** For a client on native QUIC: path with query, and authority, of the URI. */
+  readonly path?: string;
+  readonly authority?: string;
+  /** Name and version of our implementation, told to the peer. */
+  readonly implementation?: string;
+  readonly tokens?: readonly AuthorizationToken[];
+  readonly limits?: Partial<SessionLimits>;
+  readonly now: Millis;
+}
 
 /**
  * One MOQT session over one transport session, without I/O.
  *
- * Feed it by {@link Session.receive} and {@link Session.expire}, call requests, answers and publishing as the
- * application wants, and drain {@link Session.poll} after every call. Once it is closed it ignores everything.
+ * It hands every call and every input to the one part that owns what it is about: {@link Requests} the request streams,
+ * and for what the requests ask, {@link Subscriptions}, {@link Publications}, {@link FetchRequests},
+ * {@link FetchAnswers}, {@link NamespaceRequests} and {@link TrackStatuses}; {@link IncomingStreams} the peer's data
+ * streams; {@link ControlStreams} SETUP and GOAWAY. What comes of it leaves through {@link SessionCore}.
  */
 export class Session implements MoqtSession {
   readonly #core: SessionCore;
-  readonly #parts: SessionParts;
-  readonly #own: OwnRequests;
-  readonly #peer: PeerRequests;
   readonly #control: ControlStreams;
-  readonly #requests: RequestStreams;
-  #closed = false;
+  readonly #requests: Requests;
+  readonly #subscriptions: Subscriptions;
+  readonly #publications: Publications;
+  readonly #fetchRequests: FetchRequests;
+  readonly #fetchAnswers: FetchAnswers;
+  readonly #namespaces: NamespaceRequests;
+  readonly #trackStatuses: TrackStatuses;
+  readonly #streams: IncomingStreams;
 
   constructor(options: SessionOptions) {
-    const { role, draft, now } = options;
-    this.#core = new SessionCore(role, draft, { ...DEFAULT_LIMITS, ...options.limits }, now);
-    this.#parts = new SessionParts(this.#core, {
-      controlMessage: (stream, frame) => {
-        this.#control.receive(stream, frame);
-      },
+    const { role, draft, transport, path, authority, implementation, tokens, now } = options;
+    const core = new SessionCore(role, draft, { ...DEFAULT_LIMITS, ...options.limits }, now);
+    const requests = new Requests(core, (kind) => this.#ownerOf(kind));
+    this.#core = core;
+    this.#requests = requests;
+    this.#subscriptions = new Subscriptions(core, requests, {
+      stop: (streams, code) => this.#streams.stop(streams, code),
+      refuseWaiting: () => this.#streams.refuseWaiting(),
+      resume: () => this.#streams.resume(),
+    });
+    this.#publications = new Publications(core, requests);
+    this.#fetchRequests = new FetchRequests(core, requests, (streams, code) =>
+      this.#streams.stop(streams, code),
+    );
+    this.#fetchAnswers = new FetchAnswers(core, requests, this.#publications);
+    this.#namespaces = new NamespaceRequests(core, requests);
+    this.#trackStatuses = new TrackStatuses(core, requests);
+    this.#streams = new IncomingStreams(core, this.#subscriptions, this.#fetchRequests, {
+      controlMessage: (stream, frame) => this.#control.receive(stream, frame),
       controlEnded: () => {
         throw draft.violation('session-init', 'the control stream was closed');
       },
-      malformed: (id) => {
-        this.#malformed(id);
-      },
+      malformed: (id) => this.#malformed(id),
     });
-    this.#own = new OwnRequests(this.#parts);
-    this.#peer = new PeerRequests(this.#parts);
-    this.#requests = new RequestStreams(this.#parts, this.#own, this.#peer);
-    this.#control = new ControlStreams(this.#core, options, () => {
+    const setup = { path, authority, implementation, tokens };
+    this.#control = new ControlStreams(core, requests, transport, setup, () => {
       this.#requests.begin();
-      this.#parts.streams.resume();
+      this.#streams.resume();
     });
   }
 
   receive(event: TransportEvent, now: Millis): void {
-    if (this.#closed) return;
-    this.#core.now = now;
+    if (this.#core.closed) return;
+    this.#core.advance(now);
     if (event.kind === 'closed') {
-      this.#closed = true;
-      this.#core.effects.event({ kind: 'closed', code: event.code, reason: event.reason, by: event.by });
-      this.#core.close();
+      this.#core.close({ kind: 'closed', code: event.code, reason: event.reason, by: event.by });
       return;
     }
-    this.#guard(() => {
-      this.#dispatch(event);
-    });
+    this.#guard(() => this.#dispatch(event));
   }
 
   poll(): SessionEffect | undefined {
-    return this.#core.effects.poll();
+    return this.#core.poll();
   }
 
   deadline(): Millis | undefined {
-    if (this.#closed) return undefined;
-    const { streams, subscriptions } = this.#parts;
-    const earliest = Math.min(this.#control.deadline(), streams.deadline(), subscriptions.deadline());
+    if (this.#core.closed) return undefined;
+    const earliest = Math.min(
+      this.#control.deadline(),
+      this.#streams.deadline(),
+      this.#subscriptions.deadline(),
+    );
     return earliest === Infinity ? undefined : millis(earliest);
   }
 
   expire(now: Millis): void {
-    if (this.#closed) return;
-    this.#core.now = now;
-    const { streams, subscriptions } = this.#parts;
+    if (this.#core.closed) return;
+    this.#core.advance(now);
     this.#guard(() => {
       const reason = this.#control.expire(now);
       if (reason !== undefined) {
         this.close(reason.code, reason.reason);
         return;
       }
-      streams.expire(now);
-      streams.stopAll(subscriptions.expire(now), StreamCode.CANCELLED);
+      this.#streams.expire(now);
+      this.#subscriptions.expire(now);
     });
   }
 
   noteQueued(stream: StreamHandle, queued: number): void {
-    this.#parts.publications.queued(stream, queued, false);
-    this.#parts.fetchAnswers.queued(stream, queued, false);
+    this.#publications.queued(stream, queued, false);
+    this.#fetchAnswers.queued(stream, queued, false);
   }
 
   subscribe(track: FullTrackName, parameters: SubscribeParameters): RequestId {
-    return this.#own.subscribe(track, parameters);
+    return this.#subscriptions.subscribe(track, parameters);
   }
 
   publish(track: FullTrackName, options: { forward: boolean; description: TrackDescription }): RequestId {
-    return this.#own.publish(track, options);
+    return this.#publications.publish(track, options);
   }
 
   publishNamespace(namespace: TrackNamespace, tokens?: readonly AuthorizationToken[]): RequestId {
-    return this.#own.namespaceRequest('publish-namespace', namespace, { tokens });
+    return this.#namespaces.request('publish-namespace', namespace, { tokens });
   }
 
   subscribeNamespace(prefix: TrackNamespace, tokens?: readonly AuthorizationToken[]): RequestId {
-    return this.#own.namespaceRequest('subscribe-namespace', prefix, { tokens });
+    return this.#namespaces.request('subscribe-namespace', prefix, { tokens });
   }
 
   subscribeTracks(
     prefix: TrackNamespace,
     options: { forward: boolean; tokens?: readonly AuthorizationToken[] },
   ): RequestId {
-    return this.#own.namespaceRequest('subscribe-tracks', prefix, options);
+    return this.#namespaces.request('subscribe-tracks', prefix, options);
   }
 
   fetch(range: FetchRange, options?: { subscriberPriority?: number; groupOrder?: GroupOrder }): RequestId {
-    return this.#own.fetch(range, options);
+    return this.#fetchRequests.fetch(range, options);
   }
 
   trackStatus(track: FullTrackName): RequestId {
-    return this.#own.trackStatus(track);
+    return this.#trackStatuses.request(track);
   }
 
   updateSubscription(id: RequestId, parameters: SubscribeParameters): void {
-    if (!this.#closed) this.#own.update(id, parameters);
+    if (!this.#core.closed) this.#subscriptions.update(id, parameters);
   }
 
   cancel(id: RequestId): void {
-    if (this.#closed) return;
-    const code = StreamCode.CANCELLED;
-    const request = this.#core.requests.get(id) ?? this.#parts.subscriptions.get(id)?.request;
-    invariant(request !== undefined || this.#core.ids.isKnown(id), 'the request exists or existed');
-    if (request !== undefined) this.#parts.cancel(request, code);
+    if (this.#core.closed) return;
+    const request = this.#find(id);
+    if (request !== undefined) this.#requests.cancel(request, StreamCode.CANCELLED);
+    else this.#requests.expectKnown(id);
   }
 
   acceptSubscribe(id: RequestId, description: TrackDescription): void {
-    if (!this.#closed) this.#peer.acceptSubscribe(id, description);
+    if (!this.#core.closed) this.#publications.accept(id, description);
   }
 
   acceptPublish(id: RequestId, parameters: SubscribeParameters): void {
-    if (this.#closed) return;
-    this.#guard(() => {
-      this.#peer.acceptPublish(id, parameters);
-    });
+    if (this.#core.closed) return;
+    // Reads streams on that waited for the answer.
+    this.#guard(() => this.#subscriptions.accept(id, parameters));
   }
 
   acceptFetch(id: RequestId, end: Location, endOfTrack: boolean, properties = new Uint8Array(0)): void {
-    if (!this.#closed) this.#parts.fetchAnswers.accept(id, end, endOfTrack, properties);
+    if (!this.#core.closed) this.#fetchAnswers.accept(id, end, endOfTrack, properties);
   }
 
   acceptTrackStatus(id: RequestId, description: TrackDescription): void {
-    if (!this.#closed) this.#peer.acceptTrackStatus(id, description);
+    if (!this.#core.closed) this.#trackStatuses.accept(id, description);
   }
 
   acceptRequest(id: RequestId): void {
-    if (!this.#closed) this.#peer.acceptRequest(id);
+    if (!this.#core.closed) this.#namespaces.accept(id);
   }
 
   reject(id: RequestId, refusal: RequestRefusal): void {
-    if (!this.#closed) this.#peer.reject(id, refusal);
+    if (this.#core.closed) return;
+    const request = this.#requests.toAnswer(id);
+    if (request !== undefined) this.#requests.refuse(request, refusal);
   }
 
   sendNamespace(id: RequestId, suffix: TrackNamespace): void {
-    this.#sendOn(id, 'subscribe-namespace', { kind: 'namespace', suffix });
+    if (!this.#core.closed) this.#namespaces.send(id, 'subscribe-namespace', { kind: 'namespace', suffix });
   }
 
   sendNamespaceDone(id: RequestId, suffix: TrackNamespace): void {
-    this.#sendOn(id, 'subscribe-namespace', { kind: 'namespace-done', suffix });
+    if (!this.#core.closed)
+      this.#namespaces.send(id, 'subscribe-namespace', { kind: 'namespace-done', suffix });
   }
 
   sendPublishBlocked(id: RequestId, suffix: TrackNamespace, name: Uint8Array): void {
-    this.#sendOn(id, 'subscribe-tracks', { kind: 'publish-blocked', suffix, name });
+    if (!this.#core.closed)
+      this.#namespaces.send(id, 'subscribe-tracks', { kind: 'publish-blocked', suffix, name });
   }
 
   openSubgroup(id: RequestId, header: SubgroupHeader): void {
-    if (!this.#closed) this.#parts.publications.openSubgroup(id, header);
+    if (!this.#core.closed) this.#publications.openSubgroup(id, header);
   }
 
   writeObject(id: RequestId, object: MoqtObject): number {
-    return this.#closed ? 0 : this.#parts.publications.writeObject(id, object);
+    return this.#core.closed ? 0 : this.#publications.writeObject(id, object);
   }
 
   closeSubgroup(id: RequestId, group: GroupId, subgroup: SubgroupId): void {
-    if (!this.#closed) this.#parts.publications.closeSubgroup(id, group, subgroup);
+    if (!this.#core.closed) this.#publications.closeSubgroup(id, group, subgroup);
   }
 
   resetSubgroup(id: RequestId, group: GroupId, subgroup: SubgroupId, code: number): void {
-    if (!this.#closed) this.#parts.publications.resetSubgroup(id, group, subgroup, code);
+    if (!this.#core.closed) this.#publications.resetSubgroup(id, group, subgroup, code);
   }
 
   sendSingleObject(id: RequestId, object: MoqtObject, endOfGroup: boolean): void {
-    if (!this.#closed) this.#parts.publications.sendSingleObject(id, object, endOfGroup);
+    if (!this.#core.closed) this.#publications.sendSingleObject(id, object, endOfGroup);
   }
 
   sendDatagram(id: RequestId, object: MoqtObject, endOfGroup = false): void {
-    if (!this.#closed) this.#parts.publications.sendDatagram(id, object, endOfGroup);
+    if (!this.#core.closed) this.#publications.sendDatagram(id, object, endOfGroup);
   }
 
   setLargest(id: RequestId, largest: Location): void {
-    const publication = this.#parts.publications.get(id);
-    if (publication !== undefined) publication.largest = largerOf(publication.largest, largest);
+    this.#publications.setLargest(id, largest);
   }
 
   publishDone(id: RequestId, code: number, reason: string): void {
-    if (this.#closed) return;
-    const publication = this.#parts.publications.get(id);
-    invariant(publication !== undefined || this.#core.ids.isKnown(id), 'the subscription exists or existed');
-    if (publication === undefined) return;
-    const { request } = publication;
-    const streamCount = this.#parts.publications.end(id, StreamCode.CANCELLED);
-    this.#core.send(request, { kind: 'publish-done', code, streamCount, reason }, true);
-    this.#parts.release(request, StreamCode.CANCELLED);
+    if (!this.#core.closed) this.#publications.done(id, code, reason);
   }
 
   sendFetchObject(id: RequestId, object: MoqtObject): number {
-    return this.#closed ? 0 : this.#parts.fetchAnswers.object(id, object);
+    return this.#core.closed ? 0 : this.#fetchAnswers.object(id, object);
   }
 
   sendFetchGap(id: RequestId, end: Location, known: 'non-existent' | 'unknown'): void {
-    if (!this.#closed) this.#parts.fetchAnswers.gap(id, end, known);
+    if (!this.#core.closed) this.#fetchAnswers.gap(id, end, known);
   }
 
   endFetch(id: RequestId): void {
-    if (!this.#closed) this.#parts.fetchAnswers.end(id);
+    if (!this.#core.closed) this.#fetchAnswers.finish(id);
   }
 
   resetFetch(id: RequestId, code: number): void {
-    if (!this.#closed) this.#parts.fetchAnswers.reset(id, code);
+    if (!this.#core.closed) this.#fetchAnswers.reset(id, code);
   }
 
   goaway(uri: string, timeout: Millis): void {
-    if (this.#closed) return;
-    this.#peer.goingAway = true;
+    if (this.#core.closed) return;
+    this.#requests.refuseNew();
     this.#control.goaway(uri, timeout);
   }
 
   close(code: number, reason: string): void {
-    this.#close(code, reason, undefined);
+    this.#close(code, reason);
   }
 
-  #close(code: number, reason: string, clause: string | undefined): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.#core.effects.command({ kind: 'close', code, reason });
+  #close(code: number, reason: string, clause?: string): void {
+    if (this.#core.closed) return;
     const because = clause === undefined ? {} : { clause };
-    this.#core.effects.event({ kind: 'closed', code, reason, by: 'local', ...because });
-    this.#core.close();
+    const command = { kind: 'close', code, reason } as const;
+    this.#core.close({ kind: 'closed', code, reason, by: 'local', ...because }, command);
   }
 
   /** The peer's faults close the session; ours go on to whoever called. */
@@ -284,25 +308,24 @@ export class Session implements MoqtSession {
         this.#close(error.code, error.message, error.clause);
         return;
       }
-      this.#close(SessionCode.INTERNAL_ERROR, 'internal error', undefined);
+      this.#close(SessionCode.INTERNAL_ERROR, 'internal error');
       if (error instanceof Error) throw error;
       throw new InvariantError('something that is no error was thrown');
     }
   }
 
   #dispatch(event: Exclude<TransportEvent, { kind: 'closed' }>): void {
-    const { streams, publications, fetchAnswers } = this.#parts;
     switch (event.kind) {
       case 'stream-opened':
-        if (event.direction === 'uni') streams.opened(event.stream);
+        if (event.direction === 'uni') this.#streams.opened(event.stream);
         else this.#requests.opened(event.stream);
         return;
       case 'data':
-        if (streams.has(event.stream)) streams.data(event.stream, event.bytes, event.fin);
+        if (this.#streams.has(event.stream)) this.#streams.data(event.stream, event.bytes, event.fin);
         else this.#requests.receive(event);
         return;
       case 'reset':
-        if (streams.has(event.stream)) streams.reset(event.stream, event.code);
+        if (this.#streams.has(event.stream)) this.#streams.reset(event.stream, event.code);
         else this.#requests.receive(event);
         return;
       case 'stop-sending':
@@ -310,12 +333,12 @@ export class Session implements MoqtSession {
         return;
       case 'datagram': {
         const datagram = this.#core.draft.decodeDatagram(event.bytes, this.#core.limits);
-        if (datagram !== undefined) this.#parts.subscriptions.receiveDatagram(datagram);
+        if (datagram !== undefined) this.#subscriptions.receiveDatagram(datagram);
         return;
       }
       case 'drained':
-        publications.queued(event.stream, event.queued, true);
-        fetchAnswers.queued(event.stream, event.queued, true);
+        this.#publications.queued(event.stream, event.queued, true);
+        this.#fetchAnswers.queued(event.stream, event.queued, true);
         return;
       case 'sent':
     }
@@ -325,27 +348,41 @@ export class Session implements MoqtSession {
     if (this.#control.isOurs(stream)) {
       throw this.#core.draft.violation('session-init', 'the control stream was stopped');
     }
-    if (this.#parts.publications.stopped(stream)) return;
-    const fetch = this.#parts.fetchAnswers.stopped(stream);
-    if (fetch !== undefined) this.#requests.cancelled(fetch, code);
+    if (this.#publications.stopped(stream)) return;
+    const fetch = this.#fetchAnswers.stopped(stream);
+    if (fetch !== undefined) this.#requests.cancelledByPeer(fetch, code);
     else this.#requests.receive({ kind: 'stop-sending', stream, code });
   }
 
   /** @see moqt-18 #malformed-tracks */
   #malformed(id: RequestId): void {
-    const code = StreamCode.MALFORMED_TRACK;
-    const request = this.#core.requests.get(id) ?? this.#parts.subscriptions.get(id)?.request;
+    const request = this.#find(id);
     if (request === undefined) return;
-    this.#parts.cancel(request, code);
+    const code = StreamCode.MALFORMED_TRACK;
+    this.#requests.cancel(request, code);
     this.#core.event({ kind: 'request-cancelled', id, code });
   }
 
-  #sendOn(id: RequestId, kind: RequestStream['kind'], message: Message): void {
-    if (this.#closed) return;
-    const request = this.#core.requests.get(id);
-    invariant(request !== undefined || this.#core.ids.isKnown(id), 'the request exists or existed');
-    if (request === undefined) return;
-    invariant(!request.ours && request.answered && request.kind === kind, 'the message suits the request');
-    this.#core.send(request, message);
+  /** A request that is open, or whose streams are still awaited after PUBLISH_DONE. */
+  #find(id: RequestId): Request | undefined {
+    return this.#requests.get(id) ?? this.#subscriptions.requestOf(id);
+  }
+
+  /** Who keeps the state of a request that the peer makes. */
+  #ownerOf(kind: RequestKind): PeerRequestOwner {
+    switch (kind) {
+      case 'subscribe':
+        return this.#publications;
+      case 'publish':
+        return this.#subscriptions;
+      case 'fetch':
+        return this.#fetchAnswers;
+      case 'track-status':
+        return this.#trackStatuses;
+      case 'publish-namespace':
+      case 'subscribe-namespace':
+      case 'subscribe-tracks':
+        return this.#namespaces;
+    }
   }
 }

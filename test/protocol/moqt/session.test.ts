@@ -203,6 +203,23 @@ describe('PUBLISH', () => {
     expect(pair.server.last('publish-done')).toMatchObject({ code: 2, streamCount: 1n, reason: 'over' });
   });
 
+  test('PUBLISH_DONE before our answer is told after it, and nothing stays open', () => {
+    const pair = new SessionPair();
+    const own = pair.client.session.publish(TRACK, { forward: true, description: {} });
+    pair.run();
+    const { id } = pair.server.request('publish');
+    pair.client.session.publishDone(own, 2, 'over');
+    pair.run();
+    expect(pair.server.of('publish-done')).toEqual([]);
+    pair.server.session.acceptPublish(id, {});
+    pair.server.session.goaway('', millis(100));
+    pair.run();
+    expect(pair.server.last('publish-done')).toMatchObject({ id, code: 2, reason: 'over' });
+    expect(pair.server.commands.filter((command) => command.kind === 'write' && command.fin)).toHaveLength(1);
+    pair.pass(200);
+    expect(pair.server.of('closed')).toEqual([]);
+  });
+
   test('the track can be published anew at once', () => {
     const pair = new SessionPair();
     const first = pair.client.session.publish(TRACK, { forward: true, description: {} });
@@ -273,6 +290,22 @@ describe('FETCH', () => {
     pair.server.session.acceptSubscribe(pair.server.request('subscribe').id, { largest: at(2, 0) });
     pair.run();
     expect(pair.server.request('fetch')).toMatchObject({ start: at(1, 0), end: at(2, 1) });
+  });
+
+  test.each(['refused', 'cancelled'])('a joining FETCH is refused when its subscription is %s', (how) => {
+    const pair = new SessionPair();
+    const subscription = pair.client.session.subscribe(TRACK, {});
+    const joining = pair.client.session.fetch({ kind: 'relative-joining', joins: subscription, groups: 1n });
+    pair.run();
+    expect(pair.server.of('request').map(({ request }) => request.kind)).toEqual(['subscribe']);
+    const { id } = pair.server.request('subscribe');
+    if (how === 'refused')
+      pair.server.session.reject(id, { code: RequestErrorCode.DOES_NOT_EXIST, reason: '' });
+    else pair.client.session.cancel(subscription);
+    pair.run();
+    expect(pair.client.of('request-error').find((event) => event.id === joining)?.refusal.code).toBe(
+      RequestErrorCode.INVALID_JOINING_REQUEST_ID,
+    );
   });
 
   test('cancelling a FETCH tells the publisher', () => {
