@@ -1,5 +1,6 @@
 /** The one loop that drives a MOQT session over a transport session, for clients and relays. */
 import { performance } from 'node:perf_hooks';
+import { SessionCode } from '../../protocol/moqt/codes.ts';
 import type { MoqtSession, SessionEvent } from '../../protocol/moqt/session-api.ts';
 import type { TransportCommand, TransportSession } from '../../protocol/moqt/transport.ts';
 import { millis } from '../../protocol/units.ts';
@@ -34,7 +35,6 @@ export interface PumpOwner {
 }
 
 const BATCH = 256;
-const INTERNAL_ERROR = 0x1;
 
 /** Carries transport events into a session and its commands out, and keeps its timer. */
 export class SessionPump {
@@ -95,12 +95,12 @@ export class SessionPump {
   /** Closes everything after a fault of our own, and still tells the owner that the session is over. */
   #fail(error: unknown): void {
     this.#owner.fault(error);
-    this.#session.close(INTERNAL_ERROR, 'internal error');
+    this.#session.close(SessionCode.INTERNAL_ERROR, 'internal error');
     this.#setTimer(undefined);
     for (let effect = this.#session.poll(); effect !== undefined; effect = this.#session.poll()) {
       if (effect.kind === 'event' && effect.event.kind === 'closed') this.#tellClosed(effect.event);
     }
-    this.#transport.close(INTERNAL_ERROR, 'internal error');
+    this.#transport.close(SessionCode.INTERNAL_ERROR, 'internal error');
   }
 
   #tellClosed(event: SessionEvent): void {

@@ -1,8 +1,24 @@
 /**
  * What one MOQT session offers to the code above it, the same for client and relay and for every draft.
  *
- * A session is deterministic: it is fed transport events and the time, and is drained of effects: commands for the
- * transport and events for the application. Nothing in it waits.
+ * A session is deterministic: it is fed transport events and the time, and is drained of effects, which are commands for
+ * the transport and events for the application. Nothing in it waits. Whoever drives one keeps these rules:
+ *
+ * - **Drain.** After every call of any method, {@link MoqtSession.poll} is called until it returns undefined, and the
+ *   effects are carried out in that order. For a `write` command {@link MoqtSession.noteQueued} tells what the transport
+ *   has queued. Calls made while an event is being handled need no draining of their own: their effects come after
+ *   those that are there.
+ * - **Time.** Then {@link MoqtSession.deadline} is asked, whose answer any call may change, and
+ *   {@link MoqtSession.expire} is called when that time has come. `now` never decreases. Methods without it happen at
+ *   the time of the last `receive` or `expire`.
+ * - **Order.** Requests may be made before `ready`, and are sent once SETUP went both ways. A request of the peer is
+ *   answered once. Objects of a subgroup are written between `openSubgroup` and `closeSubgroup` or `resetSubgroup`,
+ *   with ascending Object IDs. Breaking this is a fault of our own and throws {@link InvariantError}, as does an ID
+ *   that never was; calls for a request that has ended are ignored, since the peer may have ended it meanwhile.
+ * - **The end.** Violations of the peer and faults inside the session close it; the event `closed` is the last effect.
+ *   Calls after that do nothing. A request made then gets an ID, and nothing follows.
+ * - **Bytes.** Those in events belong to the application. Payloads and properties of objects that are handed in are
+ *   borrowed for the call; names, tokens and track properties of requests are kept, and not to be changed.
  */
 import type {
   FullTrackName,
@@ -63,7 +79,7 @@ export type FetchRange =
   | { readonly kind: 'relative-joining'; readonly joins: RequestId; readonly groups: bigint }
   | { readonly kind: 'absolute-joining'; readonly joins: RequestId; readonly startGroup: GroupId };
 
-/** A request that the peer made and that is to be answered once by `accept…` or `reject`. */
+/** A request of the peer, to be answered once by `accept…` or `reject`. */
 export type IncomingRequest =
   | {
       readonly kind: 'subscribe';
@@ -130,7 +146,7 @@ export interface RequestRefusal {
 
 /** What the session tells the application. */
 export type SessionEvent =
-  /** SETUP went both ways; requests may be made (they may also be made before, and are sent then). */
+  /** SETUP went both ways: requests that were made before are sent now. */
   | {
       readonly kind: 'ready';
       readonly peerImplementation: string | undefined;
@@ -162,15 +178,18 @@ export type SessionEvent =
   /** REQUEST_OK to PUBLISH_NAMESPACE, SUBSCRIBE_NAMESPACE, SUBSCRIBE_TRACKS or a REQUEST_UPDATE. */
   | { readonly kind: 'request-ok'; readonly id: RequestId; readonly largest?: Location }
   | { readonly kind: 'request-error'; readonly id: RequestId; readonly refusal: RequestRefusal }
-  /** The peer cancelled or ended a request (either side's): nothing more follows for it. */
+  /** The peer cancelled or ended a request, ours or its own: nothing more follows for it. */
   | { readonly kind: 'request-cancelled'; readonly id: RequestId; readonly code: number }
-  /** The peer changed its subscription (REQUEST_UPDATE), already applied and answered by the session. */
+  /** The peer changed its subscription by REQUEST_UPDATE, which the session has applied and answered. */
   | {
       readonly kind: 'subscription-updated';
       readonly id: RequestId;
       readonly parameters: SubscribeParameters;
     }
-  /** Nothing follows: streams that PUBLISH_DONE announced were awaited. */
+  /**
+   * PUBLISH_DONE came, and so did the streams that it counts, or they were waited for in vain. Nothing follows for the
+   * subscription.
+   */
   | {
       readonly kind: 'publish-done';
       readonly id: RequestId;
@@ -204,7 +223,10 @@ export type SessionEvent =
       readonly stream: StreamHandle;
     }
   | { readonly kind: 'fetch-object'; readonly id: RequestId; readonly object: MoqtObject }
-  /** A range that the publisher knows not to exist, or does not know. @see moqt-18 #end-of-range */
+  /**
+   * From behind the last object up to `end`, included, nothing exists, or the publisher does not know what does.
+   * @see moqt-18 #end-of-range
+   */
   | {
       readonly kind: 'fetch-gap';
       readonly id: RequestId;
@@ -214,20 +236,24 @@ export type SessionEvent =
   /** The FETCH stream ended. `complete` false: it was reset with `code`. */
   | { readonly kind: 'fetch-end'; readonly id: RequestId; readonly complete: boolean; readonly code: number }
   | { readonly kind: 'goaway'; readonly uri: string; readonly timeout: Millis }
-  /** GOAWAY for one request of ours: to be made again elsewhere, and cancelled here. */
+  /** GOAWAY for one request of ours: it is to be made again at `uri` and cancelled here. */
   | {
       readonly kind: 'request-goaway';
       readonly id: RequestId;
       readonly uri: string;
       readonly timeout: Millis;
     }
-  /** Our send queue of one subscription's subgroup is short again after `congested`. */
+  /**
+   * The transport's queue for a subgroup's stream had grown long, as {@link MoqtSession.writeObject} showed, and is
+   * short again: the time to write more. What is long is the transport's to say (256 KiB, and short below 64 KiB).
+   */
   | {
       readonly kind: 'subgroup-drained';
       readonly id: RequestId;
       readonly group: GroupId;
       readonly subgroup: SubgroupId;
     }
+  /** The same for the stream that answers a FETCH. */
   | { readonly kind: 'fetch-drained'; readonly id: RequestId }
   | {
       readonly kind: 'closed';
@@ -238,12 +264,12 @@ export type SessionEvent =
       readonly clause?: string;
     };
 
-/** What a session wants done: transport commands in order, events for the application in order. */
+/** What a session wants done, in one order for both: commands for the transport, events for the application. */
 export type SessionEffect =
   | { readonly kind: 'transport'; readonly command: TransportCommand }
   | { readonly kind: 'event'; readonly event: SessionEvent };
 
-/** Header of a subgroup that is about to be written. */
+/** What the stream of a subgroup says before its objects. @see moqt-18 #subgroup-header */
 export interface SubgroupHeader {
   readonly group: GroupId;
   readonly subgroup: SubgroupId;
@@ -254,19 +280,24 @@ export interface SubgroupHeader {
   readonly firstObject: boolean;
 }
 
-/** One MOQT session over one transport session. */
+/** One MOQT session over one transport session; the rules for calling it stand above. */
 export interface MoqtSession {
-  /** Feeds one transport event. Violations of the peer close the session and never throw. */
+  /**
+   * Feeds one transport event. Violations of the peer close the session.
+   * @throws when our own code failed; the session is then closed with INTERNAL_ERROR.
+   */
   receive(event: TransportEvent, now: Millis): void;
-  /** The next effect, or undefined when there is none: drain after every call of any method. */
+  /** The next effect, or undefined when there is none. */
   poll(): SessionEffect | undefined;
-  /** When {@link expire} wants to be called. */
+  /** When {@link expire} wants to be called; undefined: not before the next input. */
   deadline(): Millis | undefined;
+  /** Does what is due: gives up waiting for SETUP, streams and answers to GOAWAY. Too early a call does nothing. */
   expire(now: Millis): void;
-  /** Bytes that the transport has queued on a stream after a write: the pump tells, `writeObject` returns. */
+  /** Tells how many bytes the transport has queued on a stream, after a write on it. */
   noteQueued(stream: StreamHandle, queued: number): void;
 
-  // Requests. Each returns its Request ID at once; the answer comes as an event.
+  // Requests. Each returns its Request ID at once; the answer comes as an event. A second subscription to a track is
+  // refused without asking the peer.
   subscribe(track: FullTrackName, parameters: SubscribeParameters): RequestId;
   publish(track: FullTrackName, options: { forward: boolean; description: TrackDescription }): RequestId;
   publishNamespace(namespace: TrackNamespace, tokens?: readonly AuthorizationToken[]): RequestId;
@@ -277,51 +308,71 @@ export interface MoqtSession {
   ): RequestId;
   fetch(range: FetchRange, options?: { subscriberPriority?: number; groupOrder?: GroupOrder }): RequestId;
   trackStatus(track: FullTrackName): RequestId;
-  /** REQUEST_UPDATE of a subscription that we hold as subscriber (our SUBSCRIBE or the peer's PUBLISH). */
+  /**
+   * REQUEST_UPDATE of a subscription in which we are the subscriber: our SUBSCRIBE, or the peer's PUBLISH once accepted.
+   */
   updateSubscription(id: RequestId, parameters: SubscribeParameters): void;
-  /** Ends a request of ours (or our side of the peer's PUBLISH): STOP_SENDING, RESET or FIN as the draft says. */
+  /**
+   * Ends a request of ours, or a request of the peer that was accepted: its streams are reset and stopped. No event tells
+   * of it.
+   */
   cancel(id: RequestId): void;
 
   // Answers to the peer's requests.
   acceptSubscribe(id: RequestId, description: TrackDescription): void;
   acceptPublish(id: RequestId, parameters: SubscribeParameters): void;
+  /**
+   * FETCH_OK; objects may be sent before and after it.
+   * @param end - as in {@link FetchRange}: where the answer ends.
+   */
   acceptFetch(id: RequestId, end: Location, endOfTrack: boolean, properties?: Uint8Array): void;
   acceptTrackStatus(id: RequestId, description: TrackDescription): void;
   /** REQUEST_OK for PUBLISH_NAMESPACE, SUBSCRIBE_NAMESPACE and SUBSCRIBE_TRACKS. */
   acceptRequest(id: RequestId): void;
   reject(id: RequestId, refusal: RequestRefusal): void;
+  // What follows the acceptance of SUBSCRIBE_NAMESPACE and SUBSCRIBE_TRACKS. Suffixes are behind the prefix asked for.
   sendNamespace(id: RequestId, suffix: TrackNamespace): void;
   sendNamespaceDone(id: RequestId, suffix: TrackNamespace): void;
   sendPublishBlocked(id: RequestId, suffix: TrackNamespace, name: Uint8Array): void;
 
-  // Objects that we publish: `id` is the SUBSCRIBE we accepted or the PUBLISH we sent.
-  /** Starts a subgroup stream. */
+  // Objects that we publish: `id` is the SUBSCRIBE we accepted or the PUBLISH we sent. Objects that the subscription's
+  // filter or Forward State leaves out may be handed in all the same: they are not sent, but count as published.
+  /** Begins a subgroup; its stream opens with the first object that is sent. */
   openSubgroup(id: RequestId, header: SubgroupHeader): void;
   /**
    * Writes the next object of an open subgroup.
-   * @returns bytes now queued on that subgroup's stream, as far as the session knows.
+   * @returns bytes queued on the subgroup's stream: what the transport told last and what was written since.
    */
   writeObject(id: RequestId, object: MoqtObject): number;
   /** Finishes a subgroup stream (FIN). */
   closeSubgroup(id: RequestId, group: GroupId, subgroup: SubgroupId): void;
-  /** Abandons a subgroup stream with a stream reset code. */
+  /** Abandons a subgroup stream. @param code - of `StreamCode`. */
   resetSubgroup(id: RequestId, group: GroupId, subgroup: SubgroupId, code: number): void;
   /** Sends an object as the whole of its subgroup: one stream, one transport command. */
   sendSingleObject(id: RequestId, object: MoqtObject, endOfGroup: boolean): void;
   sendDatagram(id: RequestId, object: MoqtObject, endOfGroup?: boolean): void;
   /**
-   * Tells the largest location of a track whose objects are not handed in, since its Forward State is 0: the answer
-   * to a later REQUEST_UPDATE and joining FETCHes depend on it.
+   * Says what the largest location of a track is by now, in place of handing in objects while the Forward State is 0. The
+   * answers to a later REQUEST_UPDATE and to joining FETCHes depend on it.
    */
   setLargest(id: RequestId, largest: Location): void;
+  /** PUBLISH_DONE: resets the subgroups that are open. @param code - of `PublishDoneCode`. */
   publishDone(id: RequestId, code: number, reason: string): void;
 
-  // Objects that answer the peer's FETCH.
+  // Objects that answer the peer's FETCH, in the order that it asked for.
+  /** @returns bytes queued on the stream of the answer, as {@link writeObject} does. */
   sendFetchObject(id: RequestId, object: MoqtObject): number;
   sendFetchGap(id: RequestId, end: Location, known: 'non-existent' | 'unknown'): void;
   endFetch(id: RequestId): void;
+  /** Ends the FETCH unfinished. @param code - of `StreamCode`. */
   resetFetch(id: RequestId, code: number): void;
 
+  /**
+   * Asks the peer to leave. Its new requests are refused from now on.
+   * @param uri - where to go instead; empty: the same place.
+   * @param timeout - closes the session when requests are open after it; 0: never.
+   */
   goaway(uri: string, timeout: Millis): void;
+  /** Ends the session. @param code - of `SessionCode`. */
   close(code: number, reason: string): void;
 }
