@@ -10,18 +10,13 @@ import { problem, PROBLEM_PREFIX, PROBLEMS } from '../../protocol/counter/http-a
 import type { HttpAnswer, ProblemName } from '../../protocol/counter/http-answer.ts';
 import { millis } from '../../protocol/units.ts';
 import type { Millis, UnixMillis } from '../../protocol/units.ts';
+import type { TlsCredentials } from '../tls/tls-source.ts';
 import type { BearerTokens } from './bearer-tokens.ts';
 import { CounterMetrics } from './metrics.ts';
 import { clientOfAddress, RateLimiter } from './rate-limiter.ts';
 import type { RateLimit } from './rate-limiter.ts';
 import { ROUTES } from './routes.ts';
 import type { Route, RouteContext, TextAnswer } from './routes.ts';
-
-/** A certificate chain and its key, PEM. */
-export interface TlsCredentials {
-  readonly cert: string;
-  readonly key: string;
-}
 
 /** What a server is made of. */
 export interface CounterServerOptions {

@@ -2,6 +2,8 @@
 import { createServer } from 'node:http';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { formatEndpoint } from '../endpoint.ts';
+import type { Endpoint } from '../endpoint.ts';
 import type { RelayServerStatistics } from './relay-server.ts';
 
 interface Metric {
@@ -100,8 +102,7 @@ export interface OperatorPages {
  * @param isHealthy - false while the relay is closing.
  */
 export async function serveOperatorPages(
-  host: string,
-  port: number,
+  { host, port }: Endpoint,
   statistics: () => RelayServerStatistics,
   isHealthy: () => boolean,
 ): Promise<OperatorPages> {
@@ -120,9 +121,8 @@ export async function serveOperatorPages(
   });
   await listen(server, host, port);
   const { port: bound } = server.address() as AddressInfo;
-  const shown = host.includes(':') ? `[${host}]` : host;
   return {
-    url: `http://${shown}:${String(bound)}/metrics`,
+    url: `http://${formatEndpoint({ host, port: bound })}/metrics`,
     close: async () => {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));

@@ -8,8 +8,7 @@ describe('the command line of conclave-counter', () => {
     expect(parseCommandLine(GOOD)).toEqual({
       kind: 'run',
       options: {
-        host: '127.0.0.1',
-        port: 8443,
+        listen: { host: '127.0.0.1', port: 8443 },
         dataDirectory: 'd',
         receiptKeyFile: undefined,
         tls: { kind: 'development-ca', directory: 'ca', hosts: [] },
@@ -27,8 +26,7 @@ describe('the command line of conclave-counter', () => {
     expect(parseCommandLine(line.split(' '))).toMatchObject({
       kind: 'run',
       options: {
-        host: '::1',
-        port: 0,
+        listen: { host: '::1', port: 0 },
         tls: { kind: 'files', certFile: 'c', keyFile: 'k' },
         tokenFile: 't',
         lockTtlMs: 500,

@@ -12,6 +12,8 @@ import type { LockToken } from '../../../src/protocol/counter/client.ts';
 import { checkReceiptChain, parseReceipt, verifyReceipt } from '../../../src/protocol/counter/receipt.ts';
 import type { Receipt } from '../../../src/protocol/counter/receipt.ts';
 import { epoch } from '../../../src/protocol/units.ts';
+import { ensureDevelopmentCertificate } from '../../../src/services/tls/development-ca.ts';
+import type { DevelopmentCertificate } from '../../../src/services/tls/development-ca.ts';
 
 /** How often the process is killed; more finds more. */
 const KILLS = Number(process.env.CONCLAVE_COUNTER_KILLS ?? 3);
@@ -170,6 +172,44 @@ describe('conclave-counter as a process', () => {
     });
     pinned.close();
     expect(await stop(child, 'SIGTERM')).toBe(0);
+  });
+
+  test('reads its certificate again on SIGHUP', async () => {
+    const [before, after] = await Promise.all(
+      ['before', 'after'].map((name) => ensureDevelopmentCertificate(path.join(directory, name), [])),
+    );
+    const [certFile, keyFile] = [path.join(directory, 'chain.pem'), path.join(directory, 'key.pem')];
+    const install = ({ certPem, keyPem }: DevelopmentCertificate): void => {
+      writeFileSync(certFile, certPem);
+      writeFileSync(keyFile, keyPem);
+    };
+    if (before === undefined || after === undefined) throw new Error('no certificates');
+    install(before);
+    const data = path.join(directory, 'data');
+    const args = ['--data', data, '--tls-cert', certFile, '--tls-key', keyFile, '--listen', '127.0.0.1:0'];
+    const child = spawn(process.execPath, ['--import', 'tsx', MAIN, ...args]);
+    children.push(child);
+    const line = await new Promise<string>((resolve) => {
+      createInterface({ input: child.stdout }).once('line', resolve);
+    });
+    const { url } = JSON.parse(line) as Ready;
+    const asked = async ({ caPem }: DevelopmentCertificate): Promise<string> => {
+      const client = new HttpsCounterClient({ url, trust: { kind: 'ca', caPem } });
+      const { kind } = await client.receiptKey();
+      client.close();
+      return kind;
+    };
+    expect([await asked(before), await asked(after)]).toEqual(['ok', 'unreachable']);
+
+    install(after);
+    const told = new Promise<void>((resolve) => {
+      createInterface({ input: child.stderr }).on('line', (said) => {
+        if (said.includes('read again')) resolve();
+      });
+    });
+    child.kill('SIGHUP');
+    await told;
+    expect([await asked(before), await asked(after)]).toEqual(['unreachable', 'ok']);
   });
 
   test('refuses a database whose receipt key was lost or replaced, rather than to sign with another', async () => {
