@@ -31,7 +31,7 @@ export interface RelayCounters {
   sessionsTooSlow: number;
 }
 
-/** Session that a refusal about load may be tried again after. */
+/** When to ask again after a refusal about load. */
 const RETRY_AFTER = millis(1_000);
 
 /** Shared by all parts of one relay. */
@@ -96,7 +96,7 @@ export class RelayCore implements PeerOwner {
 
   fail(peer: Peer, code: number, reason: string): void {
     this.counters.sessionsTooSlow += 1;
-    peer.session.close(code, reason);
+    peer.useSession().close(code, reason);
     this.#lost(peer);
   }
 

@@ -36,12 +36,12 @@ export class Discovery {
     }
     const announcement: Announcement = { peer, id, namespace, key: namespaceKey(namespace) };
     this.#core.requests.hold(peer, id, { kind: 'announcement', announcement });
-    peer.session.acceptRequest(id);
+    peer.useSession().acceptRequest(id);
     if (this.#core.scopeOf(peer).announce(announcement)) {
       for (const { peer: follower, id: following, fields } of this.#core
         .scopeOf(peer)
         .namespaceSubscriptions.matching(namespace)) {
-        follower.session.sendNamespace(following, namespace.slice(fields));
+        follower.useSession().sendNamespace(following, namespace.slice(fields));
       }
     }
     for (const track of [...this.#core.scopeOf(peer).tracksUnder(announcement.key)]) {
@@ -57,7 +57,7 @@ export class Discovery {
     for (const { peer: follower, id, fields } of this.#core
       .scopeOf(peer)
       .namespaceSubscriptions.matching(namespace)) {
-      if (!follower.closed) follower.session.sendNamespaceDone(id, namespace.slice(fields));
+      if (!follower.closed) follower.useSession().sendNamespaceDone(id, namespace.slice(fields));
     }
   }
 
@@ -78,9 +78,9 @@ export class Discovery {
     };
     namespaceSubscriptions.add(subscription);
     this.#core.requests.hold(peer, id, { kind: 'namespace-subscription', subscription });
-    peer.session.acceptRequest(id);
+    peer.useSession().acceptRequest(id);
     for (const namespace of this.#core.scopeOf(peer).announcedUnder(subscription.prefix)) {
-      peer.session.sendNamespace(id, namespace.slice(prefix.length));
+      peer.useSession().sendNamespace(id, namespace.slice(prefix.length));
     }
   }
 
@@ -104,7 +104,7 @@ export class Discovery {
     };
     tracksSubscriptions.add(subscription);
     this.#core.requests.hold(peer, id, { kind: 'tracks-subscription', subscription });
-    peer.session.acceptRequest(id);
+    peer.useSession().acceptRequest(id);
     for (const track of [...this.#core.scopeOf(peer).tracks.values()]) {
       if (!track.available || !keyHasPrefix(track.namespaceKey, key)) continue;
       this.#offer(track, subscription);
@@ -140,14 +140,16 @@ export class Discovery {
       !this.#core.mayRequest(peer)
     ) {
       blocked.add(track.key);
-      peer.session.sendPublishBlocked(
-        subscription.id,
-        track.name.namespace.slice(subscription.fields),
-        track.name.name,
-      );
+      peer
+        .useSession()
+        .sendPublishBlocked(
+          subscription.id,
+          track.name.namespace.slice(subscription.fields),
+          track.name.name,
+        );
       return;
     }
-    const id = peer.session.publish(track.name, { forward, description: track.description });
+    const id = peer.useSession().publish(track.name, { forward, description: track.description });
     this.#subscribing.hold(peer, id, track, 'offered').apply({ forward }, track.largest);
   }
 
@@ -170,6 +172,6 @@ export class Discovery {
 
   #refuse(peer: Peer, request: { id: PrefixRequest['id'] }, refusal: RequestRefusal): void {
     this.#core.counters.requestsRefused += 1;
-    peer.session.reject(request.id, refusal);
+    peer.useSession().reject(request.id, refusal);
   }
 }

@@ -140,7 +140,7 @@ export class Downstream<T extends SubscribedTrack = SubscribedTrack> implements 
     }
     if (object.location.group < this.#floor || !covers(this.#coverage, object.location)) return;
     if (subgroup === undefined) {
-      if (!this.peer.congested) this.peer.session.sendDatagram(this.id, object);
+      if (!this.peer.congested) this.peer.useSession().sendDatagram(this.id, object);
       return;
     }
     let flow = this.#flows.get(subgroup);
@@ -223,7 +223,7 @@ export class Downstream<T extends SubscribedTrack = SubscribedTrack> implements 
     }
     const before = flow.bytes;
     const code = this.#done === undefined ? StreamCode.INTERNAL_ERROR : StreamCode.CANCELLED;
-    const { bytes, over } = flow.send(this.peer.session, this.id, code);
+    const { bytes, over } = flow.send(this.peer.useSession(), this.id, code);
     this.peer.account(this.track.reliable, flow.bytes - before);
     if (over) this.#flows.delete(flow.subgroup);
     this.#finishIfDone();
@@ -261,7 +261,7 @@ export class Downstream<T extends SubscribedTrack = SubscribedTrack> implements 
 
   #abandon(flow: Flow, code: number): void {
     this.peer.account(this.track.reliable, -flow.bytes);
-    flow.abandon(this.peer.session, this.id, code);
+    flow.abandon(this.peer.useSession(), this.id, code);
     this.#flows.delete(flow.subgroup);
     for (const lane of this.#lanes.values()) lane.remove(flow);
     this.#finishIfDone();
@@ -282,7 +282,7 @@ export class Downstream<T extends SubscribedTrack = SubscribedTrack> implements 
     if (this.state !== 'ending' || this.#done === undefined) return;
     for (const flow of this.#flows.values()) if (flow.pending) return;
     this.state = 'ended';
-    this.peer.session.publishDone(this.id, this.#done.code, this.#done.reason);
+    this.peer.useSession().publishDone(this.id, this.#done.code, this.#done.reason);
     this.peer.release(this.id);
   }
 }

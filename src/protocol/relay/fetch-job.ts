@@ -1,6 +1,6 @@
 /** A FETCH that is being answered: from the cache, or with what a publisher answers. @see moqt-18 #message-fetch */
 import type { Millis } from '../units.ts';
-import { StreamCode } from '../moqt/codes.ts';
+import { RequestErrorCode, StreamCode } from '../moqt/codes.ts';
 import { compareLocations, objectId } from '../moqt/model.ts';
 import type { GroupOrder, Location, MoqtObject, RequestId } from '../moqt/model.ts';
 import type { RequestRefusal } from '../moqt/session-api.ts';
@@ -70,7 +70,7 @@ export class FetchJob implements SendSource {
   accept(end: Location, endOfTrack: boolean): void {
     if (this.#accepted || this.#over) return;
     this.#accepted = true;
-    this.peer.session.acceptFetch(this.id, end, endOfTrack);
+    this.peer.useSession().acceptFetch(this.id, end, endOfTrack);
     if (this.pending) this.peer.enqueue(this);
   }
 
@@ -95,16 +95,17 @@ export class FetchJob implements SendSource {
       return;
     }
     this.#over = true;
-    this.peer.session.reject(this.id, refusal);
+    this.peer.useSession().reject(this.id, refusal);
     this.peer.release(this.id);
   }
 
-  /** Gives up at once. */
-  abort(code: number): void {
+  /** Gives up at once: more waits for whoever asked than we keep. */
+  fallBehind(): void {
     if (this.#over) return;
     this.#over = true;
-    if (this.#accepted) this.peer.session.resetFetch(this.id, code);
-    else this.peer.session.reject(this.id, { code, reason: 'too slow' });
+    const session = this.peer.useSession();
+    if (this.#accepted) session.resetFetch(this.id, StreamCode.TOO_FAR_BEHIND);
+    else session.reject(this.id, { code: RequestErrorCode.EXCESSIVE_LOAD, reason: 'too much waits for it' });
     this.drop();
     this.peer.release(this.id);
   }
@@ -127,7 +128,7 @@ export class FetchJob implements SendSource {
       return 0;
     }
     const item = this.#next();
-    const { session } = this.peer;
+    const session = this.peer.useSession();
     switch (item.kind) {
       case 'object': {
         const bytes = objectSize(item.object);

@@ -1,5 +1,5 @@
 /** FETCH and TRACK_STATUS: answered from what the relay has, or by a publisher. @see moqt-18 #fetch-handling */
-import { RequestErrorCode, StreamCode } from '../moqt/codes.ts';
+import { RequestErrorCode } from '../moqt/codes.ts';
 import { endAfter, fetchEnd, lastIncluded, ORIGIN } from '../moqt/locations.ts';
 import { compareLocations } from '../moqt/model.ts';
 import type { Location, RequestId } from '../moqt/model.ts';
@@ -36,7 +36,7 @@ export class Fetching {
     const refusal = this.#core.refusal(peer, name.namespace, 'fetch', this.#core.limits.fetchesPerSession);
     if (refusal !== undefined) {
       this.#core.counters.requestsRefused += 1;
-      peer.session.reject(id, refusal);
+      peer.useSession().reject(id, refusal);
       return;
     }
     const job = new FetchJob(peer, id, request.subscriberPriority);
@@ -60,16 +60,16 @@ export class Fetching {
     );
     const track = this.#core.scopeOf(peer).tracks.get(trackNameKey(name));
     if (refusal === undefined && track?.available === true) {
-      peer.session.acceptTrackStatus(id, track.description);
+      peer.useSession().acceptTrackStatus(id, track.description);
       return;
     }
     const [publisher] = this.#core.scopeOf(peer).publishersOf(name);
     if (refusal !== undefined || publisher === undefined || !this.#core.mayRequest(publisher)) {
       this.#core.counters.requestsRefused += 1;
-      peer.session.reject(id, refusal ?? NOT_PUBLISHED);
+      peer.useSession().reject(id, refusal ?? NOT_PUBLISHED);
       return;
     }
-    this.#core.requests.hold(publisher, publisher.session.trackStatus(name), {
+    this.#core.requests.hold(publisher, publisher.useSession().trackStatus(name), {
       kind: 'upstream-status',
       answer: { peer, id },
     });
@@ -163,7 +163,7 @@ export class Fetching {
       },
       object: (object) => {
         job.push({ kind: 'object', object });
-        if (job.queuedBytes > fetchBacklogBytes) job.abort(StreamCode.TOO_FAR_BEHIND);
+        if (job.queuedBytes > fetchBacklogBytes) job.fallBehind();
       },
       gap: (end, known) => {
         job.push({ kind: 'gap', end, known });
@@ -187,17 +187,16 @@ export class Fetching {
     sink: FetchSink,
   ): () => void {
     const { track, start, end, groupOrder } = range;
-    const id: RequestId = peer.session.fetch(
-      { kind: 'standalone', track, start, end },
-      groupOrder === undefined ? {} : { groupOrder },
-    );
+    const id: RequestId = peer
+      .useSession()
+      .fetch({ kind: 'standalone', track, start, end }, groupOrder === undefined ? {} : { groupOrder });
     const release = (): void => {
       patience.cancel();
       peer.release(id);
     };
     const patience = this.#core.timers.schedule(this.#core.after(this.#core.limits.upstreamAnswer), () => {
       if (peer.closed) return;
-      peer.session.cancel(id);
+      peer.useSession().cancel(id);
       release();
       sink.refused({ code: RequestErrorCode.TIMEOUT, reason: 'the publisher does not answer' });
     });
@@ -222,7 +221,7 @@ export class Fetching {
     });
     return () => {
       release();
-      if (!peer.closed) peer.session.cancel(id);
+      if (!peer.closed) peer.useSession().cancel(id);
     };
   }
 

@@ -89,7 +89,8 @@ export class Peer {
     this.#fetchTokens = owner.limits.fetchBytesPerSecond;
   }
 
-  get session(): RelaySession {
+  /** The session, for a call that has effects: they are carried out when the events at hand have been handled. */
+  useSession(): RelaySession {
     this.#owner.touched(this);
     return this.#peer.session;
   }
@@ -124,7 +125,7 @@ export class Peer {
     else this.#mediaBacklog += bytes;
   }
 
-  /** An object came that a subscription of Forward State 0 does not get. */
+  /** An object came that a subscription of Forward State 0 does not get. Nothing is to be carried out for it. */
   noteLargest(id: RequestId, largest: Location): void {
     this.#peer.session.setLargest(id, largest);
   }

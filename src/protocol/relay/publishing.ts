@@ -33,12 +33,12 @@ export class Publishing {
     const { id, track: name, description } = request;
     const refuse = (code: number, reason: string): void => {
       this.#core.counters.requestsRefused += 1;
-      peer.session.reject(id, { code, reason });
+      peer.useSession().reject(id, { code, reason });
     };
     const refusal = this.#core.refusal(peer, name.namespace, 'upstream', this.#core.limits.tracksPerSession);
     if (refusal !== undefined) {
       this.#core.counters.requestsRefused += 1;
-      peer.session.reject(id, refusal);
+      peer.useSession().reject(id, refusal);
       return;
     }
     if (peer.malformed.has(trackNameKey(name))) {
@@ -57,7 +57,7 @@ export class Publishing {
     }
     if (own !== undefined) {
       // Our SUBSCRIBE and its PUBLISH crossed: the PUBLISH counts. @see moqt-18 #subscriptions
-      peer.session.cancel(own.id);
+      peer.useSession().cancel(own.id);
       peer.release(own.id);
       track.removeUpstream(own);
     }
@@ -77,7 +77,7 @@ export class Publishing {
     track.describe(description);
     this.#discovery.offerToAll(track);
     upstream.forward = request.forward || track.wanted;
-    peer.session.acceptPublish(id, { forward: upstream.forward });
+    peer.useSession().acceptPublish(id, { forward: upstream.forward });
     if (upstream.forward && request.forward) track.startsHere(description.largest);
     this.#subscribing.published(track);
     this.#backfill(upstream);
@@ -113,7 +113,7 @@ export class Publishing {
     const { peer, track } = upstream;
     this.#core.counters.tracksMalformed += 1;
     peer.malformed.add(track.key);
-    peer.session.cancel(upstream.id);
+    peer.useSession().cancel(upstream.id);
     this.#subscribing.lost(upstream, PublishDoneCode.MALFORMED_TRACK, reason);
   }
 }

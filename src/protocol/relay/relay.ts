@@ -124,14 +124,14 @@ export class Relay {
   goaway(uri: string, timeout: Millis, now: Millis): void {
     this.#core.now = now;
     this.#core.draining = true;
-    for (const peer of this.#core.peers.values()) peer.session.goaway(uri, timeout);
+    for (const peer of this.#core.peers.values()) peer.useSession().goaway(uri, timeout);
     this.#core.timers.schedule(this.#core.after(timeout), () => {
       const busy = new Set(
         [...this.#core.peers.values()].filter((peer) => this.#core.requests.count(peer) > 0),
       );
       for (const peer of [...this.#core.peers.values()]) {
         const code = busy.has(peer) ? SessionCode.GOAWAY_TIMEOUT : SessionCode.NO_ERROR;
-        peer.session.close(code, 'this relay is closing');
+        peer.useSession().close(code, 'this relay is closing');
         this.#forget(peer);
       }
     });
@@ -216,7 +216,7 @@ export class Relay {
         if (open?.kind !== 'upstream-status') break;
         peer.release(event.id);
         if (!open.answer.peer.closed)
-          open.answer.peer.session.acceptTrackStatus(open.answer.id, event.description);
+          open.answer.peer.useSession().acceptTrackStatus(open.answer.id, event.description);
         break;
       case 'fetch-ok':
         if (open?.kind === 'upstream-fetch') open.sink.accepted(event.end, event.endOfTrack);
@@ -275,7 +275,7 @@ export class Relay {
         break;
       case 'upstream-status':
         if (open.answer.peer !== peer && !open.answer.peer.closed) {
-          open.answer.peer.session.reject(open.answer.id, refusal);
+          open.answer.peer.useSession().reject(open.answer.id, refusal);
         }
         break;
     }

@@ -47,7 +47,7 @@ export class Subscribing {
     const refusal = this.#refusal(peer, request);
     if (refusal !== undefined) {
       this.#core.counters.requestsRefused += 1;
-      peer.session.reject(id, refusal);
+      peer.useSession().reject(id, refusal);
       return;
     }
     const track = this.#core.track(peer, name);
@@ -79,7 +79,7 @@ export class Subscribing {
     if (waiting === undefined || downstream.state !== 'waiting') return;
     this.#waiting.delete(downstream);
     waiting.rendezvous?.cancel();
-    downstream.peer.session.acceptSubscribe(downstream.id, track.description);
+    downstream.peer.useSession().acceptSubscribe(downstream.id, track.description);
     downstream.apply(waiting.parameters, track.largest);
     downstream.establish(this.#core.now);
     this.steer(track);
@@ -119,7 +119,7 @@ export class Subscribing {
       const known = [...track.upstreams].some((upstream) => upstream.peer === peer);
       if (known || peer.closed || peer.malformed.has(track.key)) continue;
       if (!this.#core.mayRequest(peer)) continue;
-      const id = peer.session.subscribe(track.name, {
+      const id = peer.useSession().subscribe(track.name, {
         forward: true,
         ...(newGroupRequest === undefined ? {} : { newGroupRequest }),
       });
@@ -135,7 +135,7 @@ export class Subscribing {
         timer: undefined,
       };
       upstream.timer = this.#core.timers.schedule(this.#core.after(this.#core.limits.upstreamAnswer), () => {
-        peer.session.cancel(id);
+        peer.useSession().cancel(id);
         this.refused(upstream, { code: RequestErrorCode.TIMEOUT, reason: 'the publisher does not answer' });
       });
       this.#core.requests.hold(peer, id, { kind: 'upstream', upstream });
@@ -151,7 +151,7 @@ export class Subscribing {
     upstream.timer?.cancel();
     upstream.timer = undefined;
     if (track.isTakenFrom(upstream.peer)) {
-      upstream.peer.session.cancel(upstream.id);
+      upstream.peer.useSession().cancel(upstream.id);
       upstream.peer.release(upstream.id);
       track.removeUpstream(upstream);
       return;
@@ -218,14 +218,14 @@ export class Subscribing {
       if (upstream.state !== 'established' || upstream.forward === wanted) continue;
       if (!wanted && upstream.origin === 'subscribe') {
         if (track.downstreams.size > 0) continue;
-        upstream.peer.session.cancel(upstream.id);
+        upstream.peer.useSession().cancel(upstream.id);
         upstream.peer.release(upstream.id);
         track.removeUpstream(upstream);
         continue;
       }
       if (!upstream.steered) continue;
       upstream.forward = wanted;
-      upstream.peer.session.updateSubscription(upstream.id, { forward: wanted });
+      upstream.peer.useSession().updateSubscription(upstream.id, { forward: wanted });
     }
     const isSending = [...track.upstreams].some(
       (upstream) => upstream.state === 'established' && upstream.forward,
@@ -282,7 +282,7 @@ export class Subscribing {
     downstream.state = 'ended';
     this.#forget(downstream);
     downstream.peer.release(downstream.id);
-    downstream.peer.session.reject(downstream.id, refusal);
+    downstream.peer.useSession().reject(downstream.id, refusal);
   }
 
   #forget(downstream: Downstream<Track>): void {
@@ -295,7 +295,7 @@ export class Subscribing {
   #requestNewGroup(track: Track, request: bigint): void {
     if (!track.takeNewGroupRequest(request)) return;
     for (const { state, peer, id } of track.upstreams) {
-      if (state === 'established') peer.session.updateSubscription(id, { newGroupRequest: request });
+      if (state === 'established') peer.useSession().updateSubscription(id, { newGroupRequest: request });
     }
   }
 }

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { StreamCode } from '../../../src/protocol/moqt/codes.ts';
+import { RequestErrorCode, StreamCode } from '../../../src/protocol/moqt/codes.ts';
 import type { RelayLimits } from '../../../src/protocol/relay/limits.ts';
 import type { RequestId } from '../../../src/protocol/moqt/model.ts';
 import { millis } from '../../../src/protocol/units.ts';
-import { object, track } from '../../harness/moqt/names.ts';
+import { at, object, track } from '../../harness/moqt/names.ts';
 import { RelayNet } from '../../harness/relay/relay-net.ts';
 import type { RelayClient } from '../../harness/relay/relay-net.ts';
 
@@ -247,6 +247,22 @@ describe('a subscriber that does not read', () => {
     net.run();
     expect(bob.last('request-cancelled').code).toBe(StreamCode.TOO_FAR_BEHIND);
     expect(net.relay.statistics().backlogBytes).toBe(0);
+  });
+
+  test('a FETCH whose publisher sends objects and no FETCH_OK does not fill the relay either', () => {
+    const net = new RelayNet({ ...LIMITS, fetchBacklogBytes: 20_000 });
+    const [alice, bob] = [net.connect(), net.connect()];
+    alice.session.publish(VIDEO, { forward: true, description: { largest: at(0, 99) } });
+    net.run();
+    const id = bob.session.fetch({ kind: 'standalone', track: VIDEO, start: at(0, 0), end: at(0, 0) });
+    net.run();
+    const request = alice.request('fetch');
+    for (let sent = 0; sent < 100; sent += 1) {
+      alice.session.sendFetchObject(request.id, object(0, sent, 'x'.repeat(1_000)));
+    }
+    net.run();
+    expect(alice.of('request-cancelled')).toHaveLength(1);
+    expect(bob.refusal(id)).toBe(RequestErrorCode.EXCESSIVE_LOAD);
   });
 });
 
