@@ -12,6 +12,7 @@ import {
   type TrustAnchor,
 } from '../protocol/group/invitation.ts';
 import { ROOM_BYTES, type RoomId } from '../protocol/group/names.ts';
+import { certificatesIn, isCertificate, pemOf } from './certificates.ts';
 import { nodeGroupCrypto } from './mls/node-group-crypto.ts';
 import type { Servers } from './servers.ts';
 
@@ -37,7 +38,10 @@ export function createInvitation(
       counter: servers.counter,
       receiptKey,
       counterToken: '',
-      anchors: servers.caPem === undefined ? [] : [{ kind: 'ca-certificate', der: derOf(servers.caPem) }],
+      anchors: certificatesIn(servers.caPem ?? '').map(({ raw }) => ({
+        kind: 'ca-certificate',
+        der: new Uint8Array(raw),
+      })),
     },
     nodeGroupCrypto,
   );
@@ -46,7 +50,12 @@ export function createInvitation(
 /** Reads a link; a problem says exactly what is wrong. */
 export function readInvitation(link: string): Result<Invitation, LinkProblem> {
   const outcome = parseInvitation(link, nodeGroupCrypto);
-  return outcome.kind === 'invitation' ? ok(outcome.invitation) : failed(problemOf(outcome.fault));
+  if (outcome.kind === 'invalid') return failed(problemOf(outcome.fault));
+  const { invitation } = outcome;
+  const canBeUsed = invitation.anchors.every(
+    (anchor) => anchor.kind !== 'ca-certificate' || isCertificate(anchor.der),
+  );
+  return canBeUsed ? ok(invitation) : failed(problemOf('bad-trust-anchor'));
 }
 
 /** What an invitation says, for people. */
@@ -62,7 +71,7 @@ export function summarise(invitation: Invitation): InvitationSummary {
   };
 }
 
-/** Trust for TLS to a meeting's servers, from the invitation's anchors. */
+/** Trust for TLS to a meeting's servers, from the anchors of an invitation that {@link readInvitation} has read. */
 export function trustOf(
   anchors: readonly TrustAnchor[],
 ):
@@ -90,19 +99,6 @@ function verificationOf(anchors: readonly TrustAnchor[]): InvitationSummary['ver
 }
 
 const hostOf = (url: string): string => new URL(url.replace(/^moqt:/, 'https:')).host;
-
-function derOf(pem: string): Uint8Array {
-  const body = /-----BEGIN CERTIFICATE-----([^-]+)-----END CERTIFICATE-----/.exec(pem)?.[1] ?? '';
-  return new Uint8Array(Buffer.from(body, 'base64'));
-}
-
-function pemOf(der: Uint8Array): string {
-  const lines =
-    Buffer.from(der)
-      .toString('base64')
-      .match(/.{1,64}/g) ?? [];
-  return `-----BEGIN CERTIFICATE-----\n${lines.join('\n')}\n-----END CERTIFICATE-----\n`;
-}
 
 function problemOf(fault: InvitationFault): LinkProblem {
   switch (fault) {

@@ -3,14 +3,22 @@
  */
 import { readFileSync } from 'node:fs';
 import * as v from 'valibot';
+import { INVITATION_LIMITS } from '../protocol/group/invitation.ts';
+import { certificatesIn } from './certificates.ts';
+
+/** Bytes of all authorities together, so that a link has room for the rest of an invitation. */
+const AUTHORITIES_BYTES = 4_096;
+const AUTHORITIES_WANTED =
+  `needs one to ${String(INVITATION_LIMITS.anchors)} certificates in PEM of at most ` +
+  `${String(INVITATION_LIMITS.certificate)} bytes each and ${String(AUTHORITIES_BYTES)} together`;
 
 const serversSchema = v.strictObject({
   /** MOQT relays, best first: https://… (WebTransport) or moqt://… (QUIC). */
   relays: v.pipe(v.array(v.pipe(v.string(), v.regex(/^(https|moqt):\/\//))), v.minLength(1), v.maxLength(8)),
   /** Epoch counter service. */
   counter: v.pipe(v.string(), v.regex(/^https:\/\//)),
-  /** PEM certificate of the servers' own certification authority; absent: the system's roots. */
-  caPem: v.optional(v.pipe(v.string(), v.maxLength(16_384))),
+  /** PEM certificates of the servers' own certification authorities; absent: the system's roots. */
+  caPem: v.optional(v.pipe(v.string(), v.maxLength(16_384), v.check(fitsInvitation, AUTHORITIES_WANTED))),
   /** Ed25519 public key that signs the counter's receipts, base64url. */
   receiptKey: v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{43}$/)),
   /** `plain` for a counter that knows only the draft's two calls. */
@@ -46,4 +54,16 @@ export function readServers(
     kind: 'wrong',
     sentence: `The servers file ${file} is wrong at '${v.getDotPath(issue) ?? 'top'}': ${issue.message}`,
   };
+}
+
+/** Whether PEM holds authorities, and an invitation has room for all of them. */
+function fitsInvitation(pem: string): boolean {
+  try {
+    const sizes = certificatesIn(pem).map(({ raw }) => raw.length);
+    const sum = sizes.reduce((total, size) => total + size, 0);
+    const fit = sizes.every((size) => size <= INVITATION_LIMITS.certificate) && sum <= AUTHORITIES_BYTES;
+    return fit && sizes.length >= 1 && sizes.length <= INVITATION_LIMITS.anchors;
+  } catch {
+    return false;
+  }
 }

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseCommandLine } from '../../src/main/command-line.ts';
 import { createInvitation, readInvitation, summarise, trustOf } from '../../src/main/invitations.ts';
 import { loadRecentMeetings, rememberMeeting } from '../../src/main/recent-meetings.ts';
+import { makeAuthority } from '../io/quic/certificates.ts';
 import { readServers, type Servers } from '../../src/main/servers.ts';
 import { MemoryStore } from '../../src/main/storage/memory-store.ts';
 import { encodeUtf8 } from '../../src/protocol/bytes/utf8.ts';
@@ -53,6 +54,9 @@ describe('the command line', () => {
   });
 });
 
+const authority = await makeAuthority();
+const NO_CERTIFICATE = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n';
+
 describe('the servers file', () => {
   let folder: string;
   beforeAll(async () => {
@@ -78,7 +82,11 @@ describe('the servers file', () => {
     [JSON.stringify({ ...SERVERS, counter: 'http://counter.example' }), 'counter'],
     [JSON.stringify({ ...SERVERS, receiptKey: 'short' }), 'receiptKey'],
     [JSON.stringify({ ...SERVERS, verify: false }), 'verify'],
-  ])('says where %s is wrong', async (content, where) => {
+    [JSON.stringify({ ...SERVERS, caPem: '' }), 'certificates in PEM'],
+    [JSON.stringify({ ...SERVERS, caPem: 'no certificate' }), 'certificates in PEM'],
+    [JSON.stringify({ ...SERVERS, caPem: NO_CERTIFICATE }), 'certificates in PEM'],
+    [JSON.stringify({ ...SERVERS, caPem: authority.pem.repeat(5) }), 'one to 4 certificates'],
+  ])('says where it is wrong: %#', async (content, where) => {
     const outcome = await read(content);
     expect(outcome.kind === 'wrong' ? outcome.sentence : '').toContain(where);
   });

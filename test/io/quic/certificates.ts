@@ -1,6 +1,6 @@
 /** Certificates for tests: an authority and leaves for 127.0.0.1 and localhost. */
 import 'reflect-metadata';
-import { createHash, webcrypto } from 'node:crypto';
+import { createHash, randomUUID, webcrypto } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
 
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
@@ -26,7 +26,8 @@ export async function makeAuthority(): Promise<Authority> {
   x509.cryptoProvider.set(webcrypto);
   const keys = await generateKeys();
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
-    name: 'CN=Test authority',
+    // OpenSSL finds an issuer by its name: two of one name would hide each other.
+    name: `CN=Test authority ${randomUUID()}`,
     keys,
     signingAlgorithm: algorithm,
     notBefore: new Date(Date.now() - 30 * day),
