@@ -36,7 +36,7 @@ export interface SubscriptionCallbacks {
   object(object: MoqtObject): void;
   /** A subgroup ended; `complete` false when it was reset. */
   subgroupEnd?(group: GroupId, subgroup: SubgroupId, complete: boolean): void;
-  /** PUBLISH_DONE, cancellation by the peer or loss of the session. */
+  /** PUBLISH_DONE with its `PublishDoneCode`, or INTERNAL_ERROR: the peer cancelled, or the session is lost. */
   done(code: number, reason: string): void;
 }
 
@@ -59,9 +59,10 @@ export interface Publication {
   /** @returns bytes queued on the subgroup's stream. */
   writeObject(object: MoqtObject): number;
   closeSubgroup(group: GroupId, subgroup: SubgroupId): void;
+  /** @param code - of `StreamCode`. */
   resetSubgroup(group: GroupId, subgroup: SubgroupId, code: number): void;
   sendDatagram(object: MoqtObject): void;
-  /** PUBLISH_DONE. */
+  /** PUBLISH_DONE. @param code - of `PublishDoneCode`. */
   done(code: number, reason: string): void;
 }
 
@@ -143,5 +144,6 @@ export interface MoqtClient {
   queuedBytes(): number;
   /** The relay asks us to go elsewhere. */
   onGoaway(callback: (uri: string) => void): void;
+  /** Ends the session. @param code - of `SessionCode`. */
   close(code: number, reason: string): void;
 }

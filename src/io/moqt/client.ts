@@ -1,4 +1,5 @@
 /** Opens MOQT sessions as a client. */
+import { SessionCode } from '../../protocol/moqt/codes.ts';
 import { negotiatedDraft, PROTOCOLS } from '../../protocol/moqt/drafts.ts';
 import type { SessionLimits } from '../../protocol/moqt/limits.ts';
 import { Session } from '../../protocol/moqt/session.ts';
@@ -64,7 +65,7 @@ export async function createMoqtClient(
 ): Promise<ConnectOutcome> {
   const draft = negotiatedDraft(transport.protocol);
   if (draft === undefined) {
-    transport.close(0, 'no common protocol');
+    transport.close(SessionCode.VERSION_NEGOTIATION_FAILED, 'no common protocol');
     return { kind: 'failed', reason: `the relay speaks ${transport.protocol || 'no MOQT draft'}` };
   }
   const clock = options.clock ?? systemClock;

@@ -1,7 +1,7 @@
 import { fetchRequest } from './client-fetch.ts';
 import type { FetchState } from './client-fetch.ts';
 import { unreachable } from '../../protocol/errors.ts';
-import { RequestErrorCode } from '../../protocol/moqt/codes.ts';
+import { PublishDoneCode, RequestErrorCode, StreamCode } from '../../protocol/moqt/codes.ts';
 import type { FullTrackName, Location, RequestId, TrackNamespace } from '../../protocol/moqt/model.ts';
 import { hasPrefix } from '../../protocol/moqt/names.ts';
 import type {
@@ -210,7 +210,7 @@ export class Client implements MoqtClient {
         this.#refused(event.id, event.refusal);
         return;
       case 'request-cancelled':
-        this.#ended(event.id, event.code, 'cancelled by the peer');
+        this.#ended(event.id, 'cancelled by the peer');
         return;
       case 'publish-done':
         this.#subscriptions.get(event.id)?.done(event.code, event.reason);
@@ -272,19 +272,21 @@ export class Client implements MoqtClient {
     if (!this.#answers.settle(id, refused)) this.#fetches.get(id)?.stop(refused);
   }
 
-  /** A request of ours or a subscription to us has ended. */
-  #ended(id: RequestId, code: number, reason: string): void {
-    if (this.#answers.settle(id, { kind: 'refused', refusal: { code, reason } })) {
+  /** A request of ours or a subscription to us has ended without a word of why that its owner could go by. */
+  #ended(id: RequestId, reason: string): void {
+    const refusal = { code: RequestErrorCode.INTERNAL_ERROR, reason };
+    if (this.#answers.settle(id, { kind: 'refused', refusal })) {
       // Nobody has been given a handle yet: the answer says it all.
       this.#forget(id);
       return;
     }
+    const code = StreamCode.CANCELLED;
     this.#fetches.get(id)?.receive({ kind: 'fetch-end', id, complete: false, code });
     const subscription = this.#subscriptions.get(id);
     const publication = this.#publications.get(id);
     const published = this.#published.get(id);
     this.#forget(id);
-    subscription?.done(code, reason);
+    subscription?.done(PublishDoneCode.INTERNAL_ERROR, reason);
     publication?.end(reason);
     published?.(reason);
   }
@@ -390,6 +392,6 @@ export class Client implements MoqtClient {
       ...this.#offers.keys(),
     ]);
     this.#settleClosed({ code, reason, by, ...(clause === undefined ? {} : { clause }) });
-    for (const id of ids) this.#ended(id, 0, reason);
+    for (const id of ids) this.#ended(id, reason);
   }
 }

@@ -136,6 +136,7 @@ export type IncomingRequest =
 
 /** Why a request was refused. @see moqt-18 #message-request-error */
 export interface RequestRefusal {
+  /** Of `RequestErrorCode`. */
   readonly code: number;
   readonly reason: string;
   /** How long to wait before asking again; absent: asking again is pointless. */
@@ -178,7 +179,10 @@ export type SessionEvent =
   /** REQUEST_OK to PUBLISH_NAMESPACE, SUBSCRIBE_NAMESPACE, SUBSCRIBE_TRACKS or a REQUEST_UPDATE. */
   | { readonly kind: 'request-ok'; readonly id: RequestId; readonly largest?: Location }
   | { readonly kind: 'request-error'; readonly id: RequestId; readonly refusal: RequestRefusal }
-  /** The peer cancelled or ended a request, ours or its own: nothing more follows for it. */
+  /**
+   * The peer cancelled or ended a request, ours or its own: nothing more follows for it. `code` is of `StreamCode`, or 0
+   * when the peer's stream just ended.
+   */
   | { readonly kind: 'request-cancelled'; readonly id: RequestId; readonly code: number }
   /** The peer changed its subscription by REQUEST_UPDATE, which the session has applied and answered. */
   | {
