@@ -19,6 +19,19 @@ async function answer({ id, operation, parameters }: MlsCall): Promise<MlsAnswer
   }
 }
 
+/** Memory of secrets that an answer hands over: moved, not copied, so that none of it stays in this thread. */
+function secretsIn({ operation }: MlsCall, reply: MlsAnswer): ArrayBuffer[] {
+  if (reply.kind !== 'done' || typeof reply.result !== 'object' || reply.result === null) return [];
+  const secret =
+    operation === 'serialise'
+      ? reply.result
+      : 'masterKey' in reply.result
+        ? reply.result.masterKey
+        : undefined;
+  const isOwn = secret instanceof Uint8Array && secret.byteLength === secret.buffer.byteLength;
+  return isOwn && secret.buffer instanceof ArrayBuffer ? [secret.buffer] : [];
+}
+
 // A peer's bytes can make ts-mls reject a promise that nobody waits for. The call that it belongs to is answered all
 // the same, and the groups of all meetings live in this thread: it goes on.
 process.on('unhandledRejection', (reason) => {
@@ -27,6 +40,6 @@ process.on('unhandledRejection', (reason) => {
 
 port.on('message', (call: MlsCall) => {
   void answer(call).then((reply) => {
-    port.postMessage(reply);
+    port.postMessage(reply, secretsIn(call, reply));
   });
 });

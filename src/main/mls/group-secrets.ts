@@ -1,5 +1,5 @@
-/** Erasure of ts-mls group states. */
-import type { ClientState } from 'ts-mls';
+/** Erasure of what ts-mls keeps of groups and KeyPackages. */
+import type { ClientState, PrivateKeyPackage } from 'ts-mls';
 
 /**
  * Overwrites the secrets of a state that is over.
@@ -10,8 +10,18 @@ export function eraseState(state: ClientState, successor?: ClientState): void {
   for (const secret of secretsOf(state)) if (!kept.has(secret)) secret.fill(0);
 }
 
+/** Overwrites what is secret of a KeyPackage, but for what a group took over when we joined with it. */
+export function eraseKeyPackage(secrets: PrivateKeyPackage, groups: Iterable<ClientState>): void {
+  const kept = new Set([...groups].flatMap((state) => [...secretsOf(state)]));
+  const { initPrivateKey, hpkePrivateKey, signaturePrivateKey } = secrets;
+  for (const secret of [initPrivateKey, hpkePrivateKey, signaturePrivateKey]) {
+    if (!kept.has(secret)) secret.fill(0);
+  }
+}
+
 function* secretsOf(state: ClientState): Generator<Uint8Array> {
-  const { keySchedule, privatePath, secretTree } = state;
+  const { keySchedule, privatePath, secretTree, signaturePrivateKey } = state;
+  yield signaturePrivateKey;
   for (const value of Object.values(keySchedule) as unknown[]) if (value instanceof Uint8Array) yield value;
   yield* Object.values(privatePath.privateKeys);
   yield* byteArraysIn(secretTree);

@@ -59,7 +59,7 @@ import {
 } from './client-config.ts';
 import { commitPolicy, parametersOf } from './commit-policy.ts';
 import { decodeGroupRecord, encodeGroupRecord } from './group-state-codec.ts';
-import { eraseState } from './group-secrets.ts';
+import { eraseKeyPackage, eraseState } from './group-secrets.ts';
 import { addsFault, inspectKeyPackage } from './key-package-check.ts';
 import {
   decodeWhole,
@@ -145,9 +145,9 @@ export class TsMlsAdapter implements MlsPort {
   }
 
   forgetKeyPackages(membership: MlsMembership): Promise<void> {
-    // Only the init key: the leaf key of the one that joined lives on in the group.
+    const states = [...this.#groups.values()].map(({ state }) => state);
     for (const held of this.#keyPackages) {
-      if (isSame(held.membership, membership)) held.privatePackage.initPrivateKey.fill(0);
+      if (isSame(held.membership, membership)) eraseKeyPackage(held.privatePackage, states);
     }
     this.#keyPackages = this.#keyPackages.filter((held) => !isSame(held.membership, membership));
     return Promise.resolve();
@@ -242,6 +242,9 @@ export class TsMlsAdapter implements MlsPort {
     const before = group.state;
     // Nothing of former epochs stays: no application messages go through MLS.
     group.state = { ...staged.newState, historicalReceiverData: new Map() };
+    for (const { newState } of group.staged.values()) {
+      if (newState !== staged.newState) eraseState(newState, group.state);
+    }
     group.staged.clear();
     for (const secret of staged.consumed) secret.fill(0);
     eraseState(before, group.state);

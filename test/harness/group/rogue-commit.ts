@@ -13,7 +13,7 @@ export function addOf(bytes: Uint8Array): Proposal {
   return { proposalType: 'add', add: { keyPackage } };
 }
 
-/** A Commit of a member that keeps to no rule of Conclave's: it takes every credential and proposes what it likes. */
+/** A Commit of a member that keeps to no rule: it takes every credential, adds anybody twice, and proposes what it likes. */
 export async function rogueCommit(
   mls: MlsPort,
   group: GroupHandle,
@@ -23,7 +23,12 @@ export async function rogueCommit(
   const record = decodeGroupRecord(await mls.serialise(group));
   if (record === undefined) throw new Error('a group reads back');
   const authService = { validateCredential: () => Promise.resolve(true) };
-  const state = { ...record.state, clientConfig: { ...clientConfig, authService } };
+  const keyPackageEqualityConfig = {
+    compareKeyPackages: () => false,
+    compareKeyPackageToLeafNode: () => false,
+  };
+  const lawless = { ...clientConfig, authService, keyPackageEqualityConfig };
+  const state = { ...record.state, clientConfig: lawless };
   const { commit } = await createCommit(
     { state, cipherSuite: await suiteImplementation(suite) },
     { extraProposals: proposals, ratchetTreeExtension: true },

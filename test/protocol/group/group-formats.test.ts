@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { nodeGroupCrypto as crypto } from '../../../src/main/mls/node-group-crypto.ts';
@@ -35,6 +36,7 @@ import {
   welcomeTrack,
 } from '../../../src/protocol/group/names.ts';
 import type { RoomId } from '../../../src/protocol/group/names.ts';
+import type { FullTrackName } from '../../../src/protocol/moqt/model.ts';
 import { compareRosters, leafIndex } from '../../../src/protocol/group/roster.ts';
 import type { Member } from '../../../src/protocol/group/roster.ts';
 import { securityCodeOf } from '../../../src/protocol/group/security-code.ts';
@@ -217,6 +219,20 @@ describe('names', () => {
     const input = new Uint8Array([...encodeUtf8('conclave room'), ...room, 0, 0, 0, 1]);
     expect(groupNameOf(room, 1, crypto)).toEqual(crypto.sha256(input).slice(0, 16));
     expect(groupNameOf(room, 1, crypto)).not.toEqual(group);
+  });
+
+  test('are, byte for byte, those of the draft and of docs/protocol.md', () => {
+    const instance = encodeUtf8('video.x');
+    const text = ({ namespace, name }: FullTrackName): string[] =>
+      [...namespace, name].map((field) => Buffer.from(field).toString());
+    const [root, id] = [encodeBase64Url(group), Buffer.from(sender).toString()];
+    expect(text(keyPackageTrack(group, sender))).toEqual([root, 'keypackages', id]);
+    expect(text(welcomeTrack(group, sender))).toEqual([root, 'welcome', id]);
+    expect(text(commitTrack(group))).toEqual([root, 'commits']);
+    expect(text(controlTrack(group, sender, instance))).toEqual([root, 'control', id, 'video.x', 'o']);
+    expect(text(mediaTrack(group, sender, instance))).toEqual([root, 'media', id, 'video.x', 'o']);
+    const digest = createHash('sha256').update(bytes(32, 3)).digest();
+    expect(id).toBe(Buffer.concat([digest, bytes(8, 4)]).toString('base64url'));
   });
 
   test('tracks say what they are', () => {

@@ -101,3 +101,27 @@ test('junk makes nobody ask the counter often, and what the counter denies is as
   other.run(25_000);
   expect(other.asked('history').length).toBe(1);
 });
+
+test.each([
+  ['another transcript', NEXT, new Uint8Array(32).fill(8)],
+  ['another epoch', epoch(7n), transcript],
+])('a Welcome that leads to %s than the receipt of its epoch says is not used', (_, at, leadsTo) => {
+  const joiner: OneCoordinator = new OneCoordinator('fenced', {
+    join: () => {
+      const { view, ...created } = joiner.mls.createGroup(joiner.group);
+      return { kind: 'joined', ...created, view: { ...view, epoch: at, transcript: leadsTo } };
+    },
+  });
+  joiner.current = NEXT;
+  joiner.startJoining();
+  for (const [object, payload] of [
+    [0, REAL],
+    [1, joiner.receipt(NEXT, transcript)],
+  ] as const) {
+    joiner.input({ kind: 'welcome-object', object: { epoch: NEXT, object, payload } });
+  }
+  joiner.run(1_000);
+  expect(joiner.asked('join').length).toBe(1);
+  expect(joiner.asked('forget-group').length).toBe(1);
+  expect(joiner.epochs).toEqual([]);
+});

@@ -2,7 +2,7 @@ import { freshSigner } from '../../harness/counter/local-client.ts';
 import { FakeMls } from '../../harness/group/fake-mls.ts';
 import { nodeGroupCrypto as crypto } from '../../../src/main/mls/node-group-crypto.ts';
 import type { CounterMode, HistoryEntry } from '../../../src/protocol/counter/client.ts';
-import { encodeReceipt } from '../../../src/protocol/counter/receipt.ts';
+import { encodeReceipt, parseReceipt, receiptHash } from '../../../src/protocol/counter/receipt.ts';
 import type { Answer, Ask, AskKind, AskTypes } from '../../../src/protocol/group/coordination/asks.ts';
 import type { CoordinatorEvent, GroupInput } from '../../../src/protocol/group/coordination/context.ts';
 import { Coordinator } from '../../../src/protocol/group/coordination/coordinator.ts';
@@ -66,11 +66,11 @@ export class OneCoordinator {
     this.run(0);
   }
 
-  /** Starts as the only member, at epoch 0. */
-  startAsMember(): void {
+  /** Starts as the only member, at epoch 0. @param creating - the counter has not yet been seen to say so. */
+  startAsMember(creating = false): void {
     const { group, ...created } = this.mls.createGroup(this.group);
     const senderId = senderIdOf(fingerprintOf(OWN_KEY, crypto), new Uint8Array(8));
-    const record = { generation: 0, senderId, creating: false, log: [], ownRefs: [], recipients: [] };
+    const record = { generation: 0, senderId, creating, log: [], ownRefs: [], recipients: [] };
     const restored = { record, handle: group, ...created, staged: undefined };
     this.#coordinator.handle({ kind: 'start', restored }, millis(this.now));
     this.run(0);
@@ -139,17 +139,27 @@ export class OneCoordinator {
     return new FakeMls(key, this.#parameters, () => (this.#fresh += 1));
   }
 
-  /** The counter's word for an epoch. */
-  receipt(of: Epoch, transcript: Uint8Array): Uint8Array {
+  /**
+   * The counter's word for an epoch.
+   * @param of - the Commit that it is for, and the receipt before it; by default, bytes of no meaning.
+   */
+  receipt(
+    at: Epoch,
+    transcript: Uint8Array,
+    of: { readonly commit?: Uint8Array; readonly previous?: Uint8Array } = {},
+  ): Uint8Array {
+    const { commit = transcript, previous } = of;
+    const previousHash =
+      previous === undefined ? new Uint8Array(32) : receiptHash(parseReceipt(previous), crypto);
     return encodeReceipt(
       {
         group: this.group,
-        epoch: of,
+        epoch: at,
         attempt: 0,
-        commitHash: crypto.sha256(transcript),
+        commitHash: crypto.sha256(commit),
         transcript,
         time: unixMillis(1_000_000),
-        previousHash: new Uint8Array(32),
+        previousHash,
       },
       this.#signer,
       crypto,
@@ -183,6 +193,8 @@ export class OneCoordinator {
       case 'increment':
         this.current = epoch((this.current ?? -1n) + 1n);
         return { kind: 'ok', receipt: undefined };
+      case 'create-group':
+        return mls.createGroup(ask.input.group);
       case 'make-key-package':
         return mls.makeKeyPackage();
       case 'inspect-key-package':

@@ -149,7 +149,7 @@ class Membership implements Phase {
       state.stage !== undefined
         ? this.#context.now
         : work.dueAt(view.roster, view.ownLeaf, this.#context.now);
-    return due && millis(Math.max(due, state.counter.commitNotBefore));
+    return due === undefined ? undefined : millis(Math.max(due, state.counter.commitNotBefore));
   }
 
   /** When to ask the counter: from time to time, and soon when something is seen to be missing. */

@@ -1,0 +1,244 @@
+import { createHash, createHmac, randomBytes } from 'node:crypto';
+import { createCommit, createProposal, encodeMlsMessage } from 'ts-mls';
+import type { Extension, Proposal } from 'ts-mls';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { lifetimeFrom, suiteImplementation } from '../../../src/main/mls/client-config.ts';
+import { decodeGroupRecord } from '../../../src/main/mls/group-state-codec.ts';
+import { TsMlsAdapter } from '../../../src/main/mls/ts-mls-adapter.ts';
+import {
+  encodeMeetingParameters,
+  MEETING_PARAMETERS_EXTENSION,
+} from '../../../src/protocol/group/meeting-parameters.ts';
+import type { MeetingParameters } from '../../../src/protocol/group/meeting-parameters.ts';
+import type { GroupHandle } from '../../../src/protocol/group/mls.ts';
+import { unixMillis } from '../../../src/protocol/units.ts';
+import { craftKeyPackage } from '../../harness/group/crafted-key-package.ts';
+import { makeMembership, testParameters, wallClock } from '../../harness/group/membership.ts';
+import { addOf, rogueCommit } from '../../harness/group/rogue-commit.ts';
+
+const NO_CHANGE = { adds: [], removes: [], kicks: [] };
+const HOUR_MS = 60 * 60_000;
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+/** A group of two: ours, and one whose member keeps to no rule. */
+async function setUp() {
+  const mls = new TsMlsAdapter();
+  const [groupId, secret] = [new Uint8Array(randomBytes(16)), new Uint8Array(randomBytes(32))];
+  const newcomer = () => makeMembership(groupId, secret);
+  const { group } = await mls.createGroup(newcomer(), testParameters, wallClock());
+  const joiner = newcomer();
+  const { keyPackage } = await mls.keyPackage(joiner, wallClock());
+  const outcome = await mls.stageCommit(group, { ...NO_CHANGE, adds: [keyPackage] });
+  if (outcome.kind !== 'staged') throw new Error(outcome.reason);
+  await mls.apply(group, outcome.commit.staged);
+  const joined = await mls.join(joiner, outcome.commit.welcomes[0]?.welcome ?? new Uint8Array(0));
+  if (joined.kind !== 'joined') throw new Error(joined.reason);
+  return { mls, group, newcomer, rogue: joined.group };
+}
+const stateOf = async (mls: TsMlsAdapter, group: GroupHandle) => {
+  const record = decodeGroupRecord(await mls.serialise(group));
+  if (record === undefined) throw new Error('a group reads back');
+  return record.state;
+};
+const change = (parameters: MeetingParameters): Extension => ({
+  extensionType: MEETING_PARAMETERS_EXTENSION,
+  extensionData: encodeMeetingParameters(parameters),
+});
+const extensions = (...all: Extension[]): Proposal => ({
+  proposalType: 'group_context_extensions',
+  groupContextExtensions: { extensions: all },
+});
+
+describe('a Commit is refused', () => {
+  const kicked = { ...testParameters, kickedKeys: [new Uint8Array(32).fill(1)] };
+  const NO_CHANGE_OF = 'a change of the meeting parameters that no Commit may make';
+  test.each<[string, Proposal, string]>([
+    [
+      'a ReInit',
+      {
+        proposalType: 'reinit',
+        reinit: {
+          groupId: new Uint8Array(16),
+          version: 'mls10',
+          cipherSuite: 'MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519',
+          extensions: [],
+        },
+      },
+      'a proposal of type reinit',
+    ],
+    [
+      'a type of its own',
+      { proposalType: 0xfa00, proposalData: Uint8Array.of(1) },
+      'a proposal of type 64000',
+    ],
+    [
+      'another receipt key',
+      extensions(change({ ...testParameters, receiptKey: new Uint8Array(32) })),
+      NO_CHANGE_OF,
+    ],
+    [
+      'no meeting parameters',
+      extensions({ extensionType: 0xf0c9, extensionData: new Uint8Array(0) }),
+      NO_CHANGE_OF,
+    ],
+    ['meeting parameters twice', extensions(change(kicked), change(kicked)), NO_CHANGE_OF],
+    [
+      'an extension beside the meeting parameters',
+      extensions(change(kicked), { extensionType: 0xf0c2, extensionData: new Uint8Array(0) }),
+      NO_CHANGE_OF,
+    ],
+  ])('with %s', async (_, proposal, reason) => {
+    const { mls, group, rogue } = await setUp();
+    const commit = await rogueCommit(mls, rogue, [proposal]);
+    expect(await mls.processCommit(group, commit)).toEqual({ kind: 'refused', reason });
+    expect((await mls.stageCommit(group, NO_CHANGE)).kind).toBe('staged');
+  });
+
+  test('that lets somebody in again who was kicked', async () => {
+    const { mls, group, rogue, newcomer } = await setUp();
+    const banned = newcomer();
+    const plan = { ...NO_CHANGE, kicks: [banned.identity.publicKey] };
+    const kick = await mls.stageCommit(group, plan);
+    if (kick.kind !== 'staged') throw new Error(kick.reason);
+    const seen = await mls.processCommit(rogue, kick.commit.commit);
+    if (seen.kind !== 'staged') throw new Error(seen.kind);
+    await mls.apply(group, kick.commit.staged);
+    await mls.apply(rogue, seen.staged);
+    const commit = await rogueCommit(mls, rogue, [extensions(change(testParameters))]);
+    expect(await mls.processCommit(group, commit)).toEqual({ kind: 'refused', reason: NO_CHANGE_OF });
+  });
+
+  test('with a signature key or an HPKE key twice', async () => {
+    const { mls, group, rogue, newcomer } = await setUp();
+    const [one, other] = [newcomer(), newcomer()];
+    const first = await mls.keyPackage(one, wallClock());
+    const again = await mls.keyPackage(one, wallClock());
+    const add = addOf(first.keyPackage);
+    if (add.proposalType !== 'add' || !('add' in add)) throw new Error('an Add');
+    const { hpkePublicKey } = add.add.keyPackage.leafNode;
+    const { initKey } = add.add.keyPackage;
+    const refusal = async (...packages: Uint8Array[]): Promise<unknown> =>
+      mls.processCommit(group, await rogueCommit(mls, rogue, packages.map(addOf)));
+    // In a Commit that is received ts-mls notices this before we do.
+    expect(await refusal(first.keyPackage, again.keyPackage)).toMatchObject({ kind: 'refused' });
+    const twice = { ...NO_CHANGE, adds: [first.keyPackage, again.keyPackage] };
+    expect(await mls.stageCommit(group, twice)).toEqual({
+      kind: 'refused',
+      reason: 'two Adds of one signature key',
+    });
+    const inUse = { kind: 'refused', reason: 'an Add with a key that is in use' };
+    const copy = await craftKeyPackage(other, { leaf: { hpkePublicKey } });
+    expect(await refusal(first.keyPackage, copy)).toEqual(inUse);
+    const init = await craftKeyPackage(other, { keyPackage: { initKey } });
+    expect(await refusal(first.keyPackage, init)).toEqual(inUse);
+    const ofTree = (await stateOf(mls, group)).ratchetTree[0];
+    if (ofTree?.nodeType !== 'leaf') throw new Error('the first leaf');
+    const taken = await craftKeyPackage(other, { leaf: { hpkePublicKey: ofTree.leaf.hpkePublicKey } });
+    expect(await refusal(taken)).toEqual(inUse);
+    expect(await mls.inspectKeyPackage(group, taken, wallClock())).toEqual(inUse);
+    const same = await craftKeyPackage(other, {
+      keyPackage: { initKey: hpkePublicKey },
+      leaf: { hpkePublicKey },
+    });
+    expect(await mls.inspectKeyPackage(group, same, wallClock())).toEqual(inUse);
+  });
+
+  test('as a PublicMessage, with proposals by reference, of another epoch or another group', async () => {
+    const { mls, group, rogue } = await setUp();
+    const state = await stateOf(mls, rogue);
+    const cipherSuite = await suiteImplementation(0x0001);
+    const open = await createCommit({ state, cipherSuite }, { wireAsPublicMessage: true });
+    expect(await mls.processCommit(group, encodeMlsMessage(open.commit))).toEqual({
+      kind: 'refused',
+      reason: 'no PrivateMessage',
+    });
+    const proposed = await createProposal(
+      state,
+      false,
+      { proposalType: 'remove', remove: { removed: 0 } },
+      cipherSuite,
+    );
+    expect(await mls.processCommit(group, encodeMlsMessage(proposed.message))).toEqual({
+      kind: 'refused',
+      reason: 'no Commit',
+    });
+    const { commit } = await createCommit({ state: proposed.newState, cipherSuite });
+    expect(await mls.processCommit(group, encodeMlsMessage(commit))).toMatchObject({ kind: 'refused' });
+    const elsewhere = await setUp();
+    const foreign = await rogueCommit(mls, rogue, []);
+    expect(await elsewhere.mls.processCommit(elsewhere.group, foreign)).toEqual({
+      kind: 'refused',
+      reason: 'a Commit of another group',
+    });
+    const next = await mls.stageCommit(rogue, NO_CHANGE);
+    if (next.kind !== 'staged') throw new Error(next.reason);
+    await mls.apply(rogue, next.commit.staged);
+    const late = await rogueCommit(mls, rogue, []);
+    expect(await mls.processCommit(group, late)).toEqual({
+      kind: 'refused',
+      reason: 'a Commit of another epoch',
+    });
+  });
+});
+
+describe('the lifetime of a KeyPackage', () => {
+  const now = unixMillis(1_800_000_000_000);
+  const seconds = (ms: number): bigint => BigInt(ms / 1000);
+
+  test('is an hour before and after it is made', () => {
+    expect(lifetimeFrom(now)).toEqual({
+      notBefore: seconds(now - HOUR_MS),
+      notAfter: seconds(now + HOUR_MS),
+    });
+  });
+
+  test.each<[string, number, number, boolean]>([
+    ['that runs', -HOUR_MS, HOUR_MS, true],
+    ['that begins now', 0, HOUR_MS, true],
+    ['that begins in a second', 1_000, HOUR_MS, false],
+    ['that ends now', -HOUR_MS, 0, true],
+    ['that ended a second ago', -HOUR_MS, -1_000, false],
+    ['that is two seconds too long', -HOUR_MS - 1_000, HOUR_MS + 1_000, false],
+    ['that ends before it begins', HOUR_MS, -HOUR_MS, false],
+  ])('%s', async (_, from, to, fits) => {
+    const { mls, group, newcomer } = await setUp();
+    // To the second, as lifetimes are.
+    const at = unixMillis(Math.floor(wallClock() / 1000) * 1000);
+    const lifetime = { notBefore: seconds(at + from), notAfter: seconds(at + to) };
+    const keyPackage = await craftKeyPackage(newcomer(), { leaf: { lifetime } });
+    const verdict = await mls.inspectKeyPackage(group, keyPackage, at);
+    if (fits) expect(verdict.kind).toBe('acceptable');
+    else expect(verdict).toEqual({ kind: 'refused', reason: 'outside its lifetime' });
+  });
+
+  test('does not matter any more when a Commit that added it is caught up with', async () => {
+    const { mls, group, rogue, newcomer } = await setUp();
+    const { keyPackage } = await mls.keyPackage(newcomer(), wallClock());
+    const outcome = await mls.stageCommit(rogue, { ...NO_CHANGE, adds: [keyPackage] });
+    if (outcome.kind !== 'staged') throw new Error(outcome.reason);
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 24 * HOUR_MS });
+    const verdict = await mls.inspectKeyPackage(group, keyPackage, wallClock());
+    expect(verdict.kind).toBe('refused');
+    expect((await mls.processCommit(group, outcome.commit.commit)).kind).toBe('staged');
+  });
+});
+
+test('the master key is what the exporter of RFC 9420 gives for the label of the key profile', async () => {
+  const mls = new TsMlsAdapter();
+  const membership = makeMembership(randomBytes(16), randomBytes(32));
+  const { group, masterKey } = await mls.createGroup(membership, testParameters, wallClock());
+  const { exporterSecret } = (await stateOf(mls, group)).keySchedule;
+  // §8: ExpandWithLabel(Secret, Label, Context, Length), one block of HKDF-Expand.
+  const expandWithLabel = (secret: Uint8Array, label: string, context: Uint8Array): Buffer => {
+    const name = Buffer.from(`MLS 1.0 ${label}`);
+    const info = [Buffer.from([0, 32, name.length]), name, Buffer.from([context.length]), context];
+    return createHmac('sha256', secret)
+      .update(Buffer.concat([...info, Buffer.from([1])]))
+      .digest();
+  };
+  const derived = expandWithLabel(exporterSecret, 'SecureObject MLS Master Key', new Uint8Array(0));
+  const expected = expandWithLabel(derived, 'exported', createHash('sha256').digest());
+  expect(Buffer.from(masterKey)).toEqual(expected);
+});

@@ -1,0 +1,138 @@
+import { randomBytes } from 'node:crypto';
+import type { ClientState } from 'ts-mls';
+import { deriveKey } from 'ts-mls/secretTree.js';
+import { afterEach, expect, test, vi } from 'vitest';
+import { suiteImplementation } from '../../../src/main/mls/client-config.ts';
+import { decodeGroupRecord } from '../../../src/main/mls/group-state-codec.ts';
+import type { GroupRecord } from '../../../src/main/mls/group-state-codec.ts';
+import { TsMlsAdapter } from '../../../src/main/mls/ts-mls-adapter.ts';
+import type { GroupHandle, StagedCommit } from '../../../src/protocol/group/mls.ts';
+import { makeMembership, testParameters, wallClock } from '../../harness/group/membership.ts';
+import { watchSecrets } from '../../harness/group/watch-secrets.ts';
+
+const NO_CHANGE = { adds: [], removes: [], kicks: [] };
+const isErased = (bytes: Uint8Array): boolean => bytes.every((byte) => byte === 0);
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+/** A group of two as the first has it: watched from its beginning. */
+async function setUp() {
+  const watched = await watchSecrets();
+  const [mls, otherMls] = [new TsMlsAdapter(), new TsMlsAdapter()];
+  const [groupId, secret] = [randomBytes(16), randomBytes(32)];
+  const { group } = await mls.createGroup(makeMembership(groupId, secret), testParameters, wallClock());
+  const joiner = makeMembership(groupId, secret);
+  const { keyPackage } = await otherMls.keyPackage(joiner, wallClock());
+  const added = await stage(mls, group, [keyPackage]);
+  await mls.apply(group, added.staged);
+  const { welcome } = added.welcomes[0] ?? { welcome: new Uint8Array(0) };
+  // Where it checks a GroupInfo ts-mls derives the confirmation key again, and leaves that copy to the collector.
+  const joined = await watched.unwatched(() => otherMls.join(joiner, welcome));
+  if (joined.kind !== 'joined') throw new Error(joined.reason);
+  return { watched, mls, group, otherMls, other: joined.group, joiner };
+}
+async function stage(mls: TsMlsAdapter, group: GroupHandle, adds: Uint8Array[] = []): Promise<StagedCommit> {
+  const outcome = await mls.stageCommit(group, { ...NO_CHANGE, adds });
+  if (outcome.kind !== 'staged') throw new Error(outcome.reason);
+  return outcome.commit;
+}
+async function recordOf(mls: TsMlsAdapter, group: GroupHandle): Promise<GroupRecord> {
+  const record = decodeGroupRecord(await mls.serialise(group));
+  if (record === undefined) throw new Error('a group reads back');
+  return record;
+}
+/** Copies of everything secret in a state but the signature key, which all epochs have in common. */
+function secretsOf({ keySchedule, privatePath, secretTree }: ClientState): Uint8Array[] {
+  const ratchets = secretTree.flatMap(({ handshake, application }) => [handshake.secret, application.secret]);
+  return [
+    ...(Object.values(keySchedule) as unknown[]),
+    ...Object.values(privatePath.privateKeys),
+    ...ratchets,
+  ]
+    .filter((value): value is Uint8Array => value instanceof Uint8Array && !isErased(value))
+    .map((value) => value.slice());
+}
+const without = (secrets: readonly Uint8Array[], kept: readonly Uint8Array[]): Uint8Array[] =>
+  secrets.filter((secret) => !kept.some((each) => Buffer.from(each).equals(secret)));
+
+test('a merge leaves no memory that holds a secret of the epoch before', async () => {
+  const { watched, mls, group, otherMls, other } = await setUp();
+  const before = secretsOf((await recordOf(mls, group)).state);
+  const commit = await stage(otherMls, other);
+  const processed = await mls.processCommit(group, commit.commit);
+  if (processed.kind !== 'staged') throw new Error(processed.kind);
+  await otherMls.apply(other, commit.staged);
+  await otherMls.forget(other);
+  await mls.apply(group, processed.staged);
+  const gone = without(before, secretsOf((await recordOf(mls, group)).state));
+  expect(gone.length).toBeGreaterThan(8);
+  expect(gone.flatMap((secret) => watched.holding(secret))).toEqual([]);
+});
+
+test('the key that opened a Commit is gone when the Commit is merged', async () => {
+  const { watched, mls, group, otherMls, other } = await setUp();
+  const suite = await suiteImplementation(0x0001);
+  const { secretTree } = (await recordOf(mls, group)).state;
+  const keys = await Promise.all(secretTree.map(({ handshake }) => deriveKey(handshake.secret, 0, suite)));
+  const copies = keys.map((key) => key.slice());
+  for (const key of keys) key.fill(0);
+  const commit = await stage(otherMls, other);
+  const processed = await mls.processCommit(group, commit.commit);
+  if (processed.kind !== 'staged') throw new Error(processed.kind);
+  expect(copies.flatMap((key) => watched.holding(key)).length).toBeGreaterThan(0);
+  await mls.apply(group, processed.staged);
+  await otherMls.apply(other, commit.staged);
+  expect(copies.flatMap((key) => watched.holding(key))).toEqual([]);
+});
+
+test('a Commit of ours that lost leaves nothing of the epoch that it would have begun', async () => {
+  const { watched, mls, group, otherMls, other } = await setUp();
+  await stage(mls, group);
+  const { staged } = await recordOf(mls, group);
+  if (staged === undefined) throw new Error('nothing staged');
+  const lost = secretsOf(staged.newState);
+  const winner = await stage(otherMls, other);
+  const processed = await mls.processCommit(group, winner.commit);
+  if (processed.kind !== 'staged') throw new Error(processed.kind);
+  await mls.apply(group, processed.staged);
+  const gone = without(lost, secretsOf((await recordOf(mls, group)).state));
+  expect(gone.length).toBeGreaterThan(8);
+  expect(gone.flatMap((secret) => watched.holding(secret))).toEqual([]);
+});
+
+test('a group that is forgotten leaves nothing, its staged Commit and our signature key included', async () => {
+  const { watched, mls, group, otherMls, other, joiner } = await setUp();
+  await stage(mls, group);
+  const record = await recordOf(mls, group);
+  const secrets = [...secretsOf(record.state), ...secretsOf(record.staged?.newState ?? record.state)];
+  await otherMls.forgetKeyPackages(joiner);
+  await Promise.all([mls.forget(group), otherMls.forget(other)]);
+  expect(secrets.flatMap((secret) => watched.holding(secret))).toEqual([]);
+  expect(watched.signKeys.size).toBeGreaterThan(0);
+  expect([...watched.signKeys].every(isErased)).toBe(true);
+});
+
+test('the init key of a group’s creator is gone at once', async () => {
+  const watched = await watchSecrets();
+  await new TsMlsAdapter().createGroup(
+    makeMembership(randomBytes(16), randomBytes(32)),
+    testParameters,
+    wallClock(),
+  );
+  expect(watched.privateKeys.map(isErased)).toEqual([true, false]);
+});
+
+test('forgotten KeyPackages leave nothing but what the group took over', async () => {
+  const { watched, otherMls, other, joiner } = await setUp();
+  const before = watched.privateKeys.length;
+  await otherMls.keyPackage(joiner, wallClock());
+  const unused = watched.privateKeys.slice(before);
+  expect(unused.map(isErased)).toEqual([false, false]);
+  await otherMls.forgetKeyPackages(joiner);
+  expect(unused.map(isErased)).toEqual([true, true]);
+  // The group lives on with the leaf key of the KeyPackage that was used.
+  const { privatePath } = (await recordOf(otherMls, other)).state;
+  expect(Object.values(privatePath.privateKeys).some(isErased)).toBe(false);
+  expect((await otherMls.stageCommit(other, NO_CHANGE)).kind).toBe('staged');
+});

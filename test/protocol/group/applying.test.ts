@@ -1,0 +1,142 @@
+import { describe, expect, test } from 'vitest';
+import { nodeGroupCrypto as crypto } from '../../../src/main/mls/node-group-crypto.ts';
+import type { LockToken } from '../../../src/protocol/counter/client.ts';
+import { parseReceipt } from '../../../src/protocol/counter/receipt.ts';
+import type { GroupHandle, StagedCommit } from '../../../src/protocol/group/mls.ts';
+import { fingerprintOf, senderIdOf } from '../../../src/protocol/group/names.ts';
+import { epoch, millis } from '../../../src/protocol/units.ts';
+import type { Epoch } from '../../../src/protocol/units.ts';
+import type { FakeMls } from '../../harness/group/fake-mls.ts';
+import { OneCoordinator } from './one-coordinator.ts';
+
+const OTHER_KEY = new Uint8Array(32).fill(2);
+const WRONG = new Uint8Array(32).fill(9);
+
+/** Two members in epoch 1: ours, with the counter in fenced mode, and another whose Commits come by `deliver`. */
+function setUp(
+  receiptOf?: (member: OneCoordinator, transcript: Uint8Array, commit: Uint8Array) => Uint8Array,
+) {
+  const receipts: Uint8Array[] = [];
+  let begun = 0n;
+  const member: OneCoordinator = new OneCoordinator('fenced', {
+    // Another generation is somebody else's to open.
+    lock: ({ request }) =>
+      request.val === 0n
+        ? { kind: 'locked', retryLaterMs: millis(60_000) }
+        : { kind: 'granted', token: 'token' as LockToken, attempt: 0, expiresInMs: millis(10_000) },
+    increment: ({ request }) => {
+      if (request.mode === 'plain') throw new Error('fenced');
+      const { val, transcript, commit } = request;
+      const receipt =
+        begun > 0n && receiptOf !== undefined
+          ? receiptOf(member, transcript, commit)
+          : member.receipt(val, transcript, { commit, previous: receipts.at(-1) });
+      begun = val;
+      receipts.push(receipt);
+      member.current = val;
+      return { kind: 'ok', receipt };
+    },
+  });
+  member.startAsMember();
+  const other: FakeMls = member.otherMls(OTHER_KEY);
+  const sender = senderIdOf(fingerprintOf(OTHER_KEY, crypto), new Uint8Array(8));
+  member.input({ kind: 'key-package', sender, payload: other.makeKeyPackage().keyPackage });
+  member.run(100);
+  const [delivery] = member.asked('publish-commit')[0]?.input.welcomes ?? [];
+  const joined = other.join(delivery?.welcome ?? new Uint8Array(0));
+  if (joined.kind !== 'joined') throw new Error(joined.reason);
+  const stage = (): StagedCommit => {
+    const outcome = other.stage(joined.group, { adds: [], removes: [], kicks: [] });
+    if (outcome.kind !== 'staged') throw new Error(outcome.reason);
+    return outcome.commit;
+  };
+  const deliver = (at: Epoch, commit: Uint8Array, receipt: Uint8Array): void => {
+    member.current = at;
+    member.input({ kind: 'commit-object', object: { epoch: at, object: 0, payload: commit } });
+    member.input({ kind: 'commit-object', object: { epoch: at, object: 1, payload: receipt } });
+    member.run(100);
+  };
+  const last = (): Uint8Array => receipts.at(-1) ?? new Uint8Array(0);
+  return { member, other, group: joined.group satisfies GroupHandle, stage, deliver, last };
+}
+const kinds = ({ events }: OneCoordinator): string[] => events.map(({ kind }) => kind);
+
+describe('somebody’s Commit', () => {
+  test('is applied when its receipt names it and follows ours', () => {
+    const { member, stage, deliver, last } = setUp();
+    const { commit, transcript, epoch: at } = stage();
+    deliver(at, commit, member.receipt(at, transcript, { commit, previous: last() }));
+    expect(member.epochs.map((view) => view.epoch)).toEqual([0n, 1n, 2n]);
+    expect(kinds(member)).not.toContain('equivocation');
+  });
+
+  test('that leads to another transcript than its receipt says ends the generation', () => {
+    const { member, stage, deliver, last } = setUp();
+    const { commit, epoch: at } = stage();
+    deliver(at, commit, member.receipt(at, WRONG, { commit, previous: last() }));
+    expect(member.epochs.map((view) => view.epoch)).toEqual([0n, 1n]);
+    expect(member.asked('apply').length).toBe(1);
+    expect(member.events).toContainEqual({ kind: 'generation', generation: 1 });
+  });
+
+  test('whose receipt does not follow ours is an equivocation, and nothing is applied any more', () => {
+    const { member, stage, deliver } = setUp();
+    const { commit, transcript, epoch: at } = stage();
+    const elsewhere = member.receipt(epoch(1n), WRONG);
+    deliver(at, commit, member.receipt(at, transcript, { commit, previous: elsewhere }));
+    expect(member.epochs.map((view) => view.epoch)).toEqual([0n, 1n]);
+    expect(member.events).toContainEqual({ kind: 'equivocation', epoch: at });
+  });
+
+  test('is not applied for a receipt that names another Commit', () => {
+    const { member, stage, deliver, last } = setUp();
+    const { commit, transcript, epoch: at } = stage();
+    deliver(at, commit, member.receipt(at, transcript, { commit: WRONG, previous: last() }));
+    expect(member.epochs.map((view) => view.epoch)).toEqual([0n, 1n]);
+    expect(member.asked('process')).toEqual([]);
+  });
+});
+
+describe('our own Commit', () => {
+  test('is merged with the receipt that the counter gave for it', () => {
+    const { member } = setUp((of, transcript, commit) => {
+      const previous = of.asked('publish-receipt').at(-1)?.input.receipt;
+      return of.receipt(epoch(2n), transcript, { commit, previous });
+    });
+    member.input({ kind: 'update' });
+    member.run(100);
+    expect(member.epochs.map((view) => view.epoch)).toEqual([0n, 1n, 2n]);
+  });
+
+  test('that the counter signed with another transcript ends the generation', () => {
+    const { member } = setUp((of, _, commit) => {
+      const previous = of.asked('publish-receipt').at(-1)?.input.receipt;
+      return of.receipt(epoch(2n), WRONG, { commit, previous });
+    });
+    member.input({ kind: 'update' });
+    member.run(100);
+    expect(member.epochs.map((view) => view.epoch)).toEqual([0n, 1n]);
+    expect(member.events).toContainEqual({ kind: 'generation', generation: 1 });
+  });
+
+  test('that the counter chained to another past is an equivocation', () => {
+    const { member } = setUp((of, transcript, commit) => of.receipt(epoch(2n), transcript, { commit }));
+    member.input({ kind: 'update' });
+    member.run(100);
+    expect(member.epochs.map((view) => view.epoch)).toEqual([0n, 1n]);
+    expect(kinds(member)).toContain('equivocation');
+  });
+});
+
+test('the log that rests on disk has each receipt with its Commit', () => {
+  const { member, stage, deliver, last } = setUp();
+  const { commit, transcript, epoch: at } = stage();
+  const receipt = member.receipt(at, transcript, { commit, previous: last() });
+  deliver(at, commit, receipt);
+  const { log } = member.asked('save').at(-1)?.input.record ?? { log: [] };
+  expect(log.map((entry) => [parseReceipt(entry.receipt).epoch, entry.epoch])).toEqual([
+    [1n, 1n],
+    [2n, 2n],
+  ]);
+  expect(log.at(-1)).toEqual({ epoch: 2n, receipt, commit });
+});
