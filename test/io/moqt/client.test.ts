@@ -7,6 +7,7 @@ import type {
 } from '../../../src/io/moqt/client-api.ts';
 import { createMoqtClient } from '../../../src/io/moqt/client.ts';
 import { SessionPump } from '../../../src/io/moqt/session-pump.ts';
+import { RequestErrorCode, SessionCode } from '../../../src/protocol/moqt/codes.ts';
 import { draft18 } from '../../../src/protocol/moqt/draft18/draft18.ts';
 import { compareLocations } from '../../../src/protocol/moqt/model.ts';
 import type { MoqtObject } from '../../../src/protocol/moqt/model.ts';
@@ -218,6 +219,30 @@ describe('a client', () => {
     expect(await client.subscribe(TRACK, {}, { object: () => undefined, done: () => undefined })).toEqual({
       kind: 'gone',
     });
+  });
+
+  test('is refused with a code of refusals when the peer cancels what it has not answered', async () => {
+    const { client, relay, run } = await connected();
+    const pending = client.subscribe(TRACK, {}, { object: () => undefined, done: () => undefined });
+    await run();
+    relay.session.cancel(relay.request('subscribe').id);
+    await run();
+    expect(await pending).toMatchObject({
+      kind: 'refused',
+      refusal: { code: RequestErrorCode.INTERNAL_ERROR },
+    });
+  });
+
+  test('leaves a transport on which no draft of ours was negotiated', async () => {
+    const ends = linkedTransports();
+    Object.defineProperty(ends.client, 'protocol', { value: 'moqt-99' });
+    expect(await createMoqtClient(ends.client)).toEqual({
+      kind: 'failed',
+      reason: 'the relay speaks moqt-99',
+    });
+    expect(await ends.server.next(9)).toMatchObject([
+      { kind: 'closed', code: SessionCode.VERSION_NEGOTIATION_FAILED },
+    ]);
   });
 
   test('closes the session when a callback throws, and says so', async () => {
