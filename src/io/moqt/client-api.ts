@@ -44,6 +44,7 @@ export interface SubscriptionCallbacks {
 export interface PublishOffer {
   readonly track: FullTrackName;
   readonly description: TrackDescription;
+  /** Takes it. No callback is called before this has returned. */
   accept(parameters: SubscribeParameters, callbacks: SubscriptionCallbacks): Subscription;
   reject(refusal: RequestRefusal): void;
 }

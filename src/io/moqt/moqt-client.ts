@@ -361,7 +361,10 @@ export class Client implements MoqtClient {
         accept: (parameters, callbacks) => {
           this.#subscriptions.set(id, callbacks);
           this.#session.acceptPublish(id, parameters);
-          this.#flush();
+          // What came before the answer, the end included, is told when the caller has its handle.
+          queueMicrotask(() => {
+            this.#flush();
+          });
           return this.#subscription(id, track, description);
         },
         reject: (refusal) => {

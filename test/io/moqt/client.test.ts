@@ -117,6 +117,30 @@ describe('a client', () => {
     expect(relay.last('request-cancelled')).toMatchObject({ id: offered });
   });
 
+  test('has the handle of an accepted track before it hears of its objects and its end', async () => {
+    const { client, relay, run } = await connected();
+    const offers: PublishOffer[] = [];
+    const pending = client.subscribeTracks(namespace('room'), { forward: false }, (offer) =>
+      offers.push(offer),
+    );
+    await run();
+    relay.session.acceptRequest(relay.request('subscribe-tracks').id);
+    await run();
+    await pending;
+    const offered = relay.session.publish(TRACK, { forward: true, description: {} });
+    relay.session.sendSingleObject(offered, object(0, 0, 'a'), false);
+    relay.session.publishDone(offered, 2, 'over');
+    await run();
+    const heard: string[] = [];
+    offers[0]?.accept(
+      {},
+      { object: () => heard.push('object'), done: (code, reason) => heard.push(`${String(code)} ${reason}`) },
+    );
+    expect(heard).toEqual([]);
+    await run();
+    expect(heard).toEqual(['object', '2 over']);
+  });
+
   test('publishes, follows the Forward State and hears of the cancellation', async () => {
     const { client, relay, run } = await connected();
     const heard: string[] = [];
