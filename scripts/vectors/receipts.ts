@@ -3,10 +3,11 @@
  * Run with `npx tsx scripts/vectors/receipts.ts`; the same bytes come out each time.
  */
 
-import { createHash, createPrivateKey } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { receiptSigner, receiptVerifier } from '../../src/io/counter/receipt-crypto.ts';
+import { privateKeyFrom } from '../../src/io/crypto/raw-keys.ts';
 import { encodeHex } from '../../src/protocol/bytes/hex.ts';
 import {
   encodeReceipt,
@@ -16,19 +17,12 @@ import {
 } from '../../src/protocol/counter/receipt.ts';
 import { epoch, unixMillis } from '../../src/protocol/units.ts';
 
-const PKCS8_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex');
 const FILE = 'test/vectors/receipts.json';
 
 /** Bytes that anybody can make again: SHA-256 or SHA-512 of a text. */
 const derived = (text: string, hash = 'sha256'): Buffer => createHash(hash).update(text).digest();
 
-const signer = receiptSigner(
-  createPrivateKey({
-    key: Buffer.concat([PKCS8_PREFIX, derived('conclave receipt vectors key')]),
-    type: 'pkcs8',
-    format: 'der',
-  }),
-);
+const signer = receiptSigner(privateKeyFrom('ed25519', derived('conclave receipt vectors key')));
 
 interface Chain {
   readonly group: Buffer;

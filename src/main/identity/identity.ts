@@ -3,21 +3,18 @@
  * one run of the app and kept nowhere.
  */
 import { decodeBase64Url, encodeBase64Url } from '../../protocol/bytes/base64url.ts';
-import { fingerprintOf } from './fingerprint.ts';
+import { RAW_KEY_BYTES } from '../../io/crypto/raw-keys.ts';
+import { fingerprintOf } from '../../protocol/group/names.ts';
+import type { Fingerprint } from '../../protocol/group/names.ts';
+import { nodeGroupCrypto } from '../mls/node-group-crypto.ts';
 import type { Keychain } from './keychain.ts';
-import {
-  ED25519_KEY_LENGTH,
-  generateSignatureKey,
-  signatureKeyOf,
-  type SignatureKey,
-} from './signature-key.ts';
+import { generateSignatureKey, signatureKeyOf, type SignatureKey } from './signature-key.ts';
 
 /** A member's own key and what is known of it. */
 export interface Identity {
   readonly kind: 'kept' | 'guest';
   readonly signatureKey: SignatureKey;
-  /** SHA-256 of the public key. */
-  readonly fingerprint: Uint8Array;
+  readonly fingerprint: Fingerprint;
 }
 
 /** Why a kept identity is not to be had. */
@@ -43,7 +40,7 @@ export async function loadIdentity(
   if (found.kind !== 'ok') return found;
   if (found.value === undefined) return { kind: 'missing' };
   const seed = decodeBase64Url(found.value);
-  if (seed?.length !== ED25519_KEY_LENGTH) return { kind: 'damaged' };
+  if (seed?.length !== RAW_KEY_BYTES) return { kind: 'damaged' };
   return { kind: 'ready', identity: identityOf('kept', signatureKeyOf(seed)) };
 }
 
@@ -98,5 +95,5 @@ function accountOf(profileId: string): string {
 }
 
 function identityOf(kind: Identity['kind'], signatureKey: SignatureKey): Identity {
-  return { kind, signatureKey, fingerprint: fingerprintOf(signatureKey.publicKey) };
+  return { kind, signatureKey, fingerprint: fingerprintOf(signatureKey.publicKey, nodeGroupCrypto) };
 }

@@ -10,18 +10,24 @@ import {
   createDecipheriv,
   createHash,
   createHmac,
-  createPrivateKey,
   createPublicKey,
   diffieHellman,
   generateKeyPairSync,
   randomBytes,
   sign,
   timingSafeEqual,
-  verify,
 } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import { defaultCryptoProvider } from 'ts-mls';
 import type { Ciphersuite, CiphersuiteImpl, CryptoProvider, Hash, Hpke, Kdf, Signature } from 'ts-mls';
+import {
+  privateKeyFrom,
+  publicKeyFrom,
+  RAW_KEY_BYTES,
+  rawPrivateKey,
+  rawPublicKey,
+  verifyEd25519,
+} from '../../io/crypto/raw-keys.ts';
 import { InvariantError } from '../../protocol/errors.ts';
 
 /** The provider that Conclave hands to ts-mls. */
@@ -46,49 +52,10 @@ export const nodeCryptoProvider: CryptoProvider = {
   },
 };
 
-/** PKCS #8 and SPKI of Ed25519 and X25519 are these bytes, then the raw key (RFC 8410). */
-const PKCS8 = {
-  ed25519: Buffer.from('302e020100300506032b657004220420', 'hex'),
-  x25519: Buffer.from('302e020100300506032b656e04220420', 'hex'),
-};
-const SPKI = {
-  ed25519: Buffer.from('302a300506032b6570032100', 'hex'),
-  x25519: Buffer.from('302a300506032b656e032100', 'hex'),
-};
-const RAW_KEY_BYTES = 32;
-type Curve = keyof typeof PKCS8;
-
-/** The Ed25519 public key, 32 bytes, of a seed. */
-export function ed25519PublicKey(seed: Uint8Array): Uint8Array {
-  return rawPublicKey(createPublicKey(privateKeyObject('ed25519', seed)));
-}
-
-function privateKeyObject(curve: Curve, raw: Uint8Array): KeyObject {
-  if (raw.length !== RAW_KEY_BYTES) throw new RangeError('a private key has 32 bytes');
-  return createPrivateKey({ key: Buffer.concat([PKCS8[curve], raw]), format: 'der', type: 'pkcs8' });
-}
-
-function publicKeyObject(curve: Curve, raw: Uint8Array): KeyObject {
-  if (raw.length !== RAW_KEY_BYTES) throw new RangeError('a public key has 32 bytes');
-  return createPublicKey({ key: Buffer.concat([SPKI[curve], raw]), format: 'der', type: 'spki' });
-}
-
-function rawPublicKey(key: KeyObject): Uint8Array {
-  return new Uint8Array(key.export({ format: 'der', type: 'spki' }).subarray(-RAW_KEY_BYTES));
-}
-
-function rawPrivateKey(key: KeyObject): Uint8Array {
-  return new Uint8Array(key.export({ format: 'der', type: 'pkcs8' }).subarray(-RAW_KEY_BYTES));
-}
-
 const ed25519: Signature = {
   sign: (seed, message) =>
-    Promise.resolve(new Uint8Array(sign(null, message, privateKeyObject('ed25519', seed)))),
-  verify: (publicKey, message, signature) =>
-    Promise.resolve(
-      publicKey.length === RAW_KEY_BYTES &&
-        verify(null, message, publicKeyObject('ed25519', publicKey), signature),
-    ),
+    Promise.resolve(new Uint8Array(sign(null, message, privateKeyFrom('ed25519', seed)))),
+  verify: (publicKey, message, signature) => Promise.resolve(verifyEd25519(publicKey, message, signature)),
   keygen: () => {
     const { privateKey, publicKey } = generateKeyPairSync('ed25519');
     return Promise.resolve({ signKey: rawPrivateKey(privateKey), publicKey: rawPublicKey(publicKey) });
@@ -242,13 +209,13 @@ const x25519Hpke = {
     sealGcm(key, nonce, aad ?? NONE, plaintext),
   decryptAead: (key: Uint8Array, nonce: Uint8Array, aad: Uint8Array | undefined, ciphertext: Uint8Array) =>
     openGcm(key, nonce, aad ?? NONE, ciphertext),
-  importPrivateKey: (raw: Uint8Array) => privateKeyObject('x25519', raw),
-  importPublicKey: (raw: Uint8Array) => publicKeyObject('x25519', raw),
+  importPrivateKey: (raw: Uint8Array) => privateKeyFrom('x25519', raw),
+  importPublicKey: (raw: Uint8Array) => publicKeyFrom('x25519', raw),
   exportPublicKey: rawPublicKey,
   exportPrivateKey: rawPrivateKey,
   deriveKeyPair(ikm: Uint8Array) {
     const prk = labeledExtract(KEM_ID, NONE, 'dkp_prk', ikm);
-    const privateKey = privateKeyObject('x25519', labeledExpand(KEM_ID, prk, 'sk', NONE, RAW_KEY_BYTES));
+    const privateKey = privateKeyFrom('x25519', labeledExpand(KEM_ID, prk, 'sk', NONE, RAW_KEY_BYTES));
     return { privateKey, publicKey: createPublicKey(privateKey) };
   },
   generateKeyPair: () => generateKeyPairSync('x25519'),
@@ -262,8 +229,8 @@ function toRecipient(recipient: KeyObject): { shared: Uint8Array; enc: Uint8Arra
 }
 
 function fromSender(own: KeyObject, enc: Uint8Array): Uint8Array {
-  const dh = diffieHellman({ privateKey: own, publicKey: publicKeyObject('x25519', enc) });
-  return kemSecret(dh, enc, rawPublicKey(createPublicKey(own)));
+  const dh = diffieHellman({ privateKey: own, publicKey: publicKeyFrom('x25519', enc) });
+  return kemSecret(dh, enc, rawPublicKey(own));
 }
 
 /** Gives synchronous functions the asynchronous shape that ts-mls wants; a throw becomes a rejection. */

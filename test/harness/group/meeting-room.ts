@@ -4,7 +4,7 @@ import type { GroupMember } from '../../../src/main/group/group-member.ts';
 import type { MembershipStore } from '../../../src/main/group/group-asks.ts';
 import type { EpochBegun, GroupEvent } from '../../../src/main/group/group-events.ts';
 import type { MlsPort, SignatureIdentity } from '../../../src/main/mls/mls-port.ts';
-import { ed25519PublicKey } from '../../../src/main/mls/node-crypto-provider.ts';
+import { ed25519PublicKey } from '../../../src/io/crypto/raw-keys.ts';
 import type { MoqtClient } from '../../../src/io/moqt/client-api.ts';
 import type { CounterClient, CounterMode } from '../../../src/protocol/counter/client.ts';
 import { DEFAULT_TIMING } from '../../../src/protocol/group/coordination/timing.ts';

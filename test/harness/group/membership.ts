@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { MlsMembership } from '../../../src/main/mls/mls-port.ts';
-import { ed25519PublicKey } from '../../../src/main/mls/node-crypto-provider.ts';
+import { ed25519PublicKey } from '../../../src/io/crypto/raw-keys.ts';
 import type { MeetingParameters } from '../../../src/protocol/group/meeting-parameters.ts';
 import type { MlsSuite } from '../../../src/protocol/group/mls.ts';
 import { unixMillis } from '../../../src/protocol/units.ts';

@@ -1,6 +1,7 @@
 /** A member of a meeting without a window: the real engine, with what it hears and sees in arrays. */
 import type { DownlinkItem } from '../../../src/contract/media.ts';
-import { fingerprintOf } from '../../../src/main/identity/fingerprint.ts';
+import { nodeGroupCrypto } from '../../../src/main/mls/node-group-crypto.ts';
+import { fingerprintOf } from '../../../src/protocol/group/names.ts';
 import { createGuestIdentity, type Identity } from '../../../src/main/identity/identity.ts';
 import { signatureKeyOf } from '../../../src/main/identity/signature-key.ts';
 import { readInvitation } from '../../../src/main/invitations.ts';
@@ -118,7 +119,7 @@ export class HeadlessMember {
 /** A kept identity. @param seed - 32 bytes in hexadecimal. */
 export function identityOfSeed(seed: string): Identity {
   const signatureKey = signatureKeyOf(new Uint8Array(Buffer.from(seed, 'hex')));
-  return { kind: 'kept', signatureKey, fingerprint: fingerprintOf(signatureKey.publicKey) };
+  return { kind: 'kept', signatureKey, fingerprint: fingerprintOf(signatureKey.publicKey, nodeGroupCrypto) };
 }
 
 /** Waits until `condition` holds. @throws {Error} with `what` and `state()` when it does not in time. */

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import type { GroupHandle, StageOutcome } from '../../../src/protocol/group/mls.ts';
-import { ed25519PublicKey } from '../../../src/main/mls/node-crypto-provider.ts';
+import { ed25519PublicKey } from '../../../src/io/crypto/raw-keys.ts';
 import { TsMlsAdapter } from '../../../src/main/mls/ts-mls-adapter.ts';
 import { millis, unixMillis } from '../../../src/protocol/units.ts';
 import { freshSigner, LocalCounterClient } from '../../harness/counter/local-client.ts';

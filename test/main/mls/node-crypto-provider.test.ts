@@ -2,7 +2,7 @@ import { defaultCryptoProvider, getCiphersuiteFromName, getCiphersuiteImpl } fro
 import type { CiphersuiteImpl } from 'ts-mls';
 import { expect, test } from 'vitest';
 import { isMlsSuite, SUITE_NAMES } from '../../../src/main/mls/client-config.ts';
-import { ed25519PublicKey, nodeCryptoProvider } from '../../../src/main/mls/node-crypto-provider.ts';
+import { nodeCryptoProvider } from '../../../src/main/mls/node-crypto-provider.ts';
 
 const suite = getCiphersuiteFromName(SUITE_NAMES[0x0001]);
 const ours = await getCiphersuiteImpl(suite, nodeCryptoProvider);
@@ -61,13 +61,6 @@ test('a low-order public key is refused', async () => {
     .importPublicKey(new Uint8Array(32))
     .then((key) => ours.hpke.seal(key, text('x'), text('info')));
   await expect(sealing).rejects.toThrow();
-});
-
-test('the public key of a seed is that of RFC 8032', () => {
-  const seed = Buffer.from('9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60', 'hex');
-  expect(Buffer.from(ed25519PublicKey(seed)).toString('hex')).toBe(
-    'd75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a',
-  );
 });
 
 test('only suites 1 and 0x53 are a meeting’s', () => {

@@ -1,0 +1,73 @@
+/** Keys of Curve25519 for node:crypto: from raw bytes and back. @see RFC 8410 */
+import { createPrivateKey, createPublicKey, verify } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
+
+/** Bytes of a raw key, private or public, of either curve. */
+export const RAW_KEY_BYTES = 32;
+
+/** Ed25519 signs, X25519 agrees on keys. */
+export type Curve = 'ed25519' | 'x25519';
+
+/** PKCS #8 up to the raw private key. @see RFC 8410 §7 */
+const PKCS8_PREFIX: Readonly<Record<Curve, Buffer>> = {
+  ed25519: Buffer.from('302e020100300506032b657004220420', 'hex'),
+  x25519: Buffer.from('302e020100300506032b656e04220420', 'hex'),
+};
+/** SPKI up to the raw public key. @see RFC 8410 §4 */
+const SPKI_PREFIX: Readonly<Record<Curve, Buffer>> = {
+  ed25519: Buffer.from('302a300506032b6570032100', 'hex'),
+  x25519: Buffer.from('302a300506032b656e032100', 'hex'),
+};
+
+/**
+ * A private key from its raw bytes, which for Ed25519 are the seed.
+ * @param raw - 32 bytes: secret; read, not kept.
+ * @throws {RangeError} another length.
+ */
+export function privateKeyFrom(curve: Curve, raw: Uint8Array): KeyObject {
+  if (raw.length !== RAW_KEY_BYTES) throw new RangeError('a private key has 32 bytes');
+  const key = Buffer.concat([PKCS8_PREFIX[curve], raw]);
+  try {
+    return createPrivateKey({ key, format: 'der', type: 'pkcs8' });
+  } finally {
+    key.fill(0);
+  }
+}
+
+/**
+ * A public key from its raw bytes. Whether they are a point shows when the key is used.
+ * @param raw - 32 bytes.
+ * @throws {RangeError} another length.
+ */
+export function publicKeyFrom(curve: Curve, raw: Uint8Array): KeyObject {
+  if (raw.length !== RAW_KEY_BYTES) throw new RangeError('a public key has 32 bytes');
+  return createPublicKey({ key: Buffer.concat([SPKI_PREFIX[curve], raw]), format: 'der', type: 'spki' });
+}
+
+/** 32 fresh bytes of a public key, or of a private key's public one. */
+export function rawPublicKey(key: KeyObject): Uint8Array {
+  const publicKey = key.type === 'private' ? createPublicKey(key) : key;
+  return new Uint8Array(publicKey.export({ format: 'der', type: 'spki' }).subarray(-RAW_KEY_BYTES));
+}
+
+/** 32 fresh bytes of a private key: secret. */
+export function rawPrivateKey(key: KeyObject): Uint8Array {
+  const der = key.export({ format: 'der', type: 'pkcs8' });
+  const raw = new Uint8Array(der.subarray(-RAW_KEY_BYTES));
+  der.fill(0);
+  return raw;
+}
+
+/** The Ed25519 public key, 32 bytes, of a seed. @throws {RangeError} the seed has another length than 32 bytes. */
+export function ed25519PublicKey(seed: Uint8Array): Uint8Array {
+  return rawPublicKey(privateKeyFrom('ed25519', seed));
+}
+
+/**
+ * Whether a signature is that of a raw Ed25519 public key over a message; a key of another length or that is no point
+ * signs nothing.
+ */
+export function verifyEd25519(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
+  if (publicKey.length !== RAW_KEY_BYTES) return false;
+  return verify(null, message, publicKeyFrom('ed25519', publicKey), signature);
+}
