@@ -14,7 +14,7 @@ import type { GroupHandle } from '../../../src/protocol/group/mls.ts';
 import { unixMillis } from '../../../src/protocol/units.ts';
 import { craftKeyPackage } from '../../harness/group/crafted-key-package.ts';
 import { makeMembership, testParameters, wallClock } from '../../harness/group/membership.ts';
-import { addOf, rogueCommit } from '../../harness/group/rogue-commit.ts';
+import { addOf, rogueCommit, rogueWelcome } from '../../harness/group/rogue-commit.ts';
 
 const NO_CHANGE = { adds: [], removes: [], kicks: [] };
 const HOUR_MS = 60 * 60_000;
@@ -181,6 +181,24 @@ describe('a Commit is refused', () => {
       reason: 'a Commit of another epoch',
     });
   });
+});
+
+test.each<[string, boolean, Extension[], string]>([
+  ['another group', false, [change(testParameters)], 'a Welcome to another group'],
+  ['a group without meeting parameters', true, [], 'no meeting parameters'],
+  [
+    'a group with meeting parameters twice',
+    true,
+    [change(testParameters), change({ ...testParameters, receiptKey: new Uint8Array(32) })],
+    'no meeting parameters',
+  ],
+])('a Welcome to %s is refused', async (_, isOurs, context, reason) => {
+  const mls = new TsMlsAdapter();
+  const membership = makeMembership(new Uint8Array(randomBytes(16)), new Uint8Array(randomBytes(32)));
+  const { keyPackage } = await mls.keyPackage(membership, wallClock());
+  const groupId = isOurs ? membership.groupId : new Uint8Array(16);
+  const welcome = await rogueWelcome(keyPackage, groupId, context);
+  expect(await mls.join(membership, welcome)).toEqual({ kind: 'refused', reason });
 });
 
 describe('the lifetime of a KeyPackage', () => {

@@ -136,3 +136,12 @@ test('forgotten KeyPackages leave nothing but what the group took over', async (
   expect(Object.values(privatePath.privateKeys).some(isErased)).toBe(false);
   expect((await otherMls.stageCommit(other, NO_CHANGE)).kind).toBe('staged');
 });
+
+test('the state at rest keeps nothing to open messages of former epochs with', async () => {
+  const { mls, group } = await setUp();
+  const commit = await stage(mls, group);
+  await mls.apply(group, commit.staged);
+  expect((await recordOf(mls, group)).state.historicalReceiverData.size).toBe(0);
+  await stage(mls, group);
+  expect((await recordOf(mls, group)).staged?.newState.historicalReceiverData.size).toBe(0);
+});

@@ -88,6 +88,16 @@ describe('somebody’s Commit', () => {
     expect(member.events).toContainEqual({ kind: 'equivocation', epoch: at });
   });
 
+  test('is not applied for a receipt of another group of the same counter', () => {
+    const { member, stage, deliver, last } = setUp();
+    const { commit, transcript, epoch: at } = stage();
+    const group = new Uint8Array(16);
+    deliver(at, commit, member.receipt(at, transcript, { commit, previous: last(), group }));
+    expect(member.epochs.map((view) => view.epoch)).toEqual([0n, 1n]);
+    expect(member.asked('process')).toEqual([]);
+    expect(kinds(member)).not.toContain('equivocation');
+  });
+
   test('is not applied for a receipt that names another Commit', () => {
     const { member, stage, deliver, last } = setUp();
     const { commit, transcript, epoch: at } = stage();

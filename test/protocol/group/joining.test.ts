@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { MasterKey } from '../../../src/protocol/group/mls.ts';
 import { epoch } from '../../../src/protocol/units.ts';
 import type { Epoch } from '../../../src/protocol/units.ts';
 import { OneCoordinator } from './one-coordinator.ts';
@@ -100,6 +101,35 @@ test('junk makes nobody ask the counter often, and what the counter denies is as
   for (let at = 0; at < 8; at += 1) once(epoch((1n << 60n) + BigInt(at)), 0);
   other.run(25_000);
   expect(other.asked('history').length).toBe(1);
+});
+
+test('a Welcome is not used for a receipt of another group of the same counter', () => {
+  const { joiner, object } = setUp();
+  joiner.current = NEXT;
+  object(NEXT, 0, REAL);
+  object(NEXT, 1, joiner.receipt(NEXT, transcript, { group: new Uint8Array(16) }));
+  joiner.run(100);
+  expect(joiner.asked('join')).toEqual([]);
+});
+
+test('a group with other parameters than the invitation’s is left at once, and its key erased', () => {
+  const masterKey = new Uint8Array(32).fill(1) as MasterKey;
+  const joiner: OneCoordinator = new OneCoordinator('fenced', {
+    join: () => {
+      const { group, view } = joiner.mls.createGroup(joiner.group);
+      const parameters = { ...view.parameters, profile: '1999-12' };
+      return { kind: 'joined', group, view: { ...view, epoch: NEXT, transcript, parameters }, masterKey };
+    },
+  });
+  joiner.current = NEXT;
+  joiner.startJoining();
+  joiner.input({ kind: 'welcome-object', object: { epoch: NEXT, object: 0, payload: REAL } });
+  const receipt = joiner.receipt(NEXT, transcript);
+  joiner.input({ kind: 'welcome-object', object: { epoch: NEXT, object: 1, payload: receipt } });
+  expect(joiner.events.at(-1)).toEqual({ kind: 'stopped', reason: 'parameters-differ' });
+  expect(joiner.asked('forget-group').length).toBe(1);
+  expect(joiner.epochs).toEqual([]);
+  expect(masterKey).toEqual(new Uint8Array(32));
 });
 
 test.each([

@@ -67,6 +67,23 @@ test.each(['leave', 'suspend'] as const)('%s before the epoch was announced eras
   expect(isErased(masterKey)).toBe(true);
 });
 
+test('the key of a group that somebody else was the first to make is erased', () => {
+  const masterKey = key();
+  const creator: OneCoordinator = new OneCoordinator('plain', {
+    'create-group': ({ group }) => ({ ...creator.mls.createGroup(group), masterKey }),
+    increment: () => {
+      creator.current = epoch(0n);
+      return { kind: 'counter-error', current: epoch(0n) };
+    },
+  });
+  creator.current = undefined;
+  creator.startJoining();
+  expect(creator.asked('create-group').length).toBe(1);
+  expect(creator.asked('forget-group').length).toBe(1);
+  expect(creator.epochs).toEqual([]);
+  expect(isErased(masterKey)).toBe(true);
+});
+
 test('the key in an answer that comes after leaving is erased', () => {
   const masterKey = key();
   const member = memberWith(masterKey, () => undefined);

@@ -141,19 +141,19 @@ export class OneCoordinator {
 
   /**
    * The counter's word for an epoch.
-   * @param of - the Commit that it is for, and the receipt before it; by default, bytes of no meaning.
+   * @param of - the Commit that it is for, the receipt before it, and the group; by default, bytes of no meaning.
    */
   receipt(
     at: Epoch,
     transcript: Uint8Array,
-    of: { readonly commit?: Uint8Array; readonly previous?: Uint8Array } = {},
+    of: { readonly commit?: Uint8Array; readonly previous?: Uint8Array; readonly group?: Uint8Array } = {},
   ): Uint8Array {
-    const { commit = transcript, previous } = of;
+    const { commit = transcript, previous, group = this.group } = of;
     const previousHash =
       previous === undefined ? new Uint8Array(32) : receiptHash(parseReceipt(previous), crypto);
     return encodeReceipt(
       {
-        group: this.group,
+        group,
         epoch: at,
         attempt: 0,
         commitHash: crypto.sha256(commit),
