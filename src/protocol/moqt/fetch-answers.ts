@@ -36,6 +36,8 @@ export class FetchAnswers implements PeerRequestOwner {
   readonly #publications: Publications;
   readonly #byId = new Map<RequestId, FetchAnswer>();
   readonly #byStream = new Map<StreamHandle, FetchAnswer>();
+  /** What takes back that a FETCH waits for the subscription that it joins. */
+  readonly #joining = new Map<RequestId, () => void>();
 
   /** @param publications - which joining FETCHes join. */
   constructor(core: SessionCore, requests: Requests, publications: Publications) {
@@ -50,12 +52,16 @@ export class FetchAnswers implements PeerRequestOwner {
       this.#tell(request, range.track, range.start, range.end);
       return undefined;
     }
-    const found = this.#publications.whenBegun(range.joins, (publication) => {
-      if (!this.#requests.isOpen(request)) return;
-      const refusal = publication === undefined ? JOINS_NOTHING : this.#join(request, range, publication);
+    const publication = this.#publications.begun(range.joins);
+    if (publication !== undefined) return this.#join(request, range, publication);
+    const takeBack = this.#publications.whenBegun(range.joins, (begun) => {
+      this.#joining.delete(request.id);
+      const refusal = begun === undefined ? JOINS_NOTHING : this.#join(request, range, begun);
       if (refusal !== undefined) this.#requests.refuse(request, refusal);
     });
-    return found ? undefined : JOINS_NOTHING;
+    if (takeBack === undefined) return JOINS_NOTHING;
+    this.#joining.set(request.id, takeBack);
+    return undefined;
   }
 
   /** REQUEST_UPDATE, which may change the priority. */
@@ -75,6 +81,8 @@ export class FetchAnswers implements PeerRequestOwner {
 
   /** Resets the data stream if it is open. */
   end({ id }: Request, code: number): void {
+    this.#joining.get(id)?.();
+    this.#joining.delete(id);
     const answer = this.#byId.get(id);
     if (answer === undefined) return;
     this.#byId.delete(id);

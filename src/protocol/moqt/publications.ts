@@ -68,7 +68,7 @@ export class Publications implements PeerRequestOwner {
   readonly #byTrack = new Map<TrackNameKey, RequestId>();
   readonly #byStream = new Map<StreamHandle, { publication: Publication; subgroup: OutgoingSubgroup }>();
   /** Who waits for a SUBSCRIBE of the peer to be answered. */
-  readonly #awaited = new Map<RequestId, WhenBegun[]>();
+  readonly #awaited = new Map<RequestId, Set<WhenBegun>>();
   #nextAlias = 0n;
 
   constructor(core: SessionCore, requests: Requests) {
@@ -122,23 +122,22 @@ export class Publications implements PeerRequestOwner {
     if (publication !== undefined) publication.largest = largerOf(publication.largest, largest);
   }
 
-  /**
-   * Calls `then` once the subscription has begun, at once if it has; with undefined when it ends before.
-   * @returns false when there is no such subscription.
-   */
-  whenBegun(id: RequestId, then: WhenBegun): boolean {
+  /** A subscription that has begun: accepted by whichever side was asked. */
+  begun(id: RequestId): Publication | undefined {
     const publication = this.#byId.get(id);
+    return publication?.request.answered === true ? publication : undefined;
+  }
+
+  /**
+   * Calls `then` when a SUBSCRIBE of the peer has begun, or with undefined when it ends before.
+   * @returns what takes that back, or undefined when no such SUBSCRIBE is to be answered.
+   */
+  whenBegun(id: RequestId, then: WhenBegun): (() => void) | undefined {
     const request = this.#requests.get(id);
-    if (publication?.request.answered === true) {
-      then(publication);
-    } else if (request?.kind === 'subscribe' && !request.ours) {
-      const waiting = this.#awaited.get(id);
-      if (waiting === undefined) this.#awaited.set(id, [then]);
-      else waiting.push(then);
-    } else {
-      return false;
-    }
-    return true;
+    if (request?.kind !== 'subscribe' || request.ours || request.answered) return undefined;
+    const waiting = this.#awaited.get(id) ?? new Set();
+    this.#awaited.set(id, waiting.add(then));
+    return () => waiting.delete(then);
   }
 
   offer({ message }: Request): RequestRefusal | undefined {

@@ -308,6 +308,19 @@ describe('FETCH', () => {
     );
   });
 
+  test('a joining FETCH that is cancelled is not told when its subscription begins', () => {
+    const pair = new SessionPair();
+    const joins = pair.client.session.subscribe(TRACK, {});
+    const first = pair.client.session.fetch({ kind: 'relative-joining', joins, groups: 0n });
+    const second = pair.client.session.fetch({ kind: 'relative-joining', joins, groups: 0n });
+    pair.run();
+    pair.client.session.cancel(first);
+    pair.run();
+    pair.server.session.acceptSubscribe(pair.server.request('subscribe').id, { largest: at(5, 0) });
+    pair.run();
+    expect(pair.server.of('request').map(({ request }) => request.id)).toEqual([joins, second]);
+  });
+
   test('cancelling a FETCH tells the publisher', () => {
     const pair = new SessionPair();
     const own = pair.client.session.fetch({
