@@ -1,4 +1,4 @@
-/** How Conclave configures ts-mls: suites, credentials, capabilities and what is retained (nothing). */
+/** How Conclave configures ts-mls: suites, credentials, capabilities, and no retention of old epochs. */
 import { defaultKeyPackageEqualityConfig, getCiphersuiteFromName, getCiphersuiteImpl } from 'ts-mls';
 import type {
   Capabilities,
@@ -33,7 +33,7 @@ export function isMlsSuite(suite: number): suite is MlsSuite {
 
 const implementations = new Map<MlsSuite, Promise<CiphersuiteImpl>>();
 
-/** The cryptography of a suite, made once. */
+/** The cryptography of a suite; created on first use and shared. */
 export function suiteImplementation(suite: MlsSuite): Promise<CiphersuiteImpl> {
   let implementation = implementations.get(suite);
   if (implementation === undefined) {
@@ -48,7 +48,7 @@ export function credentialOf(signatureKey: Uint8Array): Credential {
   return { credentialType: 'basic', identity: fingerprintOf(signatureKey, nodeGroupCrypto) };
 }
 
-/** What our leaves can do. */
+/** Capabilities that our leaves declare. @see RFC 9420 §7.2 */
 export function capabilitiesOf(suite: MlsSuite): Capabilities {
   return {
     versions: ['mls10'],
@@ -62,7 +62,7 @@ export function capabilitiesOf(suite: MlsSuite): Capabilities {
 const CLOCK_SKEW_MS = 60 * 60_000;
 const KEY_PACKAGE_LIFETIME_MS = 60 * 60_000;
 
-/** Lifetime of a KeyPackage made at `now`, in seconds; clocks may be an hour apart. */
+/** Lifetime of a KeyPackage made at `now`, in seconds; tolerates clocks that are an hour apart. */
 export function lifetimeFrom(now: UnixMillis): Lifetime {
   return {
     notBefore: BigInt(Math.floor((now - CLOCK_SKEW_MS) / 1000)),
@@ -70,7 +70,7 @@ export function lifetimeFrom(now: UnixMillis): Lifetime {
   };
 }
 
-/** Whether a KeyPackage may be added at `now`. */
+/** Whether a KeyPackage with this lifetime may be added at `now`. */
 export function withinLifetime(lifetime: Lifetime, now: UnixMillis): boolean {
   const seconds = BigInt(Math.floor(now / 1000));
   const longest = BigInt((CLOCK_SKEW_MS + KEY_PACKAGE_LIFETIME_MS) / 1000 + 1);
@@ -81,15 +81,15 @@ export function withinLifetime(lifetime: Lifetime, now: UnixMillis): boolean {
   );
 }
 
-/** ts-mls's configuration for all groups. */
+/** The configuration of ts-mls for all groups. */
 export const clientConfig: ClientConfig = {
-  // What is retained of old epochs is dropped at each merge: 0 would keep everything (measured).
+  // The adapter drops retained epochs at each merge. A limit of 0 would make ts-mls keep them all (measured).
   keyRetentionConfig: {
     retainKeysForGenerations: 4,
     retainKeysForEpochs: 1,
     maximumForwardRatchetSteps: 64,
   },
-  // A member's KeyPackage may outlive its lifetime in the tree: it is checked where it is added.
+  // A leaf stays in the tree after its lifetime has ended: the lifetime is checked once, before the Add.
   lifetimeConfig: { maximumTotalLifetime: 24n * 3600n, validateLifetimeOnReceive: false },
   keyPackageEqualityConfig: defaultKeyPackageEqualityConfig,
   paddingConfig: { kind: 'padUntilLength', padUntilLength: 256 },

@@ -18,14 +18,14 @@ import type { UnixMillis } from '../../protocol/units.ts';
 import type { MlsMembership } from './mls-port.ts';
 import { nodeGroupCrypto } from './node-group-crypto.ts';
 
-/** What the policy saw in a Commit that it was asked about. */
+/** What the policy found in a Commit. */
 export interface SeenCommit {
   committer: LeafIndex | undefined;
   readonly removed: LeafIndex[];
   readonly added: KeyPackage[];
   /** Parameters after the Commit. */
   parameters: MeetingParameters;
-  /** Why the Commit is refused; undefined: it is not. */
+  /** Why the Commit is refused; undefined when it is accepted. */
   refusal: string | undefined;
 }
 
@@ -68,7 +68,7 @@ export function encryptionKeysOf(state: ClientState): ReadonlySet<string> {
 /**
  * A callback for ts-mls that applies the policy to a Commit.
  * @param parameters - those before the Commit.
- * @returns the callback, and what it saw once it was called.
+ * @returns the callback, and a record that the callback fills in.
  */
 export function commitPolicy(parameters: MeetingParameters): {
   callback: IncomingMessageCallback;

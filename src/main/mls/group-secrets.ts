@@ -1,4 +1,4 @@
-/** Erasure of what ts-mls keeps of groups and KeyPackages. */
+/** Erases secrets that ts-mls keeps for groups and KeyPackages. */
 import type { ClientState, PrivateKeyPackage } from 'ts-mls';
 
 /**
@@ -10,7 +10,7 @@ export function eraseState(state: ClientState, successor?: ClientState): void {
   for (const secret of secretsOf(state)) if (!kept.has(secret)) secret.fill(0);
 }
 
-/** Overwrites what is secret of a KeyPackage, but for what a group took over when we joined with it. */
+/** Overwrites the private keys of a KeyPackage, except those that a group uses since we joined with it. */
 export function eraseKeyPackage(secrets: PrivateKeyPackage, groups: Iterable<ClientState>): void {
   const kept = new Set([...groups].flatMap((state) => [...secretsOf(state)]));
   const { initPrivateKey, hpkePrivateKey, signaturePrivateKey } = secrets;
@@ -27,7 +27,7 @@ function* secretsOf(state: ClientState): Generator<Uint8Array> {
   yield* byteArraysIn(secretTree);
 }
 
-/** The byte arrays in a nest of plain objects and arrays. */
+/** All byte arrays inside nested objects and arrays. */
 function* byteArraysIn(value: unknown): Generator<Uint8Array> {
   if (value instanceof Uint8Array) yield value;
   else if (typeof value === 'object' && value !== null) {

@@ -12,7 +12,7 @@ const VERSION = 1;
 const MAX_STATE_BYTES = 64 * 1024 * 1024;
 const MAX_WELCOMES = 4096;
 
-/** A group at rest. */
+/** What is saved of a group. */
 export interface GroupRecord {
   readonly state: ClientState;
   readonly staged:
@@ -35,7 +35,7 @@ export function encodeGroupRecord(record: GroupRecord): Uint8Array {
   return writer.finish();
 }
 
-/** Reads a group, or undefined when the bytes are none of this version. */
+/** Reads a group; undefined when the bytes are not a group in this version's format. */
 export function decodeGroupRecord(bytes: Uint8Array): GroupRecord | undefined {
   const reader = new ByteReader(bytes);
   try {
@@ -58,7 +58,7 @@ export function decodeGroupRecord(bytes: Uint8Array): GroupRecord | undefined {
 }
 
 function decodeState(bytes: Uint8Array): ClientState | undefined {
-  // A copy: the decoder's values share the memory that they were read from, and secrets get overwritten.
+  // A copy: decoded values share memory with their source, and secrets among them are overwritten later.
   const own = bytes.slice();
   const decoded: [GroupState, number] | undefined = decodeGroupState(own, 0);
   return decoded?.[1] === own.length ? { ...decoded[0], clientConfig } : undefined;

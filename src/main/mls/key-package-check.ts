@@ -18,7 +18,7 @@ import { encryptionKeysOf, proofVerdict } from './commit-policy.ts';
 import { decodeKeyPackage, refused, requiredParameters } from './mls-messages.ts';
 import type { MlsMembership } from './mls-port.ts';
 
-/** The group that KeyPackages are to be added to. */
+/** The group to which KeyPackages are to be added. */
 export interface InspectingGroup {
   readonly state: ClientState;
   readonly suite: CiphersuiteImpl;
@@ -34,7 +34,7 @@ export async function inspectKeyPackage(
   const { state, suite, membership } = group;
   const keyPackage = decodeKeyPackage(bytes);
   if (keyPackage === undefined) return refused('not a KeyPackage');
-  // The proof comes first: without it nothing costly is done.
+  // The proof comes first: strangers must not be able to make us do costly work.
   const proof = proofVerdict(keyPackage, membership, now);
   if (proof !== 'valid') return refused(`proof of the invitation is ${proof}`);
   const leaf = keyPackage.leafNode;
@@ -54,9 +54,10 @@ export async function inspectKeyPackage(
 }
 
 /**
- * Why no Commit may add these KeyPackages together, or undefined. Lifetimes are not looked at, since a Commit may be
- * applied long after it was made; neither are signatures and credentials, which ts-mls verifies in each Commit.
- * @param parameters - those after the Commit, whose kicked keys count.
+ * Checks that one Commit may add these KeyPackages. Lifetimes are not checked, since a Commit may be applied long after
+ * it was made; neither are signatures and credentials, which ts-mls verifies in each Commit.
+ * @param parameters - the meeting parameters after the Commit, with its kicked keys.
+ * @returns what is wrong, or undefined.
  */
 export async function addsFault(
   { state, suite, membership }: InspectingGroup,
@@ -85,7 +86,7 @@ export async function addsFault(
   return undefined;
 }
 
-/** What a KeyPackage says that contradicts itself or the group, or undefined. @see RFC 9420 §7.2, §7.3, §10.1 */
+/** How a KeyPackage contradicts itself or the group; undefined when it does not. @see RFC 9420 §7.2, §7.3, §10.1 */
 function malformation(
   { version, cipherSuite, leafNode }: KeyPackage,
   { suite }: MlsMembership,
@@ -96,7 +97,7 @@ function malformation(
   if (cipherSuite !== SUITE_NAMES[suite] || !capabilities.ciphersuites.includes(cipherSuite)) {
     return 'another cipher suite';
   }
-  // A member that could not take another's credential would keep everybody else out.
+  // ts-mls refuses all further Adds to a group with a member that does not support their credential.
   if (!capabilities.credentials.includes(credential.credentialType))
     return 'a credential beyond its capabilities';
   if (!extensionsSupportedByCapabilities(extensions, capabilities))

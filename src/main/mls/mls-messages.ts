@@ -1,4 +1,4 @@
-/** MLS messages as bytes: bounded reading, proposals of a plan, a Welcome for each joiner, the roster of a tree. */
+/** Conversions to and from ts-mls: bounded decoding, proposals of a plan, one Welcome per joiner, the roster of a tree. */
 import { decodeMlsMessage, encodeMlsMessage } from 'ts-mls';
 import type { ClientState, KeyPackage, MLSMessage, Proposal, Welcome } from 'ts-mls';
 import { invariant } from '../../protocol/errors.ts';
@@ -15,27 +15,27 @@ import type { LeafIndex, Member } from '../../protocol/group/roster.ts';
 import { parametersOf } from './commit-policy.ts';
 import { nodeGroupCrypto } from './node-group-crypto.ts';
 
-/** Largest messages that are looked at, in bytes. */
+/** Largest messages that are decoded, in bytes. */
 export const MLS_LIMITS = { keyPackage: 32 * 1024, commit: 512 * 1024, welcome: 8 * 1024 * 1024 } as const;
 
-/** The meeting parameters of a group that we hold: it was not taken without. */
+/** The meeting parameters of a group that we hold: groups without them are not accepted. */
 export function requiredParameters(state: ClientState): MeetingParameters {
   const parameters = parametersOf(state.groupContext.extensions);
   invariant(parameters !== undefined, 'a group that we hold has meeting parameters');
   return parameters;
 }
 
-/** An outcome that says why not. */
+/** A refusal with its reason. */
 export function refused(reason: string): { kind: 'refused'; reason: string } {
   return { kind: 'refused', reason };
 }
 
-/** Words of an error of ts-mls, which carry no secret. */
+/** The message of an error of ts-mls; such messages contain no secrets. */
 export function nameOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** A message that takes up all of the bytes, or undefined. */
+/** Decodes a message that takes up all of the bytes; undefined when they are not one. */
 export function decodeWhole(bytes: Uint8Array): MLSMessage | undefined {
   try {
     const decoded = decodeMlsMessage(bytes.slice(), 0);
@@ -52,7 +52,7 @@ export function decodeKeyPackage(bytes: Uint8Array): KeyPackage | undefined {
   return message?.wireformat === 'mls_key_package' ? message.keyPackage : undefined;
 }
 
-/** A plan as MLS takes it. */
+/** A plan in terms of MLS. */
 export interface PlannedProposals {
   readonly proposals: Proposal[];
   readonly added: readonly KeyPackage[];
@@ -90,7 +90,7 @@ export function planToProposals(
   return { proposals, added, parameters: next };
 }
 
-/** One Welcome a joiner: each has the secrets of that joiner only. */
+/** Splits a Welcome into one per joiner, with the secrets of that joiner only. */
 export function splitWelcome(welcome: Welcome): JoinerWelcome[] {
   return welcome.secrets.map((secrets) => ({
     ref: secrets.newMember.slice(),

@@ -1,8 +1,8 @@
 /**
  * MLS as the group engine uses it: asynchronous, since it runs in a worker thread.
  *
- * One port holds any number of groups. Calls for one group are made one after the other; a call rejects only for
- * our own faults, and what a peer's bytes may cause is in the outcome.
+ * One port holds any number of groups. Calls for one group must not overlap. A call rejects only for faults of our own:
+ * whatever a peer's bytes can cause is part of the outcome.
  */
 import type {
   BegunEpoch,
@@ -29,7 +29,7 @@ export interface SignatureIdentity {
   readonly publicKey: Uint8Array;
 }
 
-/** What every group of one meeting has in common on this machine. */
+/** What MLS needs to know about a membership of this machine in a group. */
 export interface MlsMembership {
   readonly identity: SignatureIdentity;
   readonly suite: MlsSuite;
@@ -38,7 +38,7 @@ export interface MlsMembership {
   readonly secret: Uint8Array;
 }
 
-/** The port. Bytes handed over are copied or read within the call; bytes returned belong to the caller. */
+/** The port. Byte arrays passed in are only read; byte arrays returned belong to the caller. */
 export interface MlsPort {
   /** Creates a group of one, at epoch 0. */
   createGroup(
@@ -50,7 +50,7 @@ export interface MlsPort {
   keyPackage(membership: MlsMembership, now: UnixMillis): Promise<OwnKeyPackage>;
   /** Forgets the private parts of all KeyPackages made for a membership. */
   forgetKeyPackages(membership: MlsMembership): Promise<void>;
-  /** Looks at a KeyPackage without changing anything: suite, signature, lifetime, proof, kicked and unique keys. */
+  /** Checks a KeyPackage without changing anything: suite, signature, lifetime, proof, kicked and unique keys. */
   inspectKeyPackage(group: GroupHandle, keyPackage: Uint8Array, now: UnixMillis): Promise<KeyPackageVerdict>;
   /** Makes a Commit. The group stays in its epoch; at most one Commit of our own is staged at a time. */
   stageCommit(group: GroupHandle, plan: CommitPlan): Promise<StageOutcome>;
@@ -60,7 +60,7 @@ export interface MlsPort {
   apply(group: GroupHandle, staged: StagedHandle): Promise<BegunEpoch>;
   /** Joins with whichever of the membership's KeyPackages the Welcome is for. */
   join(membership: MlsMembership, welcome: Uint8Array): Promise<JoinOutcome>;
-  /** The group with its staged own Commit, in the clear: the caller seals it before it rests anywhere. */
+  /** The group with its staged own Commit, in the clear: the caller seals it before it is stored anywhere. */
   serialise(group: GroupHandle): Promise<Uint8Array>;
   /** Reads a group back; undefined when the bytes are not a group of this membership. */
   restore(membership: MlsMembership, state: Uint8Array): Promise<RestoredGroup | undefined>;

@@ -2,7 +2,7 @@
  * MLS cryptography on node:crypto, synchronously: WebCrypto spends most of a small operation on its round trip
  * through the thread pool.
  *
- * Suite 1 is wholly here. For X-Wing (0x0053) the KEM comes from ts-mls's own provider and the rest from here.
+ * Suite 1 is implemented here entirely. For X-Wing (0x0053) HPKE comes from ts-mls's own provider.
  * @see RFC 9180 (HPKE base mode), RFC 9420 §5.1
  */
 import {
@@ -171,7 +171,7 @@ function hpkeContext(
   };
 }
 
-/** HPKE in base mode on KeyObjects. ts-mls carries keys around without looking into them. */
+/** HPKE in base mode on KeyObjects: ts-mls treats keys as opaque. */
 const x25519Hpke = {
   keyLength: AEAD_KEY_BYTES,
   nonceLength: AEAD_NONCE_BYTES,
@@ -233,7 +233,7 @@ function fromSender(own: KeyObject, enc: Uint8Array): Uint8Array {
   return kemSecret(dh, enc, rawPublicKey(own));
 }
 
-/** Gives synchronous functions the asynchronous shape that ts-mls wants; a throw becomes a rejection. */
+/** Makes synchronous functions asynchronous, as ts-mls expects them; a throw becomes a rejection. */
 function promised(hpke: object): Hpke {
   const members = Object.entries(hpke).map(([name, member]: [string, unknown]): [string, unknown] => {
     if (typeof member !== 'function') return [name, member];

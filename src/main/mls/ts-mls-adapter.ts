@@ -1,8 +1,8 @@
 /**
- * MLS by ts-mls 1.6.4 with our patch, in the thread that calls it. The worker wraps it; tests use it bare.
+ * MLS by ts-mls 1.6.4 with our patch, in the calling thread. The app runs it in a worker; tests also use it directly.
  *
- * ts-mls is pure: an operation gives a new state and leaves the old one alone. So staging is keeping both, and only
- * merging erases.
+ * ts-mls is pure: an operation returns a new state and leaves the old one unchanged. To stage a Commit is to keep both
+ * states; the old one is erased when the Commit is merged.
  */
 import {
   createCommit,
@@ -79,9 +79,9 @@ const NONE = new Uint8Array(0);
 
 interface Staged {
   readonly newState: ClientState;
-  /** Secrets of the old state that the new one used up. */
+  /** Secrets of the old state that were used to make the new one. */
   readonly consumed: readonly Uint8Array[];
-  /** Our own Commit; undefined for somebody's. */
+  /** Our own Commit; undefined for another member's. */
   readonly own: StagedCommit | undefined;
 }
 
@@ -240,7 +240,7 @@ export class TsMlsAdapter implements MlsPort {
     const staged = group.staged.get(stagedHandle);
     invariant(staged !== undefined, 'only what is staged is merged');
     const before = group.state;
-    // Nothing of former epochs stays: no application messages go through MLS.
+    // Nothing is kept of earlier epochs: no application messages go through MLS.
     group.state = { ...staged.newState, historicalReceiverData: new Map() };
     for (const { newState } of group.staged.values()) {
       if (newState !== staged.newState) eraseState(newState, group.state);
@@ -259,7 +259,7 @@ export class TsMlsAdapter implements MlsPort {
         isSame(each.membership, membership) &&
         message.welcome.secrets.some(({ newMember }) => equal(newMember, each.ref)),
     );
-    if (held === undefined) return refused('a Welcome for none of our KeyPackages');
+    if (held === undefined) return refused('a Welcome for KeyPackages that are not ours');
     const suite = await suiteImplementation(membership.suite);
     let state: ClientState;
     try {
@@ -384,7 +384,7 @@ export class TsMlsAdapter implements MlsPort {
   }
 }
 
-/** Clocks may differ by this much before a proof of ours is "too far ahead" for a member. */
+/** By how much our clock may be ahead of a member's before it takes our proof for "too far ahead". */
 const PROOF_MARGIN = 2 * 60_000;
 
 function isSame(a: MlsMembership, b: MlsMembership): boolean {

@@ -52,7 +52,7 @@ export function startMlsWorker({ script, execArgv }: MlsWorkerScript): MlsPort {
       }
       nextId += 1;
       waiting.set(nextId, { resolve, reject });
-      // Only a call under way keeps the process alive.
+      // The thread keeps the process alive only while a call is in progress.
       worker.ref();
       const message: MlsCall = { id: nextId, operation, parameters };
       worker.postMessage(message);

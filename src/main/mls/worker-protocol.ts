@@ -1,10 +1,10 @@
-/** What the main thread and the MLS worker say to each other. */
+/** Messages between the main thread and the MLS worker. */
 import type { MlsPort } from './mls-port.ts';
 
 /** Names of the port's operations. */
 export type MlsOperation = keyof MlsPort;
 
-/** The operations that cross; anything else is refused. */
+/** Operations that the worker performs; anything else is refused. */
 export const MLS_OPERATIONS: readonly MlsOperation[] = [
   'createGroup',
   'keyPackage',
@@ -26,7 +26,7 @@ export interface MlsCall {
   readonly parameters: readonly unknown[];
 }
 
-/** Its answer. `failed` is a fault of our own: what peers may cause is in the result. */
+/** The answer to a call. `failed` is a fault of our own: whatever peers can cause is part of the result. */
 export type MlsAnswer =
   | { readonly id: number; readonly kind: 'done'; readonly result: unknown }
   | { readonly id: number; readonly kind: 'failed'; readonly message: string };

@@ -33,7 +33,7 @@ export interface PageLimits {
 export interface CounterTransaction {
   readRecord(id: CounterId): CounterRecord | undefined;
   writeRecord(id: CounterId, record: CounterRecord): void;
-  readEntry(id: CounterId, of: Epoch): LogEntry | undefined;
+  readEntry(id: CounterId, at: Epoch): LogEntry | undefined;
   /** Adds an entry, or replaces the one of the same epoch. */
   writeEntry(id: CounterId, entry: LogEntry): void;
   /** Entries from epoch `from` on, ascending. */

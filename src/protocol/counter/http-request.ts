@@ -174,14 +174,14 @@ export function parseUploadBody(text: string): Parsed<readonly UploadedReceipt[]
 }
 
 function readReceiptEpoch(receipt: Uint8Array): Epoch {
-  let of: Epoch;
+  let claimed: Epoch;
   try {
-    of = parseReceipt(receipt).epoch;
+    claimed = parseReceipt(receipt).epoch;
   } catch (error) {
     if (error instanceof PeerViolation) malformed(`receipt: ${error.message}`);
     throw error;
   }
-  return of <= MAX_COUNTER_VALUE ? of : malformed('receipt: epoch out of range');
+  return claimed <= MAX_COUNTER_VALUE ? claimed : malformed('receipt: epoch out of range');
 }
 
 function readQuery(query: Query, allowed: readonly string[]): ReadonlyMap<string, string> {

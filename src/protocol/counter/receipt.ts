@@ -225,7 +225,7 @@ function readReceipt(bytes: Uint8Array): Receipt {
   const keyId = reader.bytes(KEY_ID_BYTES);
   const group = reader.bytes(reader.u8());
   if (group.length === 0) throw new PeerViolation(0, CLAUSE, 'empty group id');
-  const of = epoch(reader.u64());
+  const begun = epoch(reader.u64());
   const attempt = reader.u32();
   const commitHash = reader.bytes(HASH_BYTES);
   const transcriptAt = reader.offset;
@@ -236,7 +236,7 @@ function readReceipt(bytes: Uint8Array): Receipt {
   const time = reader.u64();
   if (time > BigInt(Number.MAX_SAFE_INTEGER)) throw new PeerViolation(0, CLAUSE, 'time out of range');
   const previousHash = reader.bytes(HASH_BYTES);
-  if (of === 0n && !equal(previousHash, NO_PREVIOUS_RECEIPT)) {
+  if (begun === 0n && !equal(previousHash, NO_PREVIOUS_RECEIPT)) {
     throw new PeerViolation(0, CLAUSE, 'the receipt of epoch 0 names a previous receipt');
   }
   const signed = bytes.subarray(0, reader.offset);
@@ -245,7 +245,7 @@ function readReceipt(bytes: Uint8Array): Receipt {
   return {
     keyId,
     group,
-    epoch: of,
+    epoch: begun,
     attempt,
     commitHash,
     transcript,

@@ -260,24 +260,24 @@ export function decideUpload(
     return foreign('the Commit is not the one that the receipt names');
   }
 
-  const { epoch: of, attempt, commitHash } = receipt;
-  const entry: LogEntry = { epoch: of, attempt, commitHash, commit, receipt: upload.receipt };
+  const { epoch: begun, attempt, commitHash } = receipt;
+  const entry: LogEntry = { epoch: begun, attempt, commitHash, commit, receipt: upload.receipt };
   if (neighbours.same !== undefined) {
-    if (!equal(parseReceipt(neighbours.same.receipt).signed, receipt.signed)) return fork(of);
+    if (!equal(parseReceipt(neighbours.same.receipt).signed, receipt.signed)) return fork(begun);
     const fillsIn = neighbours.same.commit === undefined && commit !== undefined;
     return fillsIn ? { answer: { kind: 'ok' }, entry } : { answer: { kind: 'ok' } };
   }
-  if (!linksTo(neighbours, receipt, crypto.verifier)) return fork(of);
+  if (!linksTo(neighbours, receipt, crypto.verifier)) return fork(begun);
 
   const counter = record ?? newRecord('fenced');
-  if (of < counter.expected) return { answer: { kind: 'ok' }, entry };
+  if (begun < counter.expected) return { answer: { kind: 'ok' }, entry };
   const nextAttempt = Math.max(Math.floor(now / 1000), receipt.attempt + 1);
   invariant(nextAttempt < 2 ** 32 - 2 ** 20, 'attempts leave room in 32 bits');
   return {
     answer: { kind: 'ok' },
     entry,
     record: {
-      ...movedOn(counter, of),
+      ...movedOn(counter, begun),
       nextAttempt,
       head: receiptHash(receipt, crypto.verifier),
       headTime: receipt.time,
@@ -309,8 +309,8 @@ function counterError(record: CounterRecord): CounterError {
   return { kind: 'counter-error', current: currentEpoch(record) };
 }
 
-function fork(of: Epoch): Decision<UploadAnswer> {
-  return { answer: { kind: 'fork', epoch: of } };
+function fork(at: Epoch): Decision<UploadAnswer> {
+  return { answer: { kind: 'fork', epoch: at } };
 }
 
 function foreign(reason: string): Decision<UploadAnswer> {

@@ -1,7 +1,7 @@
 /**
  * Control messages between members: the plaintext of sealed objects of a control track.
  *
- * A message says nothing that MLS says better: who is a member and who has the keys is read from the tree alone.
+ * Who is a member and who has the keys is read from the MLS tree alone; no control message repeats it.
  */
 import { ByteReader } from '../bytes/byte-reader.ts';
 import { ByteWriter } from '../bytes/byte-writer.ts';
@@ -31,7 +31,7 @@ const types = { hello: 1, leave: 2, 'keyframe-request': 3 } as const;
 const MICROPHONE = 1;
 const CAMERA = 2;
 
-/** Encodes a message: type, then what the type has. A display name that is too long is cut at a character. */
+/** Encodes a message: its type, then the fields of the type. A display name that is too long is cut between characters. */
 export function encodeControlMessage(message: ControlMessage): Uint8Array {
   const writer = new ByteWriter().vi64(types[message.kind]);
   switch (message.kind) {
@@ -50,8 +50,8 @@ export function encodeControlMessage(message: ControlMessage): Uint8Array {
 }
 
 /**
- * Decodes a message; bytes after what a type has are left to later versions.
- * @returns fresh values, or undefined for a type that is not known or bytes that are no message.
+ * Decodes a message; bytes after the fields of a type are left for later versions.
+ * @returns fresh values, or undefined for an unknown type or bytes that are not a message.
  */
 export function decodeControlMessage(bytes: Uint8Array): ControlMessage | undefined {
   const reader = new ByteReader(bytes);
@@ -91,7 +91,7 @@ function boundedName(name: string): Uint8Array {
   return bytes;
 }
 
-/** Without control and bidirectional characters, so that a name cannot disguise what stands beside it. */
+/** Removes control and bidirectional characters, with which a name could disguise the text next to it. */
 function visible(name: string): string {
   return name.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '').trim();
 }

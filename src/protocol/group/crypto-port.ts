@@ -1,4 +1,4 @@
-/** The cryptography that the group core needs from outside; pure and synchronous. */
+/** The cryptography that the group core is given; pure and synchronous. */
 
 /** Hashes and signatures of the core. */
 export interface GroupCrypto {

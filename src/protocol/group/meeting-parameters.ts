@@ -14,15 +14,15 @@ import type { CounterMode } from '../counter/client.ts';
 export const MEETING_PARAMETERS_EXTENSION = 0xf0c1;
 /** Bytes of a receipt public key and of a signature public key (Ed25519). */
 const KEY_BYTES = 32;
-/** Most kicked keys a meeting remembers. */
+/** Largest number of kicked keys in a meeting. */
 export const MAX_KICKED_KEYS = 4096;
 const MAX_PROFILE_BYTES = 32;
 
-/** Fixed at creation, but for the kicked keys, which only grow. */
+/** Fixed at creation, except for the list of kicked keys, which only grows. */
 export interface MeetingParameters {
   /** Cipher suite of Secure Objects. @see draft-ietf-moq-secure-objects #cipher-suites */
   readonly secureObjectsSuite: number;
-  /** Names the bytes of keys and objects, for example `2026-03`. */
+  /** Version of the key schedule and of sealed objects, for example `2026-03`. */
   readonly profile: string;
   readonly mode: CounterMode;
   /** The counter's Ed25519 receipt key, 32 bytes; undefined in plain mode. */
@@ -74,12 +74,12 @@ export function decodeMeetingParameters(bytes: Uint8Array): MeetingParameters | 
   }
 }
 
-/** Whether `next` is a change that a Commit may make: nothing but more kicked keys. */
+/** Whether a Commit may change the parameters to `next`: it may only add kicked keys. */
 export function mayFollow(previous: MeetingParameters, next: MeetingParameters): boolean {
   return sameMeeting(previous, next) && previous.kickedKeys.every((key) => isKicked(next, key));
 }
 
-/** Whether two sets of parameters are of one meeting, whoever was kicked. */
+/** Whether two sets of parameters belong to the same meeting; kicked keys are ignored. */
 export function sameMeeting(a: MeetingParameters, b: MeetingParameters): boolean {
   const none = new Uint8Array(0);
   return (

@@ -1,4 +1,4 @@
-/** What the group core says to MLS and hears from it: values only, so that they cross a worker's boundary. */
+/** Types between the group core and MLS: plain values, since they cross the boundary of a worker. */
 import type { Brand, Epoch } from '../units.ts';
 import type { MeetingParameters } from './meeting-parameters.ts';
 import type { LeafIndex, Member } from './roster.ts';
@@ -18,7 +18,7 @@ export type MlsSuite = 0x0001 | 0x0053;
  */
 export type MasterKey = Brand<Uint8Array, 'MasterKey'>;
 
-/** What an epoch of a group is, for everybody outside MLS; nothing in it is secret. Bytes belong to the receiver. */
+/** An epoch of a group as the rest of the app sees it; nothing in it is secret. Bytes belong to the receiver. */
 export interface EpochView {
   readonly groupId: Uint8Array;
   readonly epoch: Epoch;
@@ -32,18 +32,18 @@ export interface EpochView {
   readonly parameters: MeetingParameters;
 }
 
-/** An epoch that a group is in from now on, with its secret. */
+/** An epoch that a group has entered, with its secret. */
 export interface BegunEpoch {
   readonly view: EpochView;
   readonly masterKey: MasterKey;
 }
 
-/** What a Commit is to do. */
+/** What a Commit is to contain. */
 export interface CommitPlan {
-  /** KeyPackages as MLSMessages, each found acceptable before. */
+  /** KeyPackages as MLSMessages, each of which was found acceptable. */
   readonly adds: readonly Uint8Array[];
   readonly removes: readonly LeafIndex[];
-  /** Signature keys to put on the list of those who are not let in again. */
+  /** Signature keys that are not to be let in again. */
   readonly kicks: readonly Uint8Array[];
 }
 
@@ -51,11 +51,11 @@ export interface CommitPlan {
 export interface JoinerWelcome {
   /** KeyPackageRef of the joiner. @see RFC 9420 §5.2 */
   readonly ref: Uint8Array;
-  /** MLSMessage with a Welcome that has this joiner's secrets only. */
+  /** MLSMessage with a Welcome that contains the secrets of this joiner only. */
   readonly welcome: Uint8Array;
 }
 
-/** A Commit that was made and not yet merged. */
+/** A Commit of our own that is not merged yet. */
 export interface StagedCommit {
   readonly staged: StagedHandle;
   /** The epoch that it begins. */
@@ -70,10 +70,10 @@ export interface StagedCommit {
 /** Outcome of staging. */
 export type StageOutcome =
   | { readonly kind: 'staged'; readonly commit: StagedCommit }
-  /** MLS refused the plan; it is not to be tried again as it stands. */
+  /** MLS refused the plan; trying it again unchanged is useless. */
   | { readonly kind: 'refused'; readonly reason: string };
 
-/** What a Commit did, as its proposals say. */
+/** What the proposals of a Commit do. */
 export interface CommitContents {
   readonly committer: LeafIndex;
   readonly removed: readonly LeafIndex[];
@@ -100,7 +100,7 @@ export type ProcessOutcome =
     }
   | { readonly kind: 'refused'; readonly reason: string };
 
-/** What looking at a KeyPackage found. */
+/** Outcome of checking a KeyPackage. */
 export type KeyPackageVerdict =
   | { readonly kind: 'acceptable'; readonly ref: Uint8Array; readonly signatureKey: Uint8Array }
   | { readonly kind: 'kicked'; readonly signatureKey: Uint8Array }

@@ -25,7 +25,7 @@ export type Fingerprint = Brand<Uint8Array, 'Fingerprint'>;
 
 /** Bytes of a room id, and of a group name. */
 export const ROOM_BYTES = 16;
-/** Bytes that make each join's SenderId its own. */
+/** Random bytes in each join's SenderId. */
 export const JOIN_RANDOM_BYTES = 8;
 
 const FINGERPRINT_BYTES = 32;
@@ -70,7 +70,7 @@ export function senderIdOf(fingerprint: Fingerprint, random: Uint8Array): Sender
   return encodeUtf8(encodeBase64Url(concat(fingerprint, random))) as SenderId;
 }
 
-/** Fingerprint that a SenderId claims, or undefined when the bytes are no SenderId. */
+/** Fingerprint in a SenderId; undefined when the bytes are not a SenderId. */
 export function fingerprintOfSender(sender: Uint8Array): Fingerprint | undefined {
   const text = decodeUtf8(sender);
   const bytes = text === undefined ? undefined : decodeBase64Url(text);

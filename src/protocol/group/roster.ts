@@ -1,4 +1,4 @@
-/** The roster: who has the keys of an epoch, as the MLS tree says, and how one epoch's differs from the next. */
+/** The roster of an epoch: the members in its MLS tree, who are those with the keys; and how rosters differ. */
 import { equal } from '../bytes/equal.ts';
 import type { Brand } from '../units.ts';
 import type { Fingerprint } from './names.ts';

@@ -11,7 +11,7 @@ import type { MemberState, ReceiptedCommit } from './member-state.ts';
 
 type Removed = Extract<ProcessOutcome, { kind: 'removed' }>;
 
-/** What a merge needs to know of its Commit. */
+/** A Commit that is to be merged. */
 interface Merge {
   readonly staged: StagedHandle;
   readonly committer: LeafIndex;
@@ -56,7 +56,10 @@ export function* applyReceipted(
   }
 }
 
-/** Applies object 0 of the next epoch, in plain mode. A Commit that cannot be processed may be anybody's: dropped. */
+/**
+ * Applies object 0 of the next epoch, in plain mode. A Commit that cannot be processed is dropped: anybody may have
+ * published it.
+ */
 export function* applyPlain(state: MemberState, commit: Uint8Array): Job<Phase | undefined> {
   const outcome = yield* ask('process', { handle: state.handle, commit });
   switch (outcome.kind) {
@@ -108,14 +111,14 @@ function* beRemoved(state: MemberState, { replacedBy, kicked }: Removed): Job<Ph
   return state.isOwnJoin(replacedBy) ? yield* joinAgain(state) : phases.stopped('replaced');
 }
 
-/** Our state cannot catch up: it is erased, and we ask to be let in again. */
+/** Erases our state, which cannot catch up, and asks to be let in again. */
 export function* joinAgain(state: MemberState): Job<Phase> {
   yield* drop(state);
   state.context.emit({ kind: 'generation', generation: state.generation });
   return state.context.phases.joining(state.generation);
 }
 
-/** This generation has a Commit that nobody can take: the next one. */
+/** Moves on to the next generation, since nobody can apply a Commit that this one has logged. */
 export function* leaveGeneration(state: MemberState): Job<Phase> {
   yield* drop(state);
   state.context.emit({ kind: 'generation', generation: state.generation + 1 });

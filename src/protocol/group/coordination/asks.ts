@@ -40,7 +40,7 @@ export interface GroupObject {
   readonly payload: Uint8Array;
 }
 
-/** One Welcome on its way. */
+/** A Welcome and the joiner to whom it goes. */
 export interface WelcomeDelivery {
   readonly recipient: SenderId;
   readonly welcome: Uint8Array;
@@ -60,11 +60,11 @@ export interface StagedRecipient {
   readonly recipient: SenderId;
 }
 
-/** What has to rest, beside the MLS state, for a membership to be resumed. */
+/** What is saved with the MLS state so that a membership can be resumed. */
 export interface MembershipRecord {
   readonly generation: number;
   readonly senderId: SenderId;
-  /** The group was made and the counter has not yet been seen to say so. */
+  /** We made the group, and do not know yet whether the counter accepted it. */
   readonly creating: boolean;
   readonly log: readonly LogEntry[];
   /** KeyPackageRefs of joins that this device made and that may still be answered. */
@@ -73,7 +73,7 @@ export interface MembershipRecord {
   readonly recipients: readonly StagedRecipient[];
 }
 
-/** Each ask with what it carries and what answers it. */
+/** Input and answer of each kind of ask. */
 export interface AskTypes {
   /** Does a group exist, and in which epoch? Changes nothing. */
   probe: [
@@ -105,7 +105,7 @@ export interface AskTypes {
   apply: [input: { readonly handle: GroupHandle; readonly staged: StagedHandle }, answer: BegunEpoch];
   join: [input: { readonly group: GroupName; readonly welcome: Uint8Array }, answer: JoinOutcome];
   'forget-group': [input: { readonly handle: GroupHandle }, answer: undefined];
-  /** Writes state and record so that they survive a crash; answered when they do. */
+  /** Writes state and record; answered once they would survive a crash. */
   save: [input: { readonly handle: GroupHandle; readonly record: MembershipRecord }, answer: undefined];
   /** Forgets what was saved. */
   erase: [input: Record<string, never>, answer: undefined];
@@ -151,7 +151,7 @@ export interface AskTypes {
     },
     answer: undefined,
   ];
-  /** FETCHes the commits track from an epoch on; whatever comes. */
+  /** FETCHes the commits track from an epoch on; answered with what was received, complete or not. */
   'fetch-commits': [
     input: { readonly group: GroupName; readonly from: Epoch },
     answer: readonly GroupObject[],

@@ -1,4 +1,4 @@
-/** Catching up with the others, by FETCH and by `/history`, and bringing the counter up when it is behind us. */
+/** Catching up with the others, by FETCH and by `/history`, and updating a counter that is behind us. */
 import { COUNTER_LIMITS } from '../../counter/client.ts';
 import { epoch, millis } from '../../units.ts';
 import type { Epoch, Millis } from '../../units.ts';
@@ -13,18 +13,18 @@ import type { MemberState } from './member-state.ts';
 const NOTHING_YET = epoch(-1n);
 const AT_ONCE = millis(0);
 
-/** What came of asking the counter what is missing. */
+/** Outcome of asking the counter what is missing. */
 export type CheckOutcome =
   | { readonly kind: 'failed' }
   | {
       readonly kind: 'answered';
       /** The epoch that the counter has reached, -1 before 0. */
       readonly reached: Epoch;
-      /** Where to go on, when that is not here. */
+      /** The next phase, if this one ends. */
       readonly phase: Phase | undefined;
     };
 
-/** Feeds what the commits track still has. */
+/** Takes what the relay still has of the commits track. */
 export function* fetchCommits(state: MemberState): Job<undefined> {
   const objects = yield* ask('fetch-commits', { group: state.group, from: state.nextEpoch });
   for (const object of objects) state.takeObject(object);
@@ -44,7 +44,7 @@ export function* askHistory(state: MemberState): Job<CheckOutcome> {
   counter.answered(untilNextCheck(state));
   let phase: Phase | undefined;
   if (state.isDistrusted) {
-    // Nothing that it says counts.
+    // Nothing that it says counts any more.
   } else if (current === undefined || current < view.epoch) yield* giveBack(state, current);
   else if (current === view.epoch) counter.inStep();
   else {
@@ -55,13 +55,13 @@ export function* askHistory(state: MemberState): Job<CheckOutcome> {
   return { kind: 'answered', reached: current ?? NOTHING_YET, phase };
 }
 
-/** Small groups ask often, since relays lose things; large ones together no more often than a few times a second. */
+/** Members of small groups ask often, since relays lose objects; those of large ones ask a few times a second in total. */
 function untilNextCheck({ view, context }: MemberState): Millis {
   const { history, historyPerMember, historyLeast } = context.options.timing;
   return millis(Math.min(history, Math.max(historyLeast, view.roster.length * historyPerMember)));
 }
 
-/** The counter is behind us, restored from a backup: it gets its own receipts back and goes forward. */
+/** Gives a counter that was restored from a backup its own receipts back, so that it moves forward to our epoch. */
 function* giveBack(state: MemberState, current: Epoch | undefined): Job<undefined> {
   const { context, group, counter } = state;
   const entries = state.log.after(current).slice(0, COUNTER_LIMITS.uploadEntries);
@@ -71,7 +71,7 @@ function* giveBack(state: MemberState, current: Epoch | undefined): Job<undefine
   return undefined;
 }
 
-/** The same without a log: in plain mode there are only the track and the counter's value. */
+/** {@link askHistory} of plain mode, where the counter has a value but no log. */
 export function* askPlainCounter(state: MemberState): Job<CheckOutcome> {
   const { context, group, counter } = state;
   const { timing } = context.options;

@@ -14,7 +14,7 @@ import type { GroupName } from '../names.ts';
 import type { GroupObject } from './asks.ts';
 import type { KnownReceipt } from './context.ts';
 
-/** Bounds of an inbox. */
+/** Limits of an inbox. */
 export const INBOX_LIMITS = {
   /** Epochs ahead of ours that are kept. */
   epochs: 256,
@@ -24,7 +24,7 @@ export const INBOX_LIMITS = {
   bytes: 8 * 1024 * 1024,
 } as const;
 
-/** What came of a receipt. */
+/** Outcome of taking a receipt. */
 export type ReceiptNews = 'known' | 'new' | 'invalid' | 'equivocation';
 
 interface EpochInbox {
@@ -40,12 +40,12 @@ interface EpochInbox {
 /** What is known of the next epoch. */
 export interface NextEpoch {
   readonly receipt: KnownReceipt | undefined;
-  /** The Commit of the receipt, or in its absence undefined. */
+  /** The Commit that the receipt names; undefined while either is missing. */
   readonly commit: Uint8Array | undefined;
   readonly since: Millis;
 }
 
-/** Collects Commits and receipts of one group. */
+/** Collects Commits and receipts of one group, by the epoch that they begin. */
 export class CommitInbox {
   readonly #group: GroupName;
   readonly #receiptKey: Uint8Array | undefined;
@@ -61,16 +61,17 @@ export class CommitInbox {
   }
 
   /** Takes an object of the commits track. @param current - our epoch. */
-  object({ epoch: of, object, payload }: GroupObject, current: Epoch, now: Millis): ReceiptNews {
-    if (of <= current || of > current + BigInt(INBOX_LIMITS.epochs)) return 'known';
+  object({ epoch: begun, object, payload }: GroupObject, current: Epoch, now: Millis): ReceiptNews {
+    if (begun <= current || begun > current + BigInt(INBOX_LIMITS.epochs)) return 'known';
     if (object % 2 === 1) return this.receipt(payload, current, now);
-    this.#keepCommit(of, payload, object === 0, now);
+    this.#keepCommit(begun, payload, object === 0, now);
     return 'known';
   }
 
   /** Takes a Commit from `/history`. */
-  commit(of: Epoch, commit: Uint8Array, current: Epoch, now: Millis): void {
-    if (of > current && of <= current + BigInt(INBOX_LIMITS.epochs)) this.#keepCommit(of, commit, false, now);
+  commit(begun: Epoch, commit: Uint8Array, current: Epoch, now: Millis): void {
+    if (begun > current && begun <= current + BigInt(INBOX_LIMITS.epochs))
+      this.#keepCommit(begun, commit, false, now);
   }
 
   /** Takes a receipt from anywhere. */
@@ -89,8 +90,8 @@ export class CommitInbox {
   }
 
   /** What is known of an epoch. */
-  next(of: Epoch): NextEpoch | undefined {
-    const inbox = this.#epochs.get(of);
+  next(begun: Epoch): NextEpoch | undefined {
+    const inbox = this.#epochs.get(begun);
     if (inbox === undefined) return undefined;
     const hash = inbox.receipt && encodeHex(inbox.receipt.receipt.commitHash);
     const commit = hash === undefined ? undefined : inbox.commits.get(hash);
@@ -98,36 +99,36 @@ export class CommitInbox {
   }
 
   /** The Commit that plain mode takes for an epoch: object 0. */
-  plain(of: Epoch): Uint8Array | undefined {
-    return this.#epochs.get(of)?.first;
+  plain(begun: Epoch): Uint8Array | undefined {
+    return this.#epochs.get(begun)?.first;
   }
 
-  /** Object 0 of an epoch was no Commit that we can process: the next one there is looked at. */
-  rejectPlain(of: Epoch): void {
-    const inbox = this.#epochs.get(of);
+  /** Drops object 0 of an epoch, which we cannot process; another one may take its place. */
+  rejectPlain(begun: Epoch): void {
+    const inbox = this.#epochs.get(begun);
     if (inbox !== undefined) inbox.first = undefined;
   }
 
   /** When anything beyond `current` was seen first. */
   since(current: Epoch): Millis | undefined {
     let first: Millis | undefined;
-    for (const [of, { since }] of this.#epochs) {
-      if (of > current && (first === undefined || since < first)) first = since;
+    for (const [begun, { since }] of this.#epochs) {
+      if (begun > current && (first === undefined || since < first)) first = since;
     }
     return first;
   }
 
-  /** Forgets what is over. */
+  /** Forgets epochs up to `current`. */
   prune(current: Epoch): void {
-    for (const [of, inbox] of this.#epochs) {
-      if (of > current) continue;
+    for (const [begun, inbox] of this.#epochs) {
+      if (begun > current) continue;
       for (const commit of inbox.commits.values()) this.#bytes -= commit.length;
-      this.#epochs.delete(of);
+      this.#epochs.delete(begun);
     }
   }
 
-  #keepCommit(of: Epoch, commit: Uint8Array, first: boolean, now: Millis): void {
-    const inbox = this.#inbox(of, now);
+  #keepCommit(begun: Epoch, commit: Uint8Array, first: boolean, now: Millis): void {
+    const inbox = this.#inbox(begun, now);
     const hash = encodeHex(this.#crypto.sha256(commit));
     const wanted = inbox.receipt && encodeHex(inbox.receipt.receipt.commitHash) === hash;
     const full = inbox.commits.size >= INBOX_LIMITS.commits || this.#bytes >= INBOX_LIMITS.bytes;
@@ -139,11 +140,11 @@ export class CommitInbox {
     if (first) inbox.first ??= inbox.commits.get(hash);
   }
 
-  #inbox(of: Epoch, now: Millis): EpochInbox {
-    let inbox = this.#epochs.get(of);
+  #inbox(begun: Epoch, now: Millis): EpochInbox {
+    let inbox = this.#epochs.get(begun);
     if (inbox === undefined) {
       inbox = { commits: new Map(), first: undefined, receipt: undefined, since: now };
-      this.#epochs.set(epoch(of), inbox);
+      this.#epochs.set(epoch(begun), inbox);
     }
     return inbox;
   }

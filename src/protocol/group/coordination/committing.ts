@@ -10,7 +10,7 @@ import { isFailure } from './counter-calls.ts';
 import type { Phase } from './context.ts';
 import type { MemberState, OwnStage } from './member-state.ts';
 
-/** One attempt at the next epoch. What fails leaves the stage as it is, for a later attempt. */
+/** One attempt to begin the next epoch. When it fails, the staged Commit is kept for a later attempt. */
 export function* commitOnce(state: MemberState): Job<Phase | undefined> {
   const stage = state.stage ?? (yield* makeStage(state));
   if (stage === undefined) return undefined;
@@ -32,10 +32,10 @@ export function* commitOnce(state: MemberState): Job<Phase | undefined> {
     counter.isElsewhere();
     return undefined;
   }
-  // Somebody's Commit arrived while we asked.
+  // Another member's Commit arrived while we asked for the lock.
   if ((state.isFenced ? state.nextReceipt : state.nextPlain) !== undefined) return undefined;
   const { token } = lock;
-  // In plain mode everybody takes object 0 and nothing else, as drafted.
+  // In plain mode receivers look at object 0 only, as the draft says.
   const attempt = state.isFenced ? lock.attempt : 0;
   const { commit } = stage.commit;
   const welcomes = state.deliveries(stage).map(({ recipient, welcome }) => ({ recipient, welcome }));
@@ -44,11 +44,11 @@ export function* commitOnce(state: MemberState): Job<Phase | undefined> {
   return yield* incrementPlain(state, stage);
 }
 
-/** Stages what is to be done; it rests on disk before anybody hears of it. */
+/** Stages a Commit with the pending work, and saves it before anything of it is sent. */
 function* makeStage(state: MemberState): Job<OwnStage | undefined> {
   const planned = state.plan();
   if (planned === undefined) {
-    // What waits cannot be done, such as the removal of somebody who is not there.
+    // The pending work cannot be done, such as the removal of somebody who has already left.
     state.counter.commitIn(state.context.options.timing.step);
     return undefined;
   }
@@ -74,7 +74,7 @@ function* incrementFenced(
   const request = { mode: 'fenced', val, token, commit, transcript } as const;
   const outcome = yield* ask('increment', { group, request });
   if (isFailure(outcome)) {
-    // It may have been logged: the lock of the next attempt tells.
+    // The Commit may have been logged: the lock of the next attempt will tell.
     counter.commitFailed(outcome);
     return undefined;
   }
@@ -92,7 +92,7 @@ function* incrementFenced(
     counter.isElsewhere();
     return undefined;
   }
-  // The attempt that the counter logged is where the Commit lies, should it differ from this one.
+  // The counter may have logged an earlier attempt; that is where the Commit was published.
   const logged = known.receipt.attempt;
   if (logged === attempt) {
     yield* ask('publish-receipt', { group, epoch: val, attempt, receipt: known.bytes });
@@ -104,7 +104,7 @@ function* incrementFenced(
 function* incrementPlain(state: MemberState, stage: OwnStage): Job<undefined> {
   const { group, counter } = state;
   state.rememberWelcomes(stage, 0, undefined);
-  // Others apply object 0 at once, so do we, whatever becomes of the increment.
+  // Others apply object 0 at once, so we do too, whatever comes of the increment.
   yield* applyOwnPlain(state);
   const outcome = yield* ask('increment', { group, request: { mode: 'plain' } });
   if (outcome.kind !== 'ok') counter.incrementFailed();

@@ -1,4 +1,4 @@
-/** What all phases of the coordinator share. */
+/** Types that all phases of the coordinator share. */
 import type { Receipt } from '../../counter/receipt.ts';
 import type { Millis, UnixMillis } from '../../units.ts';
 import type { GroupCrypto } from '../crypto-port.ts';
@@ -11,10 +11,10 @@ import type { Epoch } from '../../units.ts';
 import type { GroupObject, Job, LogEntry, MembershipRecord, StagedRecipient } from './asks.ts';
 import type { Timing } from './timing.ts';
 
-/** What is fixed for a coordinator's whole life. */
+/** What stays the same for the whole life of a coordinator. */
 export interface CoordinatorOptions {
   readonly room: RoomId;
-  /** What a group of this meeting is created with, and has to have: mode, receipt key, suite, profile. */
+  /** With what a group of this meeting is created, and what a joiner insists on: mode, receipt key, suite, profile. */
   readonly parameters: MeetingParameters;
   readonly fingerprint: Fingerprint;
   readonly crypto: GroupCrypto;
@@ -23,7 +23,7 @@ export interface CoordinatorOptions {
   readonly timing: Timing;
 }
 
-/** A membership that was read back at start. */
+/** A membership that was read from the store at start. */
 export interface RestoredMembership extends BegunEpoch {
   readonly record: MembershipRecord;
   readonly handle: GroupHandle;
@@ -32,7 +32,7 @@ export interface RestoredMembership extends BegunEpoch {
   readonly groupContext: Uint8Array;
 }
 
-/** What the coordinator tells. */
+/** What the coordinator reports. */
 export type CoordinatorEvent =
   | { readonly kind: 'status'; readonly step: GroupStep }
   | {
@@ -53,7 +53,7 @@ export type CoordinatorEvent =
   | { readonly kind: 'equivocation'; readonly epoch: Epoch }
   | { readonly kind: 'stopped'; readonly reason: StopReason };
 
-/** What comes from outside, beside answers. */
+/** Inputs of a membership other than answers. */
 export type GroupInput =
   | { readonly kind: 'commit-object'; readonly object: GroupObject }
   | { readonly kind: 'welcome-object'; readonly object: GroupObject }
@@ -72,7 +72,7 @@ export type GroupInput =
   /** The relay is reached again: whatever was sent meanwhile is missing. */
   | { readonly kind: 'reconnected' };
 
-/** What phases may use of the coordinator. */
+/** The part of the coordinator that phases use. */
 export interface Context {
   readonly options: CoordinatorOptions;
   readonly now: Millis;
@@ -96,7 +96,7 @@ export interface MembershipStart extends BegunEpoch {
   readonly recipients: readonly StagedRecipient[];
 }
 
-/** Makes phases, so that none has to know the others. */
+/** Creates phases, so that they need not import each other. */
 export interface Phases {
   /** @param from - generations before this one are known to be dead. */
   seeking(from: number): Phase;

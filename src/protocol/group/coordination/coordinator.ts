@@ -35,7 +35,7 @@ export type CoordinatorEffect =
   | { readonly kind: 'ask'; readonly id: number; readonly ask: Ask }
   | { readonly kind: 'event'; readonly event: CoordinatorEvent };
 
-/** What a coordinator is about. */
+/** What a coordinator is doing. */
 type Activity =
   /** No job runs: the phase says what is next, and when. */
   | { readonly kind: 'resting' }
@@ -44,7 +44,7 @@ type Activity =
   /** A job lets time pass. */
   | { readonly kind: 'sleeping'; readonly job: Job<Phase | undefined>; readonly until: Millis };
 
-/** The machine. At most one ask is open at a time, so that every await is a place to crash or to wait. */
+/** The state machine. At most one ask is open at a time; each is a point at which a test may stop, delay or crash it. */
 export class Coordinator implements Context {
   readonly options: CoordinatorOptions;
   readonly phases: Phases;
@@ -81,7 +81,7 @@ export class Coordinator implements Context {
         else this.#resume(resume(this, input.restored), undefined);
         break;
       case 'answer':
-        // An answer to what was given up is of no interest.
+        // The answer to an ask of a job that was given up.
         if (this.#activity.kind !== 'asking' || this.#activity.id !== input.id) {
           eraseUnused(input.answer);
           return;
@@ -99,7 +99,7 @@ export class Coordinator implements Context {
     this.#work();
   }
 
-  /** Ends here and now and says nothing; what was saved stays. Keys that were not handed on are erased. */
+  /** Stops at once, without an event; what was saved stays. Keys that were not handed on are erased. */
   suspend(): void {
     this.#giveUp();
     this.#phase = undefined;
@@ -171,7 +171,7 @@ export class Coordinator implements Context {
   }
 }
 
-/** Goes on where a crash or a shutdown left a membership. */
+/** Resumes a membership after a crash or a shutdown. */
 function* resume(context: Context, restored: RestoredMembership): Job<Phase> {
   const { record, handle, view, masterKey, staged } = restored;
   if (record.creating) return yield* holding(masterKey, resumeCreation(context, restored));

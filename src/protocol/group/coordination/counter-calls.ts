@@ -1,4 +1,4 @@
-/** Calls to the counter as jobs need them: asked again until there is an answer. */
+/** Calls to the counter that are repeated until it answers. */
 import type { CounterFailure } from '../../counter/client.ts';
 import { millis } from '../../units.ts';
 import type { Millis } from '../../units.ts';
@@ -7,12 +7,12 @@ import type { Answer, AskKind, AskTypes, Job } from './asks.ts';
 import type { Context } from './context.ts';
 import { Backoff } from './timing.ts';
 
-/** Whether an outcome is one that every call can end in. */
+/** Whether an outcome is one of the failures that every call can end in. */
 export function isFailure(outcome: { readonly kind: string }): outcome is CounterFailure {
   return ['unauthorized', 'busy', 'refused', 'unreachable'].includes(outcome.kind);
 }
 
-/** Says what a failure means for the person who waits, and how long to wait. */
+/** Reports a failure as a status. @returns how long to wait before the next call. */
 export function reportFailure(context: Context, failure: CounterFailure, backoff: Backoff): Millis {
   const unauthorized = failure.kind === 'unauthorized';
   context.emit({ kind: 'status', step: unauthorized ? 'counter-unauthorized' : 'counter-unreachable' });
@@ -22,7 +22,7 @@ export function reportFailure(context: Context, failure: CounterFailure, backoff
 
 type CounterAsk = 'probe' | 'lock' | 'increment' | 'history';
 
-/** Asks the counter until it answers, with growing waits. */
+/** Repeats a call to the counter until it answers, with growing pauses. */
 export function* insist<Kind extends AskKind & CounterAsk>(
   context: Context,
   kind: Kind,
@@ -37,7 +37,7 @@ export function* insist<Kind extends AskKind & CounterAsk>(
   }
 }
 
-/** Lets time pass within a job. */
+/** Pauses a job. */
 export function* sleep(context: Context, wait: Millis): Job<undefined> {
   return yield* ask('sleep', { until: millis(context.now + wait) });
 }

@@ -1,4 +1,4 @@
-/** When a member asks the counter whether it misses anything, and before when it makes no Commit. */
+/** When a member asks the counter what it is missing, and from when on it may try to commit. */
 import type { CounterFailure } from '../../counter/client.ts';
 import { millis } from '../../units.ts';
 import type { Millis } from '../../units.ts';
@@ -6,7 +6,7 @@ import type { Context } from './context.ts';
 import { reportFailure } from './counter-calls.ts';
 import { Backoff } from './timing.ts';
 
-/** A member's dealings with the counter, as times. */
+/** The schedule of a member's calls to the counter. */
 export class CounterContact {
   readonly #context: Context;
   readonly #failures: Backoff;
@@ -37,14 +37,13 @@ export class CounterContact {
   }
 
   /**
-   * Whether we may have missed Commits. A removal that happened meanwhile is no reason to stay out, as a removal before
-   * our eyes is.
+   * Whether we may have missed Commits. Whoever was removed while away joins again; a removal that we watch is final.
    */
   get isAway(): boolean {
     return this.#isAway;
   }
 
-  /** The relay was lost and is back: anything may have passed us by. */
+  /** The relay was lost and is back: we may have missed anything. */
   reconnected(): void {
     this.#isAway = true;
     this.#checkAt = this.#context.now;
@@ -56,7 +55,7 @@ export class CounterContact {
     this.#aheadSince = undefined;
   }
 
-  /** The counter answered the question what is missing; the next one is asked after `wait`. */
+  /** The counter told what is missing; it is asked again after `wait`. */
   answered(wait: Millis): void {
     this.#failures.reset();
     this.checkIn(wait);
@@ -66,12 +65,12 @@ export class CounterContact {
     this.#checkAt = millis(this.#context.now + wait);
   }
 
-  /** The question what is missing failed. */
+  /** The counter could not be asked what is missing. */
   checkFailed(failure: CounterFailure): void {
     this.checkIn(reportFailure(this.#context, failure, this.#failures));
   }
 
-  /** In plain mode the increment after a Commit came to nothing: the counter is brought up later. */
+  /** In plain mode the increment after a Commit failed: the counter is incremented later. */
   incrementFailed(): void {
     this.checkIn(this.#failures.next());
   }

@@ -1,10 +1,10 @@
-/** Signs of a later epoch than ours, which nobody has authenticated: the counter tells true ones from false ones. */
+/** Unauthenticated signs of an epoch later than ours; whether they are true, the counter tells. */
 import { millis } from '../../units.ts';
 import type { Epoch, Millis } from '../../units.ts';
 import { Backoff } from './timing.ts';
 import type { Timing } from './timing.ts';
 
-/** An epoch that something claimed to be sealed in. */
+/** An epoch in which some object claimed to be sealed. */
 export interface HintedEpoch {
   readonly epoch: Epoch;
   readonly since: Millis;
@@ -14,7 +14,7 @@ export interface HintedEpoch {
 export class EpochHint {
   readonly #doubt: Backoff;
   #hint: HintedEpoch | undefined;
-  /** Hints before this are not listened to, since some were false. */
+  /** Hints before this time are ignored, since earlier ones were false. */
   #listensFrom: Millis | undefined;
 
   constructor(timing: Timing) {
@@ -22,9 +22,9 @@ export class EpochHint {
   }
 
   /** Something sealed in an epoch was seen. @param current - our epoch. */
-  seen(of: Epoch, current: Epoch, now: Millis): void {
+  seen(hinted: Epoch, current: Epoch, now: Millis): void {
     if (this.#listensFrom !== undefined && now < this.#listensFrom) return;
-    if (of > (this.#hint?.epoch ?? current)) this.#hint = { epoch: of, since: now };
+    if (hinted > (this.#hint?.epoch ?? current)) this.#hint = { epoch: hinted, since: now };
   }
 
   /** The hint of an epoch beyond `current`, if there is one. */
@@ -37,8 +37,8 @@ export class EpochHint {
   }
 
   /**
-   * The counter answered a question that was asked because of `hint`: when it has not reached that epoch, the hint was
-   * false, and the next ones are listened to after a growing while. What is missing beside it is looked for as ever.
+   * Judges a hint by the epoch that the counter has reached. After a false one further hints are ignored for a while,
+   * which grows each time; this does not delay the search for anything else that is missing.
    */
   judge(hint: HintedEpoch, reached: Epoch, now: Millis): void {
     if (reached >= hint.epoch || this.#hint !== hint) return;

@@ -35,13 +35,13 @@ export class Joining implements Phase {
   readonly #backoff: Backoff;
   readonly #resend: Backoff;
   readonly #inbox: WelcomeInbox;
-  /** No `/history` before this, however many Welcomes lack their receipts. */
+  /** `/history` is not asked before this, however many Welcomes lack their receipts. */
   #historyAt: Millis;
   readonly #refs: Uint8Array[] = [];
   #entered = false;
   #request: JoinRequest | undefined;
   #sendAt: Millis;
-  /** The last sign of somebody being there. */
+  /** When there was last a sign that somebody is in the group. */
   #lifeAt: Millis;
 
   constructor(context: Context, generation: number) {
@@ -67,7 +67,7 @@ export class Joining implements Phase {
         }
         break;
       case 'commit-object':
-        // Somebody commits here; in fenced mode only the counter's word counts as life.
+        // A sign of life; in fenced mode only the counter's receipt counts as one.
         if (options.parameters.mode === 'plain' || this.#takeReceipt(input.object)) this.#lifeAt = now;
         break;
       case 'reconnected':
@@ -112,7 +112,7 @@ export class Joining implements Phase {
     return undefined;
   }
 
-  /** Sends the KeyPackage, at times a fresh one: a Welcome to the old one may be lost for good. */
+  /** Sends the KeyPackage, and from time to time a new one: the Welcome for the old one may be lost for good. */
   *#send(): Job<undefined> {
     const request =
       this.#request === undefined || this.#context.now >= this.#request.freshUntil
@@ -134,7 +134,7 @@ export class Joining implements Phase {
     return this.#request;
   }
 
-  /** @returns whether the counter's word was in it. */
+  /** @returns whether the object was a receipt of the counter about this group. */
   #takeReceipt({ object, payload }: GroupObject): boolean {
     return object % 2 === 1 && this.#inbox.receipt(payload);
   }
@@ -152,12 +152,12 @@ export class Joining implements Phase {
       if (this.#inbox.waitsFor(entry.epoch)) this.#inbox.receipt(entry.receipt);
     }
     const { nextFrom, current = NOTHING_YET } = history;
-    // Not logged yet: the committer may be about to.
+    // A Welcome that is not logged yet may still be: its committer has perhaps not incremented.
     this.#inbox.judge(waiting, { from, nextFrom, current }, millis(now + options.timing.receipt));
     return undefined;
   }
 
-  /** Uses a Welcome, if the counter's receipt is about the very state that it leads to. */
+  /** Joins with a Welcome, provided that the counter's receipt is about the state to which it leads. */
   *#open(held: HeldWelcome, known: KnownReceipt | undefined): Job<Phase | undefined> {
     this.#context.emit({ kind: 'status', step: 'welcomed' });
     const outcome = yield* ask('join', { group: this.#group, welcome: held.welcome });

@@ -1,8 +1,8 @@
-/** Whose a master key is between MLS, which hands it out, and the `epoch` event, which hands it on. */
+/** Erasure of master keys that the coordinator received from MLS and does not hand on with an `epoch` event. */
 import type { MasterKey } from '../mls.ts';
 import type { Job } from './asks.ts';
 
-/** Runs a job at whose end the key is handed on or erased; a job that is given up on the way erases it. */
+/** Runs a job that hands the key on, or erases it, at its end; erases the key if the job is given up before. */
 export function* holding<Result>(key: MasterKey, job: Job<Result>): Job<Result> {
   let isGivenUp = true;
   try {

@@ -1,4 +1,4 @@
-/** What a member knows: its epoch, the log, what arrived, what waits for a Commit, and its own Commit. */
+/** The state of a member: its epoch, log, received Commits, pending work, and the Commit that it has staged. */
 import { equal } from '../../bytes/equal.ts';
 import type { HistoryEntry } from '../../counter/client.ts';
 import { epoch } from '../../units.ts';
@@ -19,7 +19,7 @@ import { SentWelcomes } from './sent-welcomes.ts';
 
 const NONCE_BYTES = 16;
 
-/** Our own Commit for the next epoch: one an epoch, kept until somebody's receipt decides. */
+/** Our own Commit for the next epoch. There is at most one per epoch; it is kept until a receipt decides. */
 export interface OwnStage {
   readonly commit: StagedCommit;
   /** SHA-256 of the Commit. */
@@ -147,17 +147,17 @@ export class MemberState {
     this.#inbox.commit(entry.epoch, entry.commit, this.#view.epoch, this.context.now);
   }
 
-  /** Takes a receipt that is said to be of an epoch. */
+  /** Takes a receipt. @param claimed - the epoch that it is said to be for. */
   takeReceipt(claimed: Epoch, receipt: Uint8Array): void {
     this.#note(claimed, this.#inbox.receipt(receipt, this.#view.epoch, this.context.now));
   }
 
-  /** The receipt of the next epoch, as soon as there is one. */
+  /** The receipt of the next epoch, once it has arrived. */
   get nextReceipt(): KnownReceipt | undefined {
     return this.#inbox.next(this.nextEpoch)?.receipt;
   }
 
-  /** In fenced mode: what begins the next epoch, once it is all here. */
+  /** In fenced mode: the Commit that begins the next epoch, once it and its receipt have arrived. */
   get nextReceipted(): ReceiptedCommit | undefined {
     const next = this.#inbox.next(this.nextEpoch);
     if (next?.receipt === undefined) return undefined;
@@ -170,12 +170,12 @@ export class MemberState {
     return this.#inbox.plain(this.nextEpoch);
   }
 
-  /** {@link MemberState.nextPlain} cannot be processed. */
+  /** Drops {@link MemberState.nextPlain}, which cannot be processed. */
   rejectPlain(): void {
     this.#inbox.rejectPlain(this.nextEpoch);
   }
 
-  /** Since when something of a later epoch is here that cannot be applied yet. */
+  /** Since when we have had something of a later epoch that cannot be applied yet. */
   get missingSince(): Millis | undefined {
     return this.#inbox.since(this.#view.epoch);
   }
@@ -190,14 +190,14 @@ export class MemberState {
     if (by.receipt !== undefined) this.log.append(by.receipt, by.commit);
   }
 
-  /** The epoch is saved: what it did need not be done any more. @param addedRefs - KeyPackageRefs of its Adds. */
+  /** The epoch is saved: drops work that it did. @param addedRefs - KeyPackageRefs of its Adds. */
   settle(change: RosterChange, byUs: boolean, addedRefs: readonly Uint8Array[]): void {
     this.work.settle(change, byUs, addedRefs, this.context.now);
     this.#inbox.prune(this.#view.epoch);
     this.counter.epochBegan();
   }
 
-  /** Writes everything that a restart needs; before anything built from it is sent. */
+  /** Saves what a restart needs; must be done before anything that depends on it is sent. */
   *save(): Job<undefined> {
     const { generation, senderId } = this;
     const recipients = this.#stage?.recipients ?? [];
@@ -206,7 +206,7 @@ export class MemberState {
     return yield* ask('save', { handle: this.handle, record });
   }
 
-  /** There are two lines under one counter: nothing that it says is believed any more. */
+  /** The counter signed two different Commits for one epoch: it is not believed any more. */
   distrust(at: Epoch): void {
     if (this.#isDistrusted) return;
     this.#isDistrusted = true;

@@ -1,4 +1,4 @@
-/** Being a member: epochs come, joiners are let in, the counter is kept in step. */
+/** The phase of a member: applies Commits, lets joiners in, and keeps in step with the counter. */
 import { encodeHex } from '../../bytes/hex.ts';
 import { equal } from '../../bytes/equal.ts';
 import { millis } from '../../units.ts';
@@ -19,12 +19,12 @@ import { MemberState } from './member-state.ts';
 import type { SentWelcome } from './sent-welcomes.ts';
 import { Backoff, earliest } from './timing.ts';
 
-/** KeyPackages that wait to be looked at. */
+/** KeyPackages that may wait to be inspected. */
 const MAX_QUEUE = 256;
-/** KeyPackages that are known, so that a repetition costs nothing. */
+/** KeyPackages that are remembered, so that a repetition costs nothing. */
 const MAX_SEEN = 4096;
 
-/** Saves and announces a membership that begins. */
+/** Saves and announces a new membership. */
 export function* beginMembership(context: Context, start: MembershipStart): Job<Phase> {
   const { group, senderId, view, masterKey } = start;
   const membership = new Membership(context, start);
@@ -55,7 +55,7 @@ class Membership implements Phase {
   #newerSaid = false;
   #queue: { readonly sender: SenderId; readonly payload: Uint8Array }[] = [];
   #resend: SentWelcome[] = [];
-  /** Hashes of KeyPackages that were looked at, with their refs where they were acceptable. */
+  /** Hashes of KeyPackages that were inspected, with their refs if they were acceptable. */
   readonly #seen = new Map<string, Uint8Array | undefined>();
 
   constructor(context: Context, start: MembershipStart) {
@@ -211,11 +211,11 @@ class Membership implements Phase {
     }
     if (verdict.kind !== 'acceptable') return undefined;
     const { ref, signatureKey } = verdict;
-    // The track's name is the recipient of the Welcome: it has to be the KeyPackage's own.
+    // The Welcome goes to the SenderId in the track's name, which therefore has to belong to the KeyPackage.
     const claimed = fingerprintOfSender(sender);
     if (claimed === undefined || !equal(claimed, fingerprintOf(signatureKey, crypto))) return undefined;
     const fits = this.state.work.join({ ref, keyPackage, sender, signatureKey, since: this.#context.now });
-    // Who found no room is looked at again when it asks again.
+    // A joiner for whom there was no room is inspected again when it asks again.
     if (fits) this.#seen.set(hash, ref);
     else this.#seen.delete(hash);
     return undefined;
@@ -231,7 +231,7 @@ class Membership implements Phase {
     });
   }
 
-  /** Looks whether the room has moved on. Who is alone follows; a healthy group only says so. */
+  /** Looks for a newer generation of the room. A lonely member follows it; others only report it. */
   *#probe(): Job<Phase | undefined> {
     const { state } = this;
     const { timing } = this.#context.options;

@@ -1,4 +1,4 @@
-/** What the next Commit is to do, and when it is whose turn to make it. */
+/** What the next Commit has to do, and when it is our turn to make it. */
 import { encodeHex } from '../../bytes/hex.ts';
 import { millis } from '../../units.ts';
 import type { Millis } from '../../units.ts';
@@ -8,10 +8,10 @@ import type { LeafIndex, Member, RosterChange } from '../roster.ts';
 import { earliest } from './timing.ts';
 import type { Timing } from './timing.ts';
 
-/** Joiners that wait at most; others send their KeyPackage again. */
+/** Largest number of waiting joiners; others send their KeyPackage again. */
 export const MAX_WAITING_JOINS = 256;
 
-/** Somebody who wants in. */
+/** Somebody who waits to be added. */
 export interface WaitingJoin {
   readonly ref: Uint8Array;
   readonly keyPackage: Uint8Array;
@@ -20,7 +20,7 @@ export interface WaitingJoin {
   readonly since: Millis;
 }
 
-/** What one Commit is to do. */
+/** A plan with what it was made from. */
 export interface PlannedCommit {
   readonly plan: CommitPlan;
   /** The joins of `plan.adds`. */
@@ -42,7 +42,7 @@ export class PendingWork {
   /** KeyPackageRefs that MLS refused in this epoch, and in the one before. */
   #refused = new Set<string>();
   #refusedBefore = new Set<string>();
-  /** Turns count from here: the current epoch's begin. */
+  /** When the current epoch began, from which turns are counted. */
   #turnsFrom: Millis;
 
   constructor(timing: Timing, now: Millis) {
@@ -81,8 +81,8 @@ export class PendingWork {
   }
 
   /**
-   * MLS refused a plan. What it refused is looked for by halving the joins, and only that is dropped: a KeyPackage that
-   * was refused alone, or removals that were.
+   * MLS refused a plan. The culprit is found by halving the joins, and only a KeyPackage, or removals, that were refused
+   * alone are dropped.
    */
   refused({ plan, joins, removesOthers }: PlannedCommit): void {
     const [first] = joins;
@@ -103,7 +103,7 @@ export class PendingWork {
     this.#update = undefined;
   }
 
-  /** An epoch began: what it did is done, and leaves that changed hands are no longer whom we meant. */
+  /** An epoch began: drops work that it did, and work about leaves that belong to somebody else now. */
   settle(change: RosterChange, byUs: boolean, addedRefs: readonly Uint8Array[], now: Millis): void {
     const added = new Set(addedRefs.map((ref) => encodeHex(ref)));
     for (const [key, join] of this.#joins) if (added.has(encodeHex(join.ref))) this.#joins.delete(key);
@@ -126,7 +126,7 @@ export class PendingWork {
       ...[...this.#removals].filter(([leaf]) => leaf !== ownLeaf).map(([, { since }]) => since),
       gone,
     );
-    // An update is the business of whoever wants it: it does not wait for a turn.
+    // An update does not wait for a turn: nobody else can make it.
     const own = this.#update;
     if (shared === undefined) return own;
     const rank = roster.filter(({ leaf }) => leaf < ownLeaf && this.#mayCommit(leaf)).length;
@@ -140,7 +140,7 @@ export class PendingWork {
     return earliest(...ends.filter((end) => end > now));
   }
 
-  /** What a Commit made now has in it; undefined when that is nothing. */
+  /** Plans a Commit; undefined when there is nothing to do. */
   plan(
     roster: readonly Member[],
     ownLeaf: LeafIndex,
@@ -157,7 +157,7 @@ export class PendingWork {
       if (removal !== undefined || gone) removals.add(leaf);
     }
     for (const key of [...kickedKeys, ...kicks]) this.#joins.delete(encodeHex(key));
-    // Removals that were to be tried alone may be no more.
+    // The removals that were to be tried alone may have been done meanwhile.
     if (removals.size === 0) this.#most = Math.max(this.#most, 1);
     const joins = [...this.#joins].slice(0, this.#most);
     const joining = new Set(joins.map(([key]) => key));
@@ -178,7 +178,7 @@ export class PendingWork {
     return !this.#vanished.has(leaf) && !this.#removals.has(leaf);
   }
 
-  /** When the first member came over its grace. */
+  /** When the grace of the first vanished member ended. */
   #goneSince(now: Millis): Millis | undefined {
     const ends = [...this.#vanished.values()].map((since) => millis(since + this.#timing.grace));
     return earliest(...ends.filter((end) => end <= now));

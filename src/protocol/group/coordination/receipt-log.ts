@@ -1,4 +1,4 @@
-/** The receipts of our epochs: what the next one has to follow, and what a counter that lost its data is given back. */
+/** The receipts of our epochs, which the next one has to follow, and from which a counter that lost its data is restored. */
 import { checkReceiptChain } from '../../counter/receipt.ts';
 import type { ChainVerdict } from '../../counter/receipt.ts';
 import type { UploadEntry } from '../../counter/client.ts';
@@ -7,12 +7,12 @@ import type { GroupCrypto } from '../crypto-port.ts';
 import type { LogEntry } from './asks.ts';
 import type { KnownReceipt } from './context.ts';
 
-/** Receipts that are kept. */
+/** Number of receipts that are kept. */
 const LOG_ENTRIES = 64;
-/** Of these, how many with their Commits. */
+/** Number of receipts that are kept with their Commits. */
 const LOG_COMMITS = 8;
 
-/** Bounded; newest last. */
+/** A bounded log; newest entry last. */
 export class ReceiptLog {
   #last: KnownReceipt | undefined;
   #entries: readonly LogEntry[];
@@ -27,7 +27,7 @@ export class ReceiptLog {
     return this.#entries;
   }
 
-  /** Whether a receipt can be that of the next epoch; the first one that is seen can be any. */
+  /** Whether a receipt can be that of the next epoch; without an earlier receipt any can. */
   isFollowedBy({ receipt }: KnownReceipt, crypto: GroupCrypto): boolean {
     if (this.#last === undefined) return true;
     const verdict: ChainVerdict = checkReceiptChain(this.#last.receipt, receipt, crypto);

@@ -1,5 +1,5 @@
 /**
- * Bootstrap: which group does the room have, and if none, make it.
+ * Bootstrap: finds the room's group, or makes it.
  * @see draft-jennings-moq-e2ee-mls #creating-joining-a-mls-group
  */
 import { equal } from '../../bytes/equal.ts';
@@ -32,7 +32,7 @@ export class Seeking implements Phase {
   }
 
   input(): void {
-    // There is no group yet that anything could be about.
+    // Without a group there is nothing that an input could be about.
   }
 
   next(): Job<Phase> | undefined {
@@ -65,7 +65,7 @@ function* seek(context: Context, from: number): Job<Phase> {
   }
 }
 
-/** Takes the highest generation that exists, from one that does. */
+/** Joins the highest generation that exists. @param from - one that does. */
 function* joinHighest(context: Context, from: number): Job<Phase> {
   let generation = from;
   for (;;) {
@@ -106,7 +106,7 @@ interface Creation {
   readonly created: CreatedGroup;
 }
 
-/** Goes on with a creation that a crash interrupted. */
+/** Completes a creation that a crash interrupted. */
 export function* resumeCreation(context: Context, restored: RestoredMembership): Job<Phase> {
   const { record, handle, view, masterKey, groupContext } = restored;
   const created = { group: handle, view, masterKey, groupContext };
@@ -123,7 +123,7 @@ type GenesisLock =
   | { readonly kind: 'held'; readonly token: LockToken | undefined };
 
 /**
- * Increments to epoch 0, as often as it takes to know who made the group.
+ * Increments to epoch 0, until it is known who made the group.
  * @param nonce - the same nonce gets the same lock again.
  */
 function* finish(context: Context, creation: Creation, nonce: Uint8Array, held: GenesisLock): Job<Phase> {
@@ -160,7 +160,7 @@ function* finish(context: Context, creation: Creation, nonce: Uint8Array, held: 
   }
 }
 
-/** The counter is beyond 0: by us, with the answer lost, or by somebody else. */
+/** Epoch 0 exists already: made by somebody else, or by us when the answer was lost. */
 function* whoMadeIt(context: Context, creation: Creation): Job<Phase> {
   if (context.options.parameters.mode === 'plain') return yield* abandon(context, creation);
   const history = yield* insist(context, 'history', { group: creation.group, from: GENESIS });
@@ -188,7 +188,7 @@ function* settle(context: Context, creation: Creation, receipt: Uint8Array | und
   });
 }
 
-/** The receipt of epoch 0, if it is about the group that we made. */
+/** The receipt of epoch 0, if it names the group that we made. */
 function genesisReceipt(
   context: Context,
   { group, created }: Creation,
@@ -206,7 +206,7 @@ function genesisReceipt(
   return ours ? { receipt, bytes } : undefined;
 }
 
-/** Somebody else made the group: ours is dropped, and we ask to be let in. */
+/** Drops our group, since somebody else's was first, and starts over. */
 function* abandon(context: Context, { generation, created }: Creation): Job<Phase> {
   created.masterKey.fill(0);
   yield* ask('forget-group', { handle: created.group });

@@ -1,4 +1,4 @@
-/** Welcomes that we sent, to be sent again when the joiner asks again: the first may be lost. */
+/** Welcomes that we sent, and send again to a joiner that asks again, since the first may be lost. */
 import { encodeHex } from '../../bytes/hex.ts';
 import { millis } from '../../units.ts';
 import type { Epoch, Millis } from '../../units.ts';
@@ -7,7 +7,7 @@ import type { WelcomeDelivery } from './asks.ts';
 /** How long a Welcome can be sent again. */
 const LIFETIME = millis(120_000);
 
-/** A Welcome with the place where it was sent. */
+/** A Welcome and where it was published. */
 export interface SentWelcome {
   readonly epoch: Epoch;
   readonly attempt: number;
@@ -16,7 +16,7 @@ export interface SentWelcome {
   readonly receipt: Uint8Array | undefined;
 }
 
-/** By KeyPackageRef. */
+/** Sent Welcomes by KeyPackageRef. */
 export class SentWelcomes {
   readonly #sent = new Map<string, { readonly welcome: SentWelcome; readonly until: Millis }>();
 

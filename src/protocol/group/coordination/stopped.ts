@@ -4,7 +4,7 @@ import type { Job } from './asks.ts';
 import type { StopReason } from '../progress.ts';
 import type { Context, Phase } from './context.ts';
 
-/** Erases what was saved, says why, and does nothing any more. */
+/** Erases what was saved, reports the reason, and does nothing any more. */
 export class Stopped implements Phase {
   readonly #context: Context;
   readonly #reason: StopReason;
@@ -16,7 +16,7 @@ export class Stopped implements Phase {
   }
 
   input(): void {
-    // It is over.
+    // The membership is over.
   }
 
   next(): Job<undefined> | undefined {

@@ -1,4 +1,4 @@
-/** How long the coordinator waits, for what. */
+/** Times and pauses of the coordinator. */
 import { millis } from '../../units.ts';
 import type { Millis } from '../../units.ts';
 
@@ -32,7 +32,7 @@ export interface Timing {
   readonly backoffMost: Millis;
 }
 
-/** What design and draft say. */
+/** The times of docs/protocol.md. */
 export const DEFAULT_TIMING: Timing = {
   abandoned: millis(30_000),
   resend: millis(1_000),
@@ -58,7 +58,7 @@ export function earliest(...times: readonly (Millis | undefined)[]): Millis | un
   return first;
 }
 
-/** Waits that double. */
+/** Pauses that double up to a limit. */
 export class Backoff {
   readonly #first: Millis;
   readonly #most: Millis;
@@ -70,7 +70,7 @@ export class Backoff {
     this.#next = first;
   }
 
-  /** The wait to make now; the next one is twice as long. */
+  /** The pause to make now; the next one is twice as long. */
   next(): Millis {
     const wait = this.#next;
     this.#next = millis(Math.min(this.#most, wait * 2));

@@ -13,7 +13,7 @@ import type { GroupName } from '../names.ts';
 import type { GroupObject } from './asks.ts';
 import type { KnownReceipt } from './context.ts';
 
-/** Bounds of an inbox. */
+/** Limits of an inbox. */
 export const WELCOME_LIMITS = {
   /** Welcomes that wait for their receipts; and receipts that wait for their Welcomes. */
   count: 8,
@@ -69,7 +69,7 @@ export class WelcomeInbox {
     this.#welcomes = kept;
   }
 
-  /** Keeps a receipt. @returns whether the counter's word about this group was in it. */
+  /** Keeps a receipt. @returns whether the bytes were a receipt of the counter about this group. */
   receipt(bytes: Uint8Array): boolean {
     if (this.#receiptKey === undefined) return false;
     const verdict = verifyReceipt(bytes, this.#receiptKey, this.#crypto);
@@ -112,8 +112,9 @@ export class WelcomeInbox {
    * can have begun it yet. Those of the counter's next epoch stay, to be asked about again at `againAt`.
    */
   judge(asked: readonly HeldWelcome[], { from, nextFrom, current }: AskedHistory, againAt: Millis): void {
-    const hopeless = (of: Epoch): boolean =>
-      of > current + 1n || (of <= current && of >= from && (nextFrom === undefined || of < nextFrom));
+    const hopeless = (joined: Epoch): boolean =>
+      joined > current + 1n ||
+      (joined <= current && joined >= from && (nextFrom === undefined || joined < nextFrom));
     const dropped = new Set(this.waiting().filter((each) => asked.includes(each) && hopeless(each.epoch)));
     this.#welcomes = this.#welcomes.filter((each) => !dropped.has(each));
     for (const each of this.#welcomes) if (each.epoch > current || each.epoch === from) each.askAt = againAt;
@@ -123,12 +124,12 @@ export class WelcomeInbox {
     return this.#receiptKey === undefined || this.#receipts.has(epoch);
   }
 
-  /** Of the epochs that no Welcome is for: with more receipts than Welcomes can wait there is one. */
+  /** Forgets the oldest receipt without a Welcome; there is one, since more receipts than Welcomes are kept. */
   #forgetOldestReceipt(): void {
     let oldest: Epoch | undefined;
-    for (const of of this.#receipts.keys()) {
-      const idle = !this.#welcomes.some(({ epoch }) => epoch === of);
-      if (idle && (oldest === undefined || of < oldest)) oldest = of;
+    for (const receipted of this.#receipts.keys()) {
+      const idle = !this.#welcomes.some(({ epoch }) => epoch === receipted);
+      if (idle && (oldest === undefined || receipted < oldest)) oldest = receipted;
     }
     if (oldest !== undefined) this.#receipts.delete(oldest);
   }
