@@ -1,5 +1,6 @@
 /** The counter's HTTPS server: limits, authorisation and bodies; what a request means is in `routes.ts`. */
 
+import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
@@ -229,9 +230,7 @@ async function readBody(request: IncomingMessage, limit: number): Promise<string
     });
     request.on('end', () => {
       const bytes = Buffer.concat(chunks, length);
-      const text = bytes.toString('utf8');
-      const isText = Buffer.byteLength(text) === length && Buffer.from(text).equals(bytes);
-      resolve(isText ? text : problem('malformed', 'the body is not UTF-8'));
+      resolve(isUtf8(bytes) ? bytes.toString('utf8') : problem('malformed', 'the body is not UTF-8'));
     });
     request.on('error', reject);
     request.on('close', () => {

@@ -123,6 +123,11 @@ describe('requests that are wrong', () => {
     expect(answer.status).toBe(415);
   });
 
+  test('a body that is not UTF-8 is refused for that', async () => {
+    const answer = await ask(counter, 'POST', `/increment/${ID}`, { body: Buffer.from('7b22ff227d', 'hex') });
+    expect(answer.json).toMatchObject({ status: 400, detail: 'the body is not UTF-8' });
+  });
+
   test('405 names the methods', async () => {
     const answer = await ask(counter, 'PUT', `/history/${ID}`);
     expect(answer.headers.allow).toBe('GET, POST');
