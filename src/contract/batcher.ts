@@ -1,7 +1,9 @@
-/** How long items are gathered before they are posted; a message costs more than the sealing of what it carries. */
+/** How long items are gathered, in milliseconds. */
 export const BATCH_INTERVAL = 5;
+/** Most items of one message; a longer one did not come from a {@link Batcher}. */
+export const BATCH_LIMIT = 512;
 
-/** Gathers items for a few milliseconds and posts them as one array. */
+/** Gathers media items for a few milliseconds and posts them as one array: see `media.ts`. */
 export class Batcher<Item> {
   readonly #post: (items: readonly Item[]) => void;
   #items: Item[] = [];
@@ -12,21 +14,27 @@ export class Batcher<Item> {
     this.#post = post;
   }
 
-  /** Adds an item to the batch that is posted next. */
+  /** Adds an item to the batch that is posted next; a full batch is posted at once. */
   add(item: Item): void {
     this.#items.push(item);
-    this.#timer ??= setTimeout(() => {
-      this.flush();
-    }, BATCH_INTERVAL);
+    if (this.#items.length === BATCH_LIMIT) this.flush();
+    else
+      this.#timer ??= setTimeout(() => {
+        this.flush();
+      }, BATCH_INTERVAL);
   }
 
-  /** Posts at once what has been gathered. */
+  /** Posts what has been gathered, now. */
   flush(): void {
+    const items = this.#items;
+    this.discard();
+    if (items.length > 0) this.#post(items);
+  }
+
+  /** Forgets what has been gathered. */
+  discard(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    if (this.#items.length === 0) return;
-    const items = this.#items;
     this.#items = [];
-    this.#post(items);
   }
 }

@@ -62,8 +62,3 @@ export type DownlinkFeedback = {
   readonly kind: 'keyframe-needed';
   readonly participant: ParticipantId;
 };
-
-/** One message on the uplink's port. */
-export type UplinkBatch = readonly UplinkItem[];
-/** One message on the downlink's port. */
-export type DownlinkBatch = readonly DownlinkItem[];

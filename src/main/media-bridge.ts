@@ -1,8 +1,5 @@
-/**
- * Media between a meeting and the renderer: gathers what goes down for a few milliseconds, and checks what comes up.
- * A message costs more than the sealing of what it carries.
- */
 import * as v from 'valibot';
+import { Batcher, BATCH_LIMIT } from '../contract/batcher.ts';
 import type { DownlinkFeedback, DownlinkItem, UplinkItem } from '../contract/media.ts';
 
 /** One end of a message port, as Electron gives it to main. */
@@ -19,10 +16,6 @@ export interface MediaSink {
   feedback(feedback: DownlinkFeedback): void;
 }
 
-const GATHER_MS = 5;
-/** Items that may wait for a renderer that has no ports yet; older ones are of no use. */
-const MAX_WAITING = 512;
-const MAX_BATCH = 1_024;
 const MAX_CHUNK_BYTES = 4 * 1024 * 1024;
 
 const bytes = v.pipe(
@@ -71,12 +64,15 @@ const feedbackSchema = v.strictObject({
   participant: v.pipe(v.string(), v.maxLength(128)),
 });
 
-/** See the module's description. */
+/**
+ * Carries media between a meeting and the window: gathers what goes down into batches, and checks what comes up, since
+ * main trusts nothing that the renderer sends.
+ */
 export class MediaBridge {
   readonly #sink: MediaSink;
   #ports: { readonly uplink: Port; readonly downlink: Port } | undefined;
-  #waiting: DownlinkItem[] = [];
-  #timer: NodeJS.Timeout | undefined;
+  // The port copies; nothing is listed for transfer, since that loses the message (electron#34905).
+  readonly #down = new Batcher<DownlinkItem>((items) => this.#ports?.downlink.postMessage(items));
 
   constructor(sink: MediaSink) {
     this.#sink = sink;
@@ -87,9 +83,9 @@ export class MediaBridge {
     this.#ports?.uplink.close();
     this.#ports?.downlink.close();
     this.#ports = { uplink, downlink };
-    this.#waiting = [];
+    this.#down.discard();
     uplink.on('message', ({ data }) => {
-      if (!Array.isArray(data) || data.length > MAX_BATCH) return;
+      if (!Array.isArray(data) || data.length > BATCH_LIMIT) return;
       for (const item of data as readonly unknown[]) {
         const parsed = v.safeParse(uplinkSchema, item);
         if (parsed.success) this.#sink.uplink(parsed.output);
@@ -105,21 +101,6 @@ export class MediaBridge {
 
   /** Sends an item to the renderer within a few milliseconds, in order. */
   send(item: DownlinkItem): void {
-    if (this.#ports === undefined) return;
-    this.#waiting.push(item);
-    if (this.#waiting.length > MAX_WAITING) this.#flush();
-    else
-      this.#timer ??= setTimeout(() => {
-        this.#flush();
-      }, GATHER_MS);
-  }
-
-  #flush(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    const batch = this.#waiting;
-    this.#waiting = [];
-    // The port copies; nothing is listed for transfer, since that loses the message (electron#34905).
-    if (batch.length > 0) this.#ports?.downlink.postMessage(batch);
+    if (this.#ports !== undefined) this.#down.add(item);
   }
 }

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { BATCH_LIMIT } from '../../src/contract/batcher.ts';
 import type { DownlinkItem, UplinkItem } from '../../src/contract/media.ts';
 import { MediaBridge, type Port } from '../../src/main/media-bridge.ts';
 
@@ -87,7 +88,7 @@ describe('media from the renderer', () => {
 
   test('is dropped as a whole when it is no list, or one without end', () => {
     uplink.deliver(chunk);
-    uplink.deliver(Array.from({ length: 1_025 }, () => chunk));
+    uplink.deliver(Array.from({ length: BATCH_LIMIT + 1 }, () => chunk));
     expect(taken).toEqual([]);
   });
 
@@ -111,8 +112,10 @@ describe('media to the renderer', () => {
   });
 
   test('is sent at once when much waits', () => {
-    for (let at = 0; at <= 512; at += 1) bridge.send(off);
-    expect(downlink.posted).toHaveLength(1);
+    for (let at = 0; at <= BATCH_LIMIT; at += 1) bridge.send(off);
+    expect(downlink.posted).toEqual([Array.from({ length: BATCH_LIMIT }, () => off)]);
+    vi.advanceTimersByTime(5);
+    expect(downlink.posted[1]).toEqual([off]);
   });
 
   test('goes to the newest page only, and to none before there is one', () => {

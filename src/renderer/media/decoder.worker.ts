@@ -1,11 +1,5 @@
 /** Worker: receives opened media from main, decodes it and hands it to painters and players. */
-import type {
-  DownlinkBatch,
-  DownlinkFeedback,
-  DownlinkItem,
-  MediaKind,
-  TrackConfig,
-} from '../../contract/media.ts';
+import type { DownlinkFeedback, DownlinkItem, MediaKind, TrackConfig } from '../../contract/media.ts';
 import type { ParticipantId } from '../../contract/state.ts';
 import { AudioDownlink } from './audio-downlink.ts';
 import type { FromDecoder, ToDecoder } from './messages.ts';
@@ -35,7 +29,7 @@ scope.onmessage = ({ data }) => {
       port?.close();
       port = data.port;
       // A buffer that was transferred by mistake arrives as null (electron#34905).
-      port.onmessage = (event: MessageEvent<DownlinkBatch | null>) => {
+      port.onmessage = (event: MessageEvent<readonly DownlinkItem[] | null>) => {
         for (const item of event.data ?? []) receive(item);
       };
       break;

@@ -1,7 +1,7 @@
 /** Worker: reads camera and microphone, encodes, and posts to main. */
+import { Batcher } from '../../contract/batcher.ts';
 import type { MediaKind, UplinkItem } from '../../contract/media.ts';
 import { AudioUplink } from './audio-uplink.ts';
-import { Batcher } from './batcher.ts';
 import type { EncoderWish, FromEncoder, ToEncoder } from './messages.ts';
 import { VideoUplink } from './video-uplink.ts';
 import { workerScope } from './worker-scope.ts';

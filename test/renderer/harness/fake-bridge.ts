@@ -5,7 +5,7 @@
 import { MEDIA_PORTS_MESSAGE } from '../../../src/contract/bridge.ts';
 import type { ConclaveBridge } from '../../../src/contract/bridge.ts';
 import type { CallArgument, CallName, CallResults } from '../../../src/contract/calls.ts';
-import type { DownlinkItem, UplinkBatch, UplinkItem } from '../../../src/contract/media.ts';
+import type { DownlinkItem, UplinkItem } from '../../../src/contract/media.ts';
 import { failed, ok } from '../../../src/contract/result.ts';
 import type { AppState, ParticipantId } from '../../../src/contract/state.ts';
 import { invitation } from './scenes.ts';
@@ -53,7 +53,7 @@ export class FakeBridge implements ConclaveBridge {
   requestMediaPorts(): void {
     const uplink = new MessageChannel();
     const downlink = new MessageChannel();
-    uplink.port1.onmessage = ({ data }: MessageEvent<UplinkBatch>) => {
+    uplink.port1.onmessage = ({ data }: MessageEvent<readonly UplinkItem[]>) => {
       this.#echo(data);
     };
     downlink.port1.onmessage = ({ data }: MessageEvent<{ kind: string }>) => {
@@ -71,7 +71,7 @@ export class FakeBridge implements ConclaveBridge {
       : [];
   }
 
-  #echo(batch: UplinkBatch): void {
+  #echo(batch: readonly UplinkItem[]): void {
     const items: DownlinkItem[] = [];
     for (const item of batch) {
       this.#count(item.kind === 'uplink-chunk' ? `${item.kind} ${item.media}` : item.kind);
