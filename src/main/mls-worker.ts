@@ -1,13 +1,13 @@
 /** Entry of the MLS worker thread. */
-import { parentPort } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
 import { invariant } from '../protocol/errors.ts';
 import { TsMlsAdapter } from './mls/ts-mls-adapter.ts';
 import { MLS_OPERATIONS } from './mls/worker-protocol.ts';
-import type { MlsAnswer, MlsCall } from './mls/worker-protocol.ts';
+import type { MlsAnswer, MlsCall, MlsWorkerData } from './mls/worker-protocol.ts';
 
 const port = parentPort;
 invariant(port !== null, 'this is the entry of a worker thread');
-const adapter = new TsMlsAdapter();
+const adapter = new TsMlsAdapter((workerData as MlsWorkerData).firstHandle);
 
 async function answer({ id, operation, parameters }: MlsCall): Promise<MlsAnswer> {
   try {

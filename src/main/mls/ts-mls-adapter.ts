@@ -102,7 +102,12 @@ interface HeldKeyPackage extends OwnKeyPackage {
 export class TsMlsAdapter implements MlsPort {
   readonly #groups = new Map<GroupHandle, Group>();
   #keyPackages: HeldKeyPackage[] = [];
-  #nextHandle = 1;
+  #nextHandle: number;
+
+  /** @param firstHandle - handles begin here, for groups as for staged Commits. */
+  constructor(firstHandle = 1) {
+    this.#nextHandle = firstHandle;
+  }
 
   async createGroup(
     membership: MlsMembership,

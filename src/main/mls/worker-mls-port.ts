@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads';
 import { InvariantError } from '../../protocol/errors.ts';
 import type { MlsPort } from './mls-port.ts';
 import { MLS_OPERATIONS } from './worker-protocol.ts';
-import type { MlsAnswer, MlsCall, MlsOperation } from './worker-protocol.ts';
+import type { MlsAnswer, MlsCall, MlsOperation, MlsWorkerData } from './worker-protocol.ts';
 
 /** Where the worker's script is, and what its thread needs to run it. */
 export interface MlsWorkerScript {
@@ -18,52 +18,96 @@ interface Waiting {
   reject(error: Error): void;
 }
 
-/** Starts the worker. When its thread dies, all calls reject: its groups are gone with it. */
-export function startMlsWorker({ script, execArgv }: MlsWorkerScript): MlsPort {
-  const worker = new Worker(script, { execArgv, name: 'conclave-mls' });
-  const waiting = new Map<number, Waiting>();
-  let nextId = 0;
-  let ended: Error | undefined;
+/** Handles that one thread can give: each has its own, so that none of a dead thread names a group of the next. */
+const HANDLES_PER_THREAD = 2 ** 32;
 
-  const end = (error: Error): void => {
-    ended ??= error;
-    for (const call of waiting.values()) call.reject(ended);
-    waiting.clear();
-    worker.unref();
-  };
-  worker.on('error', end);
-  worker.on('exit', () => {
-    end(new InvariantError('the MLS worker has ended'));
-  });
-  worker.on('message', (answer: MlsAnswer) => {
-    const call = waiting.get(answer.id);
-    waiting.delete(answer.id);
-    if (waiting.size === 0) worker.unref();
-    if (answer.kind === 'done') call?.resolve(answer.result);
-    else call?.reject(new InvariantError(answer.message));
-  });
-  worker.unref();
+/** A thread with the calls that wait for its answers. */
+class MlsThread {
+  readonly #worker: Worker;
+  readonly #waiting = new Map<number, Waiting>();
+  readonly #died: () => void;
+  #nextId = 1;
+  #death: Error | undefined;
 
-  const call = (operation: MlsOperation, parameters: readonly unknown[]): Promise<unknown> =>
-    new Promise((resolve, reject) => {
-      if (ended !== undefined) {
-        reject(ended);
+  /** @param died - called once when the thread has ended. */
+  constructor({ script, execArgv }: MlsWorkerScript, data: MlsWorkerData, died: () => void) {
+    this.#died = died;
+    this.#worker = new Worker(script, { execArgv, name: 'conclave-mls', workerData: data });
+    this.#worker.on('error', (error) => {
+      this.#end(error);
+    });
+    this.#worker.on('exit', () => {
+      this.#end(new InvariantError('the MLS worker has ended'));
+    });
+    this.#worker.on('message', (answer: MlsAnswer) => {
+      this.#settle(answer);
+    });
+    this.#worker.unref();
+  }
+
+  call(operation: MlsOperation, parameters: readonly unknown[]): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      if (this.#death !== undefined) {
+        reject(this.#death);
         return;
       }
-      nextId += 1;
-      waiting.set(nextId, { resolve, reject });
+      const message: MlsCall = { id: this.#nextId, operation, parameters };
+      this.#nextId += 1;
+      this.#waiting.set(message.id, { resolve, reject });
       // The thread keeps the process alive only while a call is in progress.
-      worker.ref();
-      const message: MlsCall = { id: nextId, operation, parameters };
-      worker.postMessage(message);
+      this.#worker.ref();
+      this.#worker.postMessage(message);
     });
+  }
+
+  async terminate(): Promise<void> {
+    await this.#worker.terminate();
+  }
+
+  #settle(answer: MlsAnswer): void {
+    const call = this.#waiting.get(answer.id);
+    this.#waiting.delete(answer.id);
+    if (this.#waiting.size === 0) this.#worker.unref();
+    if (answer.kind === 'done') call?.resolve(answer.result);
+    else call?.reject(new InvariantError(answer.message));
+  }
+
+  #end(error: Error): void {
+    if (this.#death !== undefined) return;
+    this.#death = error;
+    for (const call of this.#waiting.values()) call.reject(error);
+    this.#waiting.clear();
+    this.#worker.unref();
+    this.#died();
+  }
+}
+
+/**
+ * Starts the worker. When its thread dies, the calls in progress reject and its groups are gone: they have to be
+ * restored from where they were saved. The next call starts a new thread.
+ */
+export function startMlsWorker(script: MlsWorkerScript): MlsPort {
+  let threads = 0;
+  let isClosed = false;
+  const start = (): MlsThread => {
+    const data = { firstHandle: threads * HANDLES_PER_THREAD + 1 };
+    threads += 1;
+    return new MlsThread(script, data, () => {
+      if (!isClosed) current = undefined;
+    });
+  };
+  let current: MlsThread | undefined = start();
 
   const operations = MLS_OPERATIONS.map((operation) => [
     operation,
-    (...parameters: unknown[]) => call(operation, parameters),
+    (...parameters: unknown[]) => {
+      current ??= start();
+      return current.call(operation, parameters);
+    },
   ]);
   const close = async (): Promise<void> => {
-    await worker.terminate();
+    isClosed = true;
+    await current?.terminate();
   };
   return { ...(Object.fromEntries(operations) as Omit<MlsPort, 'close'>), close };
 }

@@ -19,6 +19,12 @@ export const MLS_OPERATIONS: readonly MlsOperation[] = [
   'forget',
 ];
 
+/** What a thread is started with. */
+export interface MlsWorkerData {
+  /** Handles that the thread gives begin here. */
+  readonly firstHandle: number;
+}
+
 /** One call; answered once. */
 export interface MlsCall {
   readonly id: number;
