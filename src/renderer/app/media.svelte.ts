@@ -1,4 +1,5 @@
 /** What the window knows of cameras, microphones and the pictures and sounds of others. */
+import { untrack } from 'svelte';
 import { SvelteMap, SvelteSet } from 'svelte/reactivity';
 import type { ConclaveBridge } from '../../contract/bridge.ts';
 import type { ParticipantId } from '../../contract/state.ts';
@@ -7,6 +8,8 @@ import { DeviceList } from '../media/device-list.ts';
 import type { DeviceRole, Devices } from '../media/device-list.ts';
 import { SILENCE } from '../media/level.ts';
 import { MeetingMedia } from '../media/meeting-media.ts';
+import { afterEvent } from '../media/microphone.ts';
+import type { Microphone, MicrophoneEvent } from '../media/microphone.ts';
 import { nobody, SpeakingDetector } from '../media/speaking.ts';
 
 /** ms between looks at who has stopped speaking. */
@@ -28,6 +31,8 @@ export class MediaModel {
   speakers: ReadonlySet<ParticipantId> = $state.raw(nobody);
   selfSpeaks = $state(false);
   encoderFailed = $state(false);
+  /** Whether the microphone is on. The device follows it, and can only take it back by failing. */
+  #asked: Microphone = $state('muted');
   readonly #media: MeetingMedia;
   readonly #list: DeviceList;
   readonly #detector = new SpeakingDetector();
@@ -72,13 +77,36 @@ export class MediaModel {
 
   /** Whether a device is on or on its way there. */
   isOn(kind: CaptureKind): boolean {
-    const state = kind === 'microphone' ? this.microphone : this.camera;
-    return state.kind === 'on' || state.kind === 'starting';
+    if (kind === 'microphone') return this.#asked !== 'muted';
+    return this.camera.kind === 'on' || this.camera.kind === 'starting';
+  }
+
+  /** Whether the microphone is on only as long as the talk key is held. */
+  get isTalking(): boolean {
+    return this.#asked === 'talking';
   }
 
   /** Switches a device on or off. */
   want(kind: CaptureKind, on: boolean): void {
-    this.#media[kind].want(on);
+    if (kind === 'microphone') this.speak(on ? 'unmute' : 'mute');
+    else this.#media.camera.want(on);
+  }
+
+  /** Switches on what is off and off what is on. */
+  toggle(kind: CaptureKind): void {
+    if (kind === 'microphone') this.speak('toggle');
+    else this.want(kind, !this.isOn(kind));
+  }
+
+  /** Says what happens to the microphone. */
+  speak(event: MicrophoneEvent): void {
+    // Whoever says so from within an effect must not depend on what it was.
+    untrack(() => {
+      const before = this.#asked;
+      this.#asked = afterEvent(before, event);
+      // A device that failed goes on saying why until it is asked for again, or let go.
+      if (event !== 'hush' || before !== this.#asked) this.#media.microphone.want(this.#asked !== 'muted');
+    });
   }
 
   /** Chooses a device; what is off stays off. @param id - undefined: the system's default. */
@@ -114,6 +142,7 @@ export class MediaModel {
   #captureChanged(kind: CaptureKind, state: CaptureState): void {
     if (kind === 'microphone') {
       this.microphone = state;
+      if (state.kind === 'failed') this.#asked = afterEvent(this.#asked, 'mute');
       if (state.kind !== 'on') {
         this.ownLevel = SILENCE;
         this.#detector.forget(SELF);

@@ -38,7 +38,9 @@ export class CaptureDevice {
   /** Switches it on or off; the outcome is told as states. */
   want(on: boolean): void {
     this.#wanted = on;
-    if (!on || this.#state.kind === 'failed') this.#stop({ kind: 'off' });
+    if (!on) this.#stop({ kind: 'off' });
+    // At once, though an attempt that is no longer wanted may still have to end: what is wanted is what is shown.
+    else if (this.#state.kind !== 'on') this.#become({ kind: 'starting' });
     void this.#reconcile();
   }
 
@@ -61,13 +63,13 @@ export class CaptureDevice {
   }
 
   async #open(deviceId: string | undefined): Promise<void> {
-    if (this.#state.kind !== 'on') this.#become({ kind: 'starting' });
     try {
       const stream = await navigator.mediaDevices.getUserMedia(constraints(this.kind, deviceId));
-      const track = stream.getTracks()[0];
-      if (track === undefined || !this.#wanted) {
+      const [track] = stream.getTracks();
+      // Meanwhile it may have been switched off, or another device chosen.
+      if (track === undefined || !this.#wanted || deviceId !== this.#deviceId) {
         for (const unwanted of stream.getTracks()) unwanted.stop();
-        if (!this.#wanted) this.#become({ kind: 'off' });
+        if (track === undefined) this.#fail(sentenceFor(this.kind, undefined));
         return;
       }
       this.#release();
@@ -77,6 +79,8 @@ export class CaptureDevice {
       };
       this.#become({ kind: 'on', stream, track });
     } catch (cause) {
+      // What became of an attempt that nobody waits for any more is of no interest.
+      if (!this.#wanted || deviceId !== this.#deviceId) return;
       // The remembered device is gone: the system's default serves as well.
       if (deviceId !== undefined && isMissing(cause)) this.#deviceId = undefined;
       else this.#fail(sentenceFor(this.kind, cause));
@@ -100,7 +104,7 @@ export class CaptureDevice {
   }
 
   #become(state: CaptureState): void {
-    if (state.kind === 'off' && this.#state.kind === 'off') return;
+    if ((state.kind === 'off' || state.kind === 'starting') && this.#state.kind === state.kind) return;
     this.#state = state;
     this.#onChange(state);
   }

@@ -29,7 +29,6 @@ export class MeetingModel {
   /** Others whose names are known, as they were before. */
   #named: readonly Participant[] | undefined;
   #noticeId = 0;
-  #talkingByKey = false;
 
   /** @param meeting - gives the newest state; read reactively. */
   constructor(app: AppModel, media: MediaModel, meeting: () => InMeeting) {
@@ -61,7 +60,7 @@ export class MeetingModel {
     switch (action) {
       case 'microphone':
       case 'camera':
-        this.#media.want(action, !this.#media.isOn(action));
+        this.#media.toggle(action);
         break;
       case 'people':
       case 'security':
@@ -92,17 +91,6 @@ export class MeetingModel {
   readonly escape = (): void => {
     this.panel = 'none';
   };
-
-  /** Holding a key speaks while muted; it never mutes somebody who was not. */
-  holdToTalk(down: boolean): void {
-    if (down && !this.#media.isOn('microphone')) {
-      this.#talkingByKey = true;
-      this.#media.want('microphone', true);
-    } else if (!down && this.#talkingByKey) {
-      this.#talkingByKey = false;
-      this.#media.want('microphone', false);
-    }
-  }
 
   /** Whose pictures are on the screen now. */
   watch(participants: readonly ParticipantId[]): void {

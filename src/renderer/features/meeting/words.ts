@@ -47,6 +47,7 @@ export const words = {
   controls: 'Controls',
   mute: 'Mute',
   unmute: 'Unmute',
+  talking: 'Talking',
   cameraOff: 'Camera off',
   cameraOn: 'Camera on',
   people: 'People',
@@ -64,6 +65,7 @@ export const words = {
     'Your camera’s picture could not be prepared for sending. Switch the camera off and on again.',
   fullScreen: 'Full screen',
   holdToTalk: 'Hold to talk while muted',
+  holdToTalkNot: 'Where you have moved to a button with Tab, Space presses it instead.',
   moveSelf: 'Move your picture to another corner',
 } as const;
 
