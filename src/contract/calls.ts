@@ -37,6 +37,12 @@ export const callSchemas = {
   'meeting.remove': v.strictObject({ participant: participantId }),
   'meeting.copy-link': nothing,
   'meeting.export-history': nothing,
+  /** The page shows the question that `AppState.closing` asks for. */
+  'window.asking': v.strictObject({ request: v.pipe(v.number(), v.safeInteger()) }),
+  /** The answer to it: the window stays open. */
+  'window.stay': nothing,
+  /** The answer to it: the window closes, and the meeting is left. */
+  'window.close': nothing,
 } as const;
 
 /** Names of the calls. */
@@ -66,4 +72,7 @@ export interface CallResults {
   'meeting.remove': Result<null, Problem>;
   'meeting.copy-link': Result<null, Problem>;
   'meeting.export-history': Result<{ readonly path: string } | null, Problem>;
+  'window.asking': Result<null, Problem>;
+  'window.stay': Result<null, Problem>;
+  'window.close': Result<null, Problem>;
 }

@@ -158,4 +158,9 @@ export interface AppState {
   readonly devicesAtStart: boolean;
   readonly recent: readonly { readonly title: string; readonly link: string; readonly time: number }[];
   readonly meeting: MeetingState;
+  /**
+   * The window is being closed while others are in the meeting: the page asks whether to leave, and says with
+   * `window.asking` that it does. `request` grows each time.
+   */
+  readonly closing: { readonly request: number } | undefined;
 }

@@ -25,6 +25,7 @@ import type { MlsPort } from './mls/mls-port.ts';
 import { loadRecentMeetings, rememberMeeting, type RecentMeeting } from './recent-meetings.ts';
 import type { Servers } from './servers.ts';
 import type { CallHandlers } from './shell/call-handlers.ts';
+import { WindowClosing } from './shell/window-closing.ts';
 import { MemoryStore } from './storage/memory-store.ts';
 import type { Profile } from './storage/profile.ts';
 import { openSealedStore } from './storage/sealed-store.ts';
@@ -45,6 +46,8 @@ export interface AppPorts {
   readonly writeClipboard: (text: string) => void;
   /** Asks where to save. @returns undefined when the person thinks better of it. */
   readonly saveFile: (suggestedName: string, content: string) => Promise<string | undefined>;
+  /** Closes the window without asking again. */
+  readonly closeWindow: () => void;
 }
 
 /** Changes are shown at most this often. */
@@ -57,6 +60,8 @@ interface CurrentMeeting extends JoinedMeeting {
 /** See the module's description. */
 export class App {
   readonly handlers: CallHandlers;
+  /** Asks before the window closes on others. */
+  readonly closing: WindowClosing;
   readonly #ports: AppPorts;
   #identity: Identity | undefined;
   #guestName: string | undefined;
@@ -71,6 +76,13 @@ export class App {
 
   constructor(ports: AppPorts) {
     this.#ports = ports;
+    this.closing = new WindowClosing({
+      othersPresent: () => this.#othersPresent(),
+      close: ports.closeWindow,
+      changed: () => {
+        this.#changed();
+      },
+    });
     this.handlers = this.#makeHandlers();
   }
 
@@ -106,6 +118,8 @@ export class App {
   /** What the renderer draws. */
   state(): AppState {
     const { version, servers, profile } = this.#ports;
+    const { request } = this.closing;
+    const meeting = this.#meetingState();
     return {
       version,
       identity: this.#identityState(),
@@ -114,7 +128,8 @@ export class App {
       theme: profile.settings.theme,
       devicesAtStart: this.#ports.devicesAtStart,
       recent: this.#recent,
-      meeting: this.#meetingState(),
+      meeting,
+      closing: meeting.kind === 'in-meeting' && request !== undefined ? { request } : undefined,
     };
   }
 
@@ -171,6 +186,18 @@ export class App {
         return ok(null);
       },
       'meeting.export-history': () => this.#exportHistory(),
+      'window.asking': ({ request }) => {
+        this.closing.shown(request);
+        return ok(null);
+      },
+      'window.stay': () => {
+        this.closing.stay();
+        return ok(null);
+      },
+      'window.close': () => {
+        this.closing.close();
+        return ok(null);
+      },
     };
   }
 
@@ -242,6 +269,8 @@ export class App {
         this.#changed();
       },
     });
+    // What was asked in the meeting before is settled.
+    this.closing.stay();
     const invitation = summarise(read.value);
     this.#current = {
       ...joined,
@@ -296,6 +325,11 @@ export class App {
     const current = this.#current;
     if (current === undefined) return { kind: 'none' };
     return describeMeeting(current.meeting, { ...current.context, displayName: this.#displayName() });
+  }
+
+  #othersPresent(): boolean {
+    const meeting = this.#meetingState();
+    return meeting.kind === 'in-meeting' && meeting.participants.some((each) => !each.self && !each.leaving);
   }
 
   #done(): Result<null, Problem> {

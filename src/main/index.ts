@@ -1,7 +1,7 @@
 /** Electron's entry: opens the profile, the window and the app, and ends them in order. */
 import path from 'node:path';
 import { writeFile } from 'node:fs/promises';
-import { app, clipboard, dialog, type BrowserWindow } from 'electron';
+import { app, clipboard, dialog, powerMonitor, type BrowserWindow } from 'electron';
 import type { AppState } from '../contract/state.ts';
 import { App } from './app.ts';
 import { INVITATION_SCHEME, parseCommandLine, type CommandLine } from './command-line.ts';
@@ -66,6 +66,10 @@ async function run(commandLine: CommandLine): Promise<void> {
       await writeFile(filePath, content);
       return filePath;
     },
+    // Not `close`, which a page that hangs could still hold up.
+    closeWindow: () => {
+      if (shown.window?.isDestroyed() === false) shown.window.destroy();
+    },
   });
   await conclave.start();
   await automate(conclave, commandLine);
@@ -76,6 +80,7 @@ async function run(commandLine: CommandLine): Promise<void> {
     media.connect(uplink, downlink);
     conclave.meeting?.announce();
   });
+  askBeforeClosing(window, conclave);
   app.on('second-instance', (_event, argv) => {
     const again = parseCommandLine(argv.slice(1));
     if (again.kind === 'parsed' && again.commandLine.link !== undefined)
@@ -112,6 +117,24 @@ async function automate(conclave: App, commandLine: CommandLine): Promise<void> 
   }
   const joined = await handlers['meeting.join']({ link, microphone: true, camera: true });
   if (!joined.ok) fail(joined.problem.sentence);
+}
+
+/** Whoever closes the window is asked first when others are there; whoever ends the process, or the session, is not. */
+function askBeforeClosing(window: BrowserWindow, { closing }: App): void {
+  window.on('close', (event) => {
+    if (window.webContents.isCrashed() || closing.requested()) return;
+    event.preventDefault();
+    if (window.isMinimized()) window.restore();
+    window.show();
+  });
+  window.webContents.on('render-process-gone', () => {
+    if (closing.request !== undefined) closing.close();
+  });
+  const end = (): void => {
+    closing.close();
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, end);
+  powerMonitor.on('shutdown', end);
 }
 
 /** The others are told, and the profile is closed, before the process ends. */

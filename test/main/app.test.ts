@@ -48,6 +48,7 @@ async function startApp(ports: Partial<AppPorts> = {}): Promise<App> {
     downlink: () => undefined,
     writeClipboard: (text) => clipboard.push(text),
     saveFile: () => Promise.resolve(undefined),
+    closeWindow: () => undefined,
     ...ports,
   });
   running.push(app);

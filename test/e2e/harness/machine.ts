@@ -68,7 +68,7 @@ export class Machine {
       for (const window of BrowserWindow.getAllWindows()) window.setSize(760, 520);
     });
     await tapSound(page);
-    return { electron, ...running(page, electron.process(), output, () => electron.close()) };
+    return { electron, ...running(page, electron.process(), output, () => quit(electron, page)) };
   }
 
   /**
@@ -125,6 +125,15 @@ export class Machine {
   async tearDown(): Promise<void> {
     await this.#keychain?.close();
   }
+}
+
+/** Closes the app, and says so again where it asks since others are in the meeting. */
+async function quit(electron: ElectronApplication, page: Page): Promise<void> {
+  const closed = electron.close();
+  const leave = page.getByRole('button', { name: 'Leave and close' }).click();
+  // Where nothing is asked, the page ends under the click.
+  await Promise.race([closed, leave.catch(() => undefined)]);
+  await closed;
 }
 
 function running(page: Page, child: ChildProcess, output: Output, quit: () => Promise<void>): RunningApp {

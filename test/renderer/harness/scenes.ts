@@ -180,6 +180,7 @@ export function sceneFor(name: string, theme: 'light' | 'dark'): AppState {
       { title: 'Board meeting, third quarter', link: `${link}2`, time: Date.now() - 50 * 60 * minute },
     ],
     meeting: { kind: 'none' },
+    closing: undefined,
   };
   const meeting = meetings[name];
   if (meeting !== undefined) return { ...base, meeting: meeting() };

@@ -5,8 +5,11 @@ const IDLE_AFTER = 4000;
 export class IdleWatch {
   isIdle = $state(false);
 
-  constructor() {
+  /** @param inUse - what must stay is in use, however long nobody moves; read reactively. */
+  constructor(inUse: () => boolean) {
     $effect(() => {
+      this.isIdle = false;
+      if (inUse()) return;
       let timer: ReturnType<typeof setTimeout> | undefined;
       const wake = (): void => {
         this.isIdle = false;
@@ -16,11 +19,11 @@ export class IdleWatch {
         }, IDLE_AFTER);
       };
       const events = ['pointermove', 'pointerdown', 'keydown', 'focusin', 'wheel'] as const;
-      for (const name of events) window.addEventListener(name, wake, { passive: true });
+      for (const name of events) window.addEventListener(name, wake, { passive: true, capture: true });
       wake();
       return () => {
         clearTimeout(timer);
-        for (const name of events) window.removeEventListener(name, wake);
+        for (const name of events) window.removeEventListener(name, wake, { capture: true });
       };
     });
   }

@@ -16,6 +16,8 @@ export class MeetingModel {
   panel: 'none' | 'people' | 'security' = $state('none');
   page = $state(0);
   showShortcuts = $state(false);
+  /** Leaving was asked for, and the person is asked whether they mean it. */
+  #askedToLeave = $state(false);
   /** What happened just now, newest last. */
   notices: readonly { readonly id: number; readonly text: string }[] = $state.raw([]);
   readonly #app: AppModel;
@@ -25,6 +27,14 @@ export class MeetingModel {
   readonly onStage: readonly Participant[] = $derived.by(() => {
     const present = this.#meeting().participants.filter(({ leaving }) => !leaving);
     return present.sort((a, b) => Number(a.self) - Number(b.self) || a.leaf - b.leaf);
+  });
+  /** Who would go on without oneself. */
+  readonly others: readonly Participant[] = $derived(this.onStage.filter(({ self }) => !self));
+  readonly #closing: number | undefined = $derived.by(() => this.#app.state?.closing?.request);
+  /** What the person is asked: to leave, or to leave as the window is being closed. */
+  readonly question: 'leave' | 'close' | undefined = $derived.by(() => {
+    if (this.#closing !== undefined) return 'close';
+    return this.#askedToLeave ? 'leave' : undefined;
   });
   /** Others whose names are known, as they were before. */
   #named: readonly Participant[] | undefined;
@@ -46,6 +56,11 @@ export class MeetingModel {
       const microphone = media.isOn('microphone');
       const camera = media.isOn('camera');
       void app.call('meeting.sending', { microphone, camera });
+    });
+    // The question is on the screen: main no longer takes this window for one that hangs.
+    $effect(() => {
+      const request = this.#closing;
+      if (request !== undefined) void app.call('window.asking', { request });
     });
     $effect(() => {
       const present = this.onStage;
@@ -82,9 +97,20 @@ export class MeetingModel {
         this.showShortcuts = true;
         break;
       case 'leave':
-        void this.#app.call('meeting.leave', undefined);
+        // Nobody is left behind by somebody who is alone.
+        if (this.others.length === 0) this.#leave();
+        else this.#askedToLeave = true;
         break;
     }
+  };
+
+  /** The answer to {@link question}. */
+  readonly answer = (answer: 'stay' | 'leave'): void => {
+    const { question } = this;
+    this.#askedToLeave = false;
+    if (question === 'close')
+      void this.#app.call(answer === 'leave' ? 'window.close' : 'window.stay', undefined);
+    else if (answer === 'leave') this.#leave();
   };
 
   /** Closes what is open. */
@@ -118,6 +144,10 @@ export class MeetingModel {
     setTimeout(() => {
       this.notices = this.notices.filter((notice) => notice.id !== id);
     }, NOTICE_TIME);
+  }
+
+  #leave(): void {
+    void this.#app.call('meeting.leave', undefined);
   }
 
   async #copyInvitation(): Promise<void> {

@@ -53,6 +53,13 @@ export const words = {
   people: 'People',
   invite: 'Invite',
   leave: 'Leave',
+  leaveQuestion: 'Leave the meeting?',
+  /** @param others - everybody else who is there, with names that are known. */
+  leaveMeans: (others: readonly Participant[], closing: boolean): string =>
+    `${closing ? 'Closing the window leaves it. ' : ''}${stillHere(others)} Leaving erases your keys; you can come back with the invitation.`,
+  leaveNow: 'Leave',
+  leaveAndClose: 'Leave and close',
+  stay: 'Stay',
   shortcuts: 'Shortcuts',
   previousPage: 'Previous page',
   nextPage: 'Next page',
@@ -68,6 +75,16 @@ export const words = {
   holdToTalkNot: 'Where you have moved to a button with Tab, Space presses it instead.',
   moveSelf: 'Move your picture to another corner',
 } as const;
+
+function stillHere(others: readonly Participant[]): string {
+  const [first, second] = others;
+  if (first === undefined) return 'Nobody else is here any more.';
+  const name = first.displayName ?? 'One other person';
+  if (second === undefined) return `${name} is still here.`;
+  if (others.length === 2 && second.displayName !== undefined)
+    return `${name} and ${second.displayName} are still here.`;
+  return `${name} and ${String(others.length - 1)} ${others.length === 2 ? 'other' : 'others'} are still here.`;
+}
 
 /** `1st`, `2nd`, `3rd`, `4th`, … */
 export function ordinal(value: number): string {
