@@ -12,7 +12,6 @@ const checks = [
   ['eslint', 'eslint', '.', '--cache', '--cache-location', '.cache/eslint', '--max-warnings', '0'],
   ['knip', 'knip', '--no-progress'],
   ['svelte-check', 'svelte-check', '--tsconfig', 'src/renderer/tsconfig.json', '--fail-on-warnings'],
-  ['tsc main, services and tests', 'tsc', '-p', 'tsconfig.node.json'],
   [
     'prettier',
     'prettier',
@@ -24,7 +23,8 @@ const checks = [
     'warn',
     '.',
   ],
-  ['tsc protocol', 'tsc', '-p', 'src/protocol'],
+  // Types too, of all TypeScript outside components.
+  ['oxlint', 'oxlint'],
   ['dependency-cruiser', 'depcruise', 'src', 'scripts', 'test', '--output-type', 'err'],
 ];
 

@@ -16,8 +16,7 @@ export function isTrustedSender(
 ): boolean {
   return (
     senderId === windowId &&
-    frame !== null &&
-    frame.parent === null &&
+    frame?.parent === null &&
     (frame.url === APP_ORIGIN || frame.url.startsWith(`${APP_ORIGIN}/`))
   );
 }
