@@ -14,6 +14,11 @@ const PARAMETERS = { mlsHash: 'SHA-256', suite: 0x0004, profile: '2026-03' } as 
 const TRACK: FullTrackName = { namespace: [encodeUtf8('group')], name: encodeUtf8('o') };
 const masterKey = (fill: number): Uint8Array => new Uint8Array(32).fill(fill);
 const isZero = (bytes: Uint8Array): boolean => bytes.every((byte) => byte === 0);
+/** Those of some HMAC keys that hold a secret still: neither erased nor the label that HKDF-Extract takes as its salt. */
+const secretsAmong = (keys: ReadonlySet<Uint8Array>): Uint8Array[] =>
+  [...keys].filter(
+    (key) => !isZero(key) && !Buffer.from(key).toString('latin1').startsWith('SecureObject Epoch Master Key'),
+  );
 
 function sealAt(
   sealer: TrackSealer,
@@ -86,6 +91,8 @@ describe('the keys of a meeting', () => {
     const epochSecrets = [...seen.hmac].filter((key) => secret.equals(key));
     const mediaKeys = [...seen.cipher];
     expect([epochSecrets.length, mediaKeys.length]).toEqual([1, 2]);
+    // Base keys of tracks, and whatever else a key came from, are gone as soon as the key is there.
+    expect(secretsAmong(seen.hmac)).toEqual(epochSecrets);
 
     keys.begin(epoch(5n), masterKey(2), millis(1_000));
     expect(epochSecrets.every(isZero)).toBe(true);
@@ -107,6 +114,7 @@ describe('the keys of a meeting', () => {
     openWith(opener, sealed);
     keys.erase();
     expect([...seen.cipher].map(isZero)).toEqual([true, true]);
+    expect(secretsAmong(seen.hmac)).toEqual([]);
     expect(sealer.epoch).toBeUndefined();
     expect(openWith(opener, sealed)).toBe('failed');
   });
