@@ -13,13 +13,19 @@ import { OutOfRange } from '../bytes/out-of-range.ts';
 import { Truncated } from '../bytes/truncated.ts';
 import { InvariantError, PeerViolation } from '../errors.ts';
 
-/** Types of LOC properties in the MOQ Properties registry. @see loc-00 #iana */
+/** Types of LOC properties, each with its clause. @see loc-00 #headers */
 export const locTypes = {
+  /** @see loc-00 #timescale */
   timescale: 0x08n,
+  /** @see loc-00 #video-frame-marking */
   videoFrameMarking: 0x09n,
+  /** @see loc-00 #audio-level */
   audioLevel: 0x0cn,
+  /** @see loc-00 #vconfig */
   videoConfig: 0x0dn,
+  /** @see loc-00 #aconfig */
   audioConfig: 0x0fn,
+  /** @see loc-00 #timestamp */
   timestamp: 0x10n,
 } as const;
 
