@@ -97,8 +97,9 @@ test.describe('the talk key', () => {
 
   test('talks after other keys were pressed behind a click', async () => {
     await button('Camera on').click();
-    await page.keyboard.press('p');
-    await page.keyboard.press('p');
+    await page.keyboard.press('m');
+    await expectMicrophone(true);
+    await page.keyboard.press('m');
     await page.keyboard.down('Space');
     await expectMicrophone(true);
     await page.keyboard.up('Space');
