@@ -70,12 +70,15 @@ export class App {
   #recent: readonly RecentMeeting[] = [];
   #pendingLink: string | undefined;
   #current: CurrentMeeting | undefined;
+  /** Until the page has done so: a page that is loaded again must not undo what the person said since. */
+  #devicesAtStart: boolean;
   #showing: NodeJS.Timeout | undefined;
   /** The state that was shown last, as JSON: a meeting says often that it may have changed. */
   #shown: string | undefined;
 
   constructor(ports: AppPorts) {
     this.#ports = ports;
+    this.#devicesAtStart = ports.devicesAtStart;
     this.closing = new WindowClosing({
       othersPresent: () => this.#othersPresent(),
       close: ports.closeWindow,
@@ -126,7 +129,7 @@ export class App {
       canCreate: servers !== undefined,
       pendingLink: this.#pendingLink,
       theme: profile.settings.theme,
-      devicesAtStart: this.#ports.devicesAtStart,
+      devicesAtStart: this.#devicesAtStart,
       recent: this.#recent,
       meeting,
       closing: meeting.kind === 'in-meeting' && request !== undefined ? { request } : undefined,
@@ -169,6 +172,7 @@ export class App {
         return this.#done();
       },
       'meeting.sending': (sending) => {
+        this.#devicesAtStart = false;
         this.#current?.meeting.setSending(sending);
         return ok(null);
       },

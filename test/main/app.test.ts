@@ -140,6 +140,13 @@ describe('meetings', () => {
   });
 });
 
+test('camera and microphone are asked for at the start once, not again by a page that is loaded anew', async () => {
+  const app = await startApp({ devicesAtStart: true });
+  expect(app.state().devicesAtStart).toBe(true);
+  await app.handlers['meeting.sending']({ microphone: false, camera: false });
+  expect(app.state().devicesAtStart).toBe(false);
+});
+
 test('the window is told of changes', async () => {
   const app = await startApp();
   await app.handlers['settings.theme']({ theme: 'dark' });
