@@ -36,7 +36,6 @@ const AEADS = {
 
 interface Ciphering {
   update(data: Uint8Array): Buffer;
-  final(): Buffer;
 }
 
 function gcm(algorithm: CipherGCMTypes): Aead {

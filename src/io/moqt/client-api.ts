@@ -62,7 +62,6 @@ export interface Publication {
   closeSubgroup(group: GroupId, subgroup: SubgroupId): void;
   /** @param code - of `StreamCode`. */
   resetSubgroup(group: GroupId, subgroup: SubgroupId, code: number): void;
-  sendDatagram(object: MoqtObject): void;
   /** PUBLISH_DONE. @param code - of `PublishDoneCode`. */
   done(code: number, reason: string): void;
 }

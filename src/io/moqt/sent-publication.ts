@@ -68,11 +68,6 @@ export class SentPublication implements Publication {
     this.#owner.flush();
   }
 
-  sendDatagram(object: MoqtObject): void {
-    this.#session.sendDatagram(this.#id, object);
-    this.#owner.flush();
-  }
-
   done(code: number, reason: string): void {
     this.forwarding = false;
     this.#owner.done();

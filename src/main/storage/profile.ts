@@ -48,13 +48,13 @@ export async function openProfile(directory: string): Promise<ProfileOutcome> {
 export class Profile {
   /** Names the profile's entries in the keychain; stays with the directory when it moves. */
   readonly id: string;
-  readonly directory: string;
+  readonly #directory: string;
   readonly #lock: ProfileLock;
   #settings: Settings;
   #writing: Promise<void> = Promise.resolve();
 
   constructor(directory: string, file: ProfileFile, lock: ProfileLock) {
-    this.directory = directory;
+    this.#directory = directory;
     this.id = file.id;
     this.#settings = file.settings;
     this.#lock = lock;
@@ -62,7 +62,7 @@ export class Profile {
 
   /** Directory of the sealed meeting states. */
   get stateDirectory(): string {
-    return join(this.directory, 'state');
+    return join(this.#directory, 'state');
   }
 
   /** Settings as they are now. */
@@ -78,7 +78,7 @@ export class Profile {
   async changeSettings(changes: Partial<Settings>): Promise<void> {
     this.#settings = settingsOf({ ...this.#settings, ...changes });
     const file = { id: this.id, settings: this.#settings };
-    const write = () => writeProfileFile(join(this.directory, 'profile.json'), file);
+    const write = () => writeProfileFile(join(this.#directory, 'profile.json'), file);
     this.#writing = this.#writing.then(write, write);
     await this.#writing;
   }

@@ -54,7 +54,7 @@ export class Subscribing {
     const downstream = this.hold(peer, id, track, 'waiting');
     downstream.apply(parameters, track.largest);
     this.#waiting.set(downstream, { parameters, rendezvous: this.#rendezvous(downstream, parameters) });
-    if (track.available) this.accept(downstream);
+    if (track.available) this.#accept(downstream);
     if (!track.published) {
       this.askPublishers(this.#core.scopeOf(peer).publishersOf(name), track, parameters.newGroupRequest);
       this.#refuseIfNobody(track, NOBODY);
@@ -73,7 +73,7 @@ export class Subscribing {
   }
 
   /** SUBSCRIBE_OK, for a subscription that was waiting. */
-  accept(downstream: Downstream<Track>): void {
+  #accept(downstream: Downstream<Track>): void {
     const { track } = downstream;
     const waiting = this.#waiting.get(downstream);
     if (waiting === undefined || downstream.state !== 'waiting') return;
@@ -175,7 +175,7 @@ export class Subscribing {
 
   /** Somebody publishes the track: those who waited are served. */
   published(track: Track): void {
-    for (const downstream of [...track.downstreams]) this.accept(downstream);
+    for (const downstream of [...track.downstreams]) this.#accept(downstream);
   }
 
   /**

@@ -1,6 +1,5 @@
 /** Turns decoded packets into an unbroken stream of samples, without clicks where something is missing or left out. */
 import { JitterBuffer } from '../../protocol/media/jitter-buffer.ts';
-import type { JitterCounts } from '../../protocol/media/jitter-buffer.ts';
 import { micros, millis } from '../../protocol/units.ts';
 import type { DecodedAudio } from './messages.ts';
 
@@ -21,10 +20,6 @@ export class PcmPlayer {
     this.#sampleRate = sampleRate;
     this.#fade = Math.round(sampleRate * 0.0025);
     this.#recent = new Float32Array(Math.round(sampleRate * 0.02));
-  }
-
-  get counts(): JitterCounts {
-    return this.#buffer.counts;
   }
 
   /**

@@ -168,7 +168,6 @@ export class MemoryClient implements MoqtClient {
       writeObject: unused,
       closeSubgroup: unused,
       resetSubgroup: unused,
-      sendDatagram: unused,
       done: end,
     };
     return { kind: 'published', publication };

@@ -29,9 +29,6 @@ class Subscriber implements Publication {
   resetSubgroup(group: bigint): void {
     this.log.push(`reset ${String(group)}`);
   }
-  sendDatagram(): void {
-    throw new Error('media never goes by datagram');
-  }
   done(): void {
     this.log.push('done');
   }

@@ -132,12 +132,12 @@ export class MeetingModel {
 
   async exportHistory(): Promise<void> {
     const outcome = await this.#app.call('meeting.export-history', undefined);
-    if (!outcome.ok) this.notify(outcome.problem.sentence);
-    else if (outcome.value !== null) this.notify(`Saved to ${outcome.value.path}.`);
+    if (!outcome.ok) this.#notify(outcome.problem.sentence);
+    else if (outcome.value !== null) this.#notify(`Saved to ${outcome.value.path}.`);
   }
 
   /** Shows a sentence for a while and says it aloud. */
-  notify(text: string): void {
+  #notify(text: string): void {
     const id = (this.#noticeId += 1);
     this.notices = [...this.notices.slice(-3), { id, text }];
     this.#app.announcement = text;
@@ -152,7 +152,7 @@ export class MeetingModel {
 
   async #copyInvitation(): Promise<void> {
     const outcome = await this.#app.call('meeting.copy-link', undefined);
-    this.notify(outcome.ok ? words.copied : outcome.problem.sentence);
+    this.#notify(outcome.ok ? words.copied : outcome.problem.sentence);
   }
 
   /** Those who were here already when one came in are not announced. */
@@ -161,8 +161,8 @@ export class MeetingModel {
     const before = this.#named;
     this.#named = named;
     if (before === undefined) return;
-    for (const { displayName } of missingFrom(before, named)) this.notify(words.joined(displayName ?? ''));
-    for (const { displayName } of missingFrom(named, before)) this.notify(words.left(displayName ?? ''));
+    for (const { displayName } of missingFrom(before, named)) this.#notify(words.joined(displayName ?? ''));
+    for (const { displayName } of missingFrom(named, before)) this.#notify(words.left(displayName ?? ''));
   }
 }
 
