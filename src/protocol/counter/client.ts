@@ -49,8 +49,8 @@ export interface CounterError {
   readonly current: Epoch | undefined;
 }
 
-/** Outcome of a lock. @see draft-jennings-moq-e2ee-mls #counter-lock */
-export type LockOutcome =
+/** What a counter says to a lock in its mode. @see draft-jennings-moq-e2ee-mls #counter-lock */
+export type LockVerdict =
   | {
       readonly kind: 'granted';
       /** Absent in plain mode. */
@@ -62,8 +62,10 @@ export type LockOutcome =
     }
   /** Somebody else holds the lock. */
   | { readonly kind: 'locked'; readonly retryLaterMs: Millis }
-  | CounterError
-  | CounterFailure;
+  | CounterError;
+
+/** Outcome of a lock. */
+export type LockOutcome = LockVerdict | CounterFailure;
 
 /** Outcome of an increment. @see draft-jennings-moq-e2ee-mls #counter-incr */
 export type IncrementOutcome =

@@ -42,17 +42,6 @@ export interface LockQuery {
   readonly nonce: string | undefined;
 }
 
-/** An increment's body as it was read: bare, or with all that fenced mode needs. */
-export type IncrementBody =
-  | {
-      readonly mode: 'fenced';
-      readonly val: Epoch;
-      readonly token: LockToken;
-      readonly commit: Uint8Array;
-      readonly transcript: Uint8Array;
-    }
-  | { readonly mode: 'plain' };
-
 /** An uploaded receipt with the epoch that it claims; nothing about it is verified. */
 export interface UploadedReceipt extends UploadEntry {
   readonly epoch: Epoch;
@@ -143,7 +132,7 @@ export function parseHistoryQuery(query: Query): Parsed<Epoch> {
 }
 
 /** Reads the body of an increment: nothing or `{}` is the draft's bare call. */
-export function parseIncrementBody(text: string): Parsed<IncrementBody> {
+export function parseIncrementBody(text: string): Parsed<IncrementRequest> {
   return parsing(() => {
     if (text.trim() === '') return { mode: 'plain' };
     const names = ['val', 'token', 'commit', 'transcript'];

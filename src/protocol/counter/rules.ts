@@ -13,7 +13,7 @@ import { encodeUtf8 } from '../bytes/utf8.ts';
 import { invariant } from '../errors.ts';
 import { epoch, millis, unixMillis } from '../units.ts';
 import type { Brand, Epoch, Millis, UnixMillis } from '../units.ts';
-import type { CounterError, CounterMode, LockToken } from './client.ts';
+import type { CounterError, CounterMode, LockToken, LockVerdict } from './client.ts';
 import { encodeReceipt, NO_PREVIOUS_RECEIPT, parseReceipt, receiptHash, verifyReceipt } from './receipt.ts';
 import type { Receipt, ReceiptSigner, ReceiptVerifier } from './receipt.ts';
 
@@ -63,16 +63,7 @@ export interface ModeMismatch {
 }
 
 /** What a lock is answered with. */
-export type LockAnswer =
-  | {
-      readonly kind: 'granted';
-      readonly token: LockToken | undefined;
-      readonly attempt: number;
-      readonly expiresInMs: Millis;
-    }
-  | { readonly kind: 'locked'; readonly retryLaterMs: Millis }
-  | CounterError
-  | ModeMismatch;
+export type LockAnswer = LockVerdict | ModeMismatch;
 
 /** What an increment is answered with. */
 export type IncrementAnswer =
