@@ -3,8 +3,9 @@
  * Nothing in it is a key or lets one derive a key.
  */
 
-/** Stable within a meeting: the fingerprint of that person, as text. */
-export type ParticipantId = string;
+import type { MediaState, ParticipantId } from '../protocol/media/encoded-media.ts';
+
+export type { MediaState, ParticipantId } from '../protocol/media/encoded-media.ts';
 
 /** The person who uses this app. */
 export type IdentityState =
@@ -46,23 +47,6 @@ export type JoinStep =
 
 /** The seal mark's three states. */
 export type SealState = 'sealed' | 'changing' | 'attention';
-
-/** Why a tile has no picture or no sound, or that it has. */
-export type MediaState =
-  /** Sending, and we open it. */
-  | 'live'
-  /** The sender has switched it off. */
-  | 'off'
-  /** Sending, but its keys are not here yet. */
-  | 'waiting-for-keys'
-  /** Announced, but nothing has come yet. */
-  | 'starting'
-  /** Objects came and could not be opened. */
-  | 'unreadable'
-  /** The sender's transport is silent. */
-  | 'reconnecting'
-  /** The codec of the sender is not known here. */
-  | 'unsupported';
 
 /** One row of the roster: a leaf of the MLS tree. */
 export interface Participant {

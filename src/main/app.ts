@@ -2,12 +2,10 @@
  * The app behind its window: who one is, the meeting one is in, and the calls that the renderer may make. It knows
  * nothing of Electron: what it needs from it comes in as ports.
  */
-import { performance } from 'node:perf_hooks';
 import type { Problem } from '../contract/calls.ts';
 import type { DownlinkItem } from '../contract/media.ts';
 import { failed, ok, type Result } from '../contract/result.ts';
 import type { AppState, IdentityState, MeetingState } from '../contract/state.ts';
-import { millis } from '../protocol/units.ts';
 import { fingerprintGroups, fingerprintHue } from './identity/fingerprint.ts';
 import {
   createGuestIdentity,
@@ -19,7 +17,7 @@ import {
 import type { Keychain } from './identity/keychain.ts';
 import { createInvitation, readInvitation, summarise } from './invitations.ts';
 import { describeMeeting, type MeetingContext } from './meeting/meeting-state.ts';
-import type { Meeting } from './meeting/meeting.ts';
+import type { RunningMeeting } from './meeting/running-meeting.ts';
 import { joinMeeting, type JoinedMeeting } from './join-meeting.ts';
 import type { MlsPort } from './mls/mls-port.ts';
 import { loadRecentMeetings, rememberMeeting, type RecentMeeting } from './recent-meetings.ts';
@@ -106,7 +104,7 @@ export class App {
   }
 
   /** The meeting one is in, for media. */
-  get meeting(): Meeting | undefined {
+  get meeting(): RunningMeeting | undefined {
     return this.#current?.meeting;
   }
 
@@ -168,7 +166,7 @@ export class App {
         return this.#done();
       },
       'meeting.dismiss': () => {
-        if (this.#current?.meeting.stopped !== undefined) this.#current = undefined;
+        if (this.#current?.meeting.view.end !== undefined) this.#current = undefined;
         return this.#done();
       },
       'meeting.sending': (sending) => {
@@ -229,7 +227,7 @@ export class App {
   async #rename(displayName: string): Promise<Result<null, Problem>> {
     if (this.#identity?.kind === 'guest') this.#guestName = displayName;
     else await this.#ports.profile.changeSettings({ displayName });
-    this.#current?.meeting.renamed();
+    this.#current?.meeting.rename(this.#displayName());
     return this.#done();
   }
 
@@ -256,7 +254,7 @@ export class App {
   ): Promise<Result<null, Problem>> {
     const identity = this.#identity;
     if (identity === undefined) return problem('Say who you are first.');
-    if (this.#current !== undefined && this.#current.meeting.stopped === undefined)
+    if (this.#current !== undefined && this.#current.meeting.view.end === undefined)
       return problem('You are in a meeting already. Leave it first.');
     const read = readInvitation(link);
     if (!read.ok) return failed({ sentence: read.problem.sentence });
@@ -265,9 +263,7 @@ export class App {
       identity,
       store: identity.kind === 'kept' ? this.#store : undefined,
       mls: this.#ports.mls,
-      displayName: () => this.#displayName(),
-      now: () => millis(performance.now()),
-      wallClock: () => Date.now(),
+      displayName: this.#displayName(),
       downlink: this.#ports.downlink,
       changed: () => {
         this.#changed();
@@ -328,7 +324,7 @@ export class App {
   #meetingState(): MeetingState {
     const current = this.#current;
     if (current === undefined) return { kind: 'none' };
-    return describeMeeting(current.meeting, { ...current.context, displayName: this.#displayName() });
+    return describeMeeting(current.meeting.view, { ...current.context, displayName: this.#displayName() });
   }
 
   #othersPresent(): boolean {

@@ -1,18 +1,28 @@
 /** Puts a meeting together from its real parts: native QUIC, the counter's HTTPS service, the MLS worker, the sealed store. */
+import { randomBytes } from 'node:crypto';
+import { systemClock } from '../io/clock.ts';
 import { HttpsCounterClient } from '../io/counter/counter-client.ts';
-import { connectMoqt } from '../io/moqt/client.ts';
-import type { DownlinkItem } from '../contract/media.ts';
+import { nodeCrypto } from '../io/crypto/node-crypto.ts';
+import { quic, type TlsTrust } from '../io/quic/addon.ts';
 import { encodeBase64Url } from '../protocol/bytes/base64url.ts';
+import { DEFAULT_TIMING } from '../protocol/group/coordination/timing.ts';
 import type { Invitation } from '../protocol/group/invitation.ts';
-import type { Millis } from '../protocol/units.ts';
-import { joinGroup } from './group/group-member.ts';
-import type { MembershipStore } from './group/group-asks.ts';
+import { fingerprintOf, type GroupName } from '../protocol/group/names.ts';
+import type { DownlinkItem } from '../protocol/media/encoded-media.ts';
+import { PROTOCOLS } from '../protocol/moqt/drafts.ts';
+import { unixMillis } from '../protocol/units.ts';
 import type { Identity } from './identity/identity.ts';
 import { trustOf } from './invitations.ts';
 import { readKeyHistory, type KeyHistory } from './key-history.ts';
-import { Meeting } from './meeting/meeting.ts';
-import type { MlsPort } from './mls/mls-port.ts';
+import type { MembershipStore } from './meeting/membership-store.ts';
+import { RunningMeeting } from './meeting/running-meeting.ts';
+import type { MlsMembership, MlsPort } from './mls/mls-port.ts';
+import { nodeGroupCrypto } from './mls/node-group-crypto.ts';
 import type { StateStore } from './storage/state-store.ts';
+
+/** Secure Objects suite AES-128-GCM, and the profile of sealing. @see docs/protocol.md#keys-and-sealed-objects */
+const SECURE_OBJECTS_SUITE = 0x0004;
+const PROFILE = '2026-03';
 
 /**
  * A relay that fell silent is noticed before its silence can be taken for that of the other members, who say hello every
@@ -27,63 +37,77 @@ export interface JoinMeetingOptions {
   /** Where the membership rests; undefined for guests, who keep nothing. */
   readonly store: StateStore | undefined;
   readonly mls: MlsPort;
-  readonly displayName: () => string;
-  readonly now: () => Millis;
-  readonly wallClock: () => number;
+  readonly displayName: string;
   readonly downlink: (item: DownlinkItem) => void;
+  /** The meeting has a new view. */
   readonly changed: () => void;
 }
 
 /** A meeting with what its servers know of it. */
 export interface JoinedMeeting {
-  readonly meeting: Meeting;
+  readonly meeting: RunningMeeting;
   /** The signed history of the meeting's keys so far. */
   keyHistory(): Promise<KeyHistory>;
 }
 
 /** Begins to join the invitation's meeting; everything else is told by the meeting. */
 export function joinMeeting(options: JoinMeetingOptions): JoinedMeeting {
-  const { invitation, identity, store, mls, displayName, now, wallClock, downlink, changed } = options;
+  const { invitation, identity, store, mls, displayName, downlink, changed } = options;
+  const { room, mode, receiptKey, suite, secret } = invitation;
   const trust = trustOf(invitation.anchors);
   const counter = new HttpsCounterClient({
     url: invitation.counter,
     trust,
     token: invitation.counterToken === '' ? undefined : invitation.counterToken,
   });
-  const meeting = new Meeting({
-    relays: invitation.relays,
-    connect: (url, origin) =>
-      connectMoqt({ url, trust: quicTrust(trust), origin, transportLimits: TRANSPORT }),
-    group: (listener) =>
-      joinGroup({
-        invitation,
-        identity: identity.signatureKey,
-        counter,
-        mls,
-        store: store && membershipStore(store, invitation),
-        onEvent: (event) => {
-          listener.event(event);
-        },
-        onTrackOffered: (offer) => {
-          listener.offered(offer);
-        },
-        onFault: (error) => {
-          listener.fault(error);
-        },
+  const meeting = new RunningMeeting({
+    options: {
+      relays: invitation.relays,
+      room,
+      parameters: {
+        secureObjectsSuite: SECURE_OBJECTS_SUITE,
+        profile: PROFILE,
+        mode,
+        receiptKey,
+        kickedKeys: [],
+      },
+      fingerprint: fingerprintOf(identity.signatureKey.publicKey, nodeGroupCrypto),
+      displayName,
+      timing: DEFAULT_TIMING,
+      timeOrigin: unixMillis(Date.now() - systemClock.now()),
+      groupCrypto: nodeGroupCrypto,
+      mediaCrypto: nodeCrypto,
+      random: (length) => new Uint8Array(randomBytes(length)),
+    },
+    counter,
+    mls,
+    store: store && membershipStore(store, invitation),
+    room,
+    membershipOf: (group: GroupName): MlsMembership => ({
+      identity: identity.signatureKey,
+      suite,
+      groupId: group,
+      secret,
+    }),
+    wallClock: () => unixMillis(Date.now()),
+    clock: systemClock,
+    connect: (url) =>
+      quic().connect({
+        url,
+        trust: quicTrust(trust),
+        protocols: PROTOCOLS,
+        limits: TRANSPORT,
       }),
+    downlink,
+    changed,
     ended: () => {
       counter.close();
     },
-    displayName,
-    now,
-    wallClock,
-    downlink,
-    changed,
   });
   return {
     meeting,
     keyHistory: async () => {
-      const group = meeting.current?.group;
+      const group = meeting.view.group?.group;
       return group === undefined
         ? { kind: 'unavailable', sentence: 'You are in no meeting.' }
         : readKeyHistory(counter, group, invitation.receiptKey);
@@ -91,7 +115,7 @@ export function joinMeeting(options: JoinMeetingOptions): JoinedMeeting {
   };
 }
 
-function quicTrust(trust: ReturnType<typeof trustOf>): Parameters<typeof connectMoqt>[0]['trust'] {
+function quicTrust(trust: ReturnType<typeof trustOf>): TlsTrust {
   switch (trust.kind) {
     case 'system':
       return trust;

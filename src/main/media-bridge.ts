@@ -16,6 +16,8 @@ export interface MediaSink {
   feedback(feedback: DownlinkFeedback): void;
 }
 
+/** Bits per second. */
+const MAX_BITRATE = 1_000_000_000;
 const MAX_CHUNK_BYTES = 4 * 1024 * 1024;
 
 const bytes = v.pipe(
@@ -48,6 +50,7 @@ const uplinkSchema = v.variant('kind', [
         framerate: positive(240),
       }),
     ]),
+    bitrate: positive(MAX_BITRATE),
   }),
   v.strictObject({
     kind: v.literal('uplink-chunk'),

@@ -1,6 +1,6 @@
 /** Speed of the relay: objects per second and latency, from one publisher to many subscribers, over QUIC. */
 import { performance } from 'node:perf_hooks';
-import type { MoqtClient } from '../../src/io/moqt/client-api.ts';
+import type { AsyncClient } from '../harness/moqt/async-client.ts';
 import type { FullTrackName } from '../../src/protocol/moqt/model.ts';
 import { object, track } from '../harness/moqt/names.ts';
 import { startRelayProcess, until } from '../harness/relay/relay-process.ts';
@@ -88,7 +88,7 @@ async function measure(relay: RelayProcess, subscribers: number, objects: number
   const { publication } = outcome;
   let received = 0;
   const latencies: number[] = [];
-  const clients: MoqtClient[] = [publisher];
+  const clients: AsyncClient[] = [publisher];
   for (let index = 0; index < subscribers; index += 1) {
     const client = await relay.connect('moqt');
     clients.push(client);
@@ -130,7 +130,7 @@ async function measure(relay: RelayProcess, subscribers: number, objects: number
 }
 
 async function subscribe(
-  client: MoqtClient,
+  client: AsyncClient,
   name: FullTrackName,
   onPayload: (payload: Uint8Array) => void,
 ): Promise<void> {

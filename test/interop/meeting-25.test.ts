@@ -25,11 +25,11 @@ describe.each(relays)('twenty-five members over %s', (_name, kind) => {
       const members: HeadlessMember[] = [];
       const states = (): string =>
         members
-          .map(({ size, epoch, meeting }) => `${String(size)}@${String(epoch)}:${meeting.step}`)
+          .map(({ size, epoch, meeting }) => `${String(size)}@${String(epoch)}:${meeting.view.step}`)
           .join(' ');
       const agree = (present: readonly HeadlessMember[]): boolean =>
         present.every(({ size }) => size === present.length) &&
-        new Set(present.map(({ meeting }) => meeting.current?.securityCode)).size === 1;
+        new Set(present.map(({ meeting }) => meeting.view.group?.securityCode)).size === 1;
       const speak = setInterval(() => {
         for (const member of members) member.speak(Buffer.from(`${member.name} says something`));
       }, SPEAK_EVERY_MS);

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import type { MoqtClient, PublishOffer, TrackOrigin } from '../../src/io/moqt/client-api.ts';
+import type { AsyncClient } from '../harness/moqt/async-client.ts';
+import type { PublishOffer, TrackOrigin } from '../../src/protocol/moqt/client/client-api.ts';
 import { compareLocations, groupId, subgroupId } from '../../src/protocol/moqt/model.ts';
 import type { MoqtObject } from '../../src/protocol/moqt/model.ts';
 import { at, namespace, object, track } from '../harness/moqt/names.ts';
@@ -16,7 +17,7 @@ describe.skipIf(!isInstalled && !required).each(['https', 'moqt'] as const)(
   (scheme) => {
     let relay: IetfRelay;
     let room = 0;
-    const clients: MoqtClient[] = [];
+    const clients: AsyncClient[] = [];
 
     beforeAll(async () => {
       if (!isInstalled) throw new Error(`moq-relay-ietf is missing: ${INSTALL}`);
@@ -38,7 +39,7 @@ describe.skipIf(!isInstalled && !required).each(['https', 'moqt'] as const)(
       await relay.stop();
     });
 
-    const connect = async (origin?: TrackOrigin): Promise<MoqtClient> => {
+    const connect = async (origin?: TrackOrigin): Promise<AsyncClient> => {
       const client = await relay.connect(scheme, origin === undefined ? {} : { origin });
       clients.push(client);
       return client;
@@ -106,7 +107,7 @@ describe.skipIf(!isInstalled && !required).each(['https', 'moqt'] as const)(
         },
       });
       const bob = await connect();
-      expect(await alice.publishNamespace(namespace(name), () => undefined)).toMatchObject({
+      expect(await alice.publishNamespace(namespace(name))).toMatchObject({
         kind: 'published',
       });
       const seen: MoqtObject[] = [];
@@ -137,7 +138,7 @@ describe.skipIf(!isInstalled && !required).each(['https', 'moqt'] as const)(
         namespace: (suffix) => heard.push(`+${text(suffix)}`),
         namespaceDone: (suffix) => heard.push(`-${text(suffix)}`),
       });
-      const published = await alice.publishNamespace(namespace(name, 'media'), () => undefined);
+      const published = await alice.publishNamespace(namespace(name, 'media'));
       await until(() => heard.length === 1);
       if (published.kind === 'published') published.cancel();
       await until(() => heard.length === 2);

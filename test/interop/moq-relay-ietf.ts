@@ -4,9 +4,9 @@ import { createSocket } from 'node:dgram';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { connectMoqt } from '../../src/io/moqt/client.ts';
-import type { ClientOptions } from '../../src/io/moqt/client.ts';
-import type { MoqtClient } from '../../src/io/moqt/client-api.ts';
+import { connectMoqt } from '../harness/moqt/async-client.ts';
+import type { ClientOptions } from '../harness/moqt/async-client.ts';
+import type { AsyncClient } from '../harness/moqt/async-client.ts';
 import { makeAuthority } from '../io/quic/certificates.ts';
 
 const BINARY = path.resolve(import.meta.dirname, '../../.cache/peers/bin/moq-relay-ietf');
@@ -22,7 +22,7 @@ export interface IetfRelay {
   /** Port on 127.0.0.1, for WebTransport and QUIC. */
   readonly port: number;
   /** Connects a client. */
-  connect(scheme: 'https' | 'moqt', options?: ClientOptions): Promise<MoqtClient>;
+  connect(scheme: 'https' | 'moqt', options?: ClientOptions): Promise<AsyncClient>;
   stop(): Promise<void>;
 }
 

@@ -59,7 +59,7 @@ describe('media from the renderer', () => {
     const config = { kind: 'audio', codec: 'opus', sampleRate: 48_000, channels: 1 };
     uplink.deliver([
       chunk,
-      { kind: 'uplink-config', config },
+      { kind: 'uplink-config', config, bitrate: 32_000 },
       { ...chunk, level: 30 },
       { kind: 'uplink-off', media: 'audio' },
     ]);
@@ -79,7 +79,14 @@ describe('media from the renderer', () => {
     ['bytes that are none', { ...chunk, bytes: [1, 2, 3] }],
     ['a chunk of more than 4 MiB', { ...chunk, bytes: new Uint8Array(4 * 1024 * 1024 + 1) }],
     ['fields that nobody knows', { ...chunk, key: 'secret' }],
-    ['a codec that is not ours', { kind: 'uplink-config', config: { kind: 'audio', codec: 'mp3' } }],
+    [
+      'a codec that is not ours',
+      { kind: 'uplink-config', config: { kind: 'audio', codec: 'mp3' }, bitrate: 1 },
+    ],
+    [
+      'a rate that is none',
+      { kind: 'uplink-config', config: { kind: 'audio', codec: 'opus', sampleRate: 48_000, channels: 1 } },
+    ],
     ['nothing', undefined],
   ])('is dropped with %s, and what follows is taken', (_, item) => {
     uplink.deliver([item, chunk]);

@@ -1,4 +1,4 @@
-/** Draws the state that the renderer shows from a meeting. */
+/** Puts the engine's view of a meeting into words for the window. */
 import type {
   EncryptionState,
   InvitationSummary,
@@ -10,9 +10,15 @@ import type {
 import type { Member } from '../../protocol/group/roster.ts';
 import { SUITES, isSuiteId } from '../../protocol/secure-objects/suite.ts';
 import type { GroupStep } from '../../protocol/group/progress.ts';
+import { participantIdOf } from '../../protocol/meeting/members.ts';
+import type {
+  Attention,
+  EpochRecord,
+  GroupView,
+  MeetingEnd,
+  MeetingView,
+} from '../../protocol/meeting/view.ts';
 import { fingerprintGroups, fingerprintHue } from '../identity/fingerprint.ts';
-import type { Attention, CurrentEpoch, EpochRecord, Meeting, MeetingEnd } from './meeting.ts';
-import { participantIdOf, type Members } from './members.ts';
 
 /** What is known of a meeting besides the meeting itself. */
 export interface MeetingContext {
@@ -26,14 +32,18 @@ export interface MeetingContext {
 }
 
 /** The state of a meeting, for people. */
-export function describeMeeting(meeting: Meeting, context: MeetingContext): MeetingState {
+export function describeMeeting(view: MeetingView, context: MeetingContext): MeetingState {
   const { invitation, link, since } = context;
-  if (meeting.stopped !== undefined) return { kind: 'ended', invitation, ...endOf(meeting.stopped, link) };
-  const { current, members, connection } = meeting;
-  if (current === undefined || members === undefined) {
-    const step = joinStep(meeting);
-    return { kind: 'joining', invitation, since, step, sentence: joinSentence(meeting) };
-  }
+  const { end, group, connection, sending } = view;
+  if (end !== undefined) return { kind: 'ended', invitation, ...endOf(end, link) };
+  if (group === undefined)
+    return {
+      kind: 'joining',
+      invitation,
+      since,
+      step: joinStep(view),
+      sentence: joinSentence(view),
+    };
   return {
     kind: 'in-meeting',
     invitation,
@@ -43,23 +53,16 @@ export function describeMeeting(meeting: Meeting, context: MeetingContext): Meet
       connection.kind === 'connected'
         ? { kind: 'connected', relay: connection.relay }
         : { kind: 'reconnecting', relay: connection.relay, attempt: connection.attempt },
-    participants: participantsOf(meeting, current, members, context),
-    encryption: encryptionOf(meeting, current, members, context),
-    sending: meeting.sending,
+    participants: participantsOf(group, context),
+    encryption: encryptionOf(view, group, context),
+    sending,
   };
 }
 
-function participantsOf(
-  meeting: Meeting,
-  current: CurrentEpoch,
-  members: Members,
-  context: MeetingContext,
-): Participant[] {
-  return current.roster.map((member) => {
-    const id = participantIdOf(member);
-    const self = member.leaf === current.ownLeaf;
-    const remote = members.get(id);
-    const displayName = self ? context.displayName : remote?.displayName;
+function participantsOf({ participants }: GroupView, context: MeetingContext): Participant[] {
+  return participants.map((participant) => {
+    const { id, member, self, joinedEpoch, leaving, audio, video } = participant;
+    const displayName = self ? context.displayName : participant.displayName;
     if (displayName !== undefined) context.names.set(id, displayName);
     return {
       id,
@@ -68,46 +71,37 @@ function participantsOf(
       displayName,
       fingerprint: fingerprintGroups(member.fingerprint),
       hue: fingerprintHue(member.fingerprint),
-      joinedEpoch: String(members.joinedEpoch(id) ?? current.epoch),
-      leaving: members.isLeaving(id),
-      audio: self
-        ? meeting.sending.microphone
-          ? 'live'
-          : 'off'
-        : (remote?.mediaState('audio') ?? 'starting'),
-      video: self ? (meeting.sending.camera ? 'live' : 'off') : (remote?.mediaState('video') ?? 'starting'),
+      joinedEpoch: String(joinedEpoch),
+      leaving,
+      audio,
+      video,
     };
   });
 }
 
-function encryptionOf(
-  meeting: Meeting,
-  current: CurrentEpoch,
-  members: Members,
-  context: MeetingContext,
-): EncryptionState {
-  const { secureObjectsSuite } = current.parameters;
-  const attention = attentionSentence(meeting.attention);
-  const leaving = current.roster.some((member) => members.isLeaving(participantIdOf(member)));
+function encryptionOf(view: MeetingView, group: GroupView, context: MeetingContext): EncryptionState {
+  const { secureObjectsSuite } = group.parameters;
+  const attention = attentionSentence(view.attention);
+  const leaving = group.participants.some((participant) => participant.leaving);
   return {
     seal: attention !== undefined ? 'attention' : leaving ? 'changing' : 'sealed',
     sentence: attention ?? (leaving ? 'Somebody left; the keys are about to change.' : undefined),
-    epoch: String(current.epoch),
-    securityCode: current.securityCode.split(' '),
-    keyAgreement: current.suite === 0x0053 ? 'post-quantum' : 'classical',
+    epoch: String(group.epoch),
+    securityCode: group.securityCode.split(' '),
+    keyAgreement: group.suite === 0x0053 ? 'post-quantum' : 'classical',
     keyAgreementName:
-      current.suite === 0x0053
+      group.suite === 0x0053
         ? 'MLS with X-Wing (X25519 and ML-KEM-768), AES-256-GCM, SHA-512, Ed25519'
         : 'MLS 1.0 with X25519, AES-128-GCM, SHA-256, Ed25519',
     mediaCipher: isSuiteId(secureObjectsSuite) ? SUITES[secureObjectsSuite].name : 'unknown',
-    history: meeting.history.map((record) => keyChange(record, current, context.names)),
-    unreadableObjects: members.unreadable,
+    history: view.history.map((record) => keyChange(record, group, context.names)),
+    unreadableObjects: view.unreadableObjects,
   };
 }
 
 function keyChange(
   record: EpochRecord,
-  current: CurrentEpoch,
+  { participants }: GroupView,
   names: ReadonlyMap<string, string>,
 ): KeyChange {
   const { epoch, change } = record;
@@ -115,7 +109,7 @@ function keyChange(
     const id = participantIdOf(member);
     return names.get(id) ?? `Member ${fingerprintGroups(member.fingerprint)[0] ?? ''}`;
   };
-  const by = current.roster.find(({ leaf }) => leaf === change.by);
+  const by = participants.find(({ member }) => member.leaf === change.by)?.member;
   return {
     epoch: String(epoch),
     time: change.time,
@@ -136,12 +130,12 @@ const joinSteps: Readonly<Record<GroupStep, JoinStep>> = {
   member: 'sealed',
 };
 
-function joinStep({ connection, step }: Meeting): JoinStep {
+function joinStep({ connection, step }: MeetingView): JoinStep {
   if (connection.kind !== 'connected') return 'connecting';
   return joinSteps[step];
 }
 
-function joinSentence({ connection, step }: Meeting): string | undefined {
+function joinSentence({ connection, step }: MeetingView): string | undefined {
   if (connection.kind === 'connecting')
     return connection.attempt > 1
       ? `The relay does not answer. Trying again (${String(connection.attempt)}). Check your network.`

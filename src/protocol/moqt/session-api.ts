@@ -32,6 +32,7 @@ import type {
   TrackAlias,
   TrackNamespace,
 } from './model.ts';
+import type { Machine } from '../machine.ts';
 import type { StreamHandle, TransportCommand, TransportEvent } from './transport.ts';
 import type { Millis } from '../units.ts';
 
@@ -285,18 +286,7 @@ export interface SubgroupHeader {
 }
 
 /** One MOQT session over one transport session; the rules for calling it stand above. */
-export interface MoqtSession {
-  /**
-   * Feeds one transport event. Violations of the peer close the session.
-   * @throws when our own code failed; the session is then closed with INTERNAL_ERROR.
-   */
-  receive(event: TransportEvent, now: Millis): void;
-  /** The next effect, or undefined when there is none. */
-  poll(): SessionEffect | undefined;
-  /** When {@link expire} wants to be called; undefined: not before the next input. */
-  deadline(): Millis | undefined;
-  /** Does what is due: gives up waiting for SETUP, streams and answers to GOAWAY. Too early a call does nothing. */
-  expire(now: Millis): void;
+export interface MoqtSession extends Machine<TransportEvent, SessionEffect> {
   /** Tells how many bytes the transport has queued on a stream, after a write on it. */
   noteQueued(stream: StreamHandle, queued: number): void;
 

@@ -107,7 +107,7 @@ export class Session implements MoqtSession {
     });
   }
 
-  receive(event: TransportEvent, now: Millis): void {
+  handle(event: TransportEvent, now: Millis): void {
     if (this.#core.closed) return;
     this.#core.advance(now);
     if (event.kind === 'closed') {

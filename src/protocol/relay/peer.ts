@@ -12,7 +12,7 @@ import type { TrackNameKey } from '../moqt/names.ts';
 /** What the relay uses of a session. */
 export type RelaySession = Omit<
   MoqtSession,
-  'receive' | 'poll' | 'deadline' | 'expire' | 'publishNamespace' | 'subscribeNamespace' | 'subscribeTracks'
+  'handle' | 'poll' | 'deadline' | 'expire' | 'publishNamespace' | 'subscribeNamespace' | 'subscribeTracks'
 >;
 
 /** A session and the state of its transport. */

@@ -111,6 +111,7 @@ export class AudioUplink {
     this.#events.send({
       kind: 'uplink-config',
       config: { kind: 'audio', codec: 'opus', sampleRate: 48_000, channels: 1 },
+      bitrate: BITRATE,
     });
   }
 

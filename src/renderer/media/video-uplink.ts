@@ -113,6 +113,7 @@ export class VideoUplink {
     });
     this.#encoder = encoder;
     this.#settings = settings;
+    this.#sendConfig(settings);
     // Fewer bits alone need no key frame, which would be the worst answer to a narrow way.
     if (
       old?.width === settings.width &&
@@ -121,7 +122,6 @@ export class VideoUplink {
     )
       return encoder;
     this.#lastKeyframe = -Infinity;
-    this.#sendConfig(settings);
     return encoder;
   }
 
@@ -139,10 +139,11 @@ export class VideoUplink {
     return encoder;
   }
 
-  #sendConfig({ width, height, framerate }: VideoSettings): void {
+  #sendConfig({ width, height, framerate, bitsPerSecond }: VideoSettings): void {
     this.#events.send({
       kind: 'uplink-config',
       config: { kind: 'video', codec: CODEC, width, height, framerate },
+      bitrate: bitsPerSecond,
     });
   }
 

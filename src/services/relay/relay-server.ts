@@ -1,17 +1,18 @@
-/** The relay as a server: QUIC and WebTransport on one port, driving the relay core. */
-import { SessionPump, systemClock } from '../../io/moqt/session-pump.ts';
+/** The relay as a server: QUIC and WebTransport on one port, driving the relay machine. */
+import { setTimeout as wait } from 'node:timers/promises';
+import { systemClock } from '../../io/clock.ts';
+import { Driver } from '../../io/driver.ts';
+import { carryOut, readEvents } from '../../io/moqt/transport-io.ts';
 import { quic } from '../../io/quic/addon.ts';
 import type { Server } from '../../io/quic/addon.ts';
+import { unreachable } from '../../protocol/errors.ts';
 import { SessionCode } from '../../protocol/moqt/codes.ts';
 import type { Draft } from '../../protocol/moqt/draft.ts';
 import { negotiatedDraft, PROTOCOLS } from '../../protocol/moqt/drafts.ts';
-import type { RelayLimits } from '../../protocol/relay/limits.ts';
-import { Relay } from '../../protocol/relay/relay.ts';
-import type { RelayStatistics } from '../../protocol/relay/relay.ts';
-import type { SessionEvent } from '../../protocol/moqt/session-api.ts';
-import { Session } from '../../protocol/moqt/session.ts';
 import type { TransportSession } from '../../protocol/moqt/transport.ts';
-import { millis } from '../../protocol/units.ts';
+import type { RelayLimits } from '../../protocol/relay/limits.ts';
+import { RelayNode, type RelayEffect, type RelayInput } from '../../protocol/relay/relay-node.ts';
+import type { RelayStatistics } from '../../protocol/relay/relay.ts';
 import type { Millis } from '../../protocol/units.ts';
 import type { Log } from './log.ts';
 import { meetingTracks } from './meeting-tracks.ts';
@@ -36,36 +37,23 @@ export interface RelayServerStatistics extends RelayStatistics {
   readonly faults: number;
 }
 
-const IMPLEMENTATION = 'conclave-relay';
 const DRAIN_POLL_MS = 50;
-
-/** A connection, and what drives its session. */
-interface Connection {
-  readonly id: number;
-  readonly transport: TransportSession;
-  readonly session: Session;
-  readonly pump: SessionPump;
-}
 
 /** A relay that listens. */
 export class RelayServer {
-  readonly #relay: Relay;
+  readonly #node: RelayNode;
+  readonly #driver: Driver<RelayInput, RelayEffect>;
   readonly #server: Server;
   readonly #options: RelayServerOptions;
-  readonly #connections = new Map<number, Connection>();
+  readonly #transports = new Map<number, TransportSession>();
   #nextId = 1;
   #accepted = 0;
   #refused = 0;
   #faults = 0;
-  #stopTimer: (() => void) | undefined;
-  #timerAt: Millis | undefined;
-  #settling = false;
-  #closed = false;
 
   /** Binds the port. @throws when the address or the certificate cannot be used. */
   static async start(options: RelayServerOptions): Promise<RelayServer> {
     const { address, certPem, keyPem } = options;
-    const relay = new Relay(meetingTracks, options.limits);
     const server = await quic().listen({
       address,
       certPem,
@@ -73,16 +61,28 @@ export class RelayServer {
       protocols: PROTOCOLS,
       limits: { maxConcurrentBidi: 4_096, maxConcurrentUni: 4_096 },
     });
-    const started = new RelayServer(relay, server, options);
+    const started = new RelayServer(server, options);
     void started.#acceptAll();
-    started.#arm();
+    started.#driver.drain();
     return started;
   }
 
-  private constructor(relay: Relay, server: Server, options: RelayServerOptions) {
-    this.#relay = relay;
+  private constructor(server: Server, options: RelayServerOptions) {
+    this.#node = new RelayNode(meetingTracks, options.limits);
     this.#server = server;
     this.#options = options;
+    this.#driver = new Driver(
+      this.#node,
+      {
+        perform: (effect) => {
+          this.#perform(effect);
+        },
+        fault: (error) => {
+          this.#fault(undefined, error);
+        },
+      },
+      systemClock,
+    );
   }
 
   /** Address and port that are bound. */
@@ -92,7 +92,7 @@ export class RelayServer {
 
   statistics(): RelayServerStatistics {
     return {
-      ...this.#relay.statistics(),
+      ...this.#node.statistics(),
       sessionsAccepted: this.#accepted,
       sessionsRefused: this.#refused,
       faults: this.#faults,
@@ -105,26 +105,22 @@ export class RelayServer {
 
   /** Asks all sessions to leave, and closes the port when they have, after `timeout` at the latest. */
   async drain(timeout: Millis): Promise<void> {
-    this.#relay.goaway('', timeout, now());
-    this.#settle();
-    const end = now() + timeout;
-    while (this.#connections.size > 0 && now() < end) {
-      await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
-    }
+    this.#driver.feed({ kind: 'drain', timeout });
+    const end = systemClock.now() + timeout;
+    while (this.#transports.size > 0 && systemClock.now() < end) await wait(DRAIN_POLL_MS);
     await this.close();
   }
 
   /** Closes all sessions and the port. */
   async close(): Promise<void> {
-    this.#closed = true;
-    this.#stopTimer?.();
-    this.#connections.clear();
+    this.#driver.stop();
+    this.#transports.clear();
     await this.#server.close(SessionCode.NO_ERROR, 'this relay is closing');
   }
 
   async #acceptAll(): Promise<void> {
     for (let session = await this.#server.accept(); session !== null; session = await this.#server.accept()) {
-      if (this.#relay.full) {
+      if (this.#node.full) {
         this.#refused += 1;
         // The registry has no code for load; the reason says it.
         session.close(SessionCode.INTERNAL_ERROR, 'EXCESSIVE_LOAD: this relay is full or closing');
@@ -142,109 +138,58 @@ export class RelayServer {
   }
 
   async #serve(accepted: TransportSession, draft: Draft): Promise<void> {
-    const id = this.#nextId;
+    const connection = this.#nextId;
     this.#nextId += 1;
     const { log, observe } = this.#options;
     const transport =
       observe === undefined
         ? accepted
         : observeTransport(accepted, (bytes) => {
-            observe(id, bytes);
+            observe(connection, bytes);
           });
-    const session = new Session({
-      role: 'server',
-      draft,
-      transport: transport.transport,
-      implementation: IMPLEMENTATION,
-      now: now(),
-    });
-    const pump = new SessionPump(transport, session, {
-      event: (event) => {
-        this.#handle(connection, event);
-      },
-      fault: (error) => {
-        this.#fault(id, error);
-      },
-    });
-    const connection: Connection = { id, transport, session, pump };
-    this.#connections.set(id, connection);
-    log('session-opened', { session: id, transport: transport.transport, remote: transport.remoteAddress });
-    await pump.run();
-    this.#connections.delete(id);
-    this.#relay.handle(
-      id,
-      { kind: 'closed', code: SessionCode.INTERNAL_ERROR, reason: '', by: 'transport' },
-      now(),
-    );
-    this.#settleSoon();
+    this.#transports.set(connection, transport);
+    const { transport: kind, path, remoteAddress } = transport;
+    log('session-opened', { session: connection, transport: kind, remote: remoteAddress });
+    const queuedBytes = (): number => transport.queuedBytes();
+    this.#driver.feed({ kind: 'accepted', connection, draft, transport: kind, path, queuedBytes });
+    try {
+      await readEvents(transport, (event) => {
+        this.#driver.feed({ kind: 'transport', connection, event });
+      });
+    } catch (error) {
+      this.#fault(connection, error);
+    }
+    this.#transports.delete(connection);
+    this.#driver.feed({ kind: 'gone', connection });
   }
 
-  #handle({ id, session, transport }: Connection, event: SessionEvent): void {
-    if (event.kind === 'ready') {
-      const scope = scopeOf(event.path ?? transport.path);
-      this.#relay.attach(id, { session, queuedBytes: () => transport.queuedBytes() }, scope);
+  #perform(effect: RelayEffect): void {
+    switch (effect.kind) {
+      case 'transport': {
+        const { connection, command } = effect;
+        const transport = this.#transports.get(connection);
+        const bytes = transport && carryOut(transport, command);
+        if (command.kind === 'write' && bytes !== undefined)
+          this.#driver.feed({ kind: 'queued', connection, stream: command.stream, bytes });
+        return;
+      }
+      case 'session-closed': {
+        const { code, by, clause } = effect.event;
+        this.#options.log('session-closed', { session: effect.connection, code, by, clause });
+        return;
+      }
+      case 'fault':
+        this.#fault(effect.connection, effect.error);
+        return;
+      default:
+        unreachable(effect);
     }
-    if (event.kind === 'closed') {
-      const { code, by, clause } = event;
-      this.#options.log('session-closed', { session: id, code, by, clause });
-    }
-    this.#relay.handle(id, event, now());
-    this.#settleSoon();
   }
 
   /** A fault of our own: it has ended the session in which it showed, and is told. */
-  #fault(id: number | undefined, error: unknown): void {
+  #fault(connection: number | undefined, error: unknown): void {
     this.#faults += 1;
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    this.#options.log('fault', { session: id, error: text });
+    this.#options.log('fault', { session: connection, error: text });
   }
-
-  /** Settles once the events at hand have been handled. */
-  #settleSoon(): void {
-    if (this.#settling) return;
-    this.#settling = true;
-    queueMicrotask(() => {
-      this.#settling = false;
-      this.#settle();
-    });
-  }
-
-  /** Sends what is ready and carries out what the relay called on its sessions. */
-  #settle(): void {
-    if (this.#closed) return;
-    try {
-      this.#relay.send(now());
-    } catch (error) {
-      this.#fault(undefined, error);
-    }
-    for (const id of this.#relay.takeTouched()) this.#connections.get(id)?.pump.flush();
-    this.#arm();
-  }
-
-  #arm(): void {
-    const deadline = this.#relay.deadline();
-    if (deadline === this.#timerAt || this.#closed) return;
-    this.#stopTimer?.();
-    this.#timerAt = deadline;
-    if (deadline === undefined) return;
-    this.#stopTimer = systemClock.after(millis(Math.max(0, deadline - now())), () => {
-      this.#timerAt = undefined;
-      try {
-        this.#relay.expire(now());
-      } catch (error) {
-        this.#fault(undefined, error);
-      }
-      this.#settle();
-    });
-  }
-}
-
-/** The scope that a path of a connection's URI names: its query may carry what is not for names. */
-function scopeOf(path: string): string {
-  const [plain = ''] = path.split('?');
-  return plain === '' ? '/' : plain;
-}
-
-function now(): Millis {
-  return systemClock.now();
 }

@@ -33,6 +33,8 @@ interface FakeState {
   readonly transcript: string;
   readonly roster: readonly FakeLeaf[];
   readonly own: number;
+  /** Signature keys that are not let in again. */
+  readonly kicked: readonly string[];
 }
 interface FakeCommit {
   readonly group: string;
@@ -41,6 +43,7 @@ interface FakeCommit {
   readonly committer: number;
   readonly adds: readonly { ref: string; key: string }[];
   readonly removes: readonly number[];
+  readonly kicks: readonly string[];
   readonly nonce: string;
 }
 interface FakeGroup {
@@ -71,7 +74,14 @@ export class FakeMls {
 
   createGroup(group: Uint8Array): CreatedGroup {
     const own = { leaf: 0, key: this.#key, encryption: this.#name('encryption') };
-    const handle = this.#hold({ group: hex(group), epoch: 0, transcript: '', roster: [own], own: 0 });
+    const handle = this.#hold({
+      group: hex(group),
+      epoch: 0,
+      transcript: '',
+      roster: [own],
+      own: 0,
+      kicked: [],
+    });
     return { group: handle, ...this.#begun(handle), groupContext: this.#context(handle) };
   }
 
@@ -84,6 +94,7 @@ export class FakeMls {
   inspect(handle: GroupHandle, keyPackage: Uint8Array): KeyPackageVerdict {
     const { ref, key } = decode(keyPackage) as { ref: string; key: string };
     if (key === this.#key) return { kind: 'refused', reason: 'our own' };
+    if (this.#group(handle).state.kicked.includes(key)) return { kind: 'kicked', signatureKey: unhex(key) };
     return { kind: 'acceptable', ref: unhex(ref), signatureKey: unhex(key) };
   }
 
@@ -96,6 +107,7 @@ export class FakeMls {
       committer: state.own,
       adds: plan.adds.map((add) => decode(add) as { ref: string; key: string }),
       removes: [...plan.removes],
+      kicks: plan.kicks.map(hex),
       nonce: this.#name('commit'),
     };
     const next = apply(state, commit);
@@ -119,7 +131,8 @@ export class FakeMls {
     };
     if (commit.removes.includes(state.own)) {
       const again = commit.adds.find(({ key }) => key === this.#key);
-      return { kind: 'removed', contents, replacedBy: again && unhex(again.ref), kicked: false };
+      const kicked = commit.kicks.includes(this.#key);
+      return { kind: 'removed', contents, replacedBy: again && unhex(again.ref), kicked };
     }
     const id = this.#fresh() as StagedHandle;
     staged.set(id, { state: next, commit, own: false });
@@ -196,7 +209,7 @@ export class FakeMls {
         fingerprint: new Uint8Array(createHash('sha256').update(unhex(key)).digest()) as Fingerprint,
         encryptionKey: new Uint8Array(Buffer.from(encryption)),
       })),
-      parameters: this.#parameters,
+      parameters: { ...this.#parameters, kickedKeys: state.kicked.map(unhex) },
     };
   }
 
@@ -244,6 +257,7 @@ function apply(state: FakeState, commit: FakeCommit): FakeState | undefined {
   const stay = state.roster.filter(({ leaf }) => !commit.removes.includes(leaf));
   if (stay.length + commit.removes.length !== state.roster.length) return undefined;
   if (commit.adds.some(({ key }) => stay.some((member) => member.key === key))) return undefined;
+  if (commit.adds.some(({ key }) => state.kicked.includes(key))) return undefined;
   const roster = stay.map((member) =>
     member.leaf === commit.committer
       ? { ...member, encryption: sha256(`${commit.nonce} ${member.encryption}`) }
@@ -256,5 +270,6 @@ function apply(state: FakeState, commit: FakeCommit): FakeState | undefined {
   }
   roster.sort((a, b) => a.leaf - b.leaf);
   const transcript = sha256(`${state.transcript} ${JSON.stringify(commit)}`);
-  return { ...state, epoch: state.epoch + 1, transcript, roster };
+  const kicked = [...state.kicked, ...commit.kicks];
+  return { ...state, epoch: state.epoch + 1, transcript, roster, kicked };
 }

@@ -59,15 +59,15 @@ const STEP_MS = 2;
 
 /** Signatures that cost little: whoever could forge one would be the test. */
 const digest = (bytes: Uint8Array): Uint8Array => new Uint8Array(createHash('sha256').update(bytes).digest());
-const fakeSignature = (key: Uint8Array, message: Uint8Array): Uint8Array =>
+export const fakeSignature = (key: Uint8Array, message: Uint8Array): Uint8Array =>
   new Uint8Array(createHash('sha512').update(key).update(message).digest());
-const crypto: GroupCrypto = {
+export const fakeCrypto: GroupCrypto = {
   sha256: digest,
   hmacSha256: (key, bytes) => new Uint8Array(createHmac('sha256', key).update(bytes).digest()),
   verifyEd25519: (key, message, signature) =>
     Buffer.from(fakeSignature(key, message)).equals(Buffer.from(signature)),
 };
-const serviceKey = new Uint8Array(32).fill(9);
+export const serviceKey = new Uint8Array(32).fill(9);
 const unreachable: CounterFailure = { kind: 'unreachable', reason: 'lost' };
 const isCounter = (kind: Ask['kind']): boolean =>
   ['probe', 'lock', 'increment', 'history', 'upload'].includes(kind);
@@ -138,7 +138,11 @@ export class Simulation {
       publicKey: serviceKey,
       sign: (message: Uint8Array) => fakeSignature(serviceKey, message),
     };
-    this.#counter = new EpochCounter(new MemoryCounterStore(), { signer, verifier: crypto }, millis(LOCK_MS));
+    this.#counter = new EpochCounter(
+      new MemoryCounterStore(),
+      { signer, verifier: fakeCrypto },
+      millis(LOCK_MS),
+    );
   }
 
   /** Starts a device now. */
@@ -153,8 +157,8 @@ export class Simulation {
     device.coordinator = new Coordinator({
       room: this.#room,
       parameters: this.#parameters,
-      fingerprint: fingerprintOf(device.key, crypto),
-      crypto,
+      fingerprint: fingerprintOf(device.key, fakeCrypto),
+      crypto: fakeCrypto,
       random: (length) => {
         const bytes = digest(Buffer.from(`random ${String(fresh())}`));
         return bytes.slice(0, length);

@@ -1,6 +1,6 @@
 /** A client of the relay that takes everything under a group's namespace, as the relay itself could. */
-import { connectMoqt } from '../../../src/io/moqt/client.ts';
-import type { MoqtClient } from '../../../src/io/moqt/client-api.ts';
+import { connectMoqt } from '../moqt/async-client.ts';
+import type { AsyncClient } from '../moqt/async-client.ts';
 import type { Servers } from '../../../src/main/servers.ts';
 import { classifyTrack, groupNamespace, type GroupName } from '../../../src/protocol/group/names.ts';
 import { groupId, objectId, type FullTrackName, type MoqtObject } from '../../../src/protocol/moqt/model.ts';
@@ -12,14 +12,14 @@ export interface Overheard {
 }
 
 export class Eavesdropper {
-  readonly #client: MoqtClient;
+  readonly #client: AsyncClient;
   readonly #group: GroupName;
   /** Everything, in order of arrival. */
   readonly heard: Overheard[] = [];
   /** Tracks that were offered, in order. */
   readonly tracks: FullTrackName[] = [];
 
-  private constructor(client: MoqtClient, group: GroupName) {
+  private constructor(client: AsyncClient, group: GroupName) {
     this.#client = client;
     this.#group = group;
   }

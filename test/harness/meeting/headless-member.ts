@@ -7,12 +7,11 @@ import { signatureKeyOf } from '../../../src/main/identity/signature-key.ts';
 import { readInvitation } from '../../../src/main/invitations.ts';
 import { joinMeeting } from '../../../src/main/join-meeting.ts';
 import type { KeyHistory } from '../../../src/main/key-history.ts';
-import type { Meeting } from '../../../src/main/meeting/meeting.ts';
-import { participantIdOf } from '../../../src/main/meeting/members.ts';
+import type { RunningMeeting } from '../../../src/main/meeting/running-meeting.ts';
 import type { MlsPort } from '../../../src/main/mls/mls-port.ts';
 import { TsMlsAdapter } from '../../../src/main/mls/ts-mls-adapter.ts';
 import type { StateStore } from '../../../src/main/storage/state-store.ts';
-import { millis } from '../../../src/protocol/units.ts';
+import type { GroupView, MeetingView, ParticipantView } from '../../../src/protocol/meeting/view.ts';
 
 /** What a member is made with, where the default does not fit. */
 export interface HeadlessOptions {
@@ -25,7 +24,7 @@ export interface HeadlessOptions {
 export class HeadlessMember {
   readonly name: string;
   readonly identity: Identity;
-  readonly meeting: Meeting;
+  readonly meeting: RunningMeeting;
   /** The signed history of the meeting's keys. */
   readonly keyHistory: () => Promise<KeyHistory>;
   /** Everything that would have gone to the renderer, in order. */
@@ -43,9 +42,7 @@ export class HeadlessMember {
       identity: this.identity,
       store: options.store,
       mls: options.mls ?? new TsMlsAdapter(),
-      displayName: () => name,
-      now: () => millis(performance.now()),
-      wallClock: () => Date.now(),
+      displayName: name,
       downlink: (item) => {
         if (item.kind === 'keyframe-wanted') this.#wantsKeyframe = true;
         else this.received.push(item);
@@ -56,19 +53,31 @@ export class HeadlessMember {
     this.keyHistory = () => joined.keyHistory();
   }
 
+  get view(): MeetingView {
+    return this.meeting.view;
+  }
+
+  /** The group, once we are a member. */
+  get group(): GroupView | undefined {
+    return this.meeting.view.group;
+  }
+
   /** Our own participant id, once we are a member. */
   get id(): string | undefined {
-    const current = this.meeting.current;
-    const own = current?.roster.find(({ leaf }) => leaf === current.ownLeaf);
-    return own && participantIdOf(own);
+    return this.group?.participants.find(({ self }) => self)?.id;
   }
 
   get epoch(): bigint | undefined {
-    return this.meeting.current?.epoch;
+    return this.group?.epoch;
   }
 
   get size(): number {
-    return this.meeting.current?.roster.length ?? 0;
+    return this.group?.participants.length ?? 0;
+  }
+
+  /** What we know of a participant. */
+  participant(id: string): ParticipantView | undefined {
+    return this.group?.participants.find((participant) => participant.id === id);
   }
 
   /** Switches microphone and camera on, as Opus and VP8. */
@@ -77,10 +86,12 @@ export class HeadlessMember {
     this.meeting.uplink({
       kind: 'uplink-config',
       config: { kind: 'audio', codec: 'opus', sampleRate: 48_000, channels: 1 },
+      bitrate: 32_000,
     });
     this.meeting.uplink({
       kind: 'uplink-config',
       config: { kind: 'video', codec: 'vp8', width: 320, height: 180, framerate: 15 },
+      bitrate: 700_000,
     });
   }
 

@@ -14,7 +14,7 @@ const member = new HeadlessMember(name, link, {
 let said = '';
 let live = false;
 setInterval(() => {
-  const { current } = member.meeting;
+  const current = member.group;
   if (current === undefined) return;
   if (!live) member.goLive();
   live = true;

@@ -7,7 +7,7 @@ import type {
 } from '../../../src/protocol/moqt/transport.ts';
 import { millis } from '../../../src/protocol/units.ts';
 import type { Millis } from '../../../src/protocol/units.ts';
-import type { Clock } from '../../../src/io/moqt/session-pump.ts';
+import type { Clock } from '../../../src/io/clock.ts';
 import { unchunked, Wire } from './wire.ts';
 import type { Chunking, Side } from './wire.ts';
 

@@ -83,7 +83,7 @@ export class SessionPair {
       const next = this.#inbox.shift();
       if (next === undefined) return;
       const peer = next.to === 'a' ? this.client : this.server;
-      peer.session.receive(next.event, millis(this.#now));
+      peer.session.handle(next.event, millis(this.#now));
     }
   }
 
@@ -99,7 +99,7 @@ export class SessionPair {
 
   /** Hands one transport event to a side, as a faulty peer could cause it. */
   inject(to: 'client' | 'server', event: TransportEvent): void {
-    this[to].session.receive(event, millis(this.#now));
+    this[to].session.handle(event, millis(this.#now));
     this.run();
   }
 

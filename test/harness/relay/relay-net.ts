@@ -134,13 +134,13 @@ export class RelayNet {
     }
     for (const event of link.toServer.splice(0)) {
       moved = true;
-      server.session.receive(event, this.now);
+      server.session.handle(event, this.now);
     }
     this.#drainServer(link);
     if (client.stalled) return moved;
     for (const event of link.toClient.splice(0)) {
       moved = true;
-      client.session.receive(event, this.now);
+      client.session.handle(event, this.now);
     }
     return moved;
   }

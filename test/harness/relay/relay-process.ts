@@ -5,8 +5,9 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import type { MoqtClient, TrackOrigin } from '../../../src/io/moqt/client-api.ts';
-import { connectMoqt } from '../../../src/io/moqt/client.ts';
+import type { AsyncClient } from '../moqt/async-client.ts';
+import type { TrackOrigin } from '../../../src/protocol/moqt/client/client-api.ts';
+import { connectMoqt } from '../moqt/async-client.ts';
 
 const ROOT = path.join(import.meta.dirname, '../../..');
 const ENTRY = path.join(ROOT, 'src/services/relay/main.ts');
@@ -20,7 +21,7 @@ export interface RelayProcess {
   readonly log: readonly string[];
   /** Exit code, once it has ended. */
   readonly ended: Promise<number | null>;
-  connect(scheme: 'https' | 'moqt', origin?: TrackOrigin): Promise<MoqtClient>;
+  connect(scheme: 'https' | 'moqt', origin?: TrackOrigin): Promise<AsyncClient>;
   /** A value of `/metrics`, by its name without the prefix. */
   metric(name: string): Promise<number>;
   stop(): Promise<void>;

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
+import type { AsyncClient } from '../../harness/moqt/async-client.ts';
 import type {
-  MoqtClient,
-  PublicationCallbacks,
+  PublicationOwner,
   PublishOffer,
   TrackOrigin,
-} from '../../../src/io/moqt/client-api.ts';
-import { createMoqtClient } from '../../../src/io/moqt/client.ts';
-import { SessionPump } from '../../../src/io/moqt/session-pump.ts';
+} from '../../../src/protocol/moqt/client/client-api.ts';
+import { createMoqtClient } from '../../harness/moqt/async-client.ts';
+import { DrivenSession } from '../../harness/moqt/driven-session.ts';
 import { RequestErrorCode, SessionCode } from '../../../src/protocol/moqt/codes.ts';
 import { draft18 } from '../../../src/protocol/moqt/draft18/draft18.ts';
 import { compareLocations } from '../../../src/protocol/moqt/model.ts';
@@ -22,7 +22,7 @@ import { randomChunks } from '../../harness/moqt/wire.ts';
 const TRACK = track('room', 'commits');
 
 interface Setting {
-  readonly client: MoqtClient;
+  readonly client: AsyncClient;
   readonly relay: Peer;
   readonly faults: unknown[];
   readonly clock: VirtualClock;
@@ -41,8 +41,7 @@ async function connected(origin?: TrackOrigin): Promise<Setting> {
     event: (event: SessionEvent) => void relay.events.push(event),
     fault: (e: unknown) => void faults.push(e),
   };
-  const pump = new SessionPump(ends.server, session, owner, clock);
-  void pump.run();
+  const pump = new DrivenSession(ends.server, session, owner, clock);
   const outcome = await createMoqtClient(ends.client, {
     clock,
     fault: owner.fault,
@@ -82,7 +81,7 @@ describe('a client', () => {
 
   test('is told why a request was refused', async () => {
     const { client, relay, run } = await connected();
-    const pending = client.publishNamespace(namespace('room'), () => undefined);
+    const pending = client.publishNamespace(namespace('room'));
     await run();
     relay.session.reject(relay.request('publish-namespace').id, {
       code: 0x20,
@@ -295,7 +294,7 @@ describe('a client', () => {
 });
 
 function originOf(objects: readonly MoqtObject[]): TrackOrigin {
-  const callbacks: PublicationCallbacks = { ended: () => undefined };
+  const callbacks: PublicationOwner = { ended: () => undefined };
   return {
     largest: () => objects.at(-1)?.location ?? null,
     fetch: (_, start, end) =>

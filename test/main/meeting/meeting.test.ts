@@ -21,14 +21,11 @@ describe('a meeting through real services', () => {
     await eventually('Ana opens the meeting', () => ana.size === 1);
     const bo = new HeadlessMember('Bo', link);
     await eventually('both are members', () => ana.size === 2 && bo.size === 2, 30);
-    expect(bo.meeting.current?.securityCode).toBe(ana.meeting.current?.securityCode);
+    expect(bo.meeting.view.group?.securityCode).toBe(ana.meeting.view.group?.securityCode);
     const [anaId = '', boId = ''] = [ana.id, bo.id];
 
     await eventually('names travel sealed', () => {
-      return (
-        ana.meeting.members?.get(boId)?.displayName === 'Bo' &&
-        bo.meeting.members?.get(anaId)?.displayName === 'Ana'
-      );
+      return ana.participant(boId)?.displayName === 'Bo' && bo.participant(anaId)?.displayName === 'Ana';
     });
     ana.meeting.watch([boId]);
     bo.meeting.watch([anaId]);
@@ -49,7 +46,7 @@ describe('a meeting through real services', () => {
         ana.chunksFrom(boId, 'video').some((bytes) => picture.equals(bytes))
       );
     });
-    expect(ana.meeting.members?.get(boId)?.mediaState('video')).toBe('live');
+    expect(ana.participant(boId)?.video).toBe('live');
 
     const epoch = ana.epoch ?? 0n;
     await bo.meeting.leave();

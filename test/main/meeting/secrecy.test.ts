@@ -85,7 +85,7 @@ async function scene(speech: Uint8Array, picture: Uint8Array): Promise<Scene> {
   const people: Hoarder[] = [];
   const talk = setInterval(() => {
     for (const { member } of people) {
-      if (member.meeting.stopped !== undefined || member.size === 0) continue;
+      if (member.meeting.view.end !== undefined || member.size === 0) continue;
       member.speak(speech);
       member.show(picture);
     }
@@ -101,7 +101,7 @@ async function scene(speech: Uint8Array, picture: Uint8Array): Promise<Scene> {
       const hoarder = { member, mls };
       people.push(hoarder);
       const here = (): HeadlessMember[] =>
-        people.flatMap((each) => (each.member.meeting.stopped === undefined ? [each.member] : []));
+        people.flatMap((each) => (each.member.meeting.view.end === undefined ? [each.member] : []));
       await eventually(`${name} is in`, () => here().every(({ size }) => size === here().length), 60);
       member.goLive();
       const ids = here().flatMap(({ id }) => (id === undefined ? [] : [id]));
@@ -141,7 +141,7 @@ test('a removed member opens nothing of what comes after, and cannot follow the 
   ana.member.meeting.kick(cy.member.id ?? '');
   const stay = meeting.people.filter((each) => each !== cy).map(({ member }) => member);
   await eventually('the others go on without it', () => stay.every(({ size }) => size === 2));
-  await eventually('it is told', () => cy.member.meeting.stopped === 'kicked');
+  await eventually('it is told', () => cy.member.meeting.view.end === 'kicked');
   // What was under way when the keys changed has arrived.
   const isOld = (each: Overheard): boolean => (keyIdOf(each) ?? last + 1n) <= last;
   await eventually('the old keys are out of use', () => !meeting.spy.sealed().slice(-60).some(isOld));
@@ -203,11 +203,11 @@ test('the relay handled no plaintext', async () => {
   const [speech, picture] = [randomBytes(60), randomBytes(3_000)];
   const meeting = await scene(speech, picture);
   for (const name of NAMES) await meeting.join(name);
-  const names = meeting.people.map(({ member }) => member.meeting.members);
   await eventually('names are known', () =>
     meeting.people.every(({ member: { id = '' } }, at) =>
-      names.every(
-        (members, of) => of === at || members?.get(id)?.displayName === meeting.people[at]?.member.name,
+      meeting.people.every(
+        ({ member }, other) =>
+          other === at || member.participant(id)?.displayName === meeting.people[at]?.member.name,
       ),
     ),
   );

@@ -1,10 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { MoqtClient, Publication } from '../../../src/io/moqt/client-api.ts';
-import { SessionPump } from '../../../src/io/moqt/session-pump.ts';
+import type { AsyncClient } from '../../harness/moqt/async-client.ts';
+import type { Publication } from '../../../src/protocol/moqt/client/client-api.ts';
+import { systemClock } from '../../../src/io/clock.ts';
+import { DrivenSession } from '../../harness/moqt/driven-session.ts';
 import { quic } from '../../../src/io/quic/addon.ts';
 import { draft18 } from '../../../src/protocol/moqt/draft18/draft18.ts';
 import type { FullTrackName, MoqtObject } from '../../../src/protocol/moqt/model.ts';
+import type { SessionEvent } from '../../../src/protocol/moqt/session-api.ts';
 import { Session } from '../../../src/protocol/moqt/session.ts';
 import type { TransportSession } from '../../../src/protocol/moqt/transport.ts';
 import { millis } from '../../../src/protocol/units.ts';
@@ -14,13 +17,13 @@ import type { RelayProcess } from '../../harness/relay/relay-process.ts';
 
 const MIB = 1 << 20;
 
-async function publish(client: MoqtClient, name: FullTrackName): Promise<Publication> {
+async function publish(client: AsyncClient, name: FullTrackName): Promise<Publication> {
   const outcome = await client.publish(name, { forward: true, description: {} }, { ended: () => undefined });
   if (outcome.kind !== 'published') throw new Error(outcome.kind);
   return outcome.publication;
 }
 
-async function subscribe(client: MoqtClient, name: FullTrackName): Promise<MoqtObject[]> {
+async function subscribe(client: AsyncClient, name: FullTrackName): Promise<MoqtObject[]> {
   const objects: MoqtObject[] = [];
   const outcome = await client.subscribe(
     name,
@@ -159,7 +162,9 @@ test('a publisher that floods and a subscriber that never reads do not fill the 
     const payload = new Uint8Array(20_000);
     for (let group = 0; group < 6_000; group += 1) {
       publication.sendSingleObject(object(group, 0, payload), true);
-      while (alice.queuedBytes() > MIB) await new Promise((resolve) => setTimeout(resolve, 1));
+      // Lets the client hand it to the transport, and waits while that has enough.
+      do await new Promise((resolve) => setImmediate(resolve));
+      while (alice.queuedBytes() > MIB);
     }
     await until('it has all', async () => (await relay.metric('objects_received_total')) === 6_000, 60_000);
     expect(await relay.metric('backlog_bytes')).toBeLessThanOrEqual(2 * MIB);
@@ -233,16 +238,16 @@ async function stalledSubscriber(
   });
   let told: () => void = () => undefined;
   const subscribed = new Promise<void>((resolve) => (told = resolve));
-  const pump = new SessionPump(reading, session, {
-    event: ({ kind }) => {
+  const owner = {
+    event: ({ kind }: SessionEvent) => {
       if (kind === 'subscribe-ok') told();
     },
-    fault: (error) => {
+    fault: (error: unknown) => {
       throw error;
     },
-  });
+  };
   session.subscribe(name, { rendezvousTimeout: millis(20_000) });
-  void pump.run();
+  new DrivenSession(reading, session, owner, systemClock);
   return {
     subscribed,
     stall: () => {

@@ -1,0 +1,40 @@
+/** Answers the meeting's asks of MLS by the MLS port: each ask is one call. */
+import { unreachable } from '../../protocol/errors.ts';
+import type { GroupName } from '../../protocol/group/names.ts';
+import type { MlsAsk } from '../../protocol/meeting/effects.ts';
+import type { UnixMillis } from '../../protocol/units.ts';
+import type { MlsMembership, MlsPort } from '../mls/mls-port.ts';
+
+/** What the asks are answered with. */
+export interface MlsAskPorts {
+  readonly mls: MlsPort;
+  /** Suite, identity and secret for a group. */
+  readonly membershipOf: (group: GroupName) => MlsMembership;
+  readonly wallClock: () => UnixMillis;
+}
+
+/** Answers one ask. Rejects for faults of our own only. */
+export function answerMlsAsk(ask: MlsAsk, { mls, membershipOf, wallClock }: MlsAskPorts): Promise<unknown> {
+  switch (ask.kind) {
+    case 'create-group':
+      return mls.createGroup(membershipOf(ask.input.group), ask.input.parameters, wallClock());
+    case 'make-key-package':
+      return mls.keyPackage(membershipOf(ask.input.group), wallClock());
+    case 'forget-key-packages':
+      return mls.forgetKeyPackages(membershipOf(ask.input.group));
+    case 'inspect-key-package':
+      return mls.inspectKeyPackage(ask.input.handle, ask.input.keyPackage, wallClock());
+    case 'stage':
+      return mls.stageCommit(ask.input.handle, ask.input.plan);
+    case 'process':
+      return mls.processCommit(ask.input.handle, ask.input.commit);
+    case 'apply':
+      return mls.apply(ask.input.handle, ask.input.staged);
+    case 'join':
+      return mls.join(membershipOf(ask.input.group), ask.input.welcome);
+    case 'forget-group':
+      return mls.forget(ask.input.handle);
+    default:
+      return unreachable(ask);
+  }
+}

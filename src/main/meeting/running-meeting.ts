@@ -1,0 +1,272 @@
+/** A meeting that runs: performs what the machine wants, and feeds it what comes of it. */
+import { setTimeout as wait } from 'node:timers/promises';
+import type { Clock } from '../../io/clock.ts';
+import { Driver } from '../../io/driver.ts';
+import { carryOut, readEvents } from '../../io/moqt/transport-io.ts';
+import type { CounterClient } from '../../protocol/counter/client.ts';
+import { invariant, unreachable } from '../../protocol/errors.ts';
+import type {
+  DownlinkFeedback,
+  DownlinkItem,
+  ParticipantId,
+  UplinkItem,
+} from '../../protocol/media/encoded-media.ts';
+import type { MeetingOptions } from '../../protocol/meeting/core.ts';
+import type { AskId, ConnectionId, CounterAsk, MeetingEffect } from '../../protocol/meeting/effects.ts';
+import type { MeetingInput } from '../../protocol/meeting/inputs.ts';
+import type { Sending } from '../../protocol/meeting/own-media.ts';
+import { Meeting } from '../../protocol/meeting/meeting.ts';
+import type { MeetingView } from '../../protocol/meeting/view.ts';
+import type { TransportSession } from '../../protocol/moqt/transport.ts';
+import { answerStoreAsk, type StoreAskPorts } from './membership-store.ts';
+import { answerMlsAsk, type MlsAskPorts } from './mls-asks.ts';
+
+/** What a running meeting is made of. */
+export interface MeetingPorts extends MlsAskPorts, StoreAskPorts {
+  readonly options: MeetingOptions;
+  readonly counter: CounterClient;
+  readonly clock: Clock;
+  /** Opens a transport session to a relay, with one of the protocols of `moqt/drafts.ts`. Rejects when there is none. */
+  connect(relay: string): Promise<TransportSession>;
+  /** Opened media and wishes to the encoder, in order. */
+  downlink(item: DownlinkItem): void;
+  /** There is a new view. */
+  changed(): void;
+  /** The meeting is over for us and nothing is under way any more: what it was made of can go. */
+  ended(): void;
+}
+
+/** How often the transport is asked whether all is sent, and how long packets that may be lost get at least. */
+const FLUSH_STEP_MS = 20;
+const FLUSH_LEAST_MS = 60;
+
+/** The shell round the machine. */
+export class RunningMeeting {
+  readonly #ports: MeetingPorts;
+  readonly #machine: Meeting;
+  readonly #driver: Driver<MeetingInput, MeetingEffect>;
+  readonly #transports = new Map<ConnectionId, TransportSession>();
+  /** Calls of MLS and store that are under way. */
+  readonly #underWay = new Set<Promise<void>>();
+  #view: MeetingView | undefined;
+  readonly #over: Promise<void>;
+  #settleOver: () => void = () => undefined;
+
+  constructor(ports: MeetingPorts) {
+    this.#ports = ports;
+    this.#over = new Promise((resolve) => (this.#settleOver = resolve));
+    this.#machine = new Meeting(ports.options);
+    this.#driver = new Driver(
+      this.#machine,
+      {
+        perform: (effect) => {
+          this.#perform(effect);
+        },
+        fault: (error) => {
+          this.#fault(error);
+        },
+      },
+      ports.clock,
+    );
+    this.#driver.feed({ kind: 'start' });
+    this.#driver.drain();
+  }
+
+  /** What the window is shown. */
+  get view(): MeetingView {
+    invariant(this.#view !== undefined, 'a meeting shows itself when it starts');
+    return this.#view;
+  }
+
+  /** Takes encoded media from the renderer; what is switched off is not taken. */
+  uplink(item: UplinkItem): void {
+    this.#driver.feed({ kind: 'uplink', item });
+  }
+
+  /** What the decoders say. */
+  feedback(feedback: DownlinkFeedback): void {
+    this.#driver.feed({ kind: 'feedback', feedback });
+  }
+
+  /** What we send from now on, said to everybody. */
+  setSending(sending: Sending): void {
+    this.#driver.feed({ kind: 'sending', sending });
+  }
+
+  /** Whose pictures are wanted. */
+  watch(participants: readonly ParticipantId[]): void {
+    this.#driver.feed({ kind: 'watch', participants });
+  }
+
+  /** Our name changed. */
+  rename(displayName: string): void {
+    this.#driver.feed({ kind: 'rename', displayName });
+  }
+
+  /** Removes a member for good. @returns false when there is no such member. */
+  kick(participant: ParticipantId): boolean {
+    const others = this.view.group?.participants.filter(({ self }) => !self);
+    if (others?.some(({ id }) => id === participant) !== true) return false;
+    this.#driver.feed({ kind: 'kick', participant });
+    return true;
+  }
+
+  /** Says to a renderer that has just begun what there is. */
+  announce(): void {
+    this.#driver.feed({ kind: 'announce' });
+  }
+
+  /** Says good-bye and leaves; resolves when our state of the group is erased. */
+  leave(): Promise<void> {
+    this.#driver.feed({ kind: 'leave' });
+    return this.#over;
+  }
+
+  /** Ends here without leaving: a later start resumes the membership. */
+  suspend(): Promise<void> {
+    this.#driver.feed({ kind: 'suspend' });
+    return this.#over;
+  }
+
+  #perform(effect: MeetingEffect): void {
+    switch (effect.kind) {
+      case 'connect':
+        void this.#connect(effect.connection, effect.relay);
+        return;
+      case 'transport': {
+        const { connection, command } = effect;
+        const transport = this.#transports.get(connection);
+        const bytes = transport && carryOut(transport, command);
+        if (command.kind === 'write' && bytes !== undefined)
+          this.#driver.feed({ kind: 'queued', connection, stream: command.stream, bytes });
+        return;
+      }
+      case 'flush':
+        void this.#flush(effect.connection);
+        return;
+      case 'counter':
+        this.#answer(effect.id, answerCounterAsk(effect.ask, this.#ports.counter));
+        return;
+      case 'mls':
+        this.#answer(effect.id, this.#tracked(answerMlsAsk(effect.ask, this.#ports)));
+        return;
+      case 'store':
+        this.#answer(effect.id, this.#tracked(answerStoreAsk(effect.ask, this.#ports)));
+        return;
+      case 'downlink':
+        this.#ports.downlink(effect.item);
+        return;
+      case 'show':
+        this.#view = effect.view;
+        this.#ports.changed();
+        return;
+      case 'ended':
+        this.#end();
+        return;
+      default:
+        unreachable(effect);
+    }
+  }
+
+  async #connect(connection: ConnectionId, relay: string): Promise<void> {
+    let transport: TransportSession;
+    try {
+      transport = await this.#ports.connect(relay);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : 'the connection failed';
+      this.#driver.feed({ kind: 'connect-failed', connection, reason });
+      return;
+    }
+    const { transport: kind, protocol } = transport;
+    const url = new URL(relay);
+    const established = { transport: kind, protocol, path: url.pathname + url.search, authority: url.host };
+    this.#transports.set(connection, transport);
+    this.#driver.feed({ kind: 'connected', connection, established });
+    if (this.#driver.stopped) transport.close(0, 'done');
+    try {
+      await readEvents(transport, (event) => {
+        this.#driver.feed({ kind: 'transport', connection, event });
+      });
+    } catch (error) {
+      this.#fault(error);
+    }
+    this.#transports.delete(connection);
+  }
+
+  /** Waits until nothing waits to be sent: then what was said last is on its way. */
+  async #flush(connection: ConnectionId): Promise<void> {
+    const transport = this.#transports.get(connection);
+    let waited = 0;
+    do {
+      await wait(FLUSH_STEP_MS);
+      waited += FLUSH_STEP_MS;
+    } while (
+      this.#transports.has(connection) &&
+      (waited < FLUSH_LEAST_MS || (transport?.queuedBytes() ?? 0) > 0)
+    );
+    this.#driver.feed({ kind: 'flushed', connection });
+  }
+
+  #answer(id: AskId, answer: Promise<unknown>): void {
+    answer.then(
+      (value) => {
+        this.#driver.feed({ kind: 'answer', id, answer: value });
+      },
+      (error: unknown) => {
+        this.#fault(error);
+      },
+    );
+  }
+
+  #tracked<Value>(call: Promise<Value>): Promise<Value> {
+    const done = call.then(
+      () => undefined,
+      () => undefined,
+    );
+    this.#underWay.add(done);
+    void done.then(() => this.#underWay.delete(done));
+    return call;
+  }
+
+  /** A fault of our own: nothing more is done with keys that may be wrong. */
+  #fault(error: unknown): void {
+    if (this.#view?.end !== undefined) return;
+    process.emitWarning(error instanceof Error ? error : String(error), 'MeetingFault');
+    this.#driver.stop();
+    try {
+      this.#machine.handle({ kind: 'fault' }, this.#ports.clock.now());
+      for (let effect = this.#machine.poll(); effect !== undefined; effect = this.#machine.poll())
+        this.#perform(effect);
+    } catch (another) {
+      // The machine cannot even end: it is let go as it is.
+      process.emitWarning(another instanceof Error ? another : String(another), 'MeetingFault');
+      this.#view = { ...this.view, end: 'fault' };
+      this.#ports.changed();
+      this.#end();
+    }
+  }
+
+  #end(): void {
+    this.#driver.stop();
+    for (const transport of this.#transports.values()) transport.close(0, 'done');
+    void Promise.all(this.#underWay).then(() => {
+      this.#ports.ended();
+      this.#settleOver();
+    });
+  }
+}
+
+function answerCounterAsk(ask: CounterAsk, counter: CounterClient): Promise<unknown> {
+  switch (ask.kind) {
+    case 'lock':
+      return counter.lock(ask.input.group, ask.input.request);
+    case 'increment':
+      return counter.increment(ask.input.group, ask.input.request);
+    case 'history':
+      return counter.history(ask.input.group, ask.input.from);
+    case 'upload':
+      return counter.upload(ask.input.group, ask.input.entries);
+    default:
+      return unreachable(ask);
+  }
+}

@@ -1,0 +1,62 @@
+/** What the meeting machine wants done. */
+import type { Ask } from '../group/coordination/asks.ts';
+import type { MembershipRecord } from '../group/coordination/asks.ts';
+import type { RestoredMembership } from '../group/coordination/context.ts';
+import type { GroupHandle } from '../group/mls.ts';
+import type { DownlinkItem } from '../media/encoded-media.ts';
+import type { TransportCommand } from '../moqt/transport.ts';
+import type { Brand } from '../units.ts';
+import type { MeetingView } from './view.ts';
+
+/** Names one connection to a relay; never used again. */
+export type ConnectionId = Brand<number, 'ConnectionId'>;
+/** Names one question to the world; never used again. */
+export type AskId = Brand<number, 'AskId'>;
+
+/** Asks of the counter service: each is one call. */
+export type CounterAsk = Ask<'lock' | 'increment' | 'history' | 'upload'>;
+
+/** Asks of MLS: each is one call. */
+export type MlsAsk = Ask<
+  | 'create-group'
+  | 'make-key-package'
+  | 'forget-key-packages'
+  | 'inspect-key-package'
+  | 'stage'
+  | 'process'
+  | 'apply'
+  | 'join'
+  | 'forget-group'
+>;
+
+/** Asks of the store, which seals what it writes. */
+export type StoreAsk =
+  /** Reads the membership that rests there. Answer: {@link LoadAnswer}. */
+  | { readonly kind: 'load' }
+  /** Writes MLS state and record so that they survive a crash. Answer: {@link WriteAnswer}. */
+  | { readonly kind: 'save'; readonly handle: GroupHandle; readonly record: MembershipRecord }
+  /** Forgets what was saved. Answer: {@link WriteAnswer}. */
+  | { readonly kind: 'erase' };
+
+/** What was read back, its group restored in MLS; undefined: nothing, or nothing that can be used. */
+export type LoadAnswer = RestoredMembership | undefined;
+
+/** What came of a write. */
+export type WriteAnswer = 'written' | 'failed';
+
+/** One effect; to be performed in order. Bytes are read, not changed. */
+export type MeetingEffect =
+  /** Opens a transport session to a relay, answered by `connected` or `connect-failed`; then `transport` events follow. */
+  | { readonly kind: 'connect'; readonly connection: ConnectionId; readonly relay: string }
+  | { readonly kind: 'transport'; readonly connection: ConnectionId; readonly command: TransportCommand }
+  /** Waits until the transport has sent what is queued, answered by `flushed`. */
+  | { readonly kind: 'flush'; readonly connection: ConnectionId }
+  | { readonly kind: 'counter'; readonly id: AskId; readonly ask: CounterAsk }
+  | { readonly kind: 'mls'; readonly id: AskId; readonly ask: MlsAsk }
+  | { readonly kind: 'store'; readonly id: AskId; readonly ask: StoreAsk }
+  /** Opened media and wishes to the encoder. */
+  | { readonly kind: 'downlink'; readonly item: DownlinkItem }
+  /** What the window shows has changed. */
+  | { readonly kind: 'show'; readonly view: MeetingView }
+  /** The meeting is over for us and all is done: what it was made of can go. */
+  | { readonly kind: 'ended' };

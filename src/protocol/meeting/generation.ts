@@ -1,0 +1,184 @@
+/**
+ * One generation of the room, and one join of ours in it: keys, our tracks and the others'. A later generation has another
+ * group name, and a later join another SenderId, so that all of this is made anew.
+ */
+import { equal } from '../bytes/equal.ts';
+import type { ControlMessage } from '../group/control.ts';
+import type { Member } from '../group/roster.ts';
+import type { ParticipantId } from '../media/encoded-media.ts';
+import type { MoqtClient } from '../moqt/client/client-api.ts';
+import { isProfileId } from '../secure-objects/aad.ts';
+import { isSuiteId } from '../secure-objects/suite.ts';
+import type { Epoch, Millis } from '../units.ts';
+import type { GroupNotices, MeetingCore } from './core.ts';
+import type { EpochBegun } from './group-events.ts';
+import { MeetingKeys } from './meeting-keys.ts';
+import { Members } from './members.ts';
+import type { OwnMedia } from './own-media.ts';
+import { OwnTracks } from './own-tracks.ts';
+import type { RelayLink } from './relay-link.ts';
+import type { RemoteMember } from './remote-member.ts';
+
+/** What a generation needs from the meeting. */
+export interface GenerationContext {
+  readonly core: MeetingCore;
+  readonly link: Pick<RelayLink, 'client' | 'connectedSince'>;
+  readonly notices: GroupNotices;
+  readonly media: OwnMedia;
+  /** Who we are and what we send. */
+  hello(): ControlMessage;
+  /** Send queues are long. */
+  congested(): void;
+}
+
+const HELLO_EVERY_MS = 4_000;
+/** A key frame is asked for at most this often of one member. */
+const KEYFRAME_REQUEST_MS = 500;
+
+/** The join. */
+export class Generation {
+  readonly own: OwnTracks;
+  readonly members: Members;
+  readonly #names: Pick<EpochBegun, 'group' | 'senderId'>;
+  readonly #context: GenerationContext;
+  readonly #keys: MeetingKeys;
+  readonly #keyframeRequested = new Map<ParticipantId, Millis>();
+  #self: Member | undefined;
+  #updateRequested: Epoch | undefined;
+  #helloAt: Millis;
+
+  private constructor(begun: EpochBegun, keys: MeetingKeys, context: GenerationContext) {
+    const { core, link, notices, media } = context;
+    this.#names = { group: begun.group, senderId: begun.senderId };
+    this.#context = context;
+    this.#keys = keys;
+    this.#helloAt = core.tasks.now;
+    this.own = new OwnTracks(core, begun, keys, media, {
+      keyframeWanted: () => {
+        this.#keyframeWanted();
+      },
+      congested: () => {
+        context.congested();
+      },
+      rekeyWanted: () => {
+        this.#requestUpdate();
+      },
+    });
+    this.members = new Members(
+      begun.group,
+      { core, keys, link, notices },
+      {
+        control: (member, message) => {
+          this.#control(member, message);
+        },
+        keyframeNeeded: (member) => {
+          this.requestKeyframe(member.id);
+        },
+      },
+    );
+  }
+
+  /** The generation that `begun` is the first epoch of; undefined when its media cipher is not known here. */
+  static of(begun: EpochBegun, context: GenerationContext): Generation | undefined {
+    const { secureObjectsSuite: suite, profile } = begun.parameters;
+    if (!isSuiteId(suite) || !isProfileId(profile)) return undefined;
+    const mlsHash = begun.suite === 0x0053 ? 'SHA-512' : 'SHA-256';
+    const keys = new MeetingKeys({ mlsHash, suite, profile }, context.core.options.mediaCrypto);
+    return new Generation(begun, keys, context);
+  }
+
+  /** Whether an epoch belongs to this generation and join. */
+  includes(begun: EpochBegun): boolean {
+    return equal(begun.group, this.#names.group) && equal(begun.senderId, this.#names.senderId);
+  }
+
+  /** Goes over to a new epoch. `begun.masterKey` is overwritten. */
+  epochBegan(begun: EpochBegun): void {
+    this.#keys.begin(begun.epoch, begun.masterKey, this.#context.core.tasks.now);
+    this.#self = begun.roster.find(({ leaf }) => leaf === begun.ownLeaf);
+    this.members.epochBegan(begun);
+    this.introduce();
+  }
+
+  /** Announces our tracks on a new session. */
+  attach(client: MoqtClient): void {
+    this.own.attach(client);
+    this.introduce();
+  }
+
+  /** The session is gone. */
+  detach(): void {
+    this.own.detach();
+    this.members.detach();
+  }
+
+  /** Says who we are and what we send, under the newest key, with a picture that can be decoded from here on. */
+  introduce(): void {
+    this.hello();
+    this.own.sendCatalog();
+    this.#keyframeWanted();
+  }
+
+  /** Says who we are. */
+  hello(): void {
+    this.#helloAt = this.#context.core.tasks.now;
+    this.own.sendControl(this.#context.hello());
+  }
+
+  /** Asks a member for a key frame, not too often. */
+  requestKeyframe(id: ParticipantId): void {
+    const member = this.members.get(id);
+    if (member === undefined) return;
+    const { now } = this.#context.core.tasks;
+    const before = this.#keyframeRequested.get(id);
+    if (before !== undefined && now - before < KEYFRAME_REQUEST_MS) return;
+    this.#keyframeRequested.set(id, now);
+    this.own.sendControl({ kind: 'keyframe-request', fingerprint: member.member.fingerprint });
+  }
+
+  /** To be called a few times a second. */
+  tick(): void {
+    const { core, link } = this.#context;
+    const { now } = core.tasks;
+    this.#keys.expire(now);
+    if (this.#keys.rekeyNeeded) this.#requestUpdate();
+    this.members.tick(link.connectedSince);
+    if (link.connectedSince === undefined || now - this.#helloAt < HELLO_EVERY_MS) return;
+    this.hello();
+    this.own.sendCatalog();
+  }
+
+  /** Overwrites all keys; nothing is sent, opened or played any more. */
+  close(reason: string): void {
+    this.members.close();
+    this.own.end(reason);
+    this.#keys.erase();
+  }
+
+  #control(member: RemoteMember, message: ControlMessage): void {
+    switch (message.kind) {
+      case 'hello':
+        return;
+      case 'leave':
+        this.members.left(member.id);
+        this.#context.notices.memberLeft(member.member.leaf);
+        this.#context.core.changed();
+        return;
+      case 'keyframe-request':
+        if (this.#self !== undefined && equal(this.#self.fingerprint, message.fingerprint))
+          this.#keyframeWanted();
+        return;
+    }
+  }
+
+  #keyframeWanted(): void {
+    this.#context.core.emit({ kind: 'downlink', item: { kind: 'keyframe-wanted' } });
+  }
+
+  #requestUpdate(): void {
+    const { epoch } = this.#keys;
+    if (epoch === undefined || this.#updateRequested === epoch) return;
+    this.#updateRequested = epoch;
+    this.#context.notices.requestUpdate();
+  }
+}

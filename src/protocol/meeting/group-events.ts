@@ -1,0 +1,52 @@
+/** What our membership of the MLS group tells the rest of the meeting. */
+import type { MeetingParameters } from '../group/meeting-parameters.ts';
+import type { GroupName, SenderId } from '../group/names.ts';
+import type { MasterKey, MlsSuite } from '../group/mls.ts';
+import type { GroupStep, StopReason } from '../group/progress.ts';
+import type { LeafIndex, Member } from '../group/roster.ts';
+import type { Epoch, UnixMillis } from '../units.ts';
+
+/** How an epoch came about. */
+export interface EpochChange {
+  readonly added: readonly Member[];
+  readonly removed: readonly Member[];
+  /** The committer's leaf; undefined where we created or joined. */
+  readonly by: LeafIndex | undefined;
+  /** When the counter signed; our own clock in plain mode. */
+  readonly time: UnixMillis;
+}
+
+/** A new epoch, with all that depends on it. */
+export interface EpochBegun {
+  readonly kind: 'epoch';
+  readonly group: GroupName;
+  /** Our SenderId in this group, for the names of our tracks; changes with each join. */
+  readonly senderId: SenderId;
+  readonly epoch: Epoch;
+  /** MLS master key: a copy that belongs to the receiver, who erases it. */
+  readonly masterKey: MasterKey;
+  readonly roster: readonly Member[];
+  readonly ownLeaf: LeafIndex;
+  readonly epochAuthenticator: Uint8Array;
+  /** Equal for all members of the epoch. */
+  readonly securityCode: string;
+  readonly suite: MlsSuite;
+  readonly parameters: MeetingParameters;
+  readonly change: EpochChange;
+}
+
+/** Everything that happens, in order. */
+export type GroupEvent =
+  | { readonly kind: 'status'; readonly step: GroupStep }
+  | EpochBegun
+  /** The keys of all epochs of the former group are to be erased: another generation of the room begins. */
+  | { readonly kind: 'generation'; readonly generation: number }
+  /** A newer generation of the room exists, while ours is healthy. */
+  | { readonly kind: 'newer-generation'; readonly generation: number }
+  /** Somebody with a kicked key asks to be let in. */
+  | { readonly kind: 'kicked-asks'; readonly signatureKey: Uint8Array }
+  /** The counter signed two different Commits for one epoch: it is not trusted any more. */
+  | { readonly kind: 'equivocation'; readonly epoch: Epoch }
+  /** The membership cannot be written; it is tried again every second, and nothing is sent meanwhile. */
+  | { readonly kind: 'store-failing' }
+  | { readonly kind: 'stopped'; readonly reason: StopReason };

@@ -1,0 +1,57 @@
+/** What is fed to the meeting machine. */
+import type { DownlinkFeedback, ParticipantId, UplinkItem } from '../media/encoded-media.ts';
+import type { StreamHandle, TransportEvent } from '../moqt/transport.ts';
+import type { AskId, ConnectionId } from './effects.ts';
+import type { Sending } from './own-media.ts';
+
+/** What a relay's transport session is, once it stands. */
+export interface EstablishedTransport {
+  readonly transport: 'quic' | 'webtransport';
+  /** The negotiated protocol, for example `moqt-18`. */
+  readonly protocol: string;
+  /** Path with query, and authority, of the relay's URL. */
+  readonly path: string;
+  readonly authority: string;
+}
+
+/** One input. Bytes belong to the machine from then on. */
+export type MeetingInput =
+  /** Begins; once, before anything else. */
+  | { readonly kind: 'start' }
+  /** Answers to `connect`. */
+  | {
+      readonly kind: 'connected';
+      readonly connection: ConnectionId;
+      readonly established: EstablishedTransport;
+    }
+  | { readonly kind: 'connect-failed'; readonly connection: ConnectionId; readonly reason: string }
+  | { readonly kind: 'transport'; readonly connection: ConnectionId; readonly event: TransportEvent }
+  /** Bytes that the transport has queued on a stream after a write. */
+  | {
+      readonly kind: 'queued';
+      readonly connection: ConnectionId;
+      readonly stream: StreamHandle;
+      readonly bytes: number;
+    }
+  /** Answer to `flush`: nothing waits to be sent any more. */
+  | { readonly kind: 'flushed'; readonly connection: ConnectionId }
+  /** Answer to a `counter`, `mls` or `store` effect, of the type that its ask has. */
+  | { readonly kind: 'answer'; readonly id: AskId; readonly answer: unknown }
+  /** Encoded media of this person; what is switched off is not taken. */
+  | { readonly kind: 'uplink'; readonly item: UplinkItem }
+  | { readonly kind: 'feedback'; readonly feedback: DownlinkFeedback }
+  /** What we send from now on, said to everybody. */
+  | { readonly kind: 'sending'; readonly sending: Sending }
+  /** Whose pictures are wanted. */
+  | { readonly kind: 'watch'; readonly participants: readonly ParticipantId[] }
+  | { readonly kind: 'rename'; readonly displayName: string }
+  /** Removes a member and does not let its key in again. */
+  | { readonly kind: 'kick'; readonly participant: ParticipantId }
+  /** A renderer has just begun: it is told what is on. */
+  | { readonly kind: 'announce' }
+  /** Says good-bye and leaves; our state of the group is erased. */
+  | { readonly kind: 'leave' }
+  /** Ends here without leaving: a later start resumes the membership. */
+  | { readonly kind: 'suspend' }
+  /** What performs effects found a fault of our own: nothing more is done with keys that may be wrong. */
+  | { readonly kind: 'fault' };

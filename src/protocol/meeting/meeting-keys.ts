@@ -1,0 +1,126 @@
+/**
+ * The media keys of a meeting: one sealer and one opener for each track, all on the epoch that MLS is in.
+ *
+ * The master key of an epoch is turned into its Epoch Secret at once and overwritten; the Epoch Secret lives as long as its
+ * epoch, since a track may be met at any time; keys of the epoch before live on in the openers for the overlap.
+ * @see draft-jennings-moq-e2ee-mls #interactions-with-moq-secure-objects
+ */
+import { invariant } from '../errors.ts';
+import type { FullTrackName } from '../moqt/model.ts';
+import type { ProfileId } from '../secure-objects/aad.ts';
+import { deriveEpochSecret, deriveTrackBaseKey } from '../secure-objects/key-schedule.ts';
+import type { SecureObjectsCrypto } from '../secure-objects/crypto.ts';
+import type { HashName, SuiteId } from '../secure-objects/suite.ts';
+import { TrackOpener } from '../secure-objects/track-opener.ts';
+import { TrackSealer } from '../secure-objects/track-sealer.ts';
+import type { Epoch, Millis } from '../units.ts';
+
+/** What the meeting's GroupContext says of its media keys. */
+export interface MediaKeyParameters {
+  /** Hash of the MLS cipher suite. */
+  readonly mlsHash: HashName;
+  readonly suite: SuiteId;
+  readonly profile: ProfileId;
+}
+
+/** Hands out sealers and openers, and moves them all to a new epoch. */
+export class MeetingKeys {
+  readonly #parameters: MediaKeyParameters;
+  readonly #crypto: SecureObjectsCrypto;
+  readonly #sealers = new Map<TrackSealer, FullTrackName>();
+  readonly #openers = new Map<TrackOpener, FullTrackName>();
+  #epoch: Epoch | undefined;
+  #epochSecret: Uint8Array | undefined;
+
+  constructor(parameters: MediaKeyParameters, crypto: SecureObjectsCrypto) {
+    this.#parameters = parameters;
+    this.#crypto = crypto;
+  }
+
+  /** The epoch that is sealed under; undefined before the first. */
+  get epoch(): Epoch | undefined {
+    return this.#epoch;
+  }
+
+  /** A key nears the limits of its AEAD: an update commit is due. */
+  get rekeyNeeded(): boolean {
+    for (const sealer of this.#sealers.keys()) if (sealer.rekeyNeeded) return true;
+    for (const opener of this.#openers.keys()) if (opener.rekeyNeeded) return true;
+    return false;
+  }
+
+  /**
+   * Goes over to a new epoch: all sealers at once, all openers with the overlap.
+   * @param masterKey - the epoch's MLS master key; overwritten.
+   */
+  begin(epoch: Epoch, masterKey: Uint8Array, now: Millis): void {
+    this.#epochSecret?.fill(0);
+    this.#epochSecret = deriveEpochSecret(this.#crypto, this.#parameters.mlsHash, masterKey, epoch);
+    masterKey.fill(0);
+    this.#epoch = epoch;
+    for (const [sealer, track] of this.#sealers)
+      this.#withBaseKey(track, (key) => {
+        sealer.setKey(epoch, key);
+      });
+    for (const [opener, track] of this.#openers)
+      this.#withBaseKey(track, (key) => {
+        opener.setKey(epoch, key, now);
+      });
+  }
+
+  /** A sealer for a track of ours, on the current epoch when there is one. */
+  sealer(track: FullTrackName): TrackSealer {
+    const sealer = new TrackSealer({ track, ...this.#sealing() });
+    this.#sealers.set(sealer, track);
+    const epoch = this.#epoch;
+    if (epoch !== undefined)
+      this.#withBaseKey(track, (key) => {
+        sealer.setKey(epoch, key);
+      });
+    return sealer;
+  }
+
+  /** An opener for somebody's track; to be handed back by {@link MeetingKeys.release}. */
+  opener(track: FullTrackName, now: Millis): TrackOpener {
+    const opener = new TrackOpener({ track, ...this.#sealing() });
+    this.#openers.set(opener, track);
+    const epoch = this.#epoch;
+    if (epoch !== undefined)
+      this.#withBaseKey(track, (key) => {
+        opener.setKey(epoch, key, now);
+      });
+    return opener;
+  }
+
+  /** The track is over: its keys are overwritten. */
+  release(opener: TrackOpener): void {
+    opener.erase();
+    this.#openers.delete(opener);
+  }
+
+  /** Overwrites keys whose overlap is over. */
+  expire(now: Millis): void {
+    for (const opener of this.#openers.keys()) opener.expire(now);
+  }
+
+  /** Overwrites everything: the meeting is over for us. */
+  erase(): void {
+    for (const sealer of this.#sealers.keys()) sealer.erase();
+    for (const opener of this.#openers.keys()) opener.erase();
+    this.#sealers.clear();
+    this.#openers.clear();
+    this.#epochSecret?.fill(0);
+    this.#epochSecret = undefined;
+  }
+
+  #sealing(): { suite: SuiteId; profile: ProfileId; crypto: SecureObjectsCrypto } {
+    return { suite: this.#parameters.suite, profile: this.#parameters.profile, crypto: this.#crypto };
+  }
+
+  #withBaseKey(track: FullTrackName, use: (key: Uint8Array) => void): void {
+    invariant(this.#epochSecret !== undefined, 'track keys come from an epoch');
+    const key = deriveTrackBaseKey(this.#crypto, this.#parameters.mlsHash, this.#epochSecret, track);
+    use(key);
+    key.fill(0);
+  }
+}

@@ -1,0 +1,398 @@
+/**
+ * A meeting as one deterministic machine: from the first call to a relay until it is over for us.
+ *
+ * It is composed of parts, each the one owner of what it knows: {@link RelayLink} the session to a relay, {@link MlsGroup}
+ * our membership, {@link OwnMedia} what we send, {@link Generation} keys and tracks of one join. What a part wants goes out as
+ * an effect; what another part must know is a call. `docs/architecture.md` walks a frame and a Commit through them.
+ */
+import { unreachable } from '../errors.ts';
+import { earliest } from '../group/coordination/timing.ts';
+import type { Machine } from '../machine.ts';
+import type { DownlinkItem, MediaKind, ParticipantId, UplinkItem } from '../media/encoded-media.ts';
+import type { MoqtClient, PublishOffer, TrackOrigin } from '../moqt/client/client-api.ts';
+import { RequestErrorCode } from '../moqt/codes.ts';
+import { compareLocations, type Location } from '../moqt/model.ts';
+import { Pending, settledUntil, Tasks, type Task } from '../tasks.ts';
+import type { Millis } from '../units.ts';
+import { MeetingCore, type MeetingOptions } from './core.ts';
+import type { MeetingEffect } from './effects.ts';
+import { Generation } from './generation.ts';
+import type { GroupStep } from '../group/progress.ts';
+import type { EpochBegun, GroupEvent } from './group-events.ts';
+import type { MeetingInput } from './inputs.ts';
+import { MlsGroup } from './mls-group.ts';
+import { OwnMedia, type Sending } from './own-media.ts';
+import { RelayLink } from './relay-link.ts';
+import { showGroup } from './showing.ts';
+import type { Attention, EpochRecord, MeetingEnd, MeetingView } from './view.ts';
+
+/** How often what depends on time alone is looked at: silence, overlaps of keys, signs of life. */
+const TICK_MS = 250;
+/** Video is encoded with fewer bits for this long after a queue grew too long. */
+const CONGESTION_MS = 5_000;
+const CONGESTED_BITRATE = 250_000;
+const MAX_HISTORY = 500;
+const MAX_EARLY_OFFERS = 256;
+/** How long our good-bye may take to be sent. */
+const FLUSH_MS = 600;
+
+type Life =
+  | { readonly kind: 'new' }
+  | { readonly kind: 'going' }
+  /** Our state of the group is being erased, and the meeting is about to end as told. */
+  | { readonly kind: 'leaving'; readonly as: MeetingEnd }
+  | { readonly kind: 'ended'; readonly end: MeetingEnd };
+
+/** The machine. */
+export class Meeting implements Machine<MeetingInput, MeetingEffect> {
+  readonly #core: MeetingCore;
+  readonly #tasks = new Tasks();
+  readonly #link: RelayLink;
+  readonly #group: MlsGroup;
+  readonly #media = new OwnMedia();
+  readonly #attention = new Set<Attention>();
+  #life: Life = { kind: 'new' };
+  #displayName: string;
+  #step: GroupStep = 'seeking';
+  #begun: Omit<EpochBegun, 'masterKey'> | undefined;
+  #history: readonly EpochRecord[] = [];
+  #generation: Generation | undefined;
+  #unreadableBefore = 0;
+  /** Before we are a member the names of tracks say nothing yet: they wait for the first epoch. */
+  #earlyOffers: PublishOffer[] = [];
+  #watched: ReadonlySet<ParticipantId> = new Set();
+  #congestedUntil: Millis | undefined;
+  #flushed: Pending<unknown> | undefined;
+  #tickAt: Millis | undefined;
+
+  constructor(options: MeetingOptions) {
+    this.#core = new MeetingCore(options, this.#tasks);
+    this.#displayName = options.displayName;
+    this.#link = new RelayLink(this.#core, {
+      origin: this.#origin(),
+      connected: (client) => {
+        this.#connected(client);
+      },
+      lost: () => {
+        this.#lost();
+      },
+    });
+    this.#group = new MlsGroup(this.#core, {
+      event: (event) => {
+        this.#onGroup(event);
+      },
+      offered: (offer) => {
+        this.#offered(offer);
+      },
+    });
+  }
+
+  handle(input: MeetingInput, now: Millis): void {
+    this.#tasks.advance(now);
+    this.#take(input);
+    this.#settle();
+  }
+
+  poll(): MeetingEffect | undefined {
+    return this.#core.poll() ?? (this.#core.takeChanged() ? { kind: 'show', view: this.#view() } : undefined);
+  }
+
+  deadline(): Millis | undefined {
+    return earliest(this.#tasks.deadline(), this.#link.deadline(), this.#group.deadline(), this.#tickAt);
+  }
+
+  expire(now: Millis): void {
+    this.#tasks.advance(now);
+    this.#link.expire(now);
+    const group = this.#group.deadline();
+    if (group !== undefined && group <= now) this.#group.expire(now);
+    if (this.#tickAt !== undefined && this.#tickAt <= now) this.#tick();
+    this.#settle();
+  }
+
+  /** Lets everything that an input set going come to rest. */
+  #settle(): void {
+    for (let moving = true; moving;) {
+      const tasks = this.#tasks.run();
+      const link = this.#link.drain();
+      const group = this.#group.drain();
+      moving = tasks || link || group;
+    }
+  }
+
+  #take(input: MeetingInput): void {
+    switch (input.kind) {
+      case 'start':
+        this.#life = { kind: 'going' };
+        this.#tickAt = this.#tasks.after(TICK_MS);
+        this.#group.start();
+        this.#link.start();
+        return;
+      case 'connected':
+        this.#link.established(input.connection, input.established);
+        return;
+      case 'connect-failed':
+        this.#link.failed(input.connection);
+        return;
+      case 'transport':
+        this.#link.transport(input.connection, input.event);
+        return;
+      case 'queued':
+        this.#link.queued(input.connection, input.stream, input.bytes);
+        return;
+      case 'flushed':
+        if (input.connection === this.#link.connection) this.#flushed?.settle(undefined);
+        return;
+      case 'answer':
+        this.#core.answer(input.id, input.answer);
+        return;
+      case 'uplink':
+        this.#uplink(input.item);
+        return;
+      case 'feedback':
+        this.#generation?.requestKeyframe(input.feedback.participant);
+        return;
+      case 'sending':
+        this.#setSending(input.sending);
+        return;
+      case 'watch':
+        this.#watched = new Set(input.participants);
+        this.#generation?.members.watch(this.#watched);
+        return;
+      case 'rename':
+        this.#displayName = input.displayName;
+        this.#generation?.hello();
+        return;
+      case 'kick': {
+        const member = this.#generation?.members.get(input.participant)?.member;
+        if (member !== undefined) this.#group.kick(member.leaf);
+        return;
+      }
+      case 'announce':
+        this.#generation?.members.announce();
+        this.#downlink({ kind: 'keyframe-wanted' });
+        return;
+      case 'leave':
+        if (this.#life.kind === 'going') this.#tasks.start(this.#leave());
+        return;
+      case 'suspend':
+        this.#end('left');
+        return;
+      case 'fault':
+        this.#end('fault');
+        return;
+      default:
+        unreachable(input);
+    }
+  }
+
+  /** Takes encoded media; nothing is taken that is switched off. */
+  #uplink(item: UplinkItem): void {
+    const step = this.#media.take(item);
+    switch (step.kind) {
+      case 'chunk':
+        this.#generation?.own.send(step.chunk);
+        return;
+      case 'changed':
+        if (step.off) this.#generation?.own.pause(step.media);
+        this.#generation?.own.sendCatalog();
+        return;
+      case 'ignored':
+        return;
+    }
+  }
+
+  #setSending(sending: Sending): void {
+    const off: readonly MediaKind[] = this.#media.setSending(sending);
+    for (const media of off) this.#generation?.own.pause(media);
+    if (off.length > 0) this.#generation?.own.sendCatalog();
+    this.#generation?.hello();
+    this.#core.changed();
+  }
+
+  /** Says good-bye and leaves. */
+  *#leave(): Task {
+    this.#life = { kind: 'leaving', as: 'left' };
+    this.#generation?.own.sendControl({ kind: 'leave' });
+    this.#generation?.own.end('left');
+    // First, since the session ends with the membership.
+    yield* this.#flush();
+    this.#group.leave();
+  }
+
+  /** Waits until what was said is sent, and anyway not for long. */
+  *#flush(): Task {
+    const { connection } = this.#link;
+    if (connection === undefined) return;
+    const flushed = new Pending<unknown>();
+    this.#flushed = flushed;
+    // What was said reaches the transport before it is asked.
+    this.#link.drain();
+    this.#core.emit({ kind: 'flush', connection });
+    yield* settledUntil(flushed, this.#tasks.after(FLUSH_MS));
+  }
+
+  #origin(): TrackOrigin {
+    return {
+      fetch: (track, start, end) =>
+        this.#generation?.own.find(track)?.fetch(start, end) ??
+        this.#group.ownObjects(track)?.filter(({ location }) => isBetween(location, start, end)),
+      largest: (track) => {
+        const own = this.#generation?.own.find(track);
+        if (own !== undefined) return own.largest ?? null;
+        const objects = this.#group.ownObjects(track);
+        return objects && (objects.at(-1)?.location ?? null);
+      },
+      subscribed: (publication) =>
+        this.#generation?.own.find(publication.track)?.subscribed(publication) ?? { ended: () => undefined },
+    };
+  }
+
+  #offered(offer: PublishOffer): void {
+    if (this.#generation !== undefined) {
+      this.#generation.members.offered(offer);
+      return;
+    }
+    this.#earlyOffers.push(offer);
+    if (this.#earlyOffers.length > MAX_EARLY_OFFERS)
+      this.#earlyOffers
+        .shift()
+        ?.reject({ code: RequestErrorCode.UNINTERESTED, reason: 'too many tracks before we are a member' });
+  }
+
+  #connected(client: MoqtClient): void {
+    this.#group.connected(client);
+    this.#generation?.attach(client);
+  }
+
+  #lost(): void {
+    this.#earlyOffers = [];
+    this.#generation?.detach();
+    this.#group.disconnected();
+  }
+
+  #onGroup(event: GroupEvent): void {
+    this.#core.changed();
+    switch (event.kind) {
+      case 'status':
+        this.#step = event.step;
+        return;
+      case 'epoch':
+        // Nothing of an epoch is used before its state was saved.
+        this.#attention.delete('store-failing');
+        this.#epochBegan(event);
+        return;
+      case 'generation':
+        this.#closeGeneration('over');
+        this.#attention.delete('newer-generation');
+        return;
+      case 'newer-generation':
+      case 'kicked-asks':
+      case 'equivocation':
+      case 'store-failing':
+        this.#attention.add(event.kind);
+        return;
+      case 'stopped':
+        this.#end(event.reason);
+        return;
+      default:
+        unreachable(event);
+    }
+  }
+
+  #epochBegan(begun: EpochBegun): void {
+    const { masterKey, ...rest } = begun;
+    const generation = this.#generationOf(begun);
+    if (generation === undefined) {
+      masterKey.fill(0);
+      // A member that can neither send nor hear must not go on committing.
+      this.#life = { kind: 'leaving', as: 'unknown-cipher' };
+      this.#group.leave();
+      return;
+    }
+    generation.epochBegan(begun);
+    this.#begun = rest;
+    const record = { epoch: begun.epoch, change: begun.change, securityCode: begun.securityCode };
+    this.#history = [...this.#history, record].slice(-MAX_HISTORY);
+  }
+
+  #generationOf(begun: EpochBegun): Generation | undefined {
+    if (this.#generation?.includes(begun) === true) return this.#generation;
+    this.#closeGeneration('over');
+    const generation = Generation.of(begun, {
+      core: this.#core,
+      link: this.#link,
+      notices: this.#group,
+      media: this.#media,
+      hello: () => ({ kind: 'hello', displayName: this.#displayName, ...this.#media.sending }),
+      congested: () => {
+        this.#congestedUntil = this.#tasks.after(CONGESTION_MS);
+        this.#downlink({ kind: 'video-bitrate', bitsPerSecond: CONGESTED_BITRATE });
+      },
+    });
+    if (generation === undefined) return undefined;
+    generation.members.watch(this.#watched);
+    this.#generation = generation;
+    const offers = this.#earlyOffers;
+    this.#earlyOffers = [];
+    for (const offer of offers) generation.members.offered(offer);
+    if (this.#link.client !== undefined) generation.attach(this.#link.client);
+    return generation;
+  }
+
+  #tick(): void {
+    this.#tickAt = this.#tasks.after(TICK_MS);
+    this.#generation?.tick();
+    if (this.#congestedUntil !== undefined && this.#tasks.now >= this.#congestedUntil) {
+      this.#congestedUntil = undefined;
+      this.#downlink({ kind: 'video-bitrate', bitsPerSecond: undefined });
+    }
+    // Whether media is live depends on time alone.
+    this.#core.changed();
+  }
+
+  #closeGeneration(reason: string): void {
+    this.#unreadableBefore += this.#generation?.members.unreadable ?? 0;
+    this.#generation?.close(reason);
+    this.#generation = undefined;
+  }
+
+  /** The meeting is over for us; everything secret is overwritten. */
+  #end(reason: MeetingEnd): void {
+    if (this.#life.kind === 'ended') return;
+    // Others may remove us faster than we are done with leaving: we left all the same.
+    const end = this.#life.kind === 'leaving' && reason !== 'fault' ? this.#life.as : reason;
+    this.#life = { kind: 'ended', end };
+    this.#tickAt = undefined;
+    this.#tasks.clear();
+    this.#closeGeneration('over');
+    this.#group.end();
+    this.#link.stop();
+    this.#core.emit({ kind: 'show', view: this.#view() });
+    this.#core.emit({ kind: 'ended' });
+    this.#core.takeChanged();
+  }
+
+  #downlink(item: DownlinkItem): void {
+    this.#core.emit({ kind: 'downlink', item });
+  }
+
+  #view(): MeetingView {
+    const begun = this.#begun;
+    const members = this.#generation?.members;
+    return {
+      step: this.#step,
+      connection: this.#link.view,
+      group: begun && members && showGroup(begun, members, this.#media.sending),
+      history: this.#history,
+      attention: new Set(this.#attention),
+      sending: this.#media.sending,
+      unreadableObjects: this.#unreadableBefore + (this.#generation?.members.unreadable ?? 0),
+      end: this.#life.kind === 'ended' ? this.#life.end : undefined,
+    };
+  }
+}
+
+function isBetween(location: Location, start: Location, end: Location): boolean {
+  return compareLocations(location, start) >= 0 && compareLocations(location, end) <= 0;
+}

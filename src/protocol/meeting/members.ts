@@ -1,0 +1,200 @@
+/**
+ * The other members of the meeting, as the newest tree has them: each one's tracks as the relay offers them, and whether
+ * it is alive.
+ */
+import { encodeBase64Url } from '../bytes/base64url.ts';
+import { equal } from '../bytes/equal.ts';
+import { classifyTrack, fingerprintOfSender, type GroupName, type SenderId } from '../group/names.ts';
+import type { Member } from '../group/roster.ts';
+import type { ParticipantId } from '../media/encoded-media.ts';
+import type { PublishOffer } from '../moqt/client/client-api.ts';
+import { RequestErrorCode } from '../moqt/codes.ts';
+import type { Epoch, Millis } from '../units.ts';
+import type { EpochBegun } from './group-events.ts';
+import type { MemberTrackContext } from './member-track.ts';
+import { RemoteMember, type MemberTrackKind, type RemoteMemberOwner } from './remote-member.ts';
+import { mediaKindOf } from './track-instance.ts';
+
+/** How long nothing may be heard of a member before it counts as silent. */
+export const SILENT_AFTER_MS = 12_000;
+const MAX_WAITING_OFFERS = 256;
+const { UNINTERESTED } = RequestErrorCode;
+
+interface Offered {
+  readonly kind: MemberTrackKind;
+  readonly sender: SenderId;
+  readonly fingerprint: Uint8Array;
+  readonly offer: PublishOffer;
+}
+
+/** A member's id for the interface: the fingerprint, which is unique in a tree. */
+export function participantIdOf(member: Member): ParticipantId {
+  return encodeBase64Url(member.fingerprint);
+}
+
+/** The members. */
+export class Members {
+  readonly #group: GroupName;
+  readonly #context: MemberTrackContext;
+  readonly #owner: RemoteMemberOwner;
+  readonly #members = new Map<ParticipantId, RemoteMember>();
+  readonly #joinedEpochs = new Map<ParticipantId, Epoch>();
+  readonly #leaving = new Set<ParticipantId>();
+  readonly #vanished = new Set<ParticipantId>();
+  #watched: ReadonlySet<ParticipantId> = new Set();
+  #waiting: Offered[] = [];
+  #unreadableBefore = 0;
+
+  constructor(group: GroupName, context: MemberTrackContext, owner: RemoteMemberOwner) {
+    this.#group = group;
+    this.#context = context;
+    this.#owner = owner;
+  }
+
+  get(id: ParticipantId): RemoteMember | undefined {
+    return this.#members.get(id);
+  }
+
+  /** Said good-bye or fell silent, and still has the keys. */
+  isLeaving(id: ParticipantId): boolean {
+    return this.#leaving.has(id) || this.#vanished.has(id);
+  }
+
+  /** The epoch that a participant joined in, or the first that we saw it in. */
+  joinedEpoch(id: ParticipantId): Epoch | undefined {
+    return this.#joinedEpochs.get(id);
+  }
+
+  /** Objects that could not be opened since the meeting began. */
+  get unreadable(): number {
+    let count = this.#unreadableBefore;
+    for (const member of this.#members.values()) count += member.unreadable;
+    return count;
+  }
+
+  /** Follows the tree into a new epoch; those who were removed are closed at once. */
+  epochBegan({ epoch, roster, ownLeaf, change }: EpochBegun): void {
+    const present = new Set<ParticipantId>();
+    for (const member of roster) {
+      const id = participantIdOf(member);
+      present.add(id);
+      const rejoined = change.removed.some((removed) => equal(removed.fingerprint, member.fingerprint));
+      if (rejoined) this.#drop(id);
+      if (!this.#joinedEpochs.has(id)) this.#joinedEpochs.set(id, epoch);
+      if (member.leaf === ownLeaf) continue;
+      const known = this.#members.get(id);
+      if (known === undefined) this.#add(id, member);
+      else known.update(member);
+    }
+    for (const id of [...this.#joinedEpochs.keys()]) if (!present.has(id)) this.#drop(id);
+    for (const member of this.#members.values()) member.epochBegan(epoch);
+    this.#takeWaiting();
+  }
+
+  /** Takes a control or media track that the relay offers. */
+  offered(offer: PublishOffer): void {
+    const track = classifyTrack(this.#group, offer.track);
+    if (track.kind === 'control' || track.kind === 'media') {
+      const kind = track.kind === 'control' ? 'control' : mediaKindOf(track.instance);
+      const fingerprint = fingerprintOfSender(track.sender);
+      if (kind !== undefined && fingerprint !== undefined) {
+        this.#take({ kind, sender: track.sender, fingerprint, offer });
+        return;
+      }
+    }
+    offer.reject({ code: UNINTERESTED, reason: 'not a track of this meeting' });
+  }
+
+  /** The member said good-bye. */
+  left(id: ParticipantId): void {
+    this.#leaving.add(id);
+  }
+
+  /** Whose pictures are wanted. */
+  watch(participants: ReadonlySet<ParticipantId>): void {
+    this.#watched = participants;
+    for (const [id, member] of this.#members) member.setWatched(participants.has(id));
+  }
+
+  /** Says to a renderer that has just begun what there is. */
+  announce(): void {
+    for (const member of this.#members.values()) member.announce();
+  }
+
+  /** The session is gone: tracks come anew with the next one. */
+  detach(): void {
+    this.#waiting = [];
+    for (const member of this.#members.values()) member.detach();
+    // Without a session silence says nothing, and the grace of those who were silent must not run out meanwhile.
+    for (const id of this.#vanished) {
+      const member = this.#members.get(id);
+      if (member !== undefined) this.#context.notices.memberAlive(member.member.leaf);
+    }
+    this.#vanished.clear();
+  }
+
+  /**
+   * To be called a few times a second.
+   * @param connectedAt - since when we have a session; undefined without one: then silence says nothing about others.
+   */
+  tick(connectedAt: Millis | undefined): void {
+    const now = this.#context.core.tasks.now;
+    this.#takeWaiting();
+    for (const [id, member] of this.#members) {
+      member.tick();
+      if (connectedAt === undefined) continue;
+      const silent = now - Math.max(member.lastHeard, connectedAt) > SILENT_AFTER_MS;
+      if (silent === this.#vanished.has(id)) continue;
+      if (silent) {
+        this.#vanished.add(id);
+        this.#context.notices.memberVanished(member.member.leaf);
+      } else {
+        this.#vanished.delete(id);
+        this.#context.notices.memberAlive(member.member.leaf);
+      }
+    }
+  }
+
+  /** Nothing is opened or played any more. */
+  close(): void {
+    for (const id of [...this.#members.keys()]) this.#drop(id);
+    this.#waiting = [];
+  }
+
+  #add(id: ParticipantId, member: Member): void {
+    const remote = new RemoteMember(id, member, this.#context, this.#owner);
+    remote.setWatched(this.#watched.has(id));
+    this.#members.set(id, remote);
+  }
+
+  #drop(id: ParticipantId): void {
+    const member = this.#members.get(id);
+    if (member !== undefined) {
+      this.#unreadableBefore += member.unreadable;
+      member.close();
+    }
+    this.#members.delete(id);
+    this.#joinedEpochs.delete(id);
+    this.#leaving.delete(id);
+    this.#vanished.delete(id);
+  }
+
+  #takeWaiting(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const offered of waiting) this.#take(offered);
+  }
+
+  /** Accepts a member's track; one that the tree says nothing of yet waits until it does. */
+  #take(offered: Offered): void {
+    const { kind, sender, fingerprint, offer } = offered;
+    const member = this.#members.get(encodeBase64Url(fingerprint));
+    if (member?.mayUse(sender) === true) {
+      member.offered(kind, sender, offer);
+      return;
+    }
+    this.#waiting.push(offered);
+    if (this.#waiting.length > MAX_WAITING_OFFERS)
+      this.#waiting.shift()?.offer.reject({ code: UNINTERESTED, reason: 'not a member' });
+  }
+}

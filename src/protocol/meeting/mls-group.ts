@@ -1,0 +1,309 @@
+/**
+ * Our membership of the meeting's MLS group, from joining to leaving: the coordinator, with each of its asks performed: by the
+ * counter, MLS and the store outside, and by the group's MLS tracks.
+ */
+import { invariant, unreachable } from '../errors.ts';
+import type { Answer, Ask, AskKind, AskTypes } from '../group/coordination/asks.ts';
+import type { CoordinatorEvent } from '../group/coordination/context.ts';
+import { Coordinator, type CoordinatorInput } from '../group/coordination/coordinator.ts';
+import type { GroupHandle } from '../group/mls.ts';
+import type { GroupName } from '../group/names.ts';
+import { securityCodeOf } from '../group/security-code.ts';
+import type { LeafIndex } from '../group/roster.ts';
+import type { MoqtClient, PublishOffer } from '../moqt/client/client-api.ts';
+import type { FullTrackName, MoqtObject } from '../moqt/model.ts';
+import { pause, settled, type Pending, type Task } from '../tasks.ts';
+import { epoch, type Epoch, type Millis } from '../units.ts';
+import type { GroupNotices, MeetingCore } from './core.ts';
+import type { CounterAsk, LoadAnswer, MlsAsk, StoreAsk, WriteAnswer } from './effects.ts';
+import type { GroupEvent } from './group-events.ts';
+import { MlsTracks } from './mls-tracks.ts';
+
+/** Who follows the membership. */
+export interface MlsGroupOwner {
+  event(event: GroupEvent): void;
+  /** A control or media track under the group's namespace, to be accepted or refused once. */
+  offered(offer: PublishOffer): void;
+}
+
+type State =
+  /** What rests in the store is being read; what comes meanwhile waits. */
+  | { readonly kind: 'loading'; readonly early: CoordinatorInput[] }
+  | { readonly kind: 'running' }
+  | { readonly kind: 'over' };
+
+const STORE_RETRY_MS = 1_000;
+/** A counter value that no group reaches: asking for it changes nothing and tells the current one. */
+const NEVER = epoch((1n << 53n) - 1n);
+
+/** The membership. */
+export class MlsGroup implements GroupNotices {
+  readonly #core: MeetingCore;
+  readonly #owner: MlsGroupOwner;
+  readonly #coordinator: Coordinator;
+  readonly #tracks: MlsTracks;
+  /** Groups that MLS holds for us, to be forgotten at the end. */
+  readonly #held = new Set<GroupHandle>();
+  #state: State = { kind: 'loading', early: [] };
+
+  constructor(core: MeetingCore, owner: MlsGroupOwner) {
+    const { room, parameters, fingerprint, groupCrypto, timing } = core.options;
+    this.#core = core;
+    this.#owner = owner;
+    this.#coordinator = new Coordinator({
+      room,
+      parameters,
+      fingerprint,
+      crypto: groupCrypto,
+      random: (length) => core.options.random(length),
+      timing,
+    });
+    this.#tracks = new MlsTracks(core, {
+      input: (input) => {
+        this.#input(input);
+      },
+      offered: (offer) => {
+        owner.offered(offer);
+      },
+    });
+  }
+
+  /** Reads what rests, and resumes, creates or asks to be let in, whatever it takes. */
+  start(): void {
+    this.#store<LoadAnswer>({ kind: 'load' }).whenSettled((restored) => {
+      if (this.#state.kind !== 'loading') return;
+      const { early } = this.#state;
+      this.#state = { kind: 'running' };
+      if (restored !== undefined) this.#held.add(restored.handle);
+      this.#input({ kind: 'start', restored });
+      for (const input of early) this.#input(input);
+    });
+  }
+
+  /** A session to a relay is there (again). */
+  connected(client: MoqtClient): void {
+    if (this.#state.kind === 'over') return;
+    this.#core.tasks.start(this.#tracks.connect(client)).whenSettled(() => {
+      this.#input({ kind: 'reconnected' });
+    });
+  }
+
+  /** The session is gone; the next one is awaited. */
+  disconnected(): void {
+    this.#tracks.disconnect();
+  }
+
+  memberLeft(leaf: LeafIndex): void {
+    this.#input({ kind: 'member-left', leaf });
+  }
+
+  memberVanished(leaf: LeafIndex): void {
+    this.#input({ kind: 'member-vanished', leaf });
+  }
+
+  memberAlive(leaf: LeafIndex): void {
+    this.#input({ kind: 'member-alive', leaf });
+  }
+
+  requestUpdate(): void {
+    this.#input({ kind: 'update' });
+  }
+
+  epochSeen(seen: Epoch): void {
+    this.#input({ kind: 'epoch-hint', epoch: seen });
+  }
+
+  /** Removes a member and does not let its key in again. */
+  kick(leaf: LeafIndex): void {
+    this.#input({ kind: 'kick', leaf });
+  }
+
+  /** Objects of our own MLS tracks, to answer FETCHes that reach us; undefined: not one of them. */
+  ownObjects(track: FullTrackName): readonly MoqtObject[] | undefined {
+    return this.#tracks.ownObjects(track);
+  }
+
+  /** Leaves: our state of the group is erased, then `stopped` is told. Others remove us when they hear of it. */
+  leave(): void {
+    this.#input({ kind: 'leave' });
+  }
+
+  /** Ends here and now; what was saved stays. Everything secret is forgotten. */
+  end(): void {
+    if (this.#state.kind === 'over') return;
+    this.#state = { kind: 'over' };
+    this.#tracks.close();
+    this.#coordinator.suspend();
+    for (const handle of this.#held) this.#mls({ kind: 'forget-group', input: { handle } });
+    this.#held.clear();
+  }
+
+  deadline(): Millis | undefined {
+    return this.#state.kind === 'running' ? this.#coordinator.deadline() : undefined;
+  }
+
+  expire(now: Millis): void {
+    if (this.#state.kind === 'running') this.#coordinator.expire(now);
+  }
+
+  /** Hands on what the coordinator wants. @returns whether there was anything. */
+  drain(): boolean {
+    let any = false;
+    while (this.#state.kind === 'running') {
+      const effect = this.#coordinator.poll();
+      if (effect === undefined) break;
+      any = true;
+      if (effect.kind === 'event') this.#announce(effect.event);
+      else {
+        const { id } = effect;
+        this.#core.tasks.start(this.#perform(effect.ask)).whenSettled((answer) => {
+          this.#input({ kind: 'answer', id, answer });
+        });
+      }
+    }
+    return any;
+  }
+
+  #input(input: CoordinatorInput): void {
+    if (this.#state.kind === 'loading') this.#state.early.push(input);
+    else if (this.#state.kind === 'running') this.#coordinator.handle(input, this.#core.tasks.now);
+  }
+
+  *#perform(ask: Ask): Task<unknown> {
+    switch (ask.kind) {
+      case 'probe':
+        return yield* this.#probe(ask.input.group);
+      case 'lock':
+      case 'increment':
+      case 'history':
+      case 'upload':
+        return yield* settled(this.#core.ask<unknown>({ kind: 'counter', ask }));
+      case 'create-group': {
+        const created = yield* this.#answered<'create-group'>(ask);
+        this.#held.add(created.group);
+        return created;
+      }
+      case 'join': {
+        const outcome = yield* this.#answered<'join'>(ask);
+        if (outcome.kind === 'joined') this.#held.add(outcome.group);
+        return outcome;
+      }
+      case 'forget-group':
+        this.#held.delete(ask.input.handle);
+        return yield* settled(this.#mls(ask));
+      case 'make-key-package':
+      case 'forget-key-packages':
+      case 'inspect-key-package':
+      case 'stage':
+      case 'process':
+      case 'apply':
+        return yield* settled(this.#mls(ask));
+      case 'save':
+        return yield* this.#write({ kind: 'save', ...ask.input });
+      case 'erase':
+        return yield* this.#write({ kind: 'erase' });
+      case 'enter-group':
+        return yield* this.#tracks.enter(ask.input.group, ask.input.senderId);
+      case 'publish-key-package': {
+        const { group, senderId, keyPackage } = ask.input;
+        return yield* this.#tracks.publishKeyPackage(group, senderId, keyPackage);
+      }
+      case 'publish-commit': {
+        const { group, epoch: newEpoch, attempt, commit, welcomes } = ask.input;
+        return yield* this.#tracks.publishCommit(group, newEpoch, attempt, commit, welcomes);
+      }
+      case 'publish-receipt': {
+        const { group, epoch: newEpoch, attempt, receipt } = ask.input;
+        this.#tracks.publishReceipt(group, newEpoch, attempt, receipt);
+        return undefined;
+      }
+      case 'republish-welcome': {
+        const { group, epoch: newEpoch, attempt, delivery, receipt } = ask.input;
+        return yield* this.#tracks.republishWelcome(group, newEpoch, attempt, delivery, receipt);
+      }
+      case 'fetch-commits':
+        return yield* this.#tracks.fetchCommits(ask.input.group, ask.input.from);
+      case 'sleep':
+        invariant(false, 'the coordinator sleeps by its deadline');
+      // eslint-disable-next-line no-fallthrough -- the invariant never passes
+      default:
+        return unreachable(ask);
+    }
+  }
+
+  /** Whether a group exists: by the log in fenced mode, by asking for an impossible value in plain mode. */
+  *#probe(group: GroupName): Task<Answer<'probe'>> {
+    if (this.#core.options.parameters.mode === 'fenced') {
+      const outcome = yield* this.#counter<'history'>({ kind: 'history', input: { group, from: NEVER } });
+      return outcome.kind === 'ok' ? { kind: 'ok', current: outcome.current } : outcome;
+    }
+    const request = { mode: 'plain', val: NEVER } as const;
+    const outcome = yield* this.#counter<'lock'>({ kind: 'lock', input: { group, request } });
+    switch (outcome.kind) {
+      case 'counter-error':
+        return { kind: 'ok', current: outcome.current };
+      case 'granted':
+      case 'locked':
+        return { kind: 'unreachable', reason: 'the counter has not compared the value' };
+      default:
+        return outcome;
+    }
+  }
+
+  /** Writes until it is written, or until all is over. */
+  *#write(ask: StoreAsk): Task {
+    for (let isFirst = true; this.#state.kind !== 'over'; isFirst = false) {
+      if ((yield* settled(this.#store<WriteAnswer>(ask))) === 'written') return;
+      if (isFirst && this.#isRunning()) this.#owner.event({ kind: 'store-failing' });
+      yield* pause(this.#core.tasks.after(STORE_RETRY_MS));
+    }
+  }
+
+  *#counter<Kind extends CounterAsk['kind']>(ask: CounterAsk & { kind: Kind }): Task<Answer<Kind>> {
+    return yield* settled(this.#core.ask<Answer<Kind>>({ kind: 'counter', ask }));
+  }
+
+  *#answered<Kind extends MlsAsk['kind'] & AskKind>(ask: MlsAsk & { kind: Kind }): Task<AskTypes[Kind][1]> {
+    return yield* settled(this.#core.ask<AskTypes[Kind][1]>({ kind: 'mls', ask }));
+  }
+
+  #mls(ask: MlsAsk): Pending<unknown> {
+    return this.#core.ask<unknown>({ kind: 'mls', ask });
+  }
+
+  #store<StoreAnswer>(ask: StoreAsk): Pending<StoreAnswer> {
+    return this.#core.ask<StoreAnswer>({ kind: 'store', ask });
+  }
+
+  #announce(event: CoordinatorEvent): void {
+    if (event.kind === 'stopped') {
+      this.end();
+      this.#owner.event(event);
+      return;
+    }
+    if (event.kind !== 'epoch') {
+      this.#owner.event(event);
+      return;
+    }
+    const { view, masterKey, change, group, senderId, by, time } = event;
+    this.#owner.event({
+      kind: 'epoch',
+      group,
+      senderId,
+      epoch: view.epoch,
+      masterKey,
+      roster: view.roster,
+      ownLeaf: view.ownLeaf,
+      epochAuthenticator: view.epochAuthenticator,
+      securityCode: securityCodeOf(group, view.epochAuthenticator, this.#core.options.groupCrypto),
+      suite: view.suite,
+      parameters: view.parameters,
+      change: { ...change, by, time: time ?? this.#core.wallClock },
+    });
+  }
+
+  /** A wait may have outlived the membership. */
+  #isRunning(): boolean {
+    return this.#state.kind === 'running';
+  }
+}

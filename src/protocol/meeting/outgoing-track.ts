@@ -1,0 +1,245 @@
+/**
+ * A track that this member publishes: seals each object and hands it to whoever subscribes.
+ *
+ * Group IDs only rise, over reconnections too, so that no (group, object) is ever sealed twice. The objects of the
+ * newest group are kept (bounded) to answer FETCH where a relay keeps nothing itself.
+ */
+import {
+  compareLocations,
+  groupId,
+  objectId,
+  subgroupId,
+  type FullTrackName,
+  type GroupId,
+  type Location,
+  type MoqtObject,
+} from '../moqt/model.ts';
+import type { MoqtClient, Publication, PublicationOwner } from '../moqt/client/client-api.ts';
+import { StreamCode } from '../moqt/codes.ts';
+
+/** What sealing one object yields. */
+export interface Sealed {
+  /** Object properties, Immutable Properties with the Key ID among them. */
+  readonly properties: Uint8Array;
+  readonly payload: Uint8Array;
+}
+
+/** Seals an object of the track under the newest key; undefined: there is no key to seal with. */
+export type SealObject = (
+  group: bigint,
+  object: bigint,
+  payload: Uint8Array,
+  encryptedProperties: Uint8Array,
+) => Sealed | undefined;
+
+/** How a track uses MOQT's groups and streams. */
+export interface OutgoingTrackOptions {
+  readonly track: FullTrackName;
+  readonly seal: SealObject;
+  /** 0 (most urgent) to 255. */
+  readonly priority: number;
+  /** Bytes that may wait on one subscriber's stream before the rest of the group is given up. */
+  readonly queueLimit: number;
+  /** The rest of a group was given up for a subscriber: a new group is wanted soon. */
+  readonly onCongestion: () => void;
+  /** Somebody began to want the objects: a group that can be decoded from its start is wanted soon. */
+  readonly onWanted: () => void;
+}
+
+const SUBGROUP = subgroupId(0n);
+const MAX_KEPT_BYTES = 2 * 1024 * 1024;
+
+interface Subscriber {
+  readonly publication: Publication;
+  /** The group whose stream is open towards this subscriber. */
+  openGroup: GroupId | undefined;
+}
+
+/** One of our tracks. */
+export class OutgoingTrack {
+  readonly track: FullTrackName;
+  readonly #options: OutgoingTrackOptions;
+  readonly #subscribers = new Set<Subscriber>();
+  #nextGroup = 0n;
+  #nextObject = 0n;
+  #group: GroupId | undefined;
+  #largest: Location | undefined;
+  #kept: MoqtObject[] = [];
+  #keptBytes = 0;
+  #over: { readonly code: number; readonly reason: string } | undefined;
+
+  constructor(options: OutgoingTrackOptions) {
+    this.#options = options;
+    this.track = options.track;
+  }
+
+  /** Largest location published; undefined before the first object. */
+  get largest(): Location | undefined {
+    return this.#largest;
+  }
+
+  /** Offers the track to a relay by PUBLISH; a relay may refuse it, since SUBSCRIBE works too. */
+  offer(client: MoqtClient): void {
+    const offered: { subscriber?: Subscriber } = {};
+    const description = this.#largest === undefined ? {} : { largest: this.#largest };
+    const owner: PublicationOwner = {
+      updated: (forwarding) => {
+        if (forwarding) this.#options.onWanted();
+      },
+      ended: () => {
+        if (offered.subscriber !== undefined) this.#subscribers.delete(offered.subscriber);
+      },
+    };
+    client.publish(this.track, { forward: true, description }, owner).whenSettled((outcome) => {
+      if (outcome.kind !== 'published') return;
+      const { publication } = outcome;
+      if (this.#over !== undefined) publication.done(this.#over.code, this.#over.reason);
+      else offered.subscriber = this.#add(publication);
+    });
+  }
+
+  /** A peer subscribed to the track by SUBSCRIBE. */
+  subscribed(publication: Publication): PublicationOwner {
+    const subscriber = this.#add(publication);
+    return {
+      updated: (forwarding) => {
+        if (forwarding) this.#options.onWanted();
+      },
+      ended: () => {
+        this.#subscribers.delete(subscriber);
+      },
+    };
+  }
+
+  /** The kept objects from `start` up to and including `end`. */
+  fetch(start: Location, end: Location): readonly MoqtObject[] {
+    return this.#kept.filter(
+      ({ location }) => compareLocations(location, start) >= 0 && compareLocations(location, end) <= 0,
+    );
+  }
+
+  /** Seals and sends an object that is a group of its own. @returns false when there is no key yet. */
+  sendGroup(payload: Uint8Array, encryptedProperties: Uint8Array): boolean {
+    this.#endGroup();
+    const object = this.#sealNext(groupId(this.#nextGroup), 0n, payload, encryptedProperties);
+    if (object === undefined) return false;
+    this.#nextGroup += 1n;
+    this.#kept = [];
+    this.#keptBytes = 0;
+    this.#keep(object);
+    for (const { publication } of this.#subscribers)
+      if (publication.forwarding) publication.sendSingleObject(object, true);
+    return true;
+  }
+
+  /**
+   * Seals and sends the next object of a group that is one stream.
+   * @param begins - the object can be decoded by itself: it begins a new group.
+   * @returns false when there is no key, or no group has begun.
+   */
+  append(payload: Uint8Array, encryptedProperties: Uint8Array, begins: boolean): boolean {
+    if (begins) {
+      this.#endGroup();
+      this.#group = groupId(this.#nextGroup);
+      this.#nextGroup += 1n;
+      this.#nextObject = 0n;
+      this.#kept = [];
+      this.#keptBytes = 0;
+    }
+    if (this.#group === undefined) return false;
+    const object = this.#sealNext(this.#group, this.#nextObject, payload, encryptedProperties);
+    if (object === undefined) {
+      this.#endGroup();
+      return false;
+    }
+    this.#nextObject += 1n;
+    this.#keep(object);
+    for (const subscriber of this.#subscribers) this.#write(subscriber, object, begins);
+    return true;
+  }
+
+  /** Ends the open group: nothing more is appended to it. */
+  pause(): void {
+    this.#endGroup();
+  }
+
+  /** Tells all subscribers, and those that are still being asked, that the track is over. */
+  end(code: number, reason: string): void {
+    this.#over = { code, reason };
+    this.#endGroup();
+    for (const { publication } of this.#subscribers) publication.done(code, reason);
+    this.#subscribers.clear();
+  }
+
+  /** The session is gone; subscribers come anew with the next one. */
+  detach(): void {
+    this.#subscribers.clear();
+  }
+
+  #add(publication: Publication): Subscriber {
+    const subscriber: Subscriber = { publication, openGroup: undefined };
+    this.#subscribers.add(subscriber);
+    if (publication.forwarding) this.#options.onWanted();
+    return subscriber;
+  }
+
+  #sealNext(
+    group: GroupId,
+    object: bigint,
+    payload: Uint8Array,
+    encryptedProperties: Uint8Array,
+  ): MoqtObject | undefined {
+    const sealed = this.#options.seal(group, object, payload, encryptedProperties);
+    if (sealed === undefined) return undefined;
+    const location = { group, object: objectId(object) };
+    this.#largest = location;
+    return {
+      location,
+      subgroup: SUBGROUP,
+      publisherPriority: this.#options.priority,
+      forwarding: 'subgroup',
+      properties: sealed.properties,
+      content: { kind: 'payload', payload: sealed.payload },
+    };
+  }
+
+  #write(subscriber: Subscriber, object: MoqtObject, begins: boolean): void {
+    const { publication } = subscriber;
+    if (!publication.forwarding) return;
+    const { group } = object.location;
+    if (begins) {
+      publication.openSubgroup({
+        group,
+        subgroup: SUBGROUP,
+        publisherPriority: this.#options.priority,
+        endOfGroup: true,
+        firstObject: true,
+      });
+      subscriber.openGroup = group;
+    }
+    if (subscriber.openGroup !== group) return;
+    if (publication.writeObject(object) > this.#options.queueLimit) {
+      publication.resetSubgroup(group, SUBGROUP, StreamCode.DELIVERY_TIMEOUT);
+      subscriber.openGroup = undefined;
+      this.#options.onCongestion();
+    }
+  }
+
+  #endGroup(): void {
+    const group = this.#group;
+    if (group === undefined) return;
+    for (const subscriber of this.#subscribers) {
+      if (subscriber.openGroup !== group) continue;
+      subscriber.publication.closeSubgroup(group, SUBGROUP);
+      subscriber.openGroup = undefined;
+    }
+    this.#group = undefined;
+  }
+
+  #keep(object: MoqtObject): void {
+    const bytes = object.content.kind === 'payload' ? object.content.payload.byteLength : 0;
+    if (this.#keptBytes + bytes > MAX_KEPT_BYTES) return;
+    this.#kept.push(object);
+    this.#keptBytes += bytes;
+  }
+}

@@ -1,0 +1,213 @@
+/** What this member publishes in one join: its control track, its catalog, its sound and its pictures, sealed. */
+import { encodeUtf8 } from '../bytes/utf8.ts';
+import { encodeControlMessage, type ControlMessage } from '../group/control.ts';
+import { controlTrack, groupNamespace, mediaTrack, type GroupName, type SenderId } from '../group/names.ts';
+import { encodeCatalog, type CatalogTrack } from '../media/catalog.ts';
+import type { MediaKind, UplinkItem } from '../media/encoded-media.ts';
+import { encodeLocProperties, MICROSECOND_TIMESCALE } from '../media/loc.ts';
+import type { MoqtClient } from '../moqt/client/client-api.ts';
+import { PublishDoneCode } from '../moqt/codes.ts';
+import { groupId, objectId, type FullTrackName, type TrackNamespace } from '../moqt/model.ts';
+import { trackNameKey } from '../moqt/names.ts';
+import { namespaceText } from '../moqt/name-text.ts';
+import type { MeetingCore } from './core.ts';
+import type { MeetingKeys } from './meeting-keys.ts';
+import { OutgoingTrack, type SealObject } from './outgoing-track.ts';
+import type { Encoding, OwnMedia } from './own-media.ts';
+import { controlInstance, INSTANCE_BYTES, mediaInstance } from './track-instance.ts';
+
+type OwnTrackKind = 'control' | 'catalog' | MediaKind;
+type Chunk = Extract<UplinkItem, { kind: 'uplink-chunk' }>;
+
+/** Who is told what the tracks need. */
+export interface OwnTracksOwner {
+  /** The next picture is to be a key frame. */
+  keyframeWanted(): void;
+  /** Send queues are long. */
+  congested(): void;
+  /** A key has done all it may: an update Commit is due. */
+  rekeyWanted(): void;
+}
+
+/** Priorities of our tracks, 0 the most urgent: who is here, then sound, then pictures. */
+const PRIORITY: Readonly<Record<OwnTrackKind, number>> = { control: 8, catalog: 16, audio: 32, video: 128 };
+/** Bytes that may wait on one stream: two seconds of the default video bit rate. */
+const VIDEO_QUEUE_LIMIT = 192 * 1024;
+const SMALL_QUEUE_LIMIT = 1024 * 1024;
+const NO_PROPERTIES = new Uint8Array(0);
+/** LOC's level of an audio frame that was not measured. */
+const SILENCE_LEVEL = 127;
+/** A frame this loud, in -dBov, is taken for speech. */
+const VOICE_LEVEL = 50;
+
+/** The tracks. */
+export class OwnTracks {
+  readonly #core: MeetingCore;
+  readonly #media: OwnMedia;
+  readonly #owner: OwnTracksOwner;
+  readonly #namespaces: readonly TrackNamespace[];
+  readonly #tracks: Readonly<Record<OwnTrackKind, OutgoingTrack>>;
+  /** Video is sent from the next key frame on. */
+  #videoFlows = false;
+  /** End what the session was told of our namespaces. */
+  #withdraw: (() => void)[] = [];
+  #over = false;
+
+  constructor(
+    core: MeetingCore,
+    names: { readonly group: GroupName; readonly senderId: SenderId },
+    keys: MeetingKeys,
+    media: OwnMedia,
+    owner: OwnTracksOwner,
+  ) {
+    this.#core = core;
+    this.#media = media;
+    this.#owner = owner;
+    const { group, senderId } = names;
+    // Made here, so that nothing seals a location twice, not even a membership that this process takes up again.
+    const instance = core.options.random(INSTANCE_BYTES);
+    const root = groupNamespace(group);
+    this.#namespaces = [
+      [...root, encodeUtf8('control'), senderId],
+      [...root, encodeUtf8('media'), senderId],
+    ];
+    const track = (kind: OwnTrackKind, name: FullTrackName, queueLimit: number): OutgoingTrack =>
+      new OutgoingTrack({
+        track: name,
+        priority: PRIORITY[kind],
+        queueLimit,
+        seal: this.#sealWith(keys, name),
+        onWanted: () => {
+          if (kind === 'video') owner.keyframeWanted();
+        },
+        onCongestion: () => {
+          owner.congested();
+          if (kind === 'video') owner.keyframeWanted();
+        },
+      });
+    const inMedia = (kind: 'catalog' | MediaKind): FullTrackName =>
+      mediaTrack(group, senderId, mediaInstance(kind, instance));
+    this.#tracks = {
+      control: track('control', controlTrack(group, senderId, controlInstance(instance)), SMALL_QUEUE_LIMIT),
+      catalog: track('catalog', inMedia('catalog'), SMALL_QUEUE_LIMIT),
+      audio: track('audio', inMedia('audio'), SMALL_QUEUE_LIMIT),
+      video: track('video', inMedia('video'), VIDEO_QUEUE_LIMIT),
+    };
+  }
+
+  /** Announces and offers the tracks on a new session. */
+  attach(client: MoqtClient): void {
+    this.detach();
+    // Where a relay keeps nothing, FETCH finds its way to us through the namespace.
+    for (const namespace of this.#namespaces)
+      client.publishNamespace(namespace).whenSettled((outcome) => {
+        if (outcome.kind !== 'published') return;
+        if (this.#over) outcome.cancel();
+        else
+          this.#withdraw.push(() => {
+            outcome.cancel();
+          });
+      });
+    for (const track of Object.values(this.#tracks)) track.offer(client);
+  }
+
+  /** The session is gone. */
+  detach(): void {
+    this.#withdraw = [];
+    for (const track of Object.values(this.#tracks)) track.detach();
+  }
+
+  /** Our track of that name, to answer the peer's SUBSCRIBE or FETCH. */
+  find(name: FullTrackName): OutgoingTrack | undefined {
+    const key = trackNameKey(name);
+    return Object.values(this.#tracks).find(({ track }) => trackNameKey(track) === key);
+  }
+
+  /** Sends a control message. @returns false when there is no key yet. */
+  sendControl(message: ControlMessage): boolean {
+    return this.#tracks.control.sendGroup(encodeControlMessage(message), NO_PROPERTIES);
+  }
+
+  /** Sends the catalog anew; needed at each epoch, since joiners cannot open what came before. */
+  sendCatalog(): boolean {
+    const tracks = this.#media.encodings.map((encoding) =>
+      catalogTrack(encoding, namespaceText(this.#tracks[encoding.config.kind].track.namespace)),
+    );
+    const catalog = encodeCatalog({ generatedAt: this.#core.wallClock, tracks });
+    return this.#tracks.catalog.sendGroup(catalog, NO_PROPERTIES);
+  }
+
+  /** A kind of media is not sent for now: its open group ends. */
+  pause(media: MediaKind): void {
+    this.#tracks[media].pause();
+    if (media === 'video') this.#videoFlows = false;
+  }
+
+  /** Seals and sends one encoded chunk. @see docs/protocol.md #media */
+  send(chunk: Chunk): void {
+    if (chunk.media === 'audio') this.#sendAudio(chunk);
+    else this.#sendVideo(chunk);
+  }
+
+  /** The tracks are over. */
+  end(reason: string): void {
+    this.#over = true;
+    for (const withdraw of this.#withdraw) withdraw();
+    this.#withdraw = [];
+    for (const track of Object.values(this.#tracks)) track.end(PublishDoneCode.TRACK_ENDED, reason);
+  }
+
+  #sendAudio(chunk: Chunk): void {
+    const level = Math.max(0, Math.min(127, Math.round(chunk.level ?? SILENCE_LEVEL)));
+    this.#tracks.audio.sendGroup(
+      chunk.bytes,
+      encodeLocProperties({
+        timestamp: timestampOf(chunk),
+        timescale: MICROSECOND_TIMESCALE,
+        audioLevel: { voice: level < VOICE_LEVEL, level },
+      }),
+    );
+  }
+
+  #sendVideo(chunk: Chunk): void {
+    if (!this.#videoFlows && !chunk.keyframe) {
+      this.#owner.keyframeWanted();
+      return;
+    }
+    this.#videoFlows = this.#tracks.video.append(
+      chunk.bytes,
+      encodeLocProperties({
+        timestamp: timestampOf(chunk),
+        timescale: MICROSECOND_TIMESCALE,
+        videoFrameMarking: { independent: chunk.keyframe, discardable: false },
+      }),
+      chunk.keyframe,
+    );
+  }
+
+  #sealWith(keys: MeetingKeys, track: FullTrackName): SealObject {
+    const sealer = keys.sealer(track);
+    return (group, object, payload, encrypted) => {
+      if (sealer.epoch === undefined) return undefined;
+      const outcome = sealer.seal(groupId(group), objectId(object), payload, { encrypted });
+      if (outcome.kind === 'sealed') return outcome;
+      this.#owner.rekeyWanted();
+      return undefined;
+    };
+  }
+}
+
+function timestampOf({ timestamp }: Chunk): bigint {
+  return BigInt(Math.max(0, Math.round(timestamp)));
+}
+
+/** What the catalog says of a track: what its encoder is set to. @see msf-01 */
+function catalogTrack({ config, bitrate, live }: Encoding, namespace: string): CatalogTrack {
+  const common = { namespace, name: 'o', isLive: live, codec: config.codec, renderGroup: 1, bitrate };
+  if (config.kind === 'audio') {
+    const { sampleRate, channels } = config;
+    return { kind: 'audio', ...common, sampleRate, channels };
+  }
+  const { width, height, framerate } = config;
+  return { kind: 'video', ...common, width, height, framerate };
+}

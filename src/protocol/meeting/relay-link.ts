@@ -1,0 +1,271 @@
+/**
+ * The one session to one of the meeting's relays: tries them in order, comes back after a loss with growing waits, and
+ * moves on when a relay says GOAWAY.
+ */
+import { SessionClient } from '../moqt/client/client.ts';
+import type { MoqtClient, TrackOrigin } from '../moqt/client/client-api.ts';
+import { SessionCode } from '../moqt/codes.ts';
+import { negotiatedDraft } from '../moqt/drafts.ts';
+import { Session } from '../moqt/session.ts';
+import type { SessionEvent } from '../moqt/session-api.ts';
+import type { StreamHandle, TransportEvent } from '../moqt/transport.ts';
+import type { Millis } from '../units.ts';
+import type { MeetingCore } from './core.ts';
+import type { ConnectionId } from './effects.ts';
+import type { EstablishedTransport } from './inputs.ts';
+import type { ConnectionView } from './view.ts';
+
+/** Who follows the link. */
+export interface RelayLinkOwner {
+  /** Answers what the relay asks of us. */
+  readonly origin: TrackOrigin;
+  connected(client: MoqtClient): void;
+  /** The session is gone; the next one is being tried for. */
+  lost(): void;
+}
+
+interface Open {
+  readonly connection: ConnectionId;
+  readonly relay: string;
+  readonly attempt: number;
+  readonly session: Session;
+  readonly client: SessionClient;
+}
+
+type State =
+  | { readonly kind: 'idle' }
+  | {
+      readonly kind: 'connecting';
+      readonly connection: ConnectionId;
+      readonly relay: string;
+      readonly attempt: number;
+    }
+  /** SETUP is under way. */
+  | (Open & { readonly kind: 'setting-up' })
+  | (Open & { readonly kind: 'connected'; readonly since: Millis; readonly goingAway: boolean })
+  | { readonly kind: 'waiting'; readonly until: Millis; readonly attempt: number }
+  | { readonly kind: 'stopped' };
+
+const IMPLEMENTATION = 'conclave';
+const FIRST_WAIT_MS = 250;
+const LONGEST_WAIT_MS = 8_000;
+/** A session that ends sooner counts as a try that failed: a relay that accepts and closes is not called in a loop. */
+const HOLDS_AFTER_MS = 3_000;
+const RANDOM_RANGE = 2 ** 32;
+
+/** Keeps the session. */
+export class RelayLink {
+  readonly #core: MeetingCore;
+  readonly #owner: RelayLinkOwner;
+  #state: State = { kind: 'idle' };
+  #nextConnection = 1;
+  /** Which of the relays is tried next. */
+  #next = 0;
+
+  constructor(core: MeetingCore, owner: RelayLinkOwner) {
+    this.#core = core;
+    this.#owner = owner;
+  }
+
+  /** What people are told. */
+  get view(): ConnectionView {
+    const state = this.#state;
+    switch (state.kind) {
+      case 'connected':
+        return { kind: 'connected', relay: state.relay };
+      case 'connecting':
+      case 'setting-up':
+        return { kind: 'connecting', relay: state.relay, attempt: state.attempt };
+      case 'waiting':
+        return { kind: 'connecting', relay: this.#relay(), attempt: state.attempt };
+      case 'idle':
+      case 'stopped':
+        return { kind: 'connecting', relay: this.#relay(), attempt: 1 };
+    }
+  }
+
+  /** The session, while there is one; what is sent goes there. */
+  get client(): MoqtClient | undefined {
+    return this.#state.kind === 'connected' ? this.#state.client : undefined;
+  }
+
+  get connection(): ConnectionId | undefined {
+    return this.#state.kind === 'connected' ? this.#state.connection : undefined;
+  }
+
+  /** Since when there has been a session. */
+  get connectedSince(): Millis | undefined {
+    return this.#state.kind === 'connected' ? this.#state.since : undefined;
+  }
+
+  start(): void {
+    this.#try(1);
+  }
+
+  /** A transport session stands. */
+  established(
+    connection: ConnectionId,
+    { transport, protocol, path, authority }: EstablishedTransport,
+  ): void {
+    const state = this.#state;
+    if (state.kind !== 'connecting' || state.connection !== connection) {
+      this.#core.emit({
+        kind: 'transport',
+        connection,
+        command: { kind: 'close', code: SessionCode.NO_ERROR, reason: 'done' },
+      });
+      return;
+    }
+    const draft = negotiatedDraft(protocol);
+    if (draft === undefined) {
+      const code = SessionCode.VERSION_NEGOTIATION_FAILED;
+      const command = { kind: 'close', code, reason: 'no common protocol' } as const;
+      this.#core.emit({ kind: 'transport', connection, command });
+      this.failed(connection);
+      return;
+    }
+    const session = new Session({
+      role: 'client',
+      draft,
+      transport,
+      path,
+      authority,
+      implementation: IMPLEMENTATION,
+      now: this.#core.tasks.now,
+    });
+    const client = new SessionClient(session, this.#owner.origin);
+    const { relay, attempt } = state;
+    this.#state = { kind: 'setting-up', connection, relay, attempt, session, client };
+  }
+
+  /** No transport session came about. */
+  failed(connection: ConnectionId): void {
+    const state = this.#state;
+    if (state.kind !== 'connecting' || state.connection !== connection) return;
+    this.#next += 1;
+    this.#wait(state.attempt + 1);
+  }
+
+  /** The transport reports. Events of connections that are over are ignored. */
+  transport(connection: ConnectionId, event: TransportEvent): void {
+    this.#openOf(connection)?.session.handle(event, this.#core.tasks.now);
+  }
+
+  /** The transport says how much it has queued on a stream. */
+  queued(connection: ConnectionId, stream: StreamHandle, bytes: number): void {
+    this.#openOf(connection)?.session.noteQueued(stream, bytes);
+  }
+
+  /** When {@link RelayLink.expire} wants to be called. */
+  deadline(): Millis | undefined {
+    return this.#state.kind === 'waiting' ? this.#state.until : this.#open?.session.deadline();
+  }
+
+  expire(now: Millis): void {
+    const state = this.#state;
+    if (state.kind === 'waiting') {
+      if (state.until <= now) this.#try(state.attempt);
+      return;
+    }
+    const session = this.#open?.session;
+    const deadline = session?.deadline();
+    if (deadline !== undefined && deadline <= now) session?.expire(now);
+  }
+
+  /**
+   * Hands on what the session wants: its events to whoever made the request, its commands to the transport.
+   * @returns whether there was anything.
+   */
+  drain(): boolean {
+    const open = this.#open;
+    if (open === undefined) return false;
+    let any = false;
+    for (let effect = open.session.poll(); effect !== undefined; effect = open.session.poll()) {
+      any = true;
+      if (effect.kind === 'event') this.#event(open, effect.event);
+      else this.#core.emit({ kind: 'transport', connection: open.connection, command: effect.command });
+    }
+    return any;
+  }
+
+  /** Ends the session and all tries. */
+  stop(): void {
+    const open = this.#open;
+    open?.session.close(SessionCode.NO_ERROR, 'done');
+    this.drain();
+    this.#state = { kind: 'stopped' };
+  }
+
+  get #open(): Open | undefined {
+    const state = this.#state;
+    return state.kind === 'setting-up' || state.kind === 'connected' ? state : undefined;
+  }
+
+  #openOf(connection: ConnectionId): Open | undefined {
+    return this.#open?.connection === connection ? this.#open : undefined;
+  }
+
+  #event(open: Open, event: SessionEvent): void {
+    open.client.receive(event);
+    const state = this.#state;
+    switch (event.kind) {
+      case 'ready':
+        if (state.kind !== 'setting-up') return;
+        this.#state = { ...open, kind: 'connected', since: this.#core.tasks.now, goingAway: false };
+        this.#owner.connected(open.client);
+        this.#core.changed();
+        return;
+      case 'goaway':
+        if (state.kind === 'connected') this.#state = { ...state, goingAway: true };
+        open.session.close(SessionCode.NO_ERROR, 'going away');
+        return;
+      case 'closed':
+        if (this.#openOf(open.connection) !== undefined) this.#lost();
+        return;
+      default:
+        return;
+    }
+  }
+
+  #lost(): void {
+    const state = this.#state;
+    if (state.kind === 'setting-up') {
+      this.#next += 1;
+      this.#wait(state.attempt + 1);
+      return;
+    }
+    if (state.kind !== 'connected') return;
+    const held = this.#core.tasks.now - state.since >= HOLDS_AFTER_MS;
+    if (state.goingAway || !held) this.#next += 1;
+    this.#wait(held ? 1 : state.attempt + 1);
+    this.#owner.lost();
+  }
+
+  #try(attempt: number): void {
+    const connection = this.#nextConnection as ConnectionId;
+    this.#nextConnection += 1;
+    const relay = this.#relay();
+    this.#state = { kind: 'connecting', connection, relay, attempt };
+    this.#core.emit({ kind: 'connect', connection, relay });
+    this.#core.changed();
+  }
+
+  #wait(attempt: number): void {
+    const longest = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (attempt - 1));
+    // Half to all of the wait, so that members that lost the same relay do not come back as one herd.
+    const wait = longest * (0.5 + this.#random() / 2);
+    this.#state = { kind: 'waiting', until: this.#core.tasks.after(wait), attempt };
+    this.#core.changed();
+  }
+
+  #relay(): string {
+    const { relays } = this.#core.options;
+    return relays[this.#next % relays.length] ?? '';
+  }
+
+  /** From 0 up to 1. */
+  #random(): number {
+    const bytes = this.#core.options.random(4);
+    return new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0) / RANDOM_RANGE;
+  }
+}

@@ -1,0 +1,273 @@
+/**
+ * Another member as we see and hear it: its control messages, its catalog and its media, opened and handed to the
+ * renderer, and a state in words for what is missing.
+ */
+import { PeerViolation } from '../errors.ts';
+import { equal } from '../bytes/equal.ts';
+import { decodeControlMessage, type ControlMessage } from '../group/control.ts';
+import type { SenderId } from '../group/names.ts';
+import type { Member } from '../group/roster.ts';
+import { applyCatalogObject, type Catalog, type CatalogTrack } from '../media/catalog.ts';
+import type {
+  DownlinkItem,
+  MediaKind,
+  MediaState,
+  ParticipantId,
+  TrackConfig,
+} from '../media/encoded-media.ts';
+import { decodeLocProperties, type LocProperties } from '../media/loc.ts';
+import type { PublishOffer } from '../moqt/client/client-api.ts';
+import type { Epoch, Millis } from '../units.ts';
+import type { MemberTrack, MemberTrackContext, OpenedObject } from './member-track.ts';
+import type { MediaTrackKind } from './track-instance.ts';
+import { isWithin, TrackInstances } from './track-instances.ts';
+
+/** Who follows the members. */
+export interface RemoteMemberOwner {
+  control(member: RemoteMember, message: ControlMessage): void;
+  /** Its picture is wanted and can begin at a key frame only. */
+  keyframeNeeded(member: RemoteMember): void;
+}
+
+/** Any of a member's tracks. */
+export type MemberTrackKind = 'control' | MediaTrackKind;
+
+/** Media that came within this time is live. */
+const LIVE_MS = 3_000;
+const kinds = ['control', 'catalog', 'audio', 'video'] as const;
+const SUBSCRIBER_PRIORITY = { control: 8, catalog: 16, audio: 32, video: 128 } as const;
+const MICROSECONDS = 1_000_000n;
+
+/** The member. */
+export class RemoteMember {
+  readonly id: ParticipantId;
+  readonly #context: MemberTrackContext;
+  readonly #owner: RemoteMemberOwner;
+  readonly #tracks: Readonly<Record<MemberTrackKind, TrackInstances>>;
+  readonly #configs = new Map<MediaKind, TrackConfig>();
+  #member: Member;
+  #displayName: string | undefined;
+  #catalog: Catalog | undefined;
+  #catalogGroup: bigint | undefined;
+  #watched = false;
+  #lastHeard: Millis;
+  /** Whose tracks we have opened something of: each join has a SenderId of its own. */
+  #sender: SenderId | undefined;
+
+  constructor(id: ParticipantId, member: Member, context: MemberTrackContext, owner: RemoteMemberOwner) {
+    this.id = id;
+    this.#member = member;
+    this.#context = context;
+    this.#owner = owner;
+    this.#lastHeard = context.core.tasks.now;
+    const track = (kind: MemberTrackKind): TrackInstances =>
+      new TrackInstances(SUBSCRIBER_PRIORITY[kind], context, {
+        opened: (object, sender, begins) => {
+          this.#opened(kind, object, sender, begins);
+        },
+        ended: () => {
+          context.core.changed();
+        },
+      });
+    this.#tracks = {
+      control: track('control'),
+      catalog: track('catalog'),
+      audio: track('audio'),
+      video: track('video'),
+    };
+  }
+
+  /** The member's leaf as the newest tree has it. */
+  get member(): Member {
+    return this.#member;
+  }
+
+  /** The newest tree has it like this. */
+  update(member: Member): void {
+    this.#member = member;
+  }
+
+  /** The name that the member gave itself, once it has come. */
+  get displayName(): string | undefined {
+    return this.#displayName;
+  }
+
+  /** When anything of this member was last opened; when it was first seen, if nothing was. */
+  get lastHeard(): Millis {
+    return this.#lastHeard;
+  }
+
+  /** Objects of this member that could not be opened. */
+  get unreadable(): number {
+    return kinds.reduce((count, kind) => count + this.#tracks[kind].unreadable, 0);
+  }
+
+  /**
+   * Whether tracks of a SenderId can be this member's as the tree has it now. Another SenderId than the one that we hear
+   * is of a join that the tree does not have yet, or of one that is long over.
+   */
+  mayUse(sender: SenderId): boolean {
+    if (this.#sender === undefined || equal(this.#sender, sender)) return true;
+    return !isWithin(this.#lastHeard, LIVE_MS, this.#context.core.tasks.now);
+  }
+
+  /** Takes a track of this member that the relay offers. */
+  offered(kind: MemberTrackKind, sender: SenderId, offer: PublishOffer): void {
+    const forward = kind !== 'video' || this.#watched;
+    const track = this.#tracks[kind].offered(sender, offer, forward);
+    if (kind !== 'audio' && forward) track.catchUp();
+    this.#context.core.changed();
+  }
+
+  /** Whether its picture is on the screen. */
+  setWatched(watched: boolean): void {
+    if (this.#watched === watched) return;
+    this.#watched = watched;
+    this.#tracks.video.setForward(watched);
+    // The group that is under way began without us.
+    if (watched && this.#tracks.video.current !== undefined) this.#owner.keyframeNeeded(this);
+  }
+
+  /** A new epoch's keys are in all openers. */
+  epochBegan(epoch: Epoch): void {
+    for (const kind of kinds) this.#tracks[kind].epochBegan(epoch);
+  }
+
+  /** To be called a few times a second. */
+  tick(): void {
+    for (const kind of kinds) this.#tracks[kind].expire();
+  }
+
+  /** The session is gone: tracks come anew with the next one. */
+  detach(): void {
+    for (const kind of kinds) this.#tracks[kind].close();
+  }
+
+  /** The member is gone: nothing of it is opened or played any more. */
+  close(): void {
+    this.detach();
+    for (const media of [...this.#configs.keys()]) this.#off(media);
+  }
+
+  /** Says again what is on, for a renderer that has just begun. */
+  announce(): void {
+    for (const config of this.#configs.values())
+      this.#present({ kind: 'track-on', participant: this.id, config });
+  }
+
+  /** Why there is sound or picture, or none. */
+  mediaState(kind: MediaKind): MediaState {
+    const now = this.#context.core.tasks.now;
+    const track = this.#tracks[kind].current;
+    const config = this.#configs.get(kind);
+    if (isWithin(track?.openedAt, LIVE_MS, now) && config !== undefined) return 'live';
+    const waiting = (candidate: MemberTrack | undefined): boolean =>
+      isWithin(candidate?.waitedAt, LIVE_MS, now);
+    if (waiting(track) || (this.#catalog === undefined && waiting(this.#tracks.catalog.current)))
+      return 'waiting-for-keys';
+    if (isWithin(track?.unreadableAt, LIVE_MS, now)) return 'unreadable';
+    if (config === undefined)
+      return this.#catalog === undefined && !isWithin(this.#lastHeard, LIVE_MS, now) ? 'reconnecting' : 'off';
+    if (track === undefined) return 'reconnecting';
+    if (kind === 'video' && !this.#watched) return 'starting';
+    return track.openedAt === undefined ? 'starting' : 'reconnecting';
+  }
+
+  #opened(kind: MemberTrackKind, object: OpenedObject, sender: SenderId, begins: boolean): void {
+    this.#lastHeard = this.#context.core.tasks.now;
+    this.#sender = sender;
+    // Groups of another instance are counted anew.
+    if (kind === 'catalog' && begins) this.#catalogGroup = undefined;
+    switch (kind) {
+      case 'control':
+        this.#control(object.payload);
+        return;
+      case 'catalog':
+        this.#takeCatalog(object);
+        return;
+      case 'audio':
+      case 'video':
+        this.#chunk(kind, object);
+        return;
+    }
+  }
+
+  #control(payload: Uint8Array): void {
+    const message = decodeControlMessage(payload);
+    if (message === undefined) return;
+    if (message.kind === 'hello' && message.displayName !== this.#displayName) {
+      this.#displayName = message.displayName;
+      this.#context.core.changed();
+    }
+    this.#owner.control(this, message);
+  }
+
+  #takeCatalog(object: OpenedObject): void {
+    // A group begins with a complete catalog; one that comes late must not undo a newer one.
+    if (this.#catalogGroup !== undefined && object.group < this.#catalogGroup) return;
+    const current = object.group === this.#catalogGroup ? this.#catalog : undefined;
+    try {
+      this.#catalog = applyCatalogObject(current, object.payload);
+    } catch (error) {
+      if (error instanceof PeerViolation) return;
+      throw error;
+    }
+    this.#catalogGroup = object.group;
+    for (const kind of ['audio', 'video'] as const) {
+      const track = this.#catalog.tracks.find((candidate) => candidate.kind === kind && candidate.isLive);
+      const config = track && configOf(track);
+      if (config === undefined) this.#off(kind);
+      else this.#on(config);
+    }
+    this.#context.core.changed();
+  }
+
+  #present(item: DownlinkItem): void {
+    this.#context.core.emit({ kind: 'downlink', item });
+  }
+
+  #on(config: TrackConfig): void {
+    const before = this.#configs.get(config.kind);
+    if (before !== undefined && JSON.stringify(before) === JSON.stringify(config)) return;
+    this.#configs.set(config.kind, config);
+    this.#present({ kind: 'track-on', participant: this.id, config });
+  }
+
+  #off(media: MediaKind): void {
+    if (!this.#configs.delete(media)) return;
+    this.#present({ kind: 'track-off', participant: this.id, media });
+  }
+
+  #chunk(media: MediaKind, object: OpenedObject): void {
+    let loc: LocProperties;
+    try {
+      loc = decodeLocProperties(object.encryptedProperties);
+    } catch (error) {
+      if (error instanceof PeerViolation) return;
+      throw error;
+    }
+    const { timestamp = 0n, timescale = MICROSECONDS } = loc;
+    this.#present({
+      kind: 'chunk',
+      participant: this.id,
+      media,
+      group: Number(object.group),
+      object: Number(object.object),
+      timestamp: Number((timestamp * MICROSECONDS) / timescale),
+      keyframe: media === 'audio' || loc.videoFrameMarking?.independent === true,
+      bytes: object.payload,
+      ...(loc.audioLevel === undefined ? {} : { level: loc.audioLevel.level }),
+    });
+  }
+}
+
+/** What the decoder is told; undefined for sound that is not Opus, which nobody here plays. */
+function configOf(track: CatalogTrack): TrackConfig | undefined {
+  if (track.kind === 'audio') {
+    if (track.codec !== 'opus') return undefined;
+    const { sampleRate, channels } = track;
+    return { kind: 'audio', codec: 'opus', sampleRate, channels };
+  }
+  const { codec, width, height, framerate } = track;
+  return { kind: 'video', codec, width, height, framerate };
+}

@@ -1,0 +1,32 @@
+/** Draws what the window is shown of a group from the tree and what is known of its members. */
+import type { EpochBegun } from './group-events.ts';
+import { participantIdOf, type Members } from './members.ts';
+import type { Sending } from './own-media.ts';
+import type { GroupView, ParticipantView } from './view.ts';
+
+/** The group in its newest epoch. Who is in it is read from the tree alone. */
+export function showGroup(
+  begun: Omit<EpochBegun, 'masterKey'>,
+  members: Members,
+  sending: Sending,
+): GroupView {
+  const { group, senderId, epoch, ownLeaf, securityCode, suite, parameters } = begun;
+  const participants = begun.roster.map((member): ParticipantView => {
+    const id = participantIdOf(member);
+    const self = member.leaf === ownLeaf;
+    const remote = members.get(id);
+    return {
+      id,
+      member,
+      self,
+      displayName: remote?.displayName,
+      joinedEpoch: members.joinedEpoch(id) ?? epoch,
+      leaving: members.isLeaving(id),
+      audio: self ? onOrOff(sending.microphone) : (remote?.mediaState('audio') ?? 'starting'),
+      video: self ? onOrOff(sending.camera) : (remote?.mediaState('video') ?? 'starting'),
+    };
+  });
+  return { group, senderId, epoch, ownLeaf, securityCode, suite, parameters, participants };
+}
+
+const onOrOff = (on: boolean): 'live' | 'off' => (on ? 'live' : 'off');

@@ -1,0 +1,31 @@
+/**
+ * The instance field of a member's media namespaces: which of its tracks, and which time of being a member
+ * in one process: a membership that is taken up again, even by the same process, has another.
+ * @see docs/protocol.md #rooms-generations-and-names
+ */
+import { encodeBase64Url } from '../bytes/base64url.ts';
+import { decodeUtf8, encodeUtf8 } from '../bytes/utf8.ts';
+
+/** The tracks of a member that carry media or say what there is. */
+export type MediaTrackKind = 'catalog' | 'audio' | 'video';
+
+const kinds: readonly MediaTrackKind[] = ['catalog', 'audio', 'video'];
+
+/** Random bytes that make the tracks of each time their own. */
+export const INSTANCE_BYTES = 16;
+
+/** The instance field of a media track, for example `audio.q1…`. @param instance - random bytes. */
+export function mediaInstance(kind: MediaTrackKind, instance: Uint8Array): Uint8Array {
+  return encodeUtf8(`${kind}.${encodeBase64Url(instance)}`);
+}
+
+/** The instance field of a control track. */
+export function controlInstance(instance: Uint8Array): Uint8Array {
+  return encodeUtf8(encodeBase64Url(instance));
+}
+
+/** Which track an instance field names, or undefined when it names none that we know. */
+export function mediaKindOf(instance: Uint8Array): MediaTrackKind | undefined {
+  const text = decodeUtf8(instance);
+  return kinds.find((kind) => text?.startsWith(`${kind}.`) === true);
+}

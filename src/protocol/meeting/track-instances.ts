@@ -1,0 +1,116 @@
+/**
+ * One of a member's tracks, in all the instances that the relay offers of it.
+ *
+ * A process that died leaves its instance behind until the relay notices, and the relay offers old and new in any order.
+ * All are accepted; the one that brings something live is the one that counts.
+ */
+import type { SenderId } from '../group/names.ts';
+import type { PublishOffer } from '../moqt/client/client-api.ts';
+import type { Epoch, Millis } from '../units.ts';
+import {
+  MemberTrack,
+  type MemberTrackContext,
+  type MemberTrackOwner,
+  type OpenedObject,
+} from './member-track.ts';
+
+/** Who follows the track. */
+export interface TrackInstancesOwner {
+  /** An object that counts. @param begins - the first of an instance: nothing of another one goes before it. */
+  opened(object: OpenedObject, sender: SenderId, begins: boolean): void;
+  /** An instance has ended. */
+  ended(): void;
+}
+
+/** An instance that brought something this lately is not replaced by another. */
+const TAKE_OVER_AFTER_MS = 1_000;
+const MAX_INSTANCES = 4;
+
+/** The instances. */
+export class TrackInstances implements MemberTrackOwner {
+  readonly #priority: number;
+  readonly #context: MemberTrackContext;
+  readonly #owner: TrackInstancesOwner;
+  /** With whose they are; oldest offer first. */
+  readonly #tracks = new Map<MemberTrack, SenderId>();
+  #counting: MemberTrack | undefined;
+  #unreadableBefore = 0;
+
+  /** @param priority - subscriber priority, 0 the most urgent. */
+  constructor(priority: number, context: MemberTrackContext, owner: TrackInstancesOwner) {
+    this.#priority = priority;
+    this.#context = context;
+    this.#owner = owner;
+  }
+
+  /** The instance that counts; before anything was opened, the one that was offered last. */
+  get current(): MemberTrack | undefined {
+    return this.#counting ?? [...this.#tracks.keys()].at(-1);
+  }
+
+  /** Objects that could not be opened. */
+  get unreadable(): number {
+    let count = this.#unreadableBefore;
+    for (const track of this.#tracks.keys()) count += track.unreadable;
+    return count;
+  }
+
+  /** Accepts an instance that the relay offers. */
+  offered(sender: SenderId, offer: PublishOffer, forward: boolean): MemberTrack {
+    const parameters = { forward, subscriberPriority: this.#priority };
+    const track = new MemberTrack(offer, parameters, this.#context, this);
+    this.#tracks.set(track, sender);
+    const oldest = [...this.#tracks.keys()].find((candidate) => candidate !== this.#counting);
+    if (this.#tracks.size > MAX_INSTANCES && oldest !== undefined) this.#drop(oldest);
+    return track;
+  }
+
+  /** Wants objects, or none for now. */
+  setForward(forward: boolean): void {
+    for (const track of this.#tracks.keys()) track.setForward(forward);
+  }
+
+  /** A new epoch's keys are in all openers. */
+  epochBegan(epoch: Epoch): void {
+    for (const track of this.#tracks.keys()) track.epochBegan(epoch);
+  }
+
+  /** Gives up what waited too long for its key. */
+  expire(): void {
+    for (const track of this.#tracks.keys()) track.expire();
+  }
+
+  /** Ends all subscriptions. */
+  close(): void {
+    for (const track of [...this.#tracks.keys()]) this.#drop(track);
+  }
+
+  opened(track: MemberTrack, object: OpenedObject, live: boolean): void {
+    const sender = this.#tracks.get(track);
+    if (sender === undefined) return;
+    const begins = track !== this.#counting;
+    if (begins && this.#counting !== undefined) {
+      const talks = isWithin(this.#counting.openedAt, TAKE_OVER_AFTER_MS, this.#context.core.tasks.now);
+      if (talks || !live) return;
+    }
+    this.#counting = track;
+    this.#owner.opened(object, sender, begins);
+  }
+
+  ended(track: MemberTrack): void {
+    this.#drop(track);
+    this.#owner.ended();
+  }
+
+  #drop(track: MemberTrack): void {
+    if (!this.#tracks.delete(track)) return;
+    this.#unreadableBefore += track.unreadable;
+    if (this.#counting === track) this.#counting = undefined;
+    track.close();
+  }
+}
+
+/** Whether a time lies within `span` ms before `now`. */
+export function isWithin(time: Millis | undefined, span: number, now: Millis): boolean {
+  return time !== undefined && now - time <= span;
+}

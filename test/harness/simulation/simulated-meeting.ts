@@ -1,0 +1,490 @@
+/**
+ * A whole meeting in virtual time: real meeting machines and a real relay machine over simulated links, the counter's real
+ * rules, MLS without its cryptography, Secure Objects with theirs. Nothing waits; a seed repeats a run.
+ */
+import { nodeCrypto } from '../../../src/io/crypto/node-crypto.ts';
+import type { CounterMode } from '../../../src/protocol/counter/client.ts';
+import { DEFAULT_TIMING, type Timing } from '../../../src/protocol/group/coordination/timing.ts';
+import type { MembershipRecord } from '../../../src/protocol/group/coordination/asks.ts';
+import type { MeetingParameters } from '../../../src/protocol/group/meeting-parameters.ts';
+import { fingerprintOf, type RoomId } from '../../../src/protocol/group/names.ts';
+import type { DownlinkItem, MediaKind } from '../../../src/protocol/media/encoded-media.ts';
+import type { ConnectionId, MeetingEffect, MlsAsk, StoreAsk } from '../../../src/protocol/meeting/effects.ts';
+import type { MeetingInput } from '../../../src/protocol/meeting/inputs.ts';
+import { Meeting } from '../../../src/protocol/meeting/meeting.ts';
+import type { GroupView, MeetingView, ParticipantView } from '../../../src/protocol/meeting/view.ts';
+import { negotiatedDraft } from '../../../src/protocol/moqt/drafts.ts';
+import type { RelayPolicy } from '../../../src/protocol/relay/policy.ts';
+import { RelayNode, type RelayEffect, type RelayInput } from '../../../src/protocol/relay/relay-node.ts';
+import { meetingTracks } from '../../../src/services/relay/meeting-tracks.ts';
+import { unixMillis } from '../../../src/protocol/units.ts';
+import { FakeMls } from '../group/fake-mls.ts';
+import { fakeCrypto } from '../group/simulation.ts';
+import { seededRandom } from '../moqt/wire.ts';
+import { Agenda } from './agenda.ts';
+import { Driven } from './driven.ts';
+import { Link, type Network } from './link.ts';
+import { SimulatedCounter } from './simulated-counter.ts';
+
+const PROTOCOL = 'moqt-18';
+/** Where the relay is; nobody answers anywhere else. */
+export const RELAY = 'moqt://relay.test/';
+/** How often what is waited for is looked at: it may cost more than what happens meanwhile. */
+const LOOK_EVERY_MS = 2;
+/** How long MLS and the disk take. */
+const MLS_MS = 2;
+const DISK_MS = 1;
+
+/** What a world is made with, where the default does not fit. */
+export interface WorldOptions {
+  readonly seed?: number;
+  readonly mode?: CounterMode;
+  readonly network?: Partial<Network>;
+  readonly timing?: Timing;
+  /** How the relay treats tracks; the default is that of Conclave's own. */
+  readonly policy?: RelayPolicy;
+  /** Addresses of relays in the invitation, best first. */
+  readonly relays?: readonly string[];
+}
+
+interface RelayLink {
+  readonly id: number;
+  readonly link: Link;
+  readonly member: SimulatedMember;
+}
+
+/** The world of one meeting. */
+export class SimulatedMeeting {
+  readonly agenda = new Agenda();
+  readonly counter: SimulatedCounter;
+  readonly members: SimulatedMember[] = [];
+  readonly network: Network;
+  readonly random: () => number;
+  readonly parameters: MeetingParameters;
+  readonly timing: Timing;
+  readonly relays: readonly string[];
+  /** The one transcript of each epoch of each group, by what members showed. */
+  readonly codes = new Map<string, string>();
+  /** What must never be, and was. */
+  readonly broken: string[] = [];
+  readonly #policy: RelayPolicy;
+  readonly #links = new Map<number, RelayLink>();
+  #relay: Driven<RelayInput, RelayEffect> | undefined;
+  #relayNode: RelayNode | undefined;
+  #nextLink = 1;
+  #fresh = 0;
+
+  constructor(options: WorldOptions = {}) {
+    const mode = options.mode ?? 'fenced';
+    this.random = seededRandom(options.seed ?? 1);
+    this.network = { latency: 10, lossPercent: 0, ...options.network };
+    this.timing = options.timing ?? DEFAULT_TIMING;
+    this.relays = options.relays ?? [RELAY];
+    this.#policy = options.policy ?? meetingTracks;
+    this.counter = new SimulatedCounter(this.agenda, mode);
+    this.parameters = {
+      secureObjectsSuite: 4,
+      profile: '2026-03',
+      mode,
+      receiptKey: this.counter.receiptKey,
+      kickedKeys: [],
+    };
+    this.startRelay();
+  }
+
+  /** The relay's own numbers. */
+  get relay(): RelayNode | undefined {
+    return this.#relayNode;
+  }
+
+  /** A number that nobody was given before. */
+  fresh(): number {
+    this.#fresh += 1;
+    return this.#fresh;
+  }
+
+  /** Somebody comes. */
+  join(name: string): SimulatedMember {
+    const member = new SimulatedMember(name, this);
+    this.members.push(member);
+    member.start();
+    return member;
+  }
+
+  /** Lets time pass. */
+  pass(duration: number): void {
+    this.agenda.runUntil(this.agenda.now + duration);
+  }
+
+  /** Lets time pass until something holds. @throws {Error} with how all stand, when it does not in `limit` ms. */
+  until(what: string, condition: () => boolean, limit = 60_000): void {
+    const end = this.agenda.now + limit;
+    while (!condition()) {
+      if (this.agenda.now >= end)
+        throw new Error(`not in ${String(limit)} ms: ${what}\n${this.members.map(String).join('\n')}`);
+      this.pass(LOOK_EVERY_MS);
+    }
+  }
+
+  /** All are members of one epoch, and nobody else is. */
+  agree(members: readonly SimulatedMember[] = this.present): boolean {
+    const codes = new Set(members.map(({ group }) => group?.securityCode));
+    return (
+      codes.size === 1 &&
+      members.every(({ group }) => group?.participants.length === members.length) &&
+      members.every(({ view }) => view.end === undefined)
+    );
+  }
+
+  /** Members whose process runs and who have not ended. */
+  get present(): SimulatedMember[] {
+    return this.members.filter((member) => member.isRunning && member.view.end === undefined);
+  }
+
+  /** The relay's process dies without a word. */
+  killRelay(): void {
+    this.#relay?.stop();
+    this.#relay = undefined;
+    this.#relayNode = undefined;
+    for (const { link } of this.#links.values()) link.kill('b');
+    this.#links.clear();
+  }
+
+  startRelay(): void {
+    const node = new RelayNode(this.#policy);
+    this.#relayNode = node;
+    this.#relay = new Driven<RelayInput, RelayEffect>(
+      node,
+      (effect) => {
+        if (effect.kind === 'transport') {
+          this.#links.get(effect.connection)?.link.command('b', effect.command);
+          if (effect.command.kind === 'write')
+            this.#relay?.feed({
+              kind: 'queued',
+              connection: effect.connection,
+              stream: effect.command.stream,
+              bytes: 0,
+            });
+        }
+        if (effect.kind === 'fault') this.broken.push(`the relay failed: ${String(effect.error)}`);
+        if (effect.kind === 'session-closed' && effect.event.clause !== undefined)
+          this.broken.push(`the relay saw a violation: ${effect.event.clause} ${effect.event.reason}`);
+      },
+      this.agenda,
+    );
+    this.#relay.drain();
+  }
+
+  /** A member's network carries nothing for a while. */
+  cut(member: SimulatedMember, duration: number): void {
+    for (const { link, member: whose } of this.#links.values()) if (whose === member) link.cut(duration);
+  }
+
+  /** A member opens a connection. */
+  connect(member: SimulatedMember, connection: ConnectionId, url: string, life: number): void {
+    const feed = (input: MeetingInput): void => {
+      member.feed(input, life);
+    };
+    this.agenda.after(2 * this.network.latency, () => {
+      const relay = this.#relay;
+      if (relay === undefined || url !== RELAY) {
+        feed({ kind: 'connect-failed', connection, reason: 'refused' });
+        return;
+      }
+      const id = this.#nextLink;
+      this.#nextLink += 1;
+      const link = new Link(this.agenda, this.network, this.random, {
+        a: (event) => {
+          feed({ kind: 'transport', connection, event });
+        },
+        b: (event) => {
+          this.#relay?.feed({ kind: 'transport', connection: id, event });
+          if (event.kind === 'closed') {
+            this.#relay?.feed({ kind: 'gone', connection: id });
+            this.#links.delete(id);
+          }
+        },
+      });
+      this.#links.set(id, { id, link, member });
+      member.links.set(connection, link);
+      const draft = negotiatedDraft(PROTOCOL);
+      if (draft === undefined) throw new Error('no draft');
+      relay.feed({
+        kind: 'accepted',
+        connection: id,
+        draft,
+        transport: 'quic',
+        path: '/',
+        queuedBytes: () => 0,
+      });
+      feed({
+        kind: 'connected',
+        connection,
+        established: { transport: 'quic', protocol: PROTOCOL, path: '/', authority: 'relay.test' },
+      });
+    });
+  }
+
+  /** Each epoch of a group has one security code, whoever shows it. */
+  check(member: SimulatedMember, { group }: MeetingView): void {
+    if (group === undefined) return;
+    const key = `${Buffer.from(group.group).toString('hex')}/${String(group.epoch)}`;
+    const code = this.codes.get(key) ?? group.securityCode;
+    this.codes.set(key, code);
+    if (code !== group.securityCode) this.broken.push(`${member.name} sees another ${key}: a fork`);
+  }
+}
+
+/** One member: its process may die and come back, its disk and its key stay. */
+export class SimulatedMember {
+  readonly name: string;
+  /** Everything that would have gone to the renderer, in order. */
+  readonly received: DownlinkItem[] = [];
+  readonly links = new Map<ConnectionId, Link>();
+  readonly #world: SimulatedMeeting;
+  readonly #key: Uint8Array;
+  #disk: { record: MembershipRecord; state: Uint8Array } | undefined;
+  #diskFails = false;
+  #driven: Driven<MeetingInput, MeetingEffect> | undefined;
+  #mls: FakeMls | undefined;
+  #view: MeetingView | undefined;
+  #life = 0;
+  #timestamp = 0;
+  #wantsKeyframe = true;
+
+  constructor(name: string, world: SimulatedMeeting) {
+    this.name = name;
+    this.#world = world;
+    this.#key = fakeCrypto.sha256(Buffer.from(name));
+  }
+
+  get isRunning(): boolean {
+    return this.#driven !== undefined;
+  }
+
+  get view(): MeetingView {
+    if (this.#view === undefined) throw new Error(`${this.name} has shown nothing yet`);
+    return this.#view;
+  }
+
+  get group(): GroupView | undefined {
+    return this.#view?.group;
+  }
+
+  get epoch(): bigint | undefined {
+    return this.group?.epoch;
+  }
+
+  /** Our own participant id. */
+  get id(): string {
+    return Buffer.from(fingerprintOf(this.#key, fakeCrypto)).toString('base64url');
+  }
+
+  /** What is shown of somebody. */
+  sees(other: SimulatedMember): ParticipantView | undefined {
+    return this.group?.participants.find(({ id }) => id === other.id);
+  }
+
+  start(): void {
+    const { random, relays, parameters, timing } = this.#world;
+    this.#life += 1;
+    const life = this.#life;
+    this.#mls = new FakeMls(this.#key, parameters, () => this.#world.fresh());
+    const machine = new Meeting({
+      relays,
+      room: new Uint8Array(16).fill(1) as RoomId,
+      parameters,
+      fingerprint: fingerprintOf(this.#key, fakeCrypto),
+      displayName: this.name,
+      timing,
+      timeOrigin: unixMillis(1_000_000),
+      groupCrypto: fakeCrypto,
+      mediaCrypto: nodeCrypto,
+      random: (length) => Uint8Array.from({ length }, () => Math.floor(random() * 256)),
+    });
+    this.#driven = new Driven(
+      machine,
+      (effect) => {
+        this.#perform(effect, life);
+      },
+      this.#world.agenda,
+    );
+    this.feed({ kind: 'start' });
+  }
+
+  /** The process dies without a word. */
+  kill(): void {
+    this.#life += 1;
+    this.#driven?.stop();
+    this.#driven = undefined;
+    this.#view = undefined;
+    for (const link of this.links.values()) link.kill('a');
+    this.links.clear();
+  }
+
+  /** Writes fail from now on, or work again. */
+  failDisk(fails: boolean): void {
+    this.#diskFails = fails;
+  }
+
+  get hasSaved(): boolean {
+    return this.#disk !== undefined;
+  }
+
+  loseDisk(): void {
+    this.#disk = undefined;
+  }
+
+  feed(input: MeetingInput, life = this.#life): void {
+    if (life === this.#life) this.#driven?.feed(input);
+  }
+
+  goLive(): void {
+    this.feed({ kind: 'sending', sending: { microphone: true, camera: true } });
+    this.feed({
+      kind: 'uplink',
+      item: {
+        kind: 'uplink-config',
+        config: { kind: 'audio', codec: 'opus', sampleRate: 48_000, channels: 1 },
+        bitrate: 32_000,
+      },
+    });
+    this.feed({
+      kind: 'uplink',
+      item: {
+        kind: 'uplink-config',
+        config: { kind: 'video', codec: 'vp8', width: 320, height: 180, framerate: 15 },
+        bitrate: 700_000,
+      },
+    });
+  }
+
+  speak(text: string): void {
+    this.#chunk('audio', true, text);
+  }
+
+  show(text: string): void {
+    const keyframe = this.#wantsKeyframe;
+    this.#wantsKeyframe = false;
+    this.#chunk('video', keyframe, text);
+  }
+
+  /** What was heard or seen of somebody, as text. */
+  got(from: SimulatedMember, media: MediaKind): string[] {
+    return this.received.flatMap((item) =>
+      item.kind === 'chunk' && item.participant === from.id && item.media === media
+        ? [Buffer.from(item.bytes).toString()]
+        : [],
+    );
+  }
+
+  toString(): string {
+    if (this.#view === undefined) return `${this.name}: dead`;
+    const { step, connection, end, group } = this.#view;
+    const where = group === undefined ? 'no group' : `epoch ${String(group.epoch)}`;
+    const size = String(group?.participants.length ?? 0);
+    return `${this.name}: ${step}, ${connection.kind}, ${where} of ${size}${end === undefined ? '' : `, ${end}`}`;
+  }
+
+  #chunk(media: MediaKind, keyframe: boolean, text: string): void {
+    this.#timestamp += 20_000;
+    const bytes = new Uint8Array(Buffer.from(text));
+    const timestamp = this.#timestamp;
+    this.feed({ kind: 'uplink', item: { kind: 'uplink-chunk', media, timestamp, keyframe, bytes } });
+  }
+
+  #perform(effect: MeetingEffect, life: number): void {
+    const { agenda, counter } = this.#world;
+    switch (effect.kind) {
+      case 'connect':
+        this.#world.connect(this, effect.connection, effect.relay, life);
+        return;
+      case 'transport': {
+        const { connection, command } = effect;
+        this.links.get(connection)?.command('a', command);
+        if (command.kind === 'write')
+          this.feed({ kind: 'queued', connection, stream: command.stream, bytes: 0 }, life);
+        return;
+      }
+      case 'flush':
+        agenda.after(this.#world.network.latency, () => {
+          this.feed({ kind: 'flushed', connection: effect.connection }, life);
+        });
+        return;
+      case 'counter':
+        counter.ask(effect.ask, (answer) => {
+          this.feed({ kind: 'answer', id: effect.id, answer }, life);
+        });
+        return;
+      case 'mls':
+        agenda.after(MLS_MS, () => {
+          if (life !== this.#life) return;
+          this.feed({ kind: 'answer', id: effect.id, answer: this.#answerMls(effect.ask) }, life);
+        });
+        return;
+      case 'store':
+        agenda.after(DISK_MS, () => {
+          if (life !== this.#life) return;
+          this.feed({ kind: 'answer', id: effect.id, answer: this.#answerStore(effect.ask) }, life);
+        });
+        return;
+      case 'downlink':
+        if (effect.item.kind === 'keyframe-wanted') this.#wantsKeyframe = true;
+        else this.received.push(effect.item);
+        return;
+      case 'show':
+        this.#view = effect.view;
+        this.#world.check(this, effect.view);
+        return;
+      case 'ended':
+        return;
+    }
+  }
+
+  #answerMls(ask: MlsAsk): unknown {
+    const mls = this.#mls;
+    if (mls === undefined) throw new Error('no MLS');
+    switch (ask.kind) {
+      case 'create-group':
+        return mls.createGroup(ask.input.group);
+      case 'make-key-package':
+        return mls.makeKeyPackage();
+      case 'forget-key-packages':
+        mls.forgetKeyPackages();
+        return undefined;
+      case 'inspect-key-package':
+        return mls.inspect(ask.input.handle, ask.input.keyPackage);
+      case 'stage':
+        return mls.stage(ask.input.handle, ask.input.plan);
+      case 'process':
+        return mls.process(ask.input.handle, ask.input.commit);
+      case 'apply':
+        return mls.apply(ask.input.handle, ask.input.staged);
+      case 'join':
+        return mls.join(ask.input.welcome);
+      case 'forget-group':
+        mls.forget(ask.input.handle);
+        return undefined;
+    }
+  }
+
+  #answerStore(ask: StoreAsk): unknown {
+    const mls = this.#mls;
+    if (mls === undefined) throw new Error('no MLS');
+    switch (ask.kind) {
+      case 'load': {
+        if (this.#disk === undefined) return undefined;
+        const { group, ...rest } = mls.restore(this.#disk.state);
+        return { record: this.#disk.record, handle: group, ...rest };
+      }
+      case 'save':
+        if (this.#diskFails) return 'failed';
+        this.#disk = { record: ask.record, state: mls.serialise(ask.handle) };
+        return 'written';
+      case 'erase':
+        if (this.#diskFails) return 'failed';
+        this.#disk = undefined;
+        return 'written';
+    }
+  }
+}

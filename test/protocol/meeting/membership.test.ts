@@ -1,0 +1,155 @@
+/** Members come, leave, die and come back: whole meetings in virtual time, over both kinds of relay and counter. */
+import { describe, expect, test } from 'vitest';
+import type { CounterMode } from '../../../src/protocol/counter/client.ts';
+import type { RelayPolicy } from '../../../src/protocol/relay/policy.ts';
+import { meetingTracks } from '../../../src/services/relay/meeting-tracks.ts';
+import { SimulatedMeeting, type SimulatedMember } from '../../harness/simulation/simulated-meeting.ts';
+
+/** A relay that keeps nothing and lets one publisher write a track at a time, as others than ours do. */
+const takesTurns: RelayPolicy = {
+  treatmentOf: () => ({ kept: false, reliable: true, exclusive: true }),
+};
+const relays = { keeps: meetingTracks, 'takes turns': takesTurns };
+
+/** Lets people in one by one. */
+function meet(world: SimulatedMeeting, ...names: readonly string[]): SimulatedMember[] {
+  return names.map((name) => {
+    const member = world.join(name);
+    world.until(`${name} is in`, () => world.agree());
+    return member;
+  });
+}
+
+const cases = (['keeps', 'takes turns'] as const).flatMap((relay) =>
+  (['fenced', 'plain'] as const).map((mode): [typeof relay, CounterMode] => [relay, mode]),
+);
+
+describe.each(cases)('over a relay that %s, counter in %s mode', (relay, mode) => {
+  const open = (): SimulatedMeeting => new SimulatedMeeting({ mode, policy: relays[relay] });
+
+  test('one creates, others join, one leaves, all agree', () => {
+    const world = open();
+    const [ana, bo] = meet(world, 'Ana', 'Bo');
+    const together = [world.join('Cy'), world.join('Di')];
+    world.until('two join at once', () => world.agree());
+    const { epoch } = ana!;
+    bo!.feed({ kind: 'leave' });
+    world.until('Bo is out', () => bo!.view.end === 'left');
+    expect(bo!.hasSaved).toBe(false);
+    // Far sooner than one who fell silent: the good-bye was heard.
+    world.until('the others know', () => world.agree([ana!, ...together]), 5_000);
+    expect(ana!.epoch).toBeGreaterThan(epoch!);
+    expect(ana!.view.history.at(-1)?.change.removed).toHaveLength(1);
+    expect(world.broken).toEqual([]);
+  });
+
+  test('one dies: others remove it; it comes back with its state and is let in again', () => {
+    const world = open();
+    const [ana, bo, cy] = meet(world, 'Ana', 'Bo', 'Cy');
+    const before = ana!.group!.senderId;
+    // The creator, so that others commit without the first leaf.
+    ana!.kill();
+    world.until('the dead one is removed', () => world.agree([bo!, cy!]));
+    ana!.start();
+    world.until('it joins again', () => world.agree([ana!, bo!, cy!]));
+    expect(ana!.group!.senderId).not.toEqual(before);
+    expect(world.broken).toEqual([]);
+  });
+
+  test('a kick is final: the key is refused, and people are told', () => {
+    const world = open();
+    const [ana, bo] = meet(world, 'Ana', 'Bo');
+    ana!.feed({ kind: 'kick', participant: bo!.id });
+    world.until('Bo is told', () => bo!.view.end === 'kicked');
+    world.until('Bo is out', () => world.agree([ana!]));
+    bo!.kill();
+    bo!.start();
+    world.until('Ana hears of it', () => ana!.view.attention.has('kicked-asks'));
+    world.pass(20_000);
+    expect([ana!.group!.participants.length, bo!.group]).toEqual([1, undefined]);
+    expect(world.broken).toEqual([]);
+  });
+
+  test('a restart within the grace resumes the membership', () => {
+    const world = open();
+    const [ana, bo, cy] = meet(world, 'Ana', 'Bo', 'Cy');
+    const before = bo!.group!.senderId;
+    world.pass(1_000);
+    bo!.kill();
+    cy!.feed({ kind: 'leave' });
+    world.until('an epoch passes meanwhile', () => ana!.group!.participants.length === 2);
+    bo!.start();
+    world.until('Bo has caught up', () => world.agree([ana!, bo!]));
+    // Where neither relay nor counter keeps Commits there is nothing to catch up with: Bo has joined again.
+    if (relay === 'keeps' || mode === 'fenced') expect(bo!.group!.senderId).toEqual(before);
+    expect(world.broken).toEqual([]);
+  });
+});
+
+test('a member that lost its disk takes the place of its old leaf', () => {
+  const world = new SimulatedMeeting();
+  const [ana, bo, cy] = meet(world, 'Ana', 'Bo', 'Cy');
+  bo!.kill();
+  bo!.loseDisk();
+  bo!.start();
+  world.until('Bo is in once', () => world.agree([ana!, bo!, cy!]));
+  bo!.goLive();
+  bo!.speak('here');
+  world.until('Bo is heard', () => {
+    bo!.speak('again');
+    world.pass(20);
+    return [ana!, cy!].every((by) => by.got(bo!, 'audio').length > 3);
+  });
+  expect(world.broken).toEqual([]);
+});
+
+test('a room whose creator died before anybody joined is opened by somebody else', () => {
+  const world = new SimulatedMeeting();
+  const [ana] = meet(world, 'Ana');
+  ana!.kill();
+  const bo = world.join('Bo');
+  world.until('Bo opens it', () => bo.group?.participants.length === 1);
+  const cy = world.join('Cy');
+  world.until('Cy finds Bo', () => world.agree([bo, cy]));
+  expect(world.broken).toEqual([]);
+});
+
+test('a room that all have left is opened anew, with other keys', () => {
+  const world = new SimulatedMeeting();
+  const [ana, bo] = meet(world, 'Ana', 'Bo');
+  const { securityCode } = ana!.group!;
+  bo!.feed({ kind: 'leave' });
+  ana!.feed({ kind: 'leave' });
+  world.until('both are out', () => [ana!, bo!].every(({ view }) => view.end === 'left'));
+  const cy = world.join('Cy');
+  world.until('Cy opens it', () => cy.group?.participants.length === 1);
+  expect(cy.group!.securityCode).not.toBe(securityCode);
+});
+
+test('leaving twice is leaving once, and being removed meanwhile is leaving all the same', () => {
+  const world = new SimulatedMeeting();
+  const [ana, bo] = meet(world, 'Ana', 'Bo');
+  bo!.feed({ kind: 'leave' });
+  bo!.feed({ kind: 'leave' });
+  ana!.feed({ kind: 'kick', participant: bo!.id });
+  world.until('Bo is out', () => bo!.view.end !== undefined);
+  expect(bo!.view.end).toBe('left');
+  world.until('Ana knows', () => world.agree([ana!]));
+  world.pass(5_000);
+  expect(ana!.view.history.filter(({ change }) => change.removed.length > 0)).toHaveLength(1);
+});
+
+test('suspending keeps the membership, leaving erases it', () => {
+  const world = new SimulatedMeeting();
+  const [ana, bo] = meet(world, 'Ana', 'Bo');
+  const { epoch } = ana!;
+  bo!.feed({ kind: 'suspend' });
+  expect([bo!.view.end, bo!.hasSaved]).toEqual(['left', true]);
+  bo!.kill();
+  bo!.start();
+  world.until('Bo resumes', () => world.agree([ana!, bo!]));
+  expect(ana!.epoch).toBe(epoch);
+  bo!.feed({ kind: 'leave' });
+  world.until('Bo is out', () => bo!.view.end === 'left');
+  expect(bo!.hasSaved).toBe(false);
+});

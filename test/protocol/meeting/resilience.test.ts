@@ -1,0 +1,174 @@
+/** What networks, relays, counters and disks do to a meeting, in virtual time. */
+import { describe, expect, test } from 'vitest';
+import { RELAY, SimulatedMeeting, type SimulatedMember } from '../../harness/simulation/simulated-meeting.ts';
+
+function meet(world: SimulatedMeeting, ...names: readonly string[]): SimulatedMember[] {
+  const members = names.map((name) => {
+    const member = world.join(name);
+    world.until(`${name} is in`, () => world.agree());
+    return member;
+  });
+  for (const member of members) member.goLive();
+  return members;
+}
+
+/** All speak and show for a while, 50 packets and 10 pictures a second. */
+function talk(world: SimulatedMeeting, members: readonly SimulatedMember[], duration: number): void {
+  for (let at = 0; at < duration; at += 20) {
+    for (const member of members) {
+      member.speak(`${member.name} says ${String(world.agenda.now)}`);
+      if (at % 100 === 0) member.show(`${member.name} shows ${String(world.agenda.now)}`);
+    }
+    world.pass(20);
+  }
+}
+
+const count = (by: SimulatedMember, whom: SimulatedMember): number => by.got(whom, 'audio').length;
+
+/** Each hears each, by what comes from now on. */
+function allHear(world: SimulatedMeeting, members: readonly SimulatedMember[], limit = 30_000): void {
+  const before = new Map(members.map((by) => [by, members.map((whom) => count(by, whom))]));
+  world.until(
+    'all hear all',
+    () => {
+      talk(world, members, 100);
+      return members.every((by) =>
+        members.every((whom, at) => whom === by || count(by, whom) > (before.get(by)?.[at] ?? 0) + 2),
+      );
+    },
+    limit,
+  );
+}
+
+test('five members over a network that loses a twentieth hear and see each other, and nothing comes twice', () => {
+  const world = new SimulatedMeeting({ network: { latency: 40, lossPercent: 5 } });
+  const members = meet(world, 'Ana', 'Bo', 'Cy', 'Di', 'Ed');
+  for (const member of members)
+    member.feed({
+      kind: 'watch',
+      participants: members.map(({ id }) => id).filter((id) => id !== member.id),
+    });
+  talk(world, members, 2_000);
+  world.pass(1_000);
+  for (const by of members)
+    for (const whom of members)
+      if (by !== whom)
+        for (const media of ['audio', 'video'] as const) {
+          const got = by.got(whom, media);
+          expect(got.length).toBeGreaterThan(10);
+          expect(new Set(got).size).toBe(got.length);
+        }
+  expect(world.broken).toEqual([]);
+});
+
+test('a relay that dies: members come back to it, keep their group, and hear each other again', () => {
+  const world = new SimulatedMeeting();
+  const members = meet(world, 'Ana', 'Bo', 'Cy');
+  allHear(world, members);
+  const { epoch } = members[0]!;
+  world.killRelay();
+  world.until('all notice', () => members.every(({ view }) => view.connection.kind === 'connecting'));
+  // Longer than silence and grace together: nobody may be taken for gone while the relay is.
+  world.pass(60_000);
+  world.startRelay();
+  allHear(world, members);
+  expect(members.map((member) => member.epoch)).toEqual([epoch, epoch, epoch]);
+  expect(world.broken).toEqual([]);
+});
+
+test('a relay that dies again and again is not called in a loop', () => {
+  const world = new SimulatedMeeting();
+  const [ana] = meet(world, 'Ana');
+  world.killRelay();
+  world.until('it is noticed', () => ana!.view.connection.kind === 'connecting');
+  world.pass(120_000);
+  const { connection } = ana!.view;
+  // Waits grow to 8 s.
+  expect(connection.kind === 'connecting' && connection.attempt).toBeLessThan(30);
+  expect(connection.kind === 'connecting' && connection.attempt).toBeGreaterThan(10);
+});
+
+test('a relay that is dead from the start is passed over', () => {
+  const world = new SimulatedMeeting({ relays: ['moqt://dead.test/', RELAY] });
+  const [ana, bo] = meet(world, 'Ana', 'Bo');
+  allHear(world, [ana!, bo!]);
+  expect(ana!.view.connection).toEqual({ kind: 'connected', relay: RELAY });
+});
+
+describe('a network that carries nothing', () => {
+  test('for two seconds costs nothing: what was sent comes after', () => {
+    const world = new SimulatedMeeting();
+    const [ana, bo] = meet(world, 'Ana', 'Bo');
+    allHear(world, [ana!, bo!]);
+    const before = count(ana!, bo!);
+    world.cut(bo!, 2_000);
+    talk(world, [bo!], 1_000);
+    world.pass(3_000);
+    expect(count(ana!, bo!) - before).toBe(50);
+    expect([ana!.epoch, bo!.view.connection.kind]).toEqual([1n, 'connected']);
+  });
+
+  test('until the session is given up is survived with a new session, in the same place', () => {
+    const world = new SimulatedMeeting();
+    const [ana, bo, cy] = meet(world, 'Ana', 'Bo', 'Cy');
+    allHear(world, [ana!, bo!, cy!]);
+    const before = bo!.group!.senderId;
+    world.cut(bo!, 9_000);
+    world.until('Bo notices', () => bo!.view.connection.kind === 'connecting');
+    world.until('Bo is back', () => bo!.view.connection.kind === 'connected');
+    allHear(world, [ana!, bo!, cy!]);
+    expect([ana!.epoch, bo!.epoch, bo!.group!.senderId]).toEqual([2n, 2n, before]);
+    expect(world.broken).toEqual([]);
+  });
+});
+
+test('a member that dies and comes back within its grace is heard at once, on new tracks', () => {
+  const world = new SimulatedMeeting();
+  const [ana, bo] = meet(world, 'Ana', 'Bo');
+  allHear(world, [ana!, bo!]);
+  bo!.kill();
+  bo!.start();
+  world.until('Bo resumes', () => world.agree([ana!, bo!]));
+  bo!.goLive();
+  allHear(world, [ana!, bo!]);
+  expect([ana!.epoch, bo!.epoch]).toEqual([1n, 1n]);
+});
+
+test('a counter that does not answer stops changes, not the meeting; changes come when it is back', () => {
+  const world = new SimulatedMeeting();
+  const [ana, bo] = meet(world, 'Ana', 'Bo');
+  world.counter.reachable = false;
+  const cy = world.join('Cy');
+  allHear(world, [ana!, bo!]);
+  world.pass(20_000);
+  expect(cy.group).toBeUndefined();
+  expect(cy.view.step).toBe('counter-unreachable');
+  world.counter.reachable = true;
+  world.until('Cy is in', () => world.agree([ana!, bo!, cy]));
+  expect(world.broken).toEqual([]);
+});
+
+describe('a disk that is full', () => {
+  test('is told once and tried again; nothing of an epoch is used before it is saved', () => {
+    const world = new SimulatedMeeting();
+    const ana = world.join('Ana');
+    ana.failDisk(true);
+    world.until('it is told', () => ana.view.attention.has('store-failing'));
+    world.pass(10_000);
+    expect([ana.group, ana.hasSaved]).toEqual([undefined, false]);
+    ana.failDisk(false);
+    world.until('the group is made', () => ana.group !== undefined);
+    expect([ana.hasSaved, ana.view.attention.has('store-failing')]).toEqual([true, false]);
+  });
+
+  test('keeps nobody from ending', () => {
+    const world = new SimulatedMeeting();
+    const [ana] = meet(world, 'Ana');
+    ana!.failDisk(true);
+    ana!.feed({ kind: 'leave' });
+    world.pass(5_000);
+    expect(ana!.view.end).toBeUndefined();
+    ana!.feed({ kind: 'suspend' });
+    expect(ana!.view.end).toBe('left');
+  });
+});
