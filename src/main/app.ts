@@ -156,7 +156,7 @@ export class App {
         const { servers } = this.#ports;
         if (servers === undefined)
           return problem(
-            'This app has no servers to start a meeting on. Ask for an invitation, or set up servers.',
+            'No servers are set up to start a meeting on. Ask for an invitation, or set up servers.',
           );
         return ok({ link: createInvitation(servers, title, keyAgreement) });
       },
@@ -181,9 +181,9 @@ export class App {
       'meeting.remove': ({ participant }) =>
         this.#current?.meeting.kick(participant) === true
           ? ok(null)
-          : problem('That person is not in the meeting any more.'),
+          : problem('That person is no longer in the meeting.'),
       'meeting.copy-link': () => {
-        if (this.#current === undefined) return problem('You are in no meeting.');
+        if (this.#current === undefined) return problem('You are not in a meeting.');
         this.#ports.writeClipboard(this.#current.context.link);
         return ok(null);
       },
@@ -253,9 +253,9 @@ export class App {
     sending: { microphone: boolean; camera: boolean },
   ): Promise<Result<null, Problem>> {
     const identity = this.#identity;
-    if (identity === undefined) return problem('Say who you are first.');
+    if (identity === undefined) return problem('Enter your name first.');
     if (this.#current !== undefined && this.#current.meeting.view.end === undefined)
-      return problem('You are in a meeting already. Leave it first.');
+      return problem('You are already in a meeting. Leave it first.');
     const read = readInvitation(link);
     if (!read.ok) return failed({ sentence: read.problem.sentence });
     const joined = joinMeeting({
@@ -285,7 +285,7 @@ export class App {
 
   async #exportHistory(): Promise<Result<{ readonly path: string } | null, Problem>> {
     const current = this.#current;
-    if (current === undefined) return problem('You are in no meeting.');
+    if (current === undefined) return problem('You are not in a meeting.');
     const history = await current.keyHistory();
     if (history.kind === 'unavailable') return problem(history.sentence);
     const { title, counter } = current.context.invitation;
@@ -297,7 +297,7 @@ export class App {
       );
       return ok(path === undefined ? null : { path });
     } catch {
-      return problem('The file could not be written there. Choose another place.');
+      return problem('The file could not be saved there. Choose another location.');
     }
   }
 

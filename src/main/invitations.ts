@@ -105,12 +105,12 @@ function problemOf(fault: InvitationFault): LinkProblem {
     case 'not-an-invitation':
       return {
         kind: 'not-a-link',
-        sentence: 'This is not a Conclave invitation. One begins with conclave://join/',
+        sentence: 'This is not a Conclave invitation. Invitations begin with conclave://join/',
       };
     case 'too-long':
       return {
         kind: 'damaged',
-        sentence: 'This link is longer than any invitation. Copy it again, by itself.',
+        sentence: 'This link is too long to be an invitation. Copy only the link and try again.',
       };
     case 'damaged-characters':
     case 'cut-off-or-changed':
@@ -118,18 +118,20 @@ function problemOf(fault: InvitationFault): LinkProblem {
       return {
         kind: 'damaged',
         sentence:
-          'Part of this link is missing or was changed on the way. Ask for it again and copy all of it.',
+          'Part of this link is missing or has been changed. Ask for it again and copy the whole link.',
       };
     case 'unknown-version':
       return {
         kind: 'newer-version',
-        sentence: 'This invitation was made by a newer Conclave. Update the app, then open it again.',
+        sentence:
+          'This invitation was made with a newer version of Conclave. Update the app, then open the link again.',
       };
     case 'unknown-mode':
     case 'unknown-suite':
       return {
         kind: 'unsupported',
-        sentence: 'This meeting uses a kind of encryption that this Conclave does not have. Update the app.',
+        sentence:
+          'This meeting uses encryption that this version of Conclave does not support. Update the app.',
       };
     case 'bad-name':
       return {
@@ -140,19 +142,19 @@ function problemOf(fault: InvitationFault): LinkProblem {
     case 'no-relay':
       return {
         kind: 'damaged',
-        sentence: 'The relay’s address in this link cannot be used. Ask for a new link.',
+        sentence: 'The relay’s address in this link is not valid. Ask for a new link.',
       };
     case 'bad-counter-address':
     case 'bad-counter-token':
     case 'bad-receipt-key':
       return {
         kind: 'damaged',
-        sentence: 'What this link says about the counter service cannot be used. Ask for a new link.',
+        sentence: 'The details of the counter service in this link are not valid. Ask for a new link.',
       };
     case 'bad-trust-anchor':
       return {
         kind: 'damaged',
-        sentence: 'The certificate in this link cannot be used. Ask for a new link.',
+        sentence: 'The certificate in this link is not valid. Ask for a new link.',
       };
   }
 }

@@ -109,7 +109,7 @@ export function joinMeeting(options: JoinMeetingOptions): JoinedMeeting {
     keyHistory: async () => {
       const group = meeting.view.group?.group;
       return group === undefined
-        ? { kind: 'unavailable', sentence: 'You are in no meeting.' }
+        ? { kind: 'unavailable', sentence: 'You are not in a meeting.' }
         : readKeyHistory(counter, group, invitation.receiptKey);
     },
   };

@@ -46,7 +46,7 @@ export async function readKeyHistory(
   for (let page = 0; page < MAX_PAGES; page += 1) {
     const outcome = await counter.history(group, next);
     if (outcome.kind !== 'ok')
-      return unavailable('The counter service does not hand out the history now. Try again later.');
+      return unavailable('The counter service is not providing the history right now. Try again later.');
     if (outcome.entries.length === 0) break;
     for (const entry of outcome.entries) {
       const verdict = verifyReceipt(entry.receipt, receiptKey, receiptVerifier);
@@ -54,7 +54,7 @@ export async function readKeyHistory(
         verdict.kind !== 'valid' ||
         checkReceiptChain(previous, verdict.receipt, receiptVerifier).kind !== 'follows'
       )
-        return unavailable('The history that the counter service hands out is not valid. Do not trust it.');
+        return unavailable('The history that the counter service provided is not valid. Do not trust it.');
       previous = verdict.receipt;
       epochs.push(receiptedEpoch(verdict.receipt));
     }

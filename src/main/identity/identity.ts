@@ -55,7 +55,7 @@ export async function createIdentity(keychain: Keychain, profileId: string): Pro
   const stored = await keychain.set(accountOf(profileId), encodeBase64Url(seed));
   if (stored.kind !== 'ok') return stored;
   const kept = await loadIdentity(keychain, profileId);
-  if (kept.kind === 'missing') return { kind: 'no-keychain', detail: 'The keychain did not keep the key.' };
+  if (kept.kind === 'missing') return { kind: 'no-keychain', detail: 'The keychain did not save the key.' };
   return kept;
 }
 
@@ -73,21 +73,20 @@ export function createGuestIdentity(): Identity {
 export function describeIdentityProblem(problem: IdentityProblem, platform: NodeJS.Platform): string {
   if (problem.kind === 'damaged') {
     return (
-      'The keychain’s entry for this profile is not a Conclave key. Restore or delete the entry “Conclave” in the ' +
+      'The keychain entry for this profile is not a Conclave key. Restore or delete the “Conclave” entry in the ' +
       'system’s keychain, or join as a guest.'
     );
   }
-  return `${KEYCHAIN_HINTS[platform] ?? OTHER_HINT} Or join as a guest: a guest’s key is kept nowhere.`;
+  return `${KEYCHAIN_HINTS[platform] ?? OTHER_HINT} You can also join as a guest: a guest’s key is never saved.`;
 }
 
-const OTHER_HINT = 'The keychain of this system cannot be used, so Conclave cannot keep your key.';
+const OTHER_HINT = 'Conclave cannot use this system’s keychain, so it cannot save your key.';
 const KEYCHAIN_HINTS: Partial<Record<NodeJS.Platform, string>> = {
   linux:
-    'No unlocked keychain answers, so Conclave cannot keep your key. Install and unlock one with a Secret Service, ' +
+    'No unlocked keychain answered, so Conclave cannot save your key. Install and unlock a Secret Service keychain, ' +
     'such as GNOME Keyring or KWallet (Debian and Ubuntu: apt install gnome-keyring libsecret-1-0).',
-  darwin:
-    'The login keychain cannot be used, so Conclave cannot keep your key. Unlock it in Keychain Access.',
-  win32: 'The Windows Credential Manager cannot be used, so Conclave cannot keep your key.',
+  darwin: 'Conclave cannot use the login keychain, so it cannot save your key. Unlock it in Keychain Access.',
+  win32: 'Conclave cannot use the Windows Credential Manager, so it cannot save your key.',
 };
 
 function accountOf(profileId: string): string {

@@ -50,7 +50,9 @@ export class AppModel {
     try {
       return await this.#bridge.call(name, argument);
     } catch {
-      return failed({ sentence: 'That did not work. Try again; if it happens again, restart Conclave.' });
+      return failed({
+        sentence: 'Something went wrong. Try again. If it keeps happening, restart Conclave.',
+      });
     }
   }
 

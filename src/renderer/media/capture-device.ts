@@ -147,10 +147,10 @@ function sentenceFor(kind: CaptureKind, cause: unknown): string {
       return `No ${kind} was found. You can join without one.`;
     case 'NotAllowedError':
     case 'SecurityError':
-      return `Conclave may not use the ${kind}. Allow it in the system’s privacy settings.`;
+      return `Conclave is not allowed to use the ${kind}. Allow it in the system’s privacy settings.`;
     case 'NotReadableError':
     case 'AbortError':
-      return `The ${kind} cannot be used. Another program may be using it.`;
+      return `The ${kind} cannot be used. Another app may be using it.`;
     default:
       return `The ${kind} could not be started.`;
   }

@@ -19,7 +19,7 @@ export async function introduceOneself(page: Page, name: string): Promise<void> 
 
 /** Starts a meeting from home; the preview is next. */
 export async function newMeeting(page: Page, title: string): Promise<void> {
-  await page.getByLabel('What is it called?').fill(title);
+  await page.getByLabel('Name of the meeting').fill(title);
   await page.getByRole('button', { name: 'New meeting' }).click();
 }
 

@@ -45,7 +45,7 @@ describe('a kept identity', () => {
     expect(await loadIdentity(keychain, 'p')).toEqual(outcome);
     if (outcome.kind !== 'no-keychain') expect.unreachable();
     for (const platform of ['linux', 'darwin', 'win32', 'freebsd'] as const) {
-      expect(describeIdentityProblem(outcome, platform)).toMatch(/cannot keep your key.*guest/);
+      expect(describeIdentityProblem(outcome, platform)).toMatch(/cannot save your key.*guest/);
     }
   });
 

@@ -4,8 +4,8 @@ export const words = {
     left: 'You left the meeting',
     removed: 'You were removed from the meeting',
     replaced: 'You joined from somewhere else',
-    failed: 'The meeting could not go on',
+    failed: 'The meeting could not continue',
   },
   again: 'Join again',
-  home: 'Go to start',
+  home: 'Go to home screen',
 } as const;

@@ -1,17 +1,17 @@
 /** What the People panel says. */
 export const words = {
   title: (count: number): string => (count === 1 ? '1 person' : `${String(count)} people`),
-  truth: 'Everybody who holds the keys now.',
+  truth: 'Everyone who holds the keys right now.',
   search: 'Search',
-  leaving: 'Left, holds keys until the next change',
+  leaving: 'Has left; holds keys until the next change',
   since: (epoch: string): string =>
-    epoch === '0' ? 'Opened the meeting' : `Holds keys since change ${epoch}`,
+    epoch === '0' ? 'Started the meeting' : `Holds keys since change ${epoch}`,
   muted: 'Muted',
   cameraOff: 'Camera off',
   remove: (name: string): string => `Remove ${name}`,
   removeQuestion: (name: string): string => `Remove ${name}?`,
   removeMeans:
-    'The keys change at once, so that nothing that follows can be opened with the old ones, and this person’s key is not let in again. Somebody who has the link could still come as somebody else: to be sure, start a new meeting.',
+    'The keys change, so this person can no longer hear or see what follows, and their key is not let in again. Anyone who has the link could still come back as someone else. To be sure, start a new meeting.',
   removeNow: 'Remove',
   cancel: 'Cancel',
 } as const;

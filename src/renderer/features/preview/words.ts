@@ -4,8 +4,8 @@ export const words = {
   reading: 'Reading the link …',
   badLink: 'This link cannot be used',
   badLinkNext: 'Ask the person who sent it for a new one.',
-  relay: 'Relay, carries sealed sound and pictures',
-  counter: 'Counter, keeps key changes in order',
+  relay: 'Relay: carries the encrypted audio and video',
+  counter: 'Counter: keeps the key changes in order',
   verification: 'How both are verified',
   verifications: {
     system: 'By the certificates this computer trusts',
@@ -14,9 +14,10 @@ export const words = {
   },
   keys: 'Keys',
   keyAgreements: { classical: 'Classical (X25519)', 'post-quantum': 'Post-quantum (X-Wing)' },
-  cipher: 'Sealed with',
+  cipher: 'Encrypted with',
   mode: 'Order of key changes',
-  plainMode: 'The counter keeps no receipts: a split meeting is noticed, not prevented',
+  plainMode:
+    'The counter signs no receipts: a split meeting can be detected by comparing security codes, but not prevented',
   servers: 'Neither server can hear or see the meeting.',
   joinAs: (name: string): string => `Join as ${name}`,
 } as const;

@@ -8,38 +8,41 @@ export const words = {
       ? 'Only you hold the keys. Nobody else can hear or see this meeting.'
       : `${String(count)} people hold the keys. Nobody else can hear or see this meeting.`,
   unreadable: (count: number): string =>
-    `${String(count)} pieces of sound or picture could not be opened and were thrown away.`,
+    count === 1
+      ? '1 piece of audio or video could not be decrypted and was discarded.'
+      : `${String(count)} pieces of audio or video could not be decrypted and were discarded.`,
   code: 'Security code',
   compare:
-    'Compare now: read these six groups aloud. When they are the same on every screen, everybody is in the same meeting with the same people.',
-  changes: 'Changes of the keys',
+    'To compare, read these six groups aloud. If they are the same on every screen, everyone is in the same meeting with the same people.',
+  changes: 'Key changes',
   last: (when: string): string => `Last change ${when}`,
   all: (count: number): string => `Show all ${String(count)} changes`,
   change: (epoch: string): string => `Change ${epoch}`,
   export: 'Save key history',
-  exportWhy: 'Signed by the counter; anyone can check it later without a network.',
+  exportWhy: 'Signed by the counter, so anyone can verify it later, even offline.',
   servers: 'Servers and what they can see',
   relay: 'Relay',
-  relaySees: 'Sees who sends how much and when, by fingerprint. No sound, pictures or names.',
+  relaySees:
+    'Sees who sends how much and when, by fingerprint and network address, but no audio, video or names.',
   counter: 'Counter',
-  counterSees: 'Sees when keys change. No people, sound or pictures.',
-  how: 'How it is sealed',
+  counterSees: 'Sees when keys change, and the network addresses that ask, but no audio, video or names.',
+  how: 'How it is encrypted',
   agreements: {
-    classical: 'The keys are agreed in the classical way, safe against today’s computers.',
+    classical: 'Classical key agreement, safe against today’s computers.',
     'post-quantum':
-      'The keys are agreed in the post-quantum way: what is recorded today stays sealed to a later quantum computer.',
+      'Post-quantum key agreement: what is recorded today stays safe from later quantum computers.',
   },
   limits:
-    'Each person in the meeting can hear and see all of it, and could pass it on. Relay and counter together could split a meeting in two; comparing the code shows that.',
+    'Everyone in the meeting can hear and see all of it, and could pass it on. Relay and counter together could split a meeting in two; comparing security codes reveals that.',
   fingerprints: 'Fingerprints',
-  fingerprintsWhy: 'Each person’s own, the same in every meeting.',
+  fingerprintsWhy: 'Each person has their own. It stays the same in every meeting, except for guests.',
   details: 'Details',
-  modes: { fenced: 'Fenced, with signed receipts', plain: 'Plain, forks are detected only' },
+  modes: { fenced: 'Fenced, with signed receipts', plain: 'Plain: forks can be detected, not prevented' },
 } as const;
 
 /** One change of the keys as a sentence. */
 export function describeChange({ epoch, added, removed, by }: KeyChange): string {
-  if (epoch === '0' && added.length > 0) return `${list(added)} opened the meeting.`;
+  if (epoch === '0' && added.length > 0) return `${list(added)} started the meeting.`;
   const parts: string[] = [];
   if (added.length > 0) parts.push(`${list(added)} joined`);
   if (removed.length > 0)
