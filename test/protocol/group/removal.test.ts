@@ -1,0 +1,76 @@
+import { expect, test } from 'vitest';
+import type { OwnKeyPackage, ProcessOutcome } from '../../../src/protocol/group/mls.ts';
+import { leafIndex } from '../../../src/protocol/group/roster.ts';
+import { epoch } from '../../../src/protocol/units.ts';
+import { OneCoordinator } from './one-coordinator.ts';
+
+type Removed = Extract<ProcessOutcome, { kind: 'removed' }>;
+const FIRST_KEY = new Uint8Array(32).fill(2);
+
+/** A member of two in plain mode; the next Commit removes it as `outcome` says. */
+function removed(outcome: (own: OwnKeyPackage) => Pick<Removed, 'replacedBy' | 'kicked'>, away: boolean) {
+  let own: OwnKeyPackage | undefined;
+  let isWelcome = false;
+  const member: OneCoordinator = new OneCoordinator('plain', {
+    'make-key-package': () => (own = member.mls.makeKeyPackage()),
+    process: () => {
+      if (own === undefined) throw new Error('it has joined with one');
+      const contents = { committer: leafIndex(0), removed: [leafIndex(1)], added: [] };
+      return { kind: 'removed', contents, ...outcome(own) };
+    },
+    // Whoever does not reach the counter does not know that it has missed nothing.
+    probe: ({ group }) => {
+      if (away && isWelcome) return { kind: 'unreachable', reason: 'away' };
+      return { kind: 'ok', current: Buffer.from(group).equals(member.group) ? member.current : undefined };
+    },
+  });
+  member.startJoining();
+  const first = member.otherMls(FIRST_KEY);
+  const { group } = first.createGroup(member.group);
+  const adds = own === undefined ? [] : [(own as OwnKeyPackage).keyPackage];
+  const staged = first.stage(group, { adds, removes: [], kicks: [] });
+  if (staged.kind !== 'staged') throw new Error(staged.reason);
+  const payload = staged.commit.welcomes[0]?.welcome ?? new Uint8Array(0);
+  member.current = epoch(1n);
+  isWelcome = true;
+  member.input({ kind: 'welcome-object', object: { epoch: epoch(1n), object: 0, payload } });
+  expect(member.epochs.at(-1)?.ownLeaf).toBe(1);
+  member.input({ kind: 'commit-object', object: { epoch: epoch(2n), object: 0, payload: FIRST_KEY } });
+  return member.events.at(-1);
+}
+const JOINS_AGAIN = { kind: 'status', step: 'waiting-for-member' };
+
+test.each<[string, (own: OwnKeyPackage) => Pick<Removed, 'replacedBy' | 'kicked'>, boolean, object]>([
+  [
+    'before our eyes is final',
+    () => ({ replacedBy: undefined, kicked: false }),
+    false,
+    { kind: 'stopped', reason: 'removed' },
+  ],
+  [
+    'while we were away makes us join again',
+    () => ({ replacedBy: undefined, kicked: false }),
+    true,
+    JOINS_AGAIN,
+  ],
+  [
+    'with a kick is final, away or not',
+    () => ({ replacedBy: undefined, kicked: true }),
+    true,
+    { kind: 'stopped', reason: 'kicked' },
+  ],
+  [
+    'for a later join of ours makes us go on with that',
+    ({ ref }) => ({ replacedBy: ref, kicked: false }),
+    false,
+    JOINS_AGAIN,
+  ],
+  [
+    'for a join that this device did not make is told as such',
+    () => ({ replacedBy: new Uint8Array(32), kicked: false }),
+    true,
+    { kind: 'stopped', reason: 'replaced' },
+  ],
+])('a removal %s', (_, outcome, away, last) => {
+  expect(removed(outcome, away)).toEqual(last);
+});
