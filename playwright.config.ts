@@ -7,8 +7,6 @@ export default defineConfig({
   expect: { timeout: 20_000 },
   // Several windows of one test already fill two cores.
   workers: 1,
-  // Sound and pictures are real time, and CI's machines are shared: what fails twice is a fault.
-  retries: process.env.CI === undefined ? 0 : 1,
   forbidOnly: process.env.CI !== undefined,
   reporter: [['list'], ['json', { outputFile: '.cache/results/e2e.json' }]],
 });

@@ -3,7 +3,6 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { AppState } from '../../src/contract/state.ts';
 import { App, type AppPorts } from '../../src/main/app.ts';
 import { TsMlsAdapter } from '../../src/main/mls/ts-mls-adapter.ts';
 import type { Servers } from '../../src/main/servers.ts';
@@ -20,13 +19,11 @@ const SERVERS: Servers = {
 let folder: string;
 let keychain: MemoryKeychain;
 let clipboard: string[];
-let shown: AppState[];
 let running: App[];
 beforeEach(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'conclave-app-'));
   keychain = new MemoryKeychain();
   clipboard = [];
-  shown = [];
   running = [];
 });
 afterEach(async () => {
@@ -44,7 +41,7 @@ async function startApp(ports: Partial<AppPorts> = {}): Promise<App> {
     servers: SERVERS,
     mls: new TsMlsAdapter(),
     devicesAtStart: false,
-    changed: (state) => shown.push(state),
+    changed: () => undefined,
     downlink: () => undefined,
     writeClipboard: (text) => clipboard.push(text),
     saveFile: () => Promise.resolve(undefined),
@@ -148,8 +145,13 @@ test('camera and microphone are asked for at the start once, not again by a page
 });
 
 test('the window is told of changes', async () => {
-  const app = await startApp();
+  let hear: (theme: string) => void = () => undefined;
+  const heard = new Promise((resolve) => (hear = resolve));
+  const app = await startApp({
+    changed: ({ theme }) => {
+      if (theme !== 'system') hear(theme);
+    },
+  });
   await app.handlers['settings.theme']({ theme: 'dark' });
-  await new Promise((resolve) => setTimeout(resolve, 120));
-  expect(shown.at(-1)?.theme).toBe('dark');
+  expect(await heard).toBe('dark');
 });

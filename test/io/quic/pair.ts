@@ -117,6 +117,11 @@ export function pattern(length: number, seed = 1): Uint8Array {
   return bytes;
 }
 
+/** Waits until something is so that no event tells of; a test that waits in vain ends by its own limit. */
+export async function until(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await pause(5);
+}
+
 /** Waits, where a test must see that nothing happens. */
 export function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));

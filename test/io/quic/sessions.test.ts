@@ -185,7 +185,6 @@ describe.each(transports)('%s', (transport) => {
     expect(stats.sentBytes).toBeGreaterThan(100_000);
     expect(peer.stats().receivedBytes).toBeGreaterThan(100_000);
     expect(stats.rttMs).toBeGreaterThan(0);
-    expect(stats.rttMs).toBeLessThan(1000);
     expect(stats.congestionWindow).toBeGreaterThan(0);
   });
 

@@ -127,8 +127,8 @@ describe('crashes', () => {
     const path = join(directory, 'killed');
     const acknowledged = new Map<string, number>();
     for (let crash = 0; crash < CRASHES; crash += 1) {
-      // Growing lives: some die while they start, some while they save.
-      await liveAndDie(path, 20 + 70 * crash, (name, version) => acknowledged.set(name, version));
+      // Growing lives: the first dies while it starts, others while they save.
+      await liveAndDie(path, 2 * crash, (name, version) => acknowledged.set(name, version));
       const keychain = new FileKeychain(join(path, 'keychain'));
       const outcome = await openSealedStore({ directory: join(path, 'state'), profileId: 'p', keychain });
       if (outcome.kind !== 'open') expect.unreachable();
@@ -145,10 +145,10 @@ describe('crashes', () => {
   });
 });
 
-/** Runs the child that saves without end, and kills it some time after its first word. */
+/** Runs the child that saves without end, and kills it soon after it has saved so often. */
 function liveAndDie(
   path: string,
-  life: number,
+  saves: number,
   saved: (name: string, version: number) => void,
 ): Promise<void> {
   const program = fileURLToPath(new URL('crash-child.ts', import.meta.url));
@@ -156,16 +156,20 @@ function liveAndDie(
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   let line = '';
+  let left = saves;
   let dying = false;
   child.stdout.on('data', (data: Buffer) => {
-    if (!dying) setTimeout(() => child.kill('SIGKILL'), life);
-    dying = true;
     const lines = (line + data.toString()).split('\n');
     line = lines.pop() ?? '';
     for (const each of lines) {
       const [word, name, version] = each.split(' ');
-      if (word === 'saved' && name !== undefined) saved(name, Number(version));
+      if (word !== 'saved' || name === undefined) continue;
+      saved(name, Number(version));
+      left -= 1;
     }
+    // Anywhere in what it does next.
+    if (left <= 0 && !dying) setTimeout(() => child.kill('SIGKILL'), Math.random() * 20);
+    dying ||= left <= 0;
   });
   return new Promise((resolve) => {
     child.on('close', () => {

@@ -174,15 +174,19 @@ describe('limits', () => {
   });
 
   test('an address that asks too often waits, health is always answered', async () => {
-    counter = await startRunningCounter({ rateLimit: { perSecond: 0.5, burst: 3 } });
+    counter = await startRunningCounter({ rateLimit: { perSecond: 0.01, burst: 3 } });
     const statuses: number[] = [];
     for (let count = 0; count < 5; count += 1) {
       statuses.push((await ask(counter, 'GET', `/history/${ID}?from=0`)).status);
     }
     expect(statuses).toEqual([200, 200, 200, 429, 429]);
     const refused = await ask(counter, 'GET', `/history/${ID}?from=0`);
-    expect(refused.headers['retry-after']).toBe('2');
-    expect(await counter.client.receiptKey()).toEqual({ kind: 'busy', retryLaterMs: 2000 });
+    // A hundred seconds, less what has passed; what is reckoned exactly is in the limiter's own tests.
+    expect(refused.headers['retry-after']).toMatch(/^[1-9]\d?$|^100$/);
+    const busy = await counter.client.receiptKey();
+    if (busy.kind !== 'busy') expect.unreachable(busy.kind);
+    expect(busy.retryLaterMs).toBeGreaterThan(0);
+    expect(busy.retryLaterMs).toBeLessThanOrEqual(100_000);
     expect((await ask(counter, 'GET', '/healthz')).json).toEqual({ status: 'ok' });
   });
 
@@ -218,24 +222,26 @@ describe('limits', () => {
     const { port } = new URL(counter.url);
     const socket = connect({ port: Number(port), host: '127.0.0.1', ca: counter.certificate.caPem });
     const chunks: Buffer[] = [];
+    const begun = new Promise((resolve) => socket.once('data', resolve));
     socket.on('data', (chunk: Buffer) => chunks.push(chunk));
     const closed = new Promise((resolve) => socket.on('close', resolve));
     const sent = body({});
     await new Promise<void>((resolve) => {
       socket.write(
-        `POST /increment/${ID} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${String(sent.length)}\r\n\r\n`,
+        `POST /increment/${ID} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nExpect: 100-continue\r\nContent-Length: ${String(sent.length)}\r\n\r\n`,
         () => {
           resolve();
         },
       );
     });
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    // It has read the head when it asks for the rest.
+    await begun;
     const stopped = counter.server.stop(millis(5000));
     socket.write(sent);
     await closed;
     await stopped;
     const text = Buffer.concat(chunks).toString();
-    expect(text).toMatch(/^HTTP\/1\.1 409 /);
+    expect(text).toMatch(/^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 409 /);
     expect(text).toMatch(/Connection: close/i);
   });
 });

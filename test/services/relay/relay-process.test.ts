@@ -166,11 +166,10 @@ test('a publisher that floods and a subscriber that never reads do not fill the 
       do await new Promise((resolve) => setImmediate(resolve));
       while (alice.queuedBytes() > MIB);
     }
-    await until('it has all', async () => (await relay.metric('objects_received_total')) === 6_000, 60_000);
+    await until('it has all', async () => (await relay.metric('objects_received_total')) === 6_000);
     expect(await relay.metric('backlog_bytes')).toBeLessThanOrEqual(2 * MIB);
     expect(await relay.metric('groups_dropped_total')).toBeGreaterThan(1_000);
     expect(residentBytes(relay) - before).toBeLessThan(160 * MIB);
-    expect(objects.length).toBeGreaterThan(100);
     await until('the newest is there', () => objects.some(({ location }) => location.group === 5_999n));
     for (const client of [alice, bob]) client.close(0, 'done');
     stalled.close();
