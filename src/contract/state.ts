@@ -59,7 +59,7 @@ export interface Participant {
   readonly fingerprint: readonly string[];
   readonly hue: number;
   readonly joinedEpoch: string;
-  /** Has said good-bye or vanished; holds keys until the next change. */
+  /** Has left or vanished; holds keys until the next change. */
   readonly leaving: boolean;
   readonly audio: MediaState;
   readonly video: MediaState;
@@ -70,7 +70,7 @@ export interface KeyChange {
   readonly epoch: string;
   /** ms since 1970, by the counter's receipt. */
   readonly time: number;
-  /** A sentence without names of the protocol: 'Bo joined'. */
+  /** Names of those who joined, as people know them. */
   readonly added: readonly string[];
   readonly removed: readonly string[];
   readonly by: string | undefined;
@@ -135,7 +135,7 @@ export interface AppState {
   readonly identity: IdentityState;
   /** Servers are known, so that a meeting can be started here. */
   readonly canCreate: boolean;
-  /** A link that the app was opened with and that waits for the preview. */
+  /** A link that the app was opened with, to be shown in the preview. */
   readonly pendingLink: string | undefined;
   readonly theme: 'system' | 'light' | 'dark';
   /** The person who started the app asked for camera and microphone on its command line: on, once. */

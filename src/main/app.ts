@@ -55,7 +55,10 @@ interface CurrentMeeting extends JoinedMeeting {
   readonly context: MeetingContext;
 }
 
-/** See the module's description. */
+/**
+ * Answers the window's calls and pushes a new snapshot of the state after every change. Holds the identity, the settings
+ * and at most one meeting.
+ */
 export class App {
   readonly handlers: CallHandlers;
   /** Asks before the window closes on others. */

@@ -37,11 +37,11 @@ import { InvariantError, invariant } from '../../protocol/errors.ts';
 import type { Epoch, Millis } from '../../protocol/units.ts';
 import { checkPinnedCertificate } from './pinned-certificate.ts';
 
-/** Whom to take for the counter service; there is no way to take anybody. */
+/** Which server to accept as the counter service; accepting any is not an option. */
 export type CounterTrust =
   /** The roots that come with the runtime. */
   | { readonly kind: 'system' }
-  /** One's own authority and no other, PEM. */
+  /** These authorities and no others, PEM. */
   | { readonly kind: 'ca'; readonly caPem: string }
   /** The server's certificate, or the authority that issued it and is sent along, by the SHA-256 of its DER. */
   | { readonly kind: 'certificate-hash'; readonly sha256: Uint8Array };
@@ -240,7 +240,7 @@ function batchesOf(entries: readonly UploadEntry[]): UploadEntry[][] {
     batch.push(entry);
     bytes += size;
   }
-  // Nothing to give is asked all the same: the answer says how far the service is.
+  // Even an empty upload is sent: the answer says which epoch the service has reached.
   batches.push(batch);
   return batches;
 }

@@ -14,7 +14,7 @@ const HASHES: Readonly<Record<HashName, string>> = {
   'SHA-512': 'sha512',
 };
 
-/** Parts below this are joined before they are ciphered: a call into OpenSSL costs more than the copy. */
+/** Parts smaller than this are joined before encryption: a call into OpenSSL costs more than the copy. */
 const JOIN_BELOW = 16_384;
 const GCM_TAG_LENGTH = 16;
 

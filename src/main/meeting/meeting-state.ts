@@ -85,7 +85,7 @@ function encryptionOf(view: MeetingView, group: GroupView, context: MeetingConte
   const leaving = group.participants.some((participant) => participant.leaving);
   return {
     seal: attention !== undefined ? 'attention' : leaving ? 'changing' : 'sealed',
-    sentence: attention ?? (leaving ? 'Somebody left; the keys are about to change.' : undefined),
+    sentence: attention ?? (leaving ? 'Someone has left. The keys are about to change.' : undefined),
     epoch: String(group.epoch),
     securityCode: group.securityCode.split(' '),
     keyAgreement: group.suite === 0x0053 ? 'post-quantum' : 'classical',
@@ -138,15 +138,15 @@ function joinStep({ connection, step }: MeetingView): JoinStep {
 function joinSentence({ connection, step }: MeetingView): string | undefined {
   if (connection.kind === 'connecting')
     return connection.attempt > 1
-      ? `The relay does not answer. Trying again (${String(connection.attempt)}). Check your network.`
+      ? `The relay is not answering. Trying again (attempt ${String(connection.attempt)}). Check your network.`
       : undefined;
   switch (step) {
     case 'counter-unreachable':
-      return 'The counter service does not answer. Trying again. Check your network, or ask who runs it.';
+      return 'The counter service is not answering. Trying again. Check your network, or ask whoever runs the service.';
     case 'counter-unauthorized':
-      return 'The counter service does not let this app in. Ask who runs it for an invitation with access.';
+      return 'The counter service refuses this app. Ask whoever runs it for an invitation with access.';
     case 'waiting-for-creator':
-      return 'Somebody is opening the meeting right now.';
+      return 'Someone else is starting the meeting right now.';
     case 'seeking':
     case 'creating':
     case 'waiting-for-member':
@@ -158,13 +158,13 @@ function joinSentence({ connection, step }: MeetingView): string | undefined {
 
 function attentionSentence(attention: ReadonlySet<Attention>): string | undefined {
   if (attention.has('equivocation'))
-    return 'The counter service signed two different histories of this meeting. Do not trust it: leave, and tell who runs it.';
+    return 'The counter service signed two different histories of this meeting. Do not trust it: leave, and tell whoever runs the service.';
   if (attention.has('store-failing'))
-    return 'This app cannot save its state to the disk and does not take part in changes of the keys until it can. Free some space.';
+    return 'This app cannot save its state to disk, and takes no part in key changes until it can. Free up some space.';
   if (attention.has('kicked-asks'))
-    return 'Somebody who was removed asks to be let in again, and was refused.';
+    return 'Someone who was removed asked to be let in again and was refused.';
   if (attention.has('newer-generation'))
-    return 'Another group of people has opened this room anew. They are not in this meeting.';
+    return 'Other people have started this meeting again without this group. They are not in this meeting.';
   return undefined;
 }
 
@@ -178,39 +178,39 @@ function endOf(
     case 'removed':
       return {
         reason: 'removed',
-        sentence:
-          'The others went on without you, since nothing was heard from this app. You can join again.',
+        sentence: 'The others removed you because they heard nothing from this app. You can join again.',
         link,
       };
     case 'kicked':
       return {
         reason: 'removed',
-        sentence: 'Somebody removed you from the meeting. Ask them for a new invitation.',
+        sentence: 'Someone removed you from the meeting. Ask them for a new invitation.',
         link: undefined,
       };
     case 'replaced':
       return {
         reason: 'replaced',
         sentence:
-          'Your place in the meeting was taken by a join that this app did not make. If it was not you on another device, somebody else has your key.',
+          'Your key joined the meeting from somewhere else and took your place. If that was not you on another device, someone else has your key.',
         link: undefined,
       };
     case 'parameters-differ':
       return {
         reason: 'failed',
-        sentence: 'The meeting’s settings are not those of your invitation. Ask for a new invitation.',
+        sentence: 'The meeting’s settings do not match your invitation. Ask for a new invitation.',
         link: undefined,
       };
     case 'unknown-cipher':
       return {
         reason: 'failed',
-        sentence: 'This meeting uses a media cipher that this app does not have. Update the app.',
+        sentence: 'This meeting uses a media cipher that this app does not support. Update the app.',
         link: undefined,
       };
     case 'fault':
       return {
         reason: 'failed',
-        sentence: 'Conclave made a mistake and left the meeting, to be on the safe side. You can join again.',
+        sentence:
+          'Something went wrong inside Conclave, so it left the meeting to be safe. You can join again.',
         link,
       };
   }

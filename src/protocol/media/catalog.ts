@@ -1,5 +1,5 @@
 /**
- * The catalog of one participant: a JSON document that says which tracks there are and how they are encoded.
+ * The catalog of one participant: a JSON document that lists its tracks and how they are encoded.
  *
  * It travels sealed like all media. Keys come from MLS, so a catalog never carries `trackBaseKey` or `keyId`; whoever can
  * read it holds the keys of what it names.
@@ -217,7 +217,7 @@ function withTrack(
   return [...tracks, track];
 }
 
-/** A catalog as JSON; bounded in bytes, and what is taken from it is bounded field by field. */
+/** Parses a catalog as JSON. Its size is bounded here, each field where it is read. */
 function parse(bytes: Uint8Array): Json {
   if (bytes.length > MAX_CATALOG_BYTES) throw broken('#catalog', 'the catalog is too long');
   const text = decodeUtf8(bytes);

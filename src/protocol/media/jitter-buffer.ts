@@ -32,7 +32,7 @@ export type Playout<Payload> =
 /** What became of a packet that came in. */
 export type Arrival = 'queued' | 'late' | 'duplicate' | 'restarted';
 
-/** Counts since the beginning. */
+/** Counts since the buffer was made. */
 export interface JitterCounts {
   readonly played: number;
   readonly concealed: number;
@@ -40,9 +40,9 @@ export interface JitterCounts {
   readonly overflowed: number;
 }
 
-/** The target delay is never below this. */
+/** Lower bound of the target delay. */
 export const MIN_TARGET_DELAY = millis(20);
-/** The target delay is never above this. */
+/** Upper bound of the target delay. */
 export const MAX_TARGET_DELAY = millis(500);
 
 /** The adaptive buffer of one track. All times given to it are of one monotonic clock. */
@@ -95,7 +95,7 @@ export class JitterBuffer<Payload> {
   }
 
   /**
-   * Says what to play from now on; to be asked when what it said before has been played.
+   * Says what to play next; to be called when the previous answer has been played.
    * @param now - when the first sample of the answer is played.
    */
   pull(now: Millis): Playout<Payload> {
@@ -125,7 +125,7 @@ export class JitterBuffer<Payload> {
     return { kind: 'play', packet, shorten: excess > EXCESS && this.#queue.length > 0 };
   }
 
-  /** A later packet is here: give the missing one time while the delay is short, then go on without it. */
+  /** A later packet is here: waits for the missing one while the delay is short, then goes on without it. */
   #conceal(playhead: number, gap: number, now: Millis): Playout<Payload> {
     const duration = Math.min(gap, CONCEAL_STEP);
     if (this.#delay(playhead, now) >= this.#target) this.#playhead = playhead + duration;
@@ -133,14 +133,14 @@ export class JitterBuffer<Payload> {
     return { kind: 'conceal', duration: micros(duration) };
   }
 
-  /** Nothing is here: fill in briefly, without moving on, so that what comes late is still played. */
+  /** The buffer is empty: conceals briefly without advancing, so that late packets are still played. */
   #underrun(playhead: number, now: Millis): Playout<Payload> {
     this.#emptyFor += 1;
     if (this.#emptyFor <= CONCEALED_STEPS_WHEN_EMPTY) {
       this.#concealed += 1;
       return { kind: 'conceal', duration: micros(CONCEAL_STEP) };
     }
-    // Longer than any target delay: the sender paused, so what comes next is held back anew.
+    // Longer than any target delay: the sender paused, so the next packet waits for the target delay again.
     if (this.#delay(playhead, now) > this.#target + PAUSE) {
       this.#holding = true;
       this.#emptyFor = 0;
@@ -209,9 +209,9 @@ const MARGIN = 10;
 const FALL_PER_PACKET = 0.5;
 const OBSERVED_PACKETS = 150;
 const MAX_PACKETS = 128;
-/** ms above the target from which on pieces are left out. */
+/** ms above the target beyond which samples are skipped. */
 const EXCESS = 40;
-/** ms without a packet after which the sender is taken to have paused. */
+/** ms without a packet after which the sender counts as paused. */
 const PAUSE = 300;
 const CONCEALED_STEPS_WHEN_EMPTY = 3;
 /** The following in µs. */
@@ -219,7 +219,7 @@ const CONCEAL_STEP = 20_000;
 const LONGEST_CONCEALED_GAP = 400_000;
 /** Packets that overlap or miss each other by less are neighbours: encoders round. */
 const TOLERANCE = 2_500;
-/** The sender's clock has started anew. */
+/** A jump of this size means that the sender's clock has restarted. */
 const RESTART_DISTANCE = 5_000_000;
 
 function clamp(value: number, least: number, most: number): number {

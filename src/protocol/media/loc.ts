@@ -1,5 +1,5 @@
 /**
- * LOC properties: what travels with each encoded frame beside its bytes.
+ * LOC properties: the metadata that travels with each encoded frame.
  *
  * In Conclave all of them are private: they are sealed together with the payload (the Key-Value-Pairs of property 0xA
  * of Secure Objects), since times and loudness tell a relay who speaks when. The LOC payload itself is the WebCodecs
@@ -87,8 +87,8 @@ export function encodeLocProperties(properties: LocProperties): Uint8Array {
 /**
  * Decodes a complete block of Key-Value-Pairs; unknown types are passed over.
  *
- * The fault of a malformed block is the sender's, end to end, not the relay's: whoever opened the object drops it and
- * keeps the session.
+ * A malformed block is the fault of the original sender, not of the relay: the receiver drops the object and keeps the
+ * session.
  * @param bytes - read only; configs in the answer are copies.
  * @throws {PeerViolation} when the block breaks a clause.
  */

@@ -24,7 +24,7 @@ export interface VideoStep<Payload> {
   readonly keyframeNeeded: boolean;
 }
 
-/** How long a gap may stay open. */
+/** How long a gap may stay open before a key frame is asked for. */
 export const VIDEO_GAP_PATIENCE = millis(150);
 /** A key frame is not asked for again before this has passed. */
 export const KEYFRAME_REQUEST_INTERVAL = millis(1000);

@@ -6,7 +6,7 @@
 import { MAX_VI64_LENGTH, putVi64 } from '../bytes/vi64.ts';
 import type { GroupId, ObjectId } from '../moqt/model.ts';
 
-/** What an AAD speaks of. */
+/** What an AAD covers. */
 export interface AadInput {
   readonly keyId: bigint;
   readonly group: GroupId;

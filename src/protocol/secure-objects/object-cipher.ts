@@ -27,7 +27,7 @@ export class ObjectCipher {
   readonly #aead: Aead;
   readonly #aad: AadBuilder;
   readonly #fullTrackName: Uint8Array;
-  /** Where each AAD is built: ciphers read it and do not keep it, and objects come by the thousand. */
+  /** Each AAD is built here, without an allocation per object: ciphers read it and do not keep it. */
   #aadBuffer = new Uint8Array(0);
 
   constructor({ track, suite, profile, crypto }: SealedTrack) {

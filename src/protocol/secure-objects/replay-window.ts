@@ -1,8 +1,8 @@
 import type { GroupId, ObjectId } from '../moqt/model.ts';
 
-/** Groups of a track that are remembered: the highest seen. Objects of lower ones are taken as replayed. */
+/** How many groups are remembered: the highest seen. Objects of lower groups count as replayed. */
 export const GROUPS_REMEMBERED = 64;
-/** Objects of a group that are remembered: the highest seen and those below it. */
+/** How many Object IDs of a group are remembered, down from the highest seen; lower ones count as replayed. */
 export const OBJECTS_REMEMBERED = 1024;
 
 /**
@@ -12,7 +12,7 @@ export const OBJECTS_REMEMBERED = 1024;
 export class ReplayWindow {
   readonly #groups = new Map<GroupId, GroupWindow>();
 
-  /** Whether the object is new, as far as is remembered. */
+  /** Whether the object is new, as far as this window remembers. */
   isNew(group: GroupId, object: ObjectId): boolean {
     const window = this.#groups.get(group);
     if (window !== undefined) return window.isNew(Number(object));

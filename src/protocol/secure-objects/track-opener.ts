@@ -8,12 +8,12 @@ import { ObjectCipher, type SealedTrack } from './object-cipher.ts';
 import { ReplayWindow } from './replay-window.ts';
 import type { UsageLimits } from './suite.ts';
 
-/** How long keys of an epoch that ended still open what is under way, unless told otherwise. */
+/** How long the key of an ended epoch still opens objects under way, by default. */
 export const DEFAULT_OVERLAP = millis(5_000);
 /** Keys held at once; when commits come faster than the overlap ends, the oldest is erased early. */
 export const MAX_KEYS_HELD = 4;
 
-/** What opening gives. */
+/** Outcome of opening. */
 export type OpenOutcome =
   | {
       readonly kind: 'opened';

@@ -15,7 +15,7 @@ export interface ObjectProperties {
   readonly encrypted?: Uint8Array;
 }
 
-/** What sealing gives: an object to publish, or a key that has done all it may. */
+/** Outcome of sealing: an object to publish, or a key that has reached its limits. */
 export type SealOutcome =
   | {
       readonly kind: 'sealed';

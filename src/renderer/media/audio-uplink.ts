@@ -8,10 +8,10 @@ const BITRATE = 32_000;
 const FRAME_DURATION = 20_000;
 /** Packets waiting for the encoder, above which sound is dropped rather than delayed. */
 const MAX_QUEUE = 25;
-/** How often one's own level is told, ms of sound. */
+/** Interval between reports of one's own level, ms of sound. */
 const LEVEL_INTERVAL = 60;
 
-/** What comes of it. */
+/** Where packets, levels and failures go. */
 export interface AudioUplinkEvents {
   send(item: UplinkItem): void;
   /** Loudness of the last moment, 0–127 in -dBov. */
@@ -69,7 +69,7 @@ export class AudioUplink {
     this.#events.send({ kind: 'uplink-off', media: 'audio' });
   }
 
-  /** The way to main was laid anew: what is on is announced again. */
+  /** There is a new port to main: what is on is announced again. */
   announce(): void {
     if (this.#encoder !== undefined) this.#sendConfig();
   }

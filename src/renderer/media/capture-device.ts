@@ -4,7 +4,7 @@ import { bestPicture } from './video-settings.ts';
 /** What captures. */
 export type CaptureKind = 'microphone' | 'camera';
 
-/** Where a device stands. */
+/** State of a device. */
 export type CaptureState =
   | { readonly kind: 'off' }
   | { readonly kind: 'starting' }
@@ -13,7 +13,7 @@ export type CaptureState =
   | { readonly kind: 'failed'; readonly sentence: string };
 
 /**
- * Follows what is wanted of one device. Off really means off: the track is stopped and the device let go. Choosing another
+ * Follows what is wanted of one device. Off really means off: the track is stopped and the device released. Choosing another
  * device never switches on what is off.
  */
 export class CaptureDevice {
@@ -35,11 +35,11 @@ export class CaptureDevice {
     return this.#state;
   }
 
-  /** Switches it on or off; the outcome is told as states. */
+  /** Switches it on or off; the outcome arrives as states. */
   want(on: boolean): void {
     this.#wanted = on;
     if (!on) this.#stop({ kind: 'off' });
-    // At once, though an attempt that is no longer wanted may still have to end: what is wanted is what is shown.
+    // At once, though an abandoned attempt may still be under way: what is shown is what is wanted.
     else if (this.#state.kind !== 'on') this.#become({ kind: 'starting' });
     void this.#reconcile();
   }
@@ -79,7 +79,7 @@ export class CaptureDevice {
       };
       this.#become({ kind: 'on', stream, track });
     } catch (cause) {
-      // What became of an attempt that nobody waits for any more is of no interest.
+      // The outcome of an abandoned attempt does not matter.
       if (!this.#wanted || deviceId !== this.#deviceId) return;
       // The remembered device is gone: the system's default serves as well.
       if (deviceId !== undefined && isMissing(cause)) this.#deviceId = undefined;

@@ -6,17 +6,17 @@ import type { FromDecoder, ToDecoder } from './messages.ts';
 import { VideoDownlink } from './video-downlink.ts';
 import { workerScope } from './worker-scope.ts';
 
-/** ms between looks at open gaps, and between tellings of levels. */
+/** ms between checks of open gaps, and between reports of levels. */
 const TICK = 50;
 
 const scope = workerScope<ToDecoder, FromDecoder>();
 const audio = new Map<ParticipantId, AudioDownlink>();
-/** What each sender's picture track says; it is decoded only while it is watched. */
+/** The configuration of each sender's video; it is decoded only while it is watched. */
 const videoConfigs = new Map<ParticipantId, TrackConfig & { readonly kind: 'video' }>();
 const video = new Map<ParticipantId, VideoDownlink>();
 let watched: ReadonlySet<ParticipantId> = new Set();
 let levels = new Map<ParticipantId, number>();
-/** Codecs the browser has said yes to; asked for ours at once, so that its first key frame need not wait. */
+/** Codecs that the browser can decode. It is asked about ours at once, so that the first key frame need not wait. */
 const decodable = new Set<string>();
 void canDecode('vp8');
 let port: MessagePort | undefined;
@@ -103,7 +103,7 @@ async function begin(participant: ParticipantId, config: TrackConfig): Promise<v
   }
   const known = videoConfigs.get(participant);
   videoConfigs.set(participant, config);
-  // A change of size needs nothing: the next key frame says it.
+  // A change of size needs nothing: the next key frame carries it.
   if (known?.codec === config.codec) return;
   endVideo(participant);
   if (decodable.has(config.codec) || (await canDecode(config.codec))) {
@@ -116,7 +116,7 @@ async function begin(participant: ParticipantId, config: TrackConfig): Promise<v
 }
 
 async function canDecode(codec: string): Promise<boolean> {
-  // A codec string that is none makes it reject.
+  // An invalid codec string makes it reject.
   const { supported } = await VideoDecoder.isConfigSupported({ codec }).catch(() => ({ supported: false }));
   if (supported === true) decodable.add(codec);
   return supported === true;

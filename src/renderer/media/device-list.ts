@@ -1,4 +1,4 @@
-/** The devices there are and which were chosen; choices are remembered on this machine. */
+/** The available devices and the chosen ones; choices are remembered on this machine. */
 
 /** What a device is for. */
 export type DeviceRole = 'microphone' | 'camera' | 'speaker';
@@ -45,7 +45,7 @@ export class DeviceList {
 
 const STORAGE_KEY = 'devices';
 
-/** The default is what no choice means, so it is left out. */
+/** The default is left out: choosing nothing means the default. */
 function named(all: readonly MediaDeviceInfo[], kind: MediaDeviceKind, noun: string): Device[] {
   return all
     .filter((device) => device.kind === kind && device.deviceId !== '' && device.deviceId !== 'default')

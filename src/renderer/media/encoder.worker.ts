@@ -61,7 +61,7 @@ scope.onmessage = ({ data }) => {
     case 'send':
       audio.sending = data.on;
       video.sending = data.on;
-      // Nothing of this meeting may wait for the next one.
+      // Nothing from this meeting may be left for the next one.
       if (!data.on) batch.flush();
       break;
   }
@@ -107,6 +107,6 @@ async function pump<Item>(
       take(value);
     }
   } catch {
-    // The track was stopped under the reader; the page has said so or will.
+    // The track was stopped while being read; the page has reported that or will.
   }
 }

@@ -1,7 +1,7 @@
 /** Silence in -dBov. @see RFC 6464 §3 */
 export const SILENCE = 127;
 
-/** Mean power of sound over a while, as RFC 6464 measures loudness. */
+/** Mean power of sound over an interval, as RFC 6464 measures loudness. */
 export class LoudnessMeter {
   #sum = 0;
   #count = 0;
@@ -13,7 +13,7 @@ export class LoudnessMeter {
   }
 
   /**
-   * Loudness since it was taken before.
+   * Loudness since the last call.
    * @returns 0 (loudest) to 127 (silence), in -dBov; 127 when nothing was added.
    */
   take(): number {
@@ -36,7 +36,7 @@ export function loudness(power: number): number {
 /**
  * Share of a level meter to fill.
  * @param level - 0 to 127, in -dBov.
- * @returns 0 to 1: 60 dB below full scale and less shows nothing.
+ * @returns 0 to 1; 0 at 60 dB below full scale and below.
  */
 export function meterShare(level: number): number {
   return Math.min(Math.max((60 - level) / 60, 0), 1);

@@ -9,7 +9,7 @@ import type { FromDecoder, FromEncoder, ToDecoder, ToEncoder } from './messages.
 import { Playback } from './playback.ts';
 import { startDecoder, startEncoder } from './trusted-urls.ts';
 
-/** What the window learns. */
+/** What the window is told. */
 export interface MediaEvents {
   captureChanged(kind: CaptureKind, state: CaptureState): void;
   /** Loudness of one's own microphone, 0–127 in -dBov. */
@@ -60,7 +60,7 @@ export class MeetingMedia {
       window.addEventListener(touch, () => this.#playback?.resume(), { passive: true });
   }
 
-  /** Begins a meeting: what the devices give is sent, and others are heard. */
+  /** Begins a meeting: the devices' output is sent, and others are heard. */
   connect(): void {
     this.#playback ??= new Playback();
     void this.#playback.setOutput(this.#output ?? '');

@@ -6,12 +6,12 @@ import type { ParticipantId } from '../../contract/state.ts';
 export type ToEncoder =
   /** The port to main; a new one takes the place of the one before. */
   | { readonly kind: 'uplink'; readonly port: MessagePort }
-  /** The port on which the decoder worker hands over main's wishes to the encoder. */
+  /** The port on which the decoder worker passes main's requests to the encoder. */
   | { readonly kind: 'wishes'; readonly port: MessagePort }
   | { readonly kind: 'audio-source'; readonly readable: ReadableStream<AudioData> }
   | { readonly kind: 'video-source'; readonly readable: ReadableStream<VideoFrame> }
   | { readonly kind: 'source-off'; readonly media: MediaKind }
-  /** Whether what the sources give is sent, or only measured. */
+  /** Whether the sources are sent, or only measured. */
   | { readonly kind: 'send'; readonly on: boolean };
 
 /** Decoder worker → encoder worker. */

@@ -1,4 +1,4 @@
-/** Turns decoded packets into an unbroken stream of samples, without clicks where something is missing or left out. */
+/** Turns decoded packets into a continuous stream of samples, without clicks where something is missing or skipped. */
 import { JitterBuffer } from '../../protocol/media/jitter-buffer.ts';
 import { micros, millis } from '../../protocol/units.ts';
 import type { DecodedAudio } from './messages.ts';
@@ -8,11 +8,11 @@ export class PcmPlayer {
   readonly #sampleRate: number;
   readonly #buffer = new JitterBuffer<Float32Array>();
   readonly #fade: number;
-  /** The last samples that were played, for filling in. */
+  /** The last samples that were played, to conceal gaps with. */
   readonly #recent: Float32Array;
   #current: Float32Array = none;
   #at = 0;
-  /** Makes up what is missing, as long as something is. */
+  /** Conceals what is missing, for as long as it is. */
   #filler: Filler | undefined;
 
   /** @param sampleRate - of the packets and of the output, in Hz. */
@@ -62,7 +62,7 @@ export class PcmPlayer {
     switch (playout.kind) {
       case 'play': {
         const samples = playout.packet.payload;
-        // What would have gone on fades over into what really comes.
+        // The concealment fades into the samples that really come.
         if (this.#filler !== undefined) crossfade(this.#filler.take(this.#fade), samples);
         this.#filler = undefined;
         this.#current = playout.shorten ? shortened(samples, this.#fade) : samples;

@@ -1,8 +1,8 @@
-/** Plays each participant through a node of its own. */
+/** Plays each participant through an audio node of their own. */
 import type { ParticipantId } from '../../contract/state.ts';
 import { playbackWorklet } from './trusted-urls.ts';
 
-/** Opus decodes to this rate; so does everything behind it. */
+/** Opus decodes to this rate, and everything after it runs at it. */
 const SAMPLE_RATE = 48_000;
 
 /** All that is heard in a meeting. */

@@ -1,10 +1,10 @@
 /** Who is speaking, from levels. */
 import type { ParticipantId } from '../../contract/state.ts';
 
-/** What {@link SpeakingDetector.speakers} says of silence. */
+/** What {@link SpeakingDetector.speakers} returns in silence. */
 export const nobody: ReadonlySet<ParticipantId> = new Set();
 
-/** In -dBov: as loud as this starts a speaker, and a little quieter keeps one. */
+/** In -dBov: somebody as loud as this counts as speaking, and goes on doing so when a little quieter. */
 const STARTS_AT = 45;
 const KEEPS_AT = 52;
 /** ms that a speaker stays marked after the last loud moment: words have gaps. */

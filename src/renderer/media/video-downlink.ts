@@ -16,7 +16,7 @@ export interface ReceivedFrame {
   readonly bytes: Uint8Array;
 }
 
-/** What comes of it. */
+/** Where requests and failures go. */
 export interface VideoDownlinkEvents {
   keyframeNeeded(): void;
 }
@@ -30,7 +30,7 @@ export class VideoDownlink {
   #painter: WritableStreamDefaultWriter<VideoFrame> | undefined;
 
   constructor(config: TrackConfig & { readonly kind: 'video' }, events: VideoDownlinkEvents) {
-    // The size is told by the bit stream; the catalog's would be a second opinion.
+    // The bit stream carries the size; the catalog's could contradict it.
     this.#config = { codec: config.codec, optimizeForLatency: true };
     this.#events = events;
   }
@@ -48,7 +48,7 @@ export class VideoDownlink {
     this.#follow(this.#order.push({ ...frame, payload: frame }, at), now);
   }
 
-  /** To be called every now and then: gives up on gaps whose time is over. */
+  /** Gives up on gaps that have been open too long; to be called regularly. */
   tick(now: number): void {
     if (this.#order.deadline !== undefined) this.#follow(this.#order.expire(millis(now)), now);
   }

@@ -6,13 +6,13 @@ export interface VideoSettings {
   readonly bitsPerSecond: number;
 }
 
-/** Bits per second where nothing else is wished; the most that is ever sent. */
+/** Default bits per second, and the most that is ever sent. */
 export const DEFAULT_VIDEO_BITRATE = 700_000;
 const LEAST_VIDEO_BITRATE = 50_000;
-/** Wishes are rounded to this, so that small changes do not disturb the encoder. */
+/** Requested bitrates are rounded to this, so that small changes do not disturb the encoder. */
 const BITRATE_STEP = 25_000;
 
-/** Steps from good to poor; each serves down to its bits per second and its processor cores. */
+/** Steps from good to poor, each with the least bitrate and number of processor cores that it takes. */
 const steps = [
   { above: 300_000, cores: 6, width: 640, height: 360, framerate: 30 },
   { above: 150_000, cores: 3, width: 480, height: 270, framerate: 20 },
@@ -20,7 +20,7 @@ const steps = [
 ] as const;
 
 /**
- * The best that a machine is asked to encode and to decode several of, while sound must not suffer.
+ * The best picture that a machine can encode, and decode several of, without harm to the sound.
  * @param cores - processor cores that the machine says it has.
  */
 export function bestPicture(cores: number): {
@@ -34,9 +34,9 @@ export function bestPicture(cores: number): {
 /**
  * Chooses what to encode.
  * @param source - size of the camera's pictures in pixels.
- * @param wish - bits per second that the way to the others carries; undefined: the default.
+ * @param wish - bits per second that the network carries; undefined: the default.
  * @param cores - processor cores of this machine.
- * @returns sides that are even, of the source's shape, and never larger than the source.
+ * @returns even width and height in the source's aspect ratio, never larger than the source.
  */
 export function videoSettings(
   source: { readonly width: number; readonly height: number },

@@ -6,14 +6,14 @@ import type { VideoSettings } from './video-settings.ts';
 const CODEC = 'vp8';
 /** A key frame comes at least this often, µs. */
 const KEYFRAME_INTERVAL = 4_000_000;
-/** Wishes for key frames closer together than this count as one, µs. */
+/** Requests for key frames closer together than this count as one, µs. */
 const KEYFRAME_PAUSE = 500_000;
 /** Pictures waiting for the encoder, above which new ones are dropped. */
 const MAX_QUEUE = 2;
 /** A failed encoder is not started again before this has passed, µs. */
 const RESTART_PAUSE = 2_000_000;
 
-/** What comes of it. */
+/** Where frames and failures go. */
 export interface VideoUplinkEvents {
   send(item: UplinkItem): void;
   failed(): void;
@@ -69,7 +69,7 @@ export class VideoUplink {
     this.#events.send({ kind: 'uplink-off', media: 'video' });
   }
 
-  /** The way to main was laid anew: what is on is announced again. */
+  /** There is a new port to main: what is on is announced again. */
   announce(): void {
     if (this.#settings === undefined) return;
     this.#sendConfig(this.#settings);
@@ -85,7 +85,7 @@ export class VideoUplink {
       this.#bitrateWish,
       navigator.hardwareConcurrency,
     );
-    // Cameras wander around their rate; a tenth of an interval early is on time.
+    // Cameras drift around their rate: up to a tenth of an interval early still counts as on time.
     if (timestamp - this.#lastFrame < 900_000 / settings.framerate) return;
     const encoder = this.#encoderFor(settings);
     if (encoder.encodeQueueSize > MAX_QUEUE) return;
@@ -114,7 +114,7 @@ export class VideoUplink {
     this.#encoder = encoder;
     this.#settings = settings;
     this.#sendConfig(settings);
-    // Fewer bits alone need no key frame, which would be the worst answer to a narrow way.
+    // A lower bitrate alone needs no key frame, which would be the worst answer to a congested network.
     if (
       old?.width === settings.width &&
       old.height === settings.height &&

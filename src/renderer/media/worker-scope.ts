@@ -1,4 +1,4 @@
-/** The part of a dedicated worker's global scope that ours use; the DOM types describe a window instead. */
+/** The part of a dedicated worker's global scope that our workers use; the DOM types describe a window instead. */
 export interface WorkerScope<In, Out> {
   postMessage(message: Out, transfer?: Transferable[]): void;
   onmessage: ((event: MessageEvent<In>) => void) | null;

@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 
-/** The token file is of no use; the message says why and in which line. */
+/** The token file cannot be used; the message says why and in which line. */
 export class TokenFileError extends Error {
   override readonly name = 'TokenFileError';
 }
@@ -16,7 +16,7 @@ export class BearerTokens {
 
   /**
    * Reads a file with one token a line; empty lines and lines that begin with # are skipped.
-   * @throws {TokenFileError} a line is no token, or there is none.
+   * @throws {TokenFileError} a line is not a token, or there is no token.
    */
   static fromFile(file: string): BearerTokens {
     const tokens: string[] = [];

@@ -1,4 +1,4 @@
-/** The paths of the counter service: what each takes, and how its answer comes about. */
+/** The paths of the counter service: what each takes and how it is answered. */
 
 import { randomBytes } from 'node:crypto';
 import { COUNTER_LIMITS } from '../../protocol/counter/client.ts';

@@ -260,7 +260,7 @@ function resultOf(answer: HttpAnswer | TextAnswer): string {
   return String(answer.body.type).slice(PROBLEM_PREFIX.length);
 }
 
-/** A request that is not HTTP, or came too slowly, has no response object; it is answered by hand. */
+/** Answers a request that is not HTTP or came too slowly, for which Node makes no response object. */
 function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Duplex): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();

@@ -13,7 +13,7 @@ import {
 import type { ReceiptSigner } from '../../protocol/counter/receipt.ts';
 import { receiptSigner } from '../../io/counter/receipt-crypto.ts';
 
-/** The key file is there but of no use; the message says why. */
+/** The key file is missing or cannot be used; the message says why. */
 export class SigningKeyError extends Error {
   override readonly name = 'SigningKeyError';
 }

@@ -1,4 +1,4 @@
-/** Counters in one SQLite file. What a transaction wrote is on the disk when it returns. */
+/** Counters in one SQLite file. A transaction is on the disk by the time it returns. */
 
 import { chmodSync } from 'node:fs';
 import Database from 'libsql';

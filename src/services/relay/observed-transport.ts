@@ -1,7 +1,7 @@
 import type { TransportSession } from '../../protocol/moqt/transport.ts';
 
 /**
- * A transport session that shows all bytes that come in.
+ * A transport session whose incoming bytes are shown to an observer.
  * @param observe - sees them before anybody else; they are borrowed.
  */
 export function observeTransport(

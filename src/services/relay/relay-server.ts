@@ -186,7 +186,7 @@ export class RelayServer {
     }
   }
 
-  /** A fault of our own: it has ended the session in which it showed, and is told. */
+  /** Logs a fault of our own, which has ended the session that it occurred in. */
   #fault(connection: number | undefined, error: unknown): void {
     this.#faults += 1;
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);

@@ -171,7 +171,7 @@ async function makeLeaf(authority: Authority, names: readonly string[], now: num
   return (await exportKey(keys.privateKey)) + pemOf(certificate);
 }
 
-/** A leaf that was cut short, belongs to another authority or ends soon is made anew without more ado. */
+/** Whether a leaf can be served; one that is damaged, of another authority or about to expire is replaced. */
 function isUsableLeaf(pem: string, authority: X509Certificate, now: number): boolean {
   try {
     const certificate = new X509Certificate(certificatePem(pem));
