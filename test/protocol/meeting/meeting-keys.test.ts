@@ -1,0 +1,155 @@
+import { randomBytes } from 'node:crypto';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { nodeCrypto } from '../../../src/io/crypto/node-crypto.ts';
+import { MeetingKeys } from '../../../src/protocol/meeting/meeting-keys.ts';
+import { encodeUtf8 } from '../../../src/protocol/bytes/utf8.ts';
+import { groupId, objectId, type FullTrackName } from '../../../src/protocol/moqt/model.ts';
+import { deriveEpochSecret, deriveTrackBaseKey } from '../../../src/protocol/secure-objects/key-schedule.ts';
+import { DEFAULT_OVERLAP } from '../../../src/protocol/secure-objects/track-opener.ts';
+import type { TrackOpener } from '../../../src/protocol/secure-objects/track-opener.ts';
+import type { TrackSealer } from '../../../src/protocol/secure-objects/track-sealer.ts';
+import { epoch, millis } from '../../../src/protocol/units.ts';
+
+const PARAMETERS = { mlsHash: 'SHA-256', suite: 0x0004, profile: '2026-03' } as const;
+const TRACK: FullTrackName = { namespace: [encodeUtf8('group')], name: encodeUtf8('o') };
+const masterKey = (fill: number): Uint8Array => new Uint8Array(32).fill(fill);
+const isZero = (bytes: Uint8Array): boolean => bytes.every((byte) => byte === 0);
+/** Those of some HMAC keys that hold a secret still: neither erased nor the label that HKDF-Extract takes as its salt. */
+const secretsAmong = (keys: ReadonlySet<Uint8Array>): Uint8Array[] =>
+  [...keys].filter(
+    (key) => !isZero(key) && !Buffer.from(key).toString('latin1').startsWith('SecureObject Epoch Master Key'),
+  );
+
+function sealAt(
+  sealer: TrackSealer,
+  group: number,
+): { properties: Uint8Array; payload: Uint8Array; group: number } {
+  const outcome = sealer.seal(groupId(BigInt(group)), objectId(0n), encodeUtf8('said'));
+  if (outcome.kind !== 'sealed') throw new Error(outcome.kind);
+  return { ...outcome, group };
+}
+const openWith = (opener: TrackOpener, sealed: ReturnType<typeof sealAt>): string =>
+  opener.open(groupId(BigInt(sealed.group)), objectId(0n), sealed.properties, sealed.payload).kind;
+
+/** Every key that is handed to the cipher and to HMAC from now on: the very arrays, not copies. */
+function watchKeys(): {
+  readonly cipher: Set<Uint8Array>;
+  readonly hmac: Set<Uint8Array>;
+  /** What went through HMAC: base keys do, where track keys are extracted from them. */
+  readonly data: Set<Uint8Array>;
+} {
+  const seen = {
+    cipher: new Set<Uint8Array>(),
+    hmac: new Set<Uint8Array>(),
+    data: new Set<Uint8Array>(),
+  };
+  const { aead, hmac } = nodeCrypto;
+  vi.spyOn(nodeCrypto, 'aead').mockImplementation((suite) => {
+    const { seal, open } = aead(suite);
+    return {
+      seal: (key, ...rest) => {
+        seen.cipher.add(key);
+        return seal(key, ...rest);
+      },
+      open: (key, ...rest) => {
+        seen.cipher.add(key);
+        return open(key, ...rest);
+      },
+    };
+  });
+  vi.spyOn(nodeCrypto, 'hmac').mockImplementation((hash, key, ...data) => {
+    seen.hmac.add(key);
+    for (const part of data) seen.data.add(part);
+    return hmac(hash, key, ...data);
+  });
+  return seen;
+}
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+describe('the keys of a meeting', () => {
+  test('go over to a new epoch: senders at once, receivers with the overlap', () => {
+    const keys = new MeetingKeys(PARAMETERS, nodeCrypto);
+    const sealer = keys.sealer(TRACK);
+    expect(sealer.epoch).toBeUndefined();
+    keys.begin(epoch(4n), masterKey(1), millis(0));
+    const opener = keys.opener(TRACK, millis(0));
+    const old = sealAt(sealer, 1);
+    const late = sealAt(sealer, 2);
+    keys.begin(epoch(5n), masterKey(2), millis(1_000));
+    expect([keys.epoch, sealer.epoch]).toEqual([5n, 5n]);
+    expect(openWith(opener, sealAt(sealer, 3))).toBe('opened');
+    keys.expire(millis(1_000 + DEFAULT_OVERLAP - 1));
+    expect(openWith(opener, old)).toBe('opened');
+    keys.expire(millis(1_000 + DEFAULT_OVERLAP));
+    expect(openWith(opener, late)).toBe('failed');
+  });
+
+  test('overwrite the master key, the secret of the epoch before, and the keys when the overlap is over', () => {
+    const seen = watchKeys();
+    const keys = new MeetingKeys(PARAMETERS, nodeCrypto);
+    const first = masterKey(1);
+    const secret = Buffer.from(deriveEpochSecret(nodeCrypto, 'SHA-256', first, epoch(4n)));
+    const baseKey = Buffer.from(deriveTrackBaseKey(nodeCrypto, 'SHA-256', secret, TRACK));
+    seen.hmac.clear();
+    seen.data.clear();
+    keys.begin(epoch(4n), first, millis(0));
+    expect(isZero(first)).toBe(true);
+    const sealer = keys.sealer(TRACK);
+    const opener = keys.opener(TRACK, millis(0));
+    openWith(opener, sealAt(sealer, 1));
+    const epochSecrets = [...seen.hmac].filter((key) => secret.equals(key));
+    const mediaKeys = [...seen.cipher];
+    expect([epochSecrets.length, mediaKeys.length]).toEqual([1, 2]);
+    // Base keys of tracks, and whatever else a key came from, are gone as soon as the key is there.
+    expect([...seen.data].filter((part) => baseKey.equals(part))).toEqual([]);
+    expect(secretsAmong(seen.hmac)).toEqual(epochSecrets);
+
+    keys.begin(epoch(5n), masterKey(2), millis(1_000));
+    expect(epochSecrets.every(isZero)).toBe(true);
+    // The sealer's key is gone, the opener's is not yet.
+    expect(mediaKeys.map(isZero)).toEqual([true, false]);
+    keys.expire(millis(1_000 + DEFAULT_OVERLAP));
+    expect(mediaKeys.every(isZero)).toBe(true);
+    // Nor is anything left under another name: of all that was a key in epoch 4 nothing remains.
+    expect([...seen.hmac].some((key) => secret.equals(key))).toBe(false);
+  });
+
+  test('overwrite everything at the end', () => {
+    const seen = watchKeys();
+    const keys = new MeetingKeys(PARAMETERS, nodeCrypto);
+    keys.begin(epoch(0n), masterKey(3), millis(0));
+    const sealer = keys.sealer(TRACK);
+    const opener = keys.opener(TRACK, millis(0));
+    const sealed = sealAt(sealer, 1);
+    openWith(opener, sealed);
+    keys.erase();
+    expect([...seen.cipher].map(isZero)).toEqual([true, true]);
+    expect(secretsAmong(seen.hmac)).toEqual([]);
+    expect(sealer.epoch).toBeUndefined();
+    expect(openWith(opener, sealed)).toBe('failed');
+  });
+
+  test('of a track that is over are overwritten, and no later epoch comes to it', () => {
+    const seen = watchKeys();
+    const keys = new MeetingKeys(PARAMETERS, nodeCrypto);
+    keys.begin(epoch(0n), masterKey(3), millis(0));
+    const sealer = keys.sealer(TRACK);
+    const opener = keys.opener(TRACK, millis(0));
+    openWith(opener, sealAt(sealer, 1));
+    keys.release(opener);
+    expect([...seen.cipher].map(isZero)).toEqual([false, true]);
+    keys.begin(epoch(1n), masterKey(4), millis(1));
+    expect(openWith(opener, sealAt(sealer, 2))).toBe('unknown-key');
+  });
+
+  test('differ from track to track and from epoch to epoch', () => {
+    const keys = new MeetingKeys(PARAMETERS, nodeCrypto);
+    const other: FullTrackName = { namespace: [encodeUtf8('group'), encodeUtf8('2')], name: encodeUtf8('o') };
+    keys.begin(epoch(0n), new Uint8Array(randomBytes(32)), millis(0));
+    const sealed = sealAt(keys.sealer(TRACK), 1);
+    expect(openWith(keys.opener(other, millis(0)), sealed)).toBe('failed');
+  });
+});
