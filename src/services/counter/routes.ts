@@ -1,6 +1,7 @@
 /** The paths of the counter service: what each takes and how it is answered. */
 
 import { randomBytes } from 'node:crypto';
+import type { Registry } from 'prom-client';
 import { COUNTER_LIMITS } from '../../protocol/counter/client.ts';
 import type { LockToken } from '../../protocol/counter/client.ts';
 import type { EpochCounter } from '../../protocol/counter/epoch-counter.ts';
@@ -33,7 +34,7 @@ export interface RouteContext {
   readonly counter: EpochCounter;
   readonly now: () => UnixMillis;
   readonly isHealthy: () => boolean;
-  readonly renderMetrics: () => string;
+  readonly metrics: Registry;
 }
 
 /** What is left of a request once it has been routed. */
@@ -62,7 +63,10 @@ export interface Route {
   readonly isOpen?: true;
   /** Largest body in bytes; absent: takes none. */
   readonly bodyLimit?: number;
-  readonly handle: (request: RoutedRequest, context: RouteContext) => HttpAnswer | TextAnswer;
+  readonly handle: (
+    request: RoutedRequest,
+    context: RouteContext,
+  ) => HttpAnswer | TextAnswer | Promise<TextAnswer>;
 }
 
 /** All routes. */
@@ -87,10 +91,10 @@ export const ROUTES: readonly Route[] = [
     name: 'metrics',
     method: 'GET',
     path: '/metrics',
-    handle: (_request, { renderMetrics }) => ({
+    handle: async (_request, { metrics }) => ({
       status: 200,
-      contentType: 'text/plain; version=0.0.4; charset=utf-8',
-      text: renderMetrics(),
+      contentType: metrics.contentType,
+      text: await metrics.metrics(),
     }),
   },
   {

@@ -63,18 +63,16 @@ const DEFAULT_LIMITS: ConnectionLimits = {
 /** Listens. @returns once connections are taken. */
 export async function startCounterServer(options: CounterServerOptions): Promise<CounterServer> {
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
-  const metrics = new CounterMetrics();
   const limiter = new RateLimiter(options.rateLimit);
+  const metrics = new CounterMetrics({
+    connections: () => connections,
+    rateLimitedClients: () => limiter.size,
+  });
   const context: RouteContext = {
     counter: options.counter,
     now: options.now,
     isHealthy: options.isHealthy,
-    renderMetrics: () =>
-      metrics.render({
-        conclave_counter_connections: { help: 'Open connections.', value: connections },
-        conclave_counter_rate_limited_clients: { help: 'Clients remembered.', value: limiter.size },
-        process_resident_memory_bytes: { help: 'Resident memory.', value: process.memoryUsage.rss() },
-      }),
+    metrics: metrics.registry,
   };
 
   let connections = 0;

@@ -258,10 +258,13 @@ test('metrics count answers by route and result', async () => {
     expect(text).toContain('conclave_counter_answers_total{route="lock",result="locked"} 1\n');
     expect(text).toContain('conclave_counter_answers_total{route="none",result="not-found"} 1\n');
     expect(text).toContain('conclave_counter_answer_seconds_count 3\n');
+    expect(text).toMatch(/^conclave_counter_connections [1-9]/m);
+    expect(text).toMatch(/^conclave_counter_rate_limited_clients 1$/m);
+    expect(text).toMatch(/^process_resident_memory_bytes [1-9]/m);
     expect(text).not.toContain(ID);
     for (const line of text.trimEnd().split('\n')) {
       expect(line).toMatch(
-        /^(# (HELP|TYPE) [a-z_]+ .+|[a-z_]+(\{[a-z]+="[^"]+"(,[a-z]+="[^"]+")*\})? [0-9.e+-]+)$/,
+        /^(|# (HELP|TYPE) [a-z0-9_]+ .+|[a-z0-9_]+(\{[a-z]+="[^"]+"(,[a-z]+="[^"]+")*\})? (Nan|[0-9.e+-]+))$/,
       );
     }
   } finally {
