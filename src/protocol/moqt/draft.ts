@@ -68,7 +68,10 @@ export interface IncomingStream {
 export interface IncomingDatagram {
   readonly alias: TrackAlias;
   readonly endOfGroup: boolean;
-  /** The object, once the priority to inherit is known. */
+  /**
+   * The object, once the priority to inherit is known.
+   * @throws {MalformedTrack} when its properties make the track malformed.
+   */
   object(inheritedPriority: number): MoqtObject;
 }
 
@@ -93,7 +96,7 @@ export interface Draft {
   readTrackProperties(block: Uint8Array): TrackProperties;
 
   incomingStream(limits: SessionLimits): IncomingStream;
-  decodeDatagram(bytes: Uint8Array, limits: SessionLimits): IncomingDatagram | undefined;
+  decodeDatagram(bytes: Uint8Array): IncomingDatagram | undefined;
 
   encodeSubgroupHeader(writer: ByteWriter, alias: TrackAlias, header: SubgroupHeader, firstId: bigint): void;
   /** @param previous - ID of the object before it on the stream. */

@@ -233,6 +233,13 @@ export class Requests {
     this.#core.event({ kind: 'request-error', id: request.id, refusal });
   }
 
+  /** Gives up a request of ours whose track is malformed, and says so. @see moqt-18 #malformed-tracks */
+  cancelMalformed(request: Request): void {
+    const code = StreamCode.MALFORMED_TRACK;
+    this.cancel(request, code);
+    this.#core.event({ kind: 'request-cancelled', id: request.id, code });
+  }
+
   /** The peer ended a request before its time. */
   cancelledByPeer(request: Request, code: number): void {
     this.end(request, StreamCode.CANCELLED, 'peer');

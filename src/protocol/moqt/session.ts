@@ -332,7 +332,7 @@ export class Session implements MoqtSession {
         this.#stopped(event.stream, event.code);
         return;
       case 'datagram': {
-        const datagram = this.#core.draft.decodeDatagram(event.bytes, this.#core.limits);
+        const datagram = this.#core.draft.decodeDatagram(event.bytes);
         if (datagram !== undefined) this.#subscriptions.receiveDatagram(datagram);
         return;
       }
@@ -354,13 +354,9 @@ export class Session implements MoqtSession {
     else this.#requests.receive({ kind: 'stop-sending', stream, code });
   }
 
-  /** @see moqt-18 #malformed-tracks */
   #malformed(id: RequestId): void {
     const request = this.#find(id);
-    if (request === undefined) return;
-    const code = StreamCode.MALFORMED_TRACK;
-    this.#requests.cancel(request, code);
-    this.#core.event({ kind: 'request-cancelled', id, code });
+    if (request !== undefined) this.#requests.cancelMalformed(request);
   }
 
   /** A request that is open, or whose streams are still awaited after PUBLISH_DONE. */

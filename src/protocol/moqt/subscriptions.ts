@@ -1,6 +1,7 @@
 import { invariant } from '../errors.ts';
 import { RequestErrorCode, SessionCode, StreamCode } from './codes.ts';
 import type { IncomingDatagram } from './draft.ts';
+import { MalformedTrack } from './malformed-track.ts';
 import type { Message } from './messages.ts';
 import type { FullTrackName, MoqtObject, RequestId, TrackAlias } from './model.ts';
 import { trackNameKey } from './names.ts';
@@ -271,8 +272,9 @@ export class Subscriptions implements PeerRequestOwner {
     subscription.established = true;
     const waiting = this.#waitingDatagrams.splice(0);
     for (const entry of waiting) {
-      if (entry.datagram.alias === subscription.alias) this.#deliver(subscription, entry.datagram);
-      else this.#waitingDatagrams.push(entry);
+      if (entry.datagram.alias !== subscription.alias) this.#waitingDatagrams.push(entry);
+      else if (this.#byId.get(subscription.request.id) === subscription)
+        this.#deliver(subscription, entry.datagram);
     }
     this.#streams.resume();
   }
@@ -328,7 +330,14 @@ export class Subscriptions implements PeerRequestOwner {
 
   #deliver(subscription: Subscription, datagram: IncomingDatagram): void {
     this.touch(subscription);
-    const object: MoqtObject = datagram.object(subscription.publisherPriority);
+    let object: MoqtObject;
+    try {
+      object = datagram.object(subscription.publisherPriority);
+    } catch (error) {
+      if (!(error instanceof MalformedTrack)) throw error;
+      this.#requests.cancelMalformed(subscription.request);
+      return;
+    }
     this.#core.event({
       kind: 'object',
       id: subscription.request.id,

@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { draft18 } from '../../../src/protocol/moqt/draft18/draft18.ts';
+import type { TrackAlias } from '../../../src/protocol/moqt/model.ts';
 import type { StreamHandle } from '../../../src/protocol/moqt/transport.ts';
 import { bytesOf } from '../../harness/moqt/hex.ts';
 import { at, object, track } from '../../harness/moqt/names.ts';
@@ -96,6 +98,38 @@ describe('what does not close a session', () => {
     pair.run();
     expect(pair.client.last('request-cancelled')).toMatchObject({ code: 0x12 });
     expect(pair.server.last('request-cancelled')).toMatchObject({ id });
+    expect(pair.client.of('closed')).toEqual([]);
+  });
+
+  test.each([
+    ['before', 'SUBSCRIBE_OK'],
+    ['after', 'SUBSCRIBE_OK'],
+  ])('nor does it with datagrams %s %s', (when) => {
+    const { pair } = pairWithRaw();
+    pair.client.session.subscribe(TRACK, {});
+    pair.run();
+    const { id } = pair.server.request('subscribe');
+    const malformed = {
+      ...object(0, 0, 'x', { properties: bytesOf('c04000 00') }),
+      subgroup: undefined,
+      forwarding: 'datagram',
+    } as const;
+    if (when === 'after') {
+      pair.server.session.acceptSubscribe(id, {});
+      pair.run();
+      pair.server.session.sendDatagram(id, malformed);
+      pair.server.session.sendDatagram(id, malformed);
+    } else {
+      // Alias 0 is the first that a publisher gives.
+      const bytes = draft18.encodeDatagram(0n as TrackAlias, malformed, false);
+      for (let copy = 0; copy < 2; copy += 1)
+        pair.inject('client', { kind: 'datagram', bytes: bytes.slice() });
+      pair.server.session.acceptSubscribe(id, {});
+    }
+    pair.run();
+    expect(pair.client.of('request-cancelled')).toMatchObject([{ code: 0x12 }]);
+    expect(pair.server.last('request-cancelled')).toMatchObject({ id });
+    expect(pair.client.of('object')).toEqual([]);
     expect(pair.client.of('closed')).toEqual([]);
   });
 

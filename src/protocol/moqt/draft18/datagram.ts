@@ -3,18 +3,11 @@ import { ByteReader } from '../../bytes/byte-reader.ts';
 import { ByteWriter } from '../../bytes/byte-writer.ts';
 import { invariant } from '../../errors.ts';
 import type { IncomingDatagram } from '../draft.ts';
-import type { SessionLimits } from '../limits.ts';
+import { MalformedTrack } from '../malformed-track.ts';
 import { groupId, objectId } from '../model.ts';
-import type { MoqtObject, TrackAlias } from '../model.ts';
+import type { Location, MoqtObject, TrackAlias } from '../model.ts';
 import { PADDING_DATAGRAM } from './codes.ts';
-import {
-  checkStatusHasNone,
-  NO_BYTES,
-  payloadOf,
-  readProperties,
-  readStatus,
-  statusCode,
-} from './objects.ts';
+import { checkStatusHasNone, NO_BYTES, payloadOf, readStatus, statusCode } from './objects.ts';
 import { checkObjectProperties } from './properties.ts';
 import { violation, whole } from './violations.ts';
 
@@ -31,13 +24,12 @@ const CLAUSE = 'object-datagram';
 /**
  * Reads a datagram.
  * @param bytes - handed over: the payload may be a view of them.
- * @returns undefined for padding.
+ * @returns undefined for padding; `object` throws when the properties make the track malformed.
  * @throws {PeerViolation} for an invalid type or fields.
- * @throws {MalformedTrack} for properties that make the track malformed.
  */
-export function decodeDatagram(bytes: Uint8Array, limits: SessionLimits): IncomingDatagram | undefined {
+export function decodeDatagram(bytes: Uint8Array): IncomingDatagram | undefined {
   const reader = new ByteReader(bytes);
-  return whole(CLAUSE, () => readDatagram(reader, limits));
+  return whole(CLAUSE, () => readDatagram(reader));
 }
 
 /** A datagram with one object; the priority is always written. */
@@ -59,7 +51,7 @@ export function encodeDatagram(alias: TrackAlias, object: MoqtObject, endOfGroup
   return writer.bytes(payload).finish();
 }
 
-function readDatagram(reader: ByteReader, limits: SessionLimits): IncomingDatagram | undefined {
+function readDatagram(reader: ByteReader): IncomingDatagram | undefined {
   const wireType = reader.vi64();
   if (wireType === BigInt(PADDING_DATAGRAM)) return undefined;
   const type = wireType < 0x100n ? Number(wireType) : Bit.FORM;
@@ -72,7 +64,7 @@ function readDatagram(reader: ByteReader, limits: SessionLimits): IncomingDatagr
   const object = objectId((type & Bit.ZERO_OBJECT_ID) !== 0 ? 0n : reader.vi64());
   const priority = (type & Bit.DEFAULT_PRIORITY) !== 0 ? undefined : reader.u8();
   const properties =
-    (type & Bit.PROPERTIES) === 0 ? NO_BYTES : readProperties(reader, limits.propertiesBytes);
+    (type & Bit.PROPERTIES) === 0 ? NO_BYTES : new Uint8Array(reader.lengthPrefixed(reader.remaining));
   if ((type & Bit.PROPERTIES) !== 0 && properties.length === 0) {
     throw violation(CLAUSE, 'the PROPERTIES bit is set and Properties Length is 0');
   }
@@ -80,18 +72,32 @@ function readDatagram(reader: ByteReader, limits: SessionLimits): IncomingDatagr
   checkStatusHasNone(status, properties);
   if (hasStatus && reader.remaining > 0) throw violation(CLAUSE, 'bytes follow the Object Status');
   const location = { group, object };
-  if (properties.length > 0) checkObjectProperties(properties, location);
+  const fault = properties.length === 0 ? undefined : malformation(properties, location);
   const payload = reader.rest();
   return {
     alias,
     endOfGroup,
-    object: (inheritedPriority) => ({
-      location,
-      subgroup: undefined,
-      publisherPriority: priority ?? inheritedPriority,
-      forwarding: 'datagram',
-      properties,
-      content: status === undefined ? { kind: 'payload', payload } : { kind: 'status', status },
-    }),
+    object: (inheritedPriority) => {
+      if (fault !== undefined) throw fault;
+      return {
+        location,
+        subgroup: undefined,
+        publisherPriority: priority ?? inheritedPriority,
+        forwarding: 'datagram',
+        properties,
+        content: status === undefined ? { kind: 'payload', payload } : { kind: 'status', status },
+      };
+    },
   };
+}
+
+/** What makes the track malformed. It is told with the object, since only then is the subscription known. */
+function malformation(properties: Uint8Array, location: Location): MalformedTrack | undefined {
+  try {
+    checkObjectProperties(properties, location);
+    return undefined;
+  } catch (error) {
+    if (error instanceof MalformedTrack) return error;
+    throw error;
+  }
 }
