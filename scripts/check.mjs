@@ -25,6 +25,8 @@ const checks = [
   ],
   // Types too, of all TypeScript outside components.
   ['oxlint', 'oxlint'],
+  // Beyond knip, which looks at exports only.
+  ['unused members', 'node', 'scripts/unused-members.mjs'],
   ['dependency-cruiser', 'depcruise', 'src', 'scripts', 'test', '--output-type', 'err'],
 ];
 
@@ -48,7 +50,8 @@ async function work() {
   for (let next = waiting.shift(); next; next = waiting.shift()) {
     const [name = '', command = '', ...args] = next;
     const began = performance.now();
-    const { code, output } = await capture(`${root}node_modules/.bin/${command}`, args, {
+    const program = command === 'node' ? process.execPath : `${root}node_modules/.bin/${command}`;
+    const { code, output } = await capture(program, args, {
       env: { ...process.env, FORCE_COLOR: process.stdout.isTTY ? '1' : '0' },
     });
     const seconds = ((performance.now() - began) / 1000).toFixed(1);

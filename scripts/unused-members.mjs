@@ -141,7 +141,7 @@ export function unusedMembers(folder) {
     return [...(others.get(name) ?? [])].some(({ parent }) => {
       if (!parent || parent === owner) return false;
       // Of generic types assignability says little, and instances of classes are not mistaken for each other.
-      if (inherits(owner, parent)) return true;
+      if (inherits(owner, parent) || inherits(parent, owner)) return true;
       return !ts.isClassLike(parent) && checker.isTypeAssignableTo(type, checker.getTypeAtLocation(parent));
     });
   }

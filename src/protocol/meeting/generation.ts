@@ -97,13 +97,13 @@ export class Generation {
     this.#keys.begin(begun.epoch, begun.masterKey, this.#context.core.tasks.now);
     this.#self = begun.roster.find(({ leaf }) => leaf === begun.ownLeaf);
     this.members.epochBegan(begun);
-    this.introduce();
+    this.#introduce();
   }
 
   /** Announces our tracks on a new session. */
   attach(client: MoqtClient): void {
     this.own.attach(client);
-    this.introduce();
+    this.#introduce();
   }
 
   /** The session is gone. */
@@ -113,7 +113,7 @@ export class Generation {
   }
 
   /** Says who we are and what we send, under the newest key, with a picture that can be decoded from here on. */
-  introduce(): void {
+  #introduce(): void {
     this.hello();
     this.own.sendCatalog();
     this.#keyframeWanted();

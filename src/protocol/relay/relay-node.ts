@@ -83,11 +83,6 @@ export class RelayNode implements Machine<RelayInput, RelayEffect> {
     return this.#relay.full;
   }
 
-  /** Sessions that are there. */
-  get sessions(): number {
-    return this.#connections.size;
-  }
-
   statistics(): RelayStatistics {
     return this.#relay.statistics();
   }

@@ -9,11 +9,16 @@ const FIRST_KEY = new Uint8Array(32).fill(2);
 
 /** A member of two in plain mode; the next Commit removes it as `outcome` says. */
 function removed(outcome: (own: OwnKeyPackage) => Pick<Removed, 'replacedBy' | 'kicked'>, away: boolean) {
-  let own: OwnKeyPackage | undefined;
+  const made: OwnKeyPackage[] = [];
   let isWelcome = false;
   const member: OneCoordinator = new OneCoordinator('plain', {
-    'make-key-package': () => (own = member.mls.makeKeyPackage()),
+    'make-key-package': () => {
+      const own = member.mls.makeKeyPackage();
+      made.push(own);
+      return own;
+    },
     process: () => {
+      const own = made.at(-1);
       if (own === undefined) throw new Error('it has joined with one');
       const contents = { committer: leafIndex(0), removed: [leafIndex(1)], added: [] };
       return { kind: 'removed', contents, ...outcome(own) };
@@ -27,7 +32,7 @@ function removed(outcome: (own: OwnKeyPackage) => Pick<Removed, 'replacedBy' | '
   member.startJoining();
   const first = member.otherMls(FIRST_KEY);
   const { group } = first.createGroup(member.group);
-  const adds = own === undefined ? [] : [(own as OwnKeyPackage).keyPackage];
+  const adds = made.slice(-1).map(({ keyPackage }) => keyPackage);
   const staged = first.stage(group, { adds, removes: [], kicks: [] });
   if (staged.kind !== 'staged') throw new Error(staged.reason);
   const payload = staged.commit.welcomes[0]?.welcome ?? new Uint8Array(0);

@@ -113,15 +113,6 @@ export type SubscribeOutcome =
 export type PublishOutcome =
   { readonly kind: 'published'; readonly publication: Publication } | Refused | Gone;
 
-/** How a session ended. */
-export interface SessionEnd {
-  readonly code: number;
-  readonly reason: string;
-  readonly by: 'peer' | 'local' | 'timeout' | 'transport';
-  /** The clause that was broken, when a protocol violation was the cause. */
-  readonly clause?: string;
-}
-
 /** Whose requests a client holds, by Request ID. */
 export type Owned<Value> = Map<RequestId, Value>;
 
