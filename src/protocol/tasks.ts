@@ -81,6 +81,8 @@ export class Tasks {
   readonly #waiting = new Set<Running>();
   readonly #ready: Running[] = [];
   #now = millis(0);
+  /** How often all were given up: a task that does so itself waits for nothing any more. */
+  #clears = 0;
 
   /** The machine's time. */
   get now(): Millis {
@@ -130,8 +132,9 @@ export class Tasks {
     return first;
   }
 
-  /** Gives up all tasks: none is resumed. */
+  /** Gives up all tasks, the one that calls it too: none is resumed. */
   clear(): void {
+    this.#clears += 1;
     for (const running of this.#waiting) running.wait += 1;
     this.#waiting.clear();
     this.#ready.length = 0;
@@ -144,8 +147,9 @@ export class Tasks {
 
   #step(running: Running): void {
     running.wait += 1;
+    const clears = this.#clears;
     const next = running.step();
-    if (next === undefined) return;
+    if (next === undefined || this.#clears !== clears) return;
     const { pending, until } = next;
     running.until = until;
     this.#waiting.add(running);
