@@ -4,9 +4,10 @@
  */
 import { equal } from '../bytes/equal.ts';
 import type { ControlMessage } from '../group/control.ts';
+import type { GroupName, SenderId } from '../group/names.ts';
 import type { Member } from '../group/roster.ts';
 import type { ParticipantId } from '../media/encoded-media.ts';
-import type { MoqtClient } from '../moqt/client/client-api.ts';
+import type { MoqtClient, PublishOffer } from '../moqt/client/client-api.ts';
 import { isProfileId } from '../secure-objects/aad.ts';
 import { isSuiteId } from '../secure-objects/suite.ts';
 import type { Epoch, Millis } from '../units.ts';
@@ -87,9 +88,9 @@ export class Generation {
     return new Generation(begun, keys, context);
   }
 
-  /** Whether an epoch belongs to this generation and join. */
-  includes(begun: EpochBegun): boolean {
-    return equal(begun.group, this.#names.group) && equal(begun.senderId, this.#names.senderId);
+  /** Whether it is that of a group and a join of ours. */
+  isOf(group: GroupName, senderId: SenderId): boolean {
+    return equal(group, this.#names.group) && equal(senderId, this.#names.senderId);
   }
 
   /** Goes over to a new epoch. `begun.masterKey` is overwritten. */
@@ -148,11 +149,15 @@ export class Generation {
     this.own.sendCatalog();
   }
 
-  /** Overwrites all keys; nothing is sent, opened or played any more. */
-  close(reason: string): void {
-    this.members.close();
+  /**
+   * Overwrites all keys; nothing is sent, opened or played any more.
+   * @returns the tracks of others that the relay has offered, for the next join to take or refuse.
+   */
+  close(reason: string): readonly PublishOffer[] {
+    const offers = this.members.close();
     this.own.end(reason);
     this.#keys.erase();
+    return offers;
   }
 
   #control(member: RemoteMember, message: ControlMessage): void {

@@ -32,7 +32,7 @@ const TICK_MS = 250;
 const CONGESTION_MS = 5_000;
 const CONGESTED_BITRATE = 250_000;
 const MAX_HISTORY = 500;
-const MAX_EARLY_OFFERS = 256;
+const MAX_EARLY_OFFERS = 1_024;
 /** How long our good-bye may take to be sent. */
 const FLUSH_MS = 600;
 
@@ -80,6 +80,9 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
     this.#group = new MlsGroup(this.#core, {
       event: (event) => {
         this.#onGroup(event);
+      },
+      entering: (group, senderId) => {
+        if (this.#generation?.isOf(group, senderId) === false) this.#closeGeneration('over');
       },
       offered: (offer) => {
         this.#offered(offer);
@@ -317,7 +320,7 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
   }
 
   #generationOf(begun: EpochBegun): Generation | undefined {
-    if (this.#generation?.includes(begun) === true) return this.#generation;
+    if (this.#generation?.isOf(begun.group, begun.senderId) === true) return this.#generation;
     this.#closeGeneration('over');
     const generation = Generation.of(begun, {
       core: this.#core,
@@ -353,8 +356,10 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
 
   #closeGeneration(reason: string): void {
     this.#unreadableBefore += this.#generation?.members.unreadable ?? 0;
-    this.#generation?.close(reason);
+    const offers = this.#generation?.close(reason) ?? [];
     this.#generation = undefined;
+    // Most of them are of people whom our next join meets again.
+    for (const offer of offers) this.#offered(offer);
   }
 
   /** The meeting is over for us; everything secret is overwritten. */

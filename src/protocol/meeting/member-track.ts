@@ -126,10 +126,12 @@ export class MemberTrack implements SubscriptionOwner {
 
   /** Ends the subscription and overwrites the track's keys. */
   close(): void {
-    if (this.#ended) return;
-    this.#ended = true;
-    this.#subscription.cancel();
-    this.#context.keys.release(this.#opener);
+    if (this.#release()) this.#subscription.cancel();
+  }
+
+  /** Overwrites the track's keys. @returns the subscription, for another join of ours to take; undefined when it is over. */
+  handOver(): PublishOffer | undefined {
+    return this.#release() ? this.#subscription.handOver() : undefined;
   }
 
   get #now(): Millis {
@@ -174,6 +176,14 @@ export class MemberTrack implements SubscriptionOwner {
       this.#countUnreadable(this.#held.hold(object, outcome.epoch, this.#now));
       this.#context.notices.epochSeen(outcome.epoch);
     } else this.#countUnreadable(1);
+  }
+
+  /** @returns false when it was over before. */
+  #release(): boolean {
+    if (this.#ended) return false;
+    this.#ended = true;
+    this.#context.keys.release(this.#opener);
+    return true;
   }
 
   #countUnreadable(count: number): void {

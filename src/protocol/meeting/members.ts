@@ -79,12 +79,12 @@ export class Members {
       const id = participantIdOf(member);
       present.add(id);
       const rejoined = change.removed.some((removed) => equal(removed.fingerprint, member.fingerprint));
-      if (rejoined) this.#drop(id);
+      if (rejoined) this.#forgetJoin(id);
       if (!this.#joinedEpochs.has(id)) this.#joinedEpochs.set(id, epoch);
       if (member.leaf === ownLeaf) continue;
       const known = this.#members.get(id);
       if (known === undefined) this.#add(id, member);
-      else known.update(member);
+      else known.update(member, rejoined);
     }
     for (const id of [...this.#joinedEpochs.keys()]) if (!present.has(id)) this.#drop(id);
     for (const member of this.#members.values()) member.epochBegan(epoch);
@@ -155,10 +155,16 @@ export class Members {
     }
   }
 
-  /** Nothing is opened or played any more. */
-  close(): void {
+  /**
+   * Nothing is opened or played any more.
+   * @returns all tracks that the relay has offered, to be accepted or refused again: it does not offer them twice.
+   */
+  close(): readonly PublishOffer[] {
+    const accepted = [...this.#members.values()].flatMap((member) => member.handOver());
     for (const id of [...this.#members.keys()]) this.#drop(id);
+    const waiting = this.#waiting.map(({ offer }) => offer);
     this.#waiting = [];
+    return [...accepted, ...waiting];
   }
 
   #add(id: ParticipantId, member: Member): void {
@@ -174,6 +180,11 @@ export class Members {
       member.close();
     }
     this.#members.delete(id);
+    this.#forgetJoin(id);
+  }
+
+  /** What was known of a join that is over. */
+  #forgetJoin(id: ParticipantId): void {
     this.#joinedEpochs.delete(id);
     this.#leaving.delete(id);
     this.#vanished.delete(id);

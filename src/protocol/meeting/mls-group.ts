@@ -7,7 +7,7 @@ import type { Answer, Ask, AskKind, AskTypes } from '../group/coordination/asks.
 import type { CoordinatorEvent } from '../group/coordination/context.ts';
 import { Coordinator, type CoordinatorInput } from '../group/coordination/coordinator.ts';
 import type { GroupHandle } from '../group/mls.ts';
-import type { GroupName } from '../group/names.ts';
+import type { GroupName, SenderId } from '../group/names.ts';
 import { securityCodeOf } from '../group/security-code.ts';
 import type { LeafIndex } from '../group/roster.ts';
 import type { MoqtClient, PublishOffer } from '../moqt/client/client-api.ts';
@@ -22,6 +22,8 @@ import { MlsTracks } from './mls-tracks.ts';
 /** Who follows the membership. */
 export interface MlsGroupOwner {
   event(event: GroupEvent): void;
+  /** The tracks of a group are followed from now on, under a SenderId of ours; those of any other join are over. */
+  entering(group: GroupName, senderId: SenderId): void;
   /** A control or media track under the group's namespace, to be accepted or refused once. */
   offered(offer: PublishOffer): void;
 }
@@ -203,6 +205,8 @@ export class MlsGroup implements GroupNotices {
       case 'erase':
         return yield* this.#write({ kind: 'erase' });
       case 'enter-group':
+        // Before tracks are offered: a join that is over must not take them.
+        this.#owner.entering(ask.input.group, ask.input.senderId);
         return yield* this.#tracks.enter(ask.input.group, ask.input.senderId);
       case 'publish-key-package': {
         const { group, senderId, keyPackage } = ask.input;

@@ -16,7 +16,7 @@ import type { MoqtClient, PublishOffer, Subscription } from '../moqt/client/clie
 import { RequestErrorCode } from '../moqt/codes.ts';
 import { groupId, objectId, type FullTrackName, type Location, type MoqtObject } from '../moqt/model.ts';
 import { trackNameKey, type TrackNameKey } from '../moqt/names.ts';
-import { pause, settled, settledUntil, type Task } from '../tasks.ts';
+import { pause, Pending, settled, settledUntil, type Task } from '../tasks.ts';
 import { epoch, type Epoch } from '../units.ts';
 import type { MeetingCore } from './core.ts';
 import { mlsObject, openTrack, type ShortPublication } from './short-publication.ts';
@@ -65,6 +65,8 @@ export class MlsTracks {
   /** Counts sessions and groups: what belongs to an old one stops. */
   #era = 0;
   readonly #cancels = new Set<() => void>();
+  /** Settled when the group's tracks are subscribed, or there is nothing to subscribe on. */
+  #subscribing: Pending<void> = Pending.of<void>(undefined);
   #keyPackages: ShortPublication | undefined;
   #keyPackageCount = 0;
   #open: OpenCommit | undefined;
@@ -81,7 +83,8 @@ export class MlsTracks {
   *connect(client: MoqtClient): Task {
     this.#leaveEra();
     this.#client = client;
-    yield* this.#subscribe();
+    this.#subscribing = this.#core.tasks.start(this.#subscribe());
+    yield* settled(this.#subscribing);
   }
 
   /** The session is gone. */
@@ -92,13 +95,18 @@ export class MlsTracks {
 
   /** Subscribes to a group instead of any before; without a session it is done when there is one. */
   *enter(group: GroupName, senderId: SenderId): Task {
-    const same = this.#entered;
-    if (same !== undefined && equal(same.group, group) && equal(same.senderId, senderId)) return;
-    this.#leaveEra();
+    const before = this.#entered;
+    if (before !== undefined && equal(before.group, group) && equal(before.senderId, senderId)) return;
     this.#own.clear();
     this.#keyPackageCount = 0;
     this.#entered = { group, senderId };
-    yield* this.#subscribe();
+    // Another join in the same group goes on with the subscription there is: asked for again, it would cross its own end.
+    if (before !== undefined && equal(before.group, group)) this.#endOwn();
+    else {
+      this.#leaveEra();
+      this.#subscribing = this.#core.tasks.start(this.#subscribe());
+    }
+    yield* settled(this.#subscribing);
   }
 
   /** Ends everything. */
@@ -238,12 +246,17 @@ export class MlsTracks {
     }
   }
 
-  #leaveEra(): void {
-    this.#era += 1;
+  /** Ends what we publish. */
+  #endOwn(): void {
     this.#finishOpen();
     this.#commits = undefined;
     this.#keyPackages?.finish(0);
     this.#keyPackages = undefined;
+  }
+
+  #leaveEra(): void {
+    this.#era += 1;
+    this.#endOwn();
     for (const cancel of this.#cancels) cancel();
     this.#cancels.clear();
   }
@@ -262,7 +275,7 @@ export class MlsTracks {
     const { tasks } = this.#core;
     while (era === this.#era) {
       const request = client.subscribeTracks(groupNamespace(entered.group), { forward: false }, (offer) => {
-        if (era === this.#era) this.#offered(entered, offer);
+        if (era === this.#era) this.#offered(offer);
       });
       // Awaited however long it takes: asked beside itself, the second would overlap the first.
       const outcome = yield* settled(request);
@@ -287,7 +300,10 @@ export class MlsTracks {
       });
   }
 
-  #offered({ group, senderId }: Entered, offer: PublishOffer): void {
+  #offered(offer: PublishOffer): void {
+    const entered = this.#entered;
+    if (entered === undefined) return;
+    const { group, senderId } = entered;
     const track = classifyTrack(group, offer.track);
     switch (track.kind) {
       case 'key-packages': {

@@ -82,9 +82,22 @@ export class RemoteMember {
     return this.#member;
   }
 
-  /** The newest tree has it like this. */
-  update(member: Member): void {
+  /**
+   * The newest tree has it like this.
+   * @param rejoined - its leaf is of a new join: what we heard came from the old one. Tracks of another SenderId stay,
+   *   since they may be of the new join and are not offered again.
+   */
+  update(member: Member, rejoined: boolean): void {
     this.#member = member;
+    if (!rejoined) return;
+    const before = this.#sender;
+    if (before !== undefined) for (const kind of kinds) this.#tracks[kind].forget(before);
+    for (const media of [...this.#configs.keys()]) this.#off(media);
+    this.#sender = undefined;
+    this.#displayName = undefined;
+    this.#catalog = undefined;
+    this.#catalogGroup = undefined;
+    this.#lastHeard = this.#context.core.tasks.now;
   }
 
   /** The name that the member gave itself, once it has come. */
@@ -147,6 +160,13 @@ export class RemoteMember {
   close(): void {
     this.detach();
     for (const media of [...this.#configs.keys()]) this.#off(media);
+  }
+
+  /** Our join is over: the member's tracks are let go, for the next one to take. */
+  handOver(): PublishOffer[] {
+    const offers = kinds.flatMap((kind) => this.#tracks[kind].handOver());
+    this.close();
+    return offers;
   }
 
   /** Says again what is on, for a renderer that has just begun. */

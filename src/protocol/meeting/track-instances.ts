@@ -4,6 +4,7 @@
  * A process that died leaves its instance behind until the relay notices, and the relay offers old and new in any order.
  * All are accepted; the one that brings something live is the one that counts.
  */
+import { equal } from '../bytes/equal.ts';
 import type { SenderId } from '../group/names.ts';
 import type { PublishOffer } from '../moqt/client/client-api.ts';
 import type { Epoch, Millis } from '../units.ts';
@@ -80,9 +81,21 @@ export class TrackInstances implements MemberTrackOwner {
     for (const track of this.#tracks.keys()) track.expire();
   }
 
+  /** Ends the subscriptions to one join's tracks. */
+  forget(sender: SenderId): void {
+    for (const [track, whose] of [...this.#tracks]) if (equal(whose, sender)) this.#drop(track);
+  }
+
   /** Ends all subscriptions. */
   close(): void {
     for (const track of [...this.#tracks.keys()]) this.#drop(track);
+  }
+
+  /** Lets all go, for another join of ours to take. */
+  handOver(): PublishOffer[] {
+    const offers = [...this.#tracks.keys()].flatMap((track) => track.handOver() ?? []);
+    this.close();
+    return offers;
   }
 
   opened(track: MemberTrack, object: OpenedObject, live: boolean): void {

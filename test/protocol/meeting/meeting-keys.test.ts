@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { afterEach, describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { nodeCrypto } from '../../../src/io/crypto/node-crypto.ts';
-import { MeetingKeys } from '../../../src/protocol/meeting/meeting-keys.ts';
 import { encodeUtf8 } from '../../../src/protocol/bytes/utf8.ts';
+import { MeetingKeys } from '../../../src/protocol/meeting/meeting-keys.ts';
 import { groupId, objectId, type FullTrackName } from '../../../src/protocol/moqt/model.ts';
-import { deriveEpochSecret, deriveTrackBaseKey } from '../../../src/protocol/secure-objects/key-schedule.ts';
+import type { SecureObjectsCrypto } from '../../../src/protocol/secure-objects/crypto.ts';
+import { deriveEpochSecret } from '../../../src/protocol/secure-objects/key-schedule.ts';
 import { DEFAULT_OVERLAP } from '../../../src/protocol/secure-objects/track-opener.ts';
 import type { TrackOpener } from '../../../src/protocol/secure-objects/track-opener.ts';
 import type { TrackSealer } from '../../../src/protocol/secure-objects/track-sealer.ts';
@@ -31,43 +32,35 @@ function sealAt(
 const openWith = (opener: TrackOpener, sealed: ReturnType<typeof sealAt>): string =>
   opener.open(groupId(BigInt(sealed.group)), objectId(0n), sealed.properties, sealed.payload).kind;
 
-/** Every key that is handed to the cipher and to HMAC from now on: the very arrays, not copies. */
-function watchKeys(): {
-  readonly cipher: Set<Uint8Array>;
-  readonly hmac: Set<Uint8Array>;
-  /** What went through HMAC: base keys do, where track keys are extracted from them. */
-  readonly data: Set<Uint8Array>;
+/** node:crypto, with every key that is handed to its cipher and its HMAC: the very arrays, not copies. */
+function watchedCrypto(): SecureObjectsCrypto & {
+  readonly cipherKeys: Set<Uint8Array>;
+  readonly hmacKeys: Set<Uint8Array>;
 } {
-  const seen = {
-    cipher: new Set<Uint8Array>(),
-    hmac: new Set<Uint8Array>(),
-    data: new Set<Uint8Array>(),
+  const cipherKeys = new Set<Uint8Array>();
+  const hmacKeys = new Set<Uint8Array>();
+  return {
+    cipherKeys,
+    hmacKeys,
+    aead(suite) {
+      const { seal, open } = nodeCrypto.aead(suite);
+      return {
+        seal: (key, ...rest) => {
+          cipherKeys.add(key);
+          return seal(key, ...rest);
+        },
+        open: (key, ...rest) => {
+          cipherKeys.add(key);
+          return open(key, ...rest);
+        },
+      };
+    },
+    hmac(hash, key, ...data) {
+      hmacKeys.add(key);
+      return nodeCrypto.hmac(hash, key, ...data);
+    },
   };
-  const { aead, hmac } = nodeCrypto;
-  vi.spyOn(nodeCrypto, 'aead').mockImplementation((suite) => {
-    const { seal, open } = aead(suite);
-    return {
-      seal: (key, ...rest) => {
-        seen.cipher.add(key);
-        return seal(key, ...rest);
-      },
-      open: (key, ...rest) => {
-        seen.cipher.add(key);
-        return open(key, ...rest);
-      },
-    };
-  });
-  vi.spyOn(nodeCrypto, 'hmac').mockImplementation((hash, key, ...data) => {
-    seen.hmac.add(key);
-    for (const part of data) seen.data.add(part);
-    return hmac(hash, key, ...data);
-  });
-  return seen;
 }
-
-afterEach(() => {
-  vi.restoreAllMocks();
-});
 
 describe('the keys of a meeting', () => {
   test('go over to a new epoch: senders at once, receivers with the overlap', () => {
@@ -88,24 +81,21 @@ describe('the keys of a meeting', () => {
   });
 
   test('overwrite the master key, the secret of the epoch before, and the keys when the overlap is over', () => {
-    const seen = watchKeys();
-    const keys = new MeetingKeys(PARAMETERS, nodeCrypto);
+    const seen = watchedCrypto();
+    const keys = new MeetingKeys(PARAMETERS, seen);
     const first = masterKey(1);
     const secret = Buffer.from(deriveEpochSecret(nodeCrypto, 'SHA-256', first, epoch(4n)));
-    const baseKey = Buffer.from(deriveTrackBaseKey(nodeCrypto, 'SHA-256', secret, TRACK));
-    seen.hmac.clear();
-    seen.data.clear();
+    seen.hmacKeys.clear();
     keys.begin(epoch(4n), first, millis(0));
     expect(isZero(first)).toBe(true);
     const sealer = keys.sealer(TRACK);
     const opener = keys.opener(TRACK, millis(0));
     openWith(opener, sealAt(sealer, 1));
-    const epochSecrets = [...seen.hmac].filter((key) => secret.equals(key));
-    const mediaKeys = [...seen.cipher];
+    const epochSecrets = [...seen.hmacKeys].filter((key) => secret.equals(key));
+    const mediaKeys = [...seen.cipherKeys];
     expect([epochSecrets.length, mediaKeys.length]).toEqual([1, 2]);
     // Base keys of tracks, and whatever else a key came from, are gone as soon as the key is there.
-    expect([...seen.data].filter((part) => baseKey.equals(part))).toEqual([]);
-    expect(secretsAmong(seen.hmac)).toEqual(epochSecrets);
+    expect(secretsAmong(seen.hmacKeys)).toEqual(epochSecrets);
 
     keys.begin(epoch(5n), masterKey(2), millis(1_000));
     expect(epochSecrets.every(isZero)).toBe(true);
@@ -114,33 +104,33 @@ describe('the keys of a meeting', () => {
     keys.expire(millis(1_000 + DEFAULT_OVERLAP));
     expect(mediaKeys.every(isZero)).toBe(true);
     // Nor is anything left under another name: of all that was a key in epoch 4 nothing remains.
-    expect([...seen.hmac].some((key) => secret.equals(key))).toBe(false);
+    expect([...seen.hmacKeys].some((key) => secret.equals(key))).toBe(false);
   });
 
   test('overwrite everything at the end', () => {
-    const seen = watchKeys();
-    const keys = new MeetingKeys(PARAMETERS, nodeCrypto);
+    const seen = watchedCrypto();
+    const keys = new MeetingKeys(PARAMETERS, seen);
     keys.begin(epoch(0n), masterKey(3), millis(0));
     const sealer = keys.sealer(TRACK);
     const opener = keys.opener(TRACK, millis(0));
     const sealed = sealAt(sealer, 1);
     openWith(opener, sealed);
     keys.erase();
-    expect([...seen.cipher].map(isZero)).toEqual([true, true]);
-    expect(secretsAmong(seen.hmac)).toEqual([]);
+    expect([...seen.cipherKeys].map(isZero)).toEqual([true, true]);
+    expect(secretsAmong(seen.hmacKeys)).toEqual([]);
     expect(sealer.epoch).toBeUndefined();
     expect(openWith(opener, sealed)).toBe('failed');
   });
 
   test('of a track that is over are overwritten, and no later epoch comes to it', () => {
-    const seen = watchKeys();
-    const keys = new MeetingKeys(PARAMETERS, nodeCrypto);
+    const seen = watchedCrypto();
+    const keys = new MeetingKeys(PARAMETERS, seen);
     keys.begin(epoch(0n), masterKey(3), millis(0));
     const sealer = keys.sealer(TRACK);
     const opener = keys.opener(TRACK, millis(0));
     openWith(opener, sealAt(sealer, 1));
     keys.release(opener);
-    expect([...seen.cipher].map(isZero)).toEqual([false, true]);
+    expect([...seen.cipherKeys].map(isZero)).toEqual([false, true]);
     keys.begin(epoch(1n), masterKey(4), millis(1));
     expect(openWith(opener, sealAt(sealer, 2))).toBe('unknown-key');
   });

@@ -172,3 +172,46 @@ describe('a disk that is full', () => {
     expect(ana!.view.end).toBe('left');
   });
 });
+
+describe('members that are replaced and join again by themselves, beside each other', () => {
+  test('hear each other, though one was ahead and offered its tracks early', () => {
+    const world = new SimulatedMeeting({ network: { latency: 20 } });
+    const members = meet(world, 'Ana', 'Bo', 'Cy', 'Di');
+    world.pass(1);
+    members[0]!.kill();
+    world.agenda.after(1, () => {
+      members[0]!.start();
+    });
+    world.pass(1);
+    world.counter.reachable = false;
+    world.agenda.after(1_427, () => {
+      world.counter.reachable = true;
+    });
+    world.pass(15_000);
+    world.until('all have met again', () => world.agree(members));
+    for (const member of members) member.goLive();
+    allHear(world, members);
+    expect(world.broken).toEqual([]);
+  });
+
+  test('hear each other, though their new tracks were offered before the tree knew of the new join', () => {
+    const world = new SimulatedMeeting({ seed: 0, network: { latency: 20, lossPercent: 10 } });
+    const members = ['0', '1', '2', '3'].map((name) => {
+      const member = world.join(name);
+      world.until(`${name} is in`, () => world.agree());
+      return member;
+    });
+    world.pass(1);
+    members[0]!.kill();
+    world.agenda.after(1, () => {
+      members[0]!.start();
+    });
+    world.pass(384);
+    members.push(world.join('4'));
+    world.pass(15_000);
+    world.until('all have met again', () => world.agree(members));
+    for (const member of members) member.goLive();
+    allHear(world, members);
+    expect(world.broken).toEqual([]);
+  });
+});

@@ -32,6 +32,11 @@ export interface Subscription {
   update(parameters: SubscribeParameters): void;
   /** Ends it; its owner hears nothing more. */
   cancel(): void;
+  /**
+   * Lets it go without ending it; its owner hears nothing more. Who accepts the offer is its next owner, from the next object on.
+   * A relay offers a track once: who cancels it and asks again may find the two crossing on their way.
+   */
+  handOver(): PublishOffer;
 }
 
 /** Who follows a subscription. */

@@ -45,6 +45,9 @@ interface NamespaceOwner {
   namespaceDone(suffix: TrackNamespace): void;
 }
 
+/** Has a subscription between two owners. */
+const NOBODY: SubscriptionOwner = { object: () => undefined, done: () => undefined };
+
 /** A client of one session. Whoever owns the session feeds it the session's events. */
 export class SessionClient implements MoqtClient {
   readonly #session: MoqtSession;
@@ -288,6 +291,23 @@ export class SessionClient implements MoqtClient {
         this.#session.updateSubscription(id, parameters);
       },
       cancel: this.#canceller(id),
+      handOver: () => this.#handOver(id, track, description),
+    };
+  }
+
+  #handOver(id: RequestId, track: FullTrackName, description: TrackDescription): PublishOffer {
+    if (this.#subscriptions.has(id)) this.#subscriptions.set(id, NOBODY);
+    return {
+      track,
+      description,
+      accept: (parameters, owner) => {
+        if (this.#subscriptions.has(id)) {
+          this.#subscriptions.set(id, owner);
+          this.#session.updateSubscription(id, parameters);
+        }
+        return this.#subscription(id, track, description);
+      },
+      reject: this.#canceller(id),
     };
   }
 

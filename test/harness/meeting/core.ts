@@ -1,0 +1,64 @@
+/** The shared part of a meeting machine, for tests of its other parts: everything about it is fixed. */
+import { nodeCrypto } from '../../../src/io/crypto/node-crypto.ts';
+import { nodeGroupCrypto } from '../../../src/main/mls/node-group-crypto.ts';
+import { DEFAULT_TIMING } from '../../../src/protocol/group/coordination/timing.ts';
+import type { Fingerprint, RoomId } from '../../../src/protocol/group/names.ts';
+import type { DownlinkItem } from '../../../src/protocol/media/encoded-media.ts';
+import { MeetingCore, type GroupNotices, type MeetingOptions } from '../../../src/protocol/meeting/core.ts';
+import type { MeetingEffect } from '../../../src/protocol/meeting/effects.ts';
+import { Tasks } from '../../../src/protocol/tasks.ts';
+import { unixMillis } from '../../../src/protocol/units.ts';
+import { seededRandom } from '../moqt/wire.ts';
+
+/** When time 0 of the tests is, in ms since 1970. */
+export const TIME_ORIGIN = unixMillis(1_750_000_000_000);
+
+/** Makes one, at time 0. */
+export function meetingCore(options: Partial<MeetingOptions> = {}): MeetingCore {
+  const random = seededRandom(1);
+  return new MeetingCore(
+    {
+      relays: ['https://a.example/meet', 'https://b.example/meet'],
+      room: new Uint8Array(16).fill(1) as RoomId,
+      parameters: {
+        secureObjectsSuite: 4,
+        profile: '2026-03',
+        mode: 'plain',
+        receiptKey: undefined,
+        kickedKeys: [],
+      },
+      fingerprint: new Uint8Array(32).fill(1) as Fingerprint,
+      displayName: 'Ana',
+      timing: DEFAULT_TIMING,
+      timeOrigin: TIME_ORIGIN,
+      groupCrypto: nodeGroupCrypto,
+      mediaCrypto: nodeCrypto,
+      random: (length) => Uint8Array.from({ length }, () => Math.floor(random() * 256)),
+      ...options,
+    },
+    new Tasks(),
+  );
+}
+
+const ignored = (): void => undefined;
+
+/** A group that takes no notice. */
+export const DEAF_GROUP: GroupNotices = {
+  memberLeft: ignored,
+  memberVanished: ignored,
+  memberAlive: ignored,
+  requestUpdate: ignored,
+  epochSeen: ignored,
+};
+
+/** Takes out what the parts have wanted since the last time, in order. */
+export function effectsOf(core: MeetingCore): MeetingEffect[] {
+  const effects: MeetingEffect[] = [];
+  for (let effect = core.poll(); effect !== undefined; effect = core.poll()) effects.push(effect);
+  return effects;
+}
+
+/** Takes out what was wanted, and gives what goes down to the renderer. */
+export function downlinkOf(core: MeetingCore): DownlinkItem[] {
+  return effectsOf(core).flatMap((effect) => (effect.kind === 'downlink' ? [effect.item] : []));
+}

@@ -1,0 +1,253 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { encodeUtf8 } from '../../../src/protocol/bytes/utf8.ts';
+import { encodeControlMessage } from '../../../src/protocol/group/control.ts';
+import { mediaTrack } from '../../../src/protocol/group/names.ts';
+import { leafIndex, type Member } from '../../../src/protocol/group/roster.ts';
+import type { MeetingCore } from '../../../src/protocol/meeting/core.ts';
+import type { EpochBegun } from '../../../src/protocol/meeting/group-events.ts';
+import type { MeetingKeys } from '../../../src/protocol/meeting/meeting-keys.ts';
+import { Members, participantIdOf, SILENT_AFTER_MS } from '../../../src/protocol/meeting/members.ts';
+import { epoch, millis } from '../../../src/protocol/units.ts';
+import { meetingCore } from '../../harness/meeting/core.ts';
+import { controlOf, GROUP, mediaOf, person, senderOf } from './people.ts';
+import { beginEpoch, meetingKeys, PublishedTrack } from './published-track.ts';
+
+const OWN_LEAF = leafIndex(0);
+const SELF = person(0);
+const BO = person(1);
+
+const hello = (displayName: string): Uint8Array =>
+  encodeControlMessage({ kind: 'hello', displayName, microphone: true, camera: true });
+
+let core: MeetingCore;
+let keys: MeetingKeys;
+let members: Members;
+let log: string[];
+beforeEach(() => {
+  log = [];
+  core = meetingCore();
+  keys = meetingKeys();
+  members = new Members(
+    GROUP,
+    {
+      core,
+      keys,
+      link: { client: undefined },
+      notices: {
+        memberLeft: (leaf) => log.push(`left ${String(leaf)}`),
+        memberVanished: (leaf) => log.push(`vanished ${String(leaf)}`),
+        memberAlive: (leaf) => log.push(`alive ${String(leaf)}`),
+        requestUpdate: () => log.push('update'),
+        epochSeen: (of) => log.push(`seen ${String(of)}`),
+      },
+    },
+    {
+      control: ({ member: { leaf } }, message) =>
+        log.push(`${String(leaf)} ${message.kind === 'hello' ? message.displayName : message.kind}`),
+      keyframeNeeded: ({ id }) => log.push(`keyframe ${id === participantIdOf(BO) ? 'Bo' : id}`),
+    },
+  );
+});
+
+/** Lets time pass. */
+function pass(duration: number): void {
+  core.tasks.advance(core.tasks.after(duration));
+}
+
+function begin(of: bigint, roster: readonly Member[], removed: readonly Member[] = []): void {
+  beginEpoch(keys, of, core.tasks.now);
+  members.epochBegan({
+    epoch: epoch(of),
+    roster,
+    ownLeaf: OWN_LEAF,
+    change: { added: [], removed, by: undefined, time: 0 },
+  } as unknown as EpochBegun);
+}
+
+describe('tracks of others', () => {
+  test('wait for the tree to name their sender', () => {
+    const track = controlOf(BO, 1, 1);
+    begin(0n, [SELF]);
+    members.offered(track.offer());
+    expect([track.accepted, track.rejected]).toEqual([undefined, 0]);
+    begin(1n, [SELF, BO]);
+    expect(track.accepted).toEqual({ forward: true, subscriberPriority: 8 });
+    track.send(1n, hello('Bo'));
+    expect(members.get(participantIdOf(BO))?.displayName).toBe('Bo');
+  });
+
+  test('of nobody in the tree wait in bounded number; what is no track of a meeting is refused', () => {
+    begin(0n, [SELF]);
+    const strangers = Array.from({ length: 300 }, (_, at) => controlOf(person((at % 200) + 2), at % 250, 1));
+    for (const track of strangers) members.offered(track.offer());
+    expect(strangers.filter(({ rejected }) => rejected === 1)).toHaveLength(44);
+    const foreign = new PublishedTrack(
+      mediaTrack(GROUP, senderOf(BO, 1), encodeUtf8('screen-of-the-future.x')),
+    );
+    members.offered(foreign.offer());
+    expect(foreign.rejected).toBe(1);
+  });
+
+  test('are closed at once when their sender is removed', () => {
+    begin(0n, [SELF, BO]);
+    const track = controlOf(BO, 1, 1);
+    members.offered(track.offer());
+    track.send(0n, hello('Bo'));
+    begin(1n, [SELF], [BO]);
+    expect([track.cancelled, members.get(participantIdOf(BO))]).toEqual([1, undefined]);
+    track.send(0n, hello('Ghost'));
+    expect(log).toEqual(['1 Bo']);
+  });
+
+  test('of a join that overtakes its Commit are not lost with the old leaf', () => {
+    begin(0n, [SELF, BO]);
+    const old = controlOf(BO, 1, 1);
+    members.offered(old.offer());
+    old.send(0n, hello('Bo'));
+    const fresh = controlOf(BO, 2, 2);
+    members.offered(fresh.offer());
+    expect(fresh.accepted).toBeUndefined();
+    begin(1n, [SELF, { ...BO, leaf: leafIndex(3) }], [BO]);
+    expect([old.cancelled, fresh.accepted?.forward, fresh.cancelled]).toEqual([1, true, 0]);
+    fresh.send(1n, hello('Bo again'));
+    expect(log).toEqual(['1 Bo', '3 Bo again']);
+  });
+
+  test('of a dead process and of a living one may be offered in any order: the one that talks counts', () => {
+    begin(0n, [SELF, BO]);
+    const [living, dead] = [controlOf(BO, 1, 2), controlOf(BO, 1, 1)];
+    members.offered(living.offer());
+    members.offered(dead.offer());
+    living.send(0n, hello('Bo'));
+    dead.owner?.done(2, 'gone');
+    living.send(0n, hello('Bo still'));
+    expect([living.cancelled, log]).toEqual([0, ['1 Bo', '1 Bo still']]);
+  });
+
+  test('of a member that came back take over when the former one is quiet, and not before', () => {
+    begin(0n, [SELF, BO]);
+    const [first, second] = [controlOf(BO, 1, 1), controlOf(BO, 1, 2)];
+    members.offered(first.offer());
+    members.offered(second.offer());
+    first.send(0n, hello('first'));
+    second.send(0n, hello('second'));
+    pass(1_001);
+    second.send(0n, hello('second'));
+    expect(log).toEqual(['1 first', '1 second']);
+  });
+
+  test('make later epochs known', () => {
+    begin(0n, [SELF, BO]);
+    const track = controlOf(BO, 1, 1);
+    members.offered(track.offer());
+    track.send(5n, hello('Bo'));
+    expect(log).toEqual(['seen 5']);
+    begin(5n, [SELF, BO]);
+    expect(log).toEqual(['seen 5', '1 Bo']);
+  });
+});
+
+describe('pictures', () => {
+  test('that are wanted late begin with a key frame', () => {
+    begin(0n, [SELF, BO]);
+    const track = mediaOf(BO, 'video');
+    members.offered(track.offer());
+    members.watch(new Set([participantIdOf(BO)]));
+    members.watch(new Set([participantIdOf(BO)]));
+    expect(log).toEqual(['keyframe Bo']);
+    expect([track.accepted?.forward, track.updates]).toEqual([false, [{ forward: true }]]);
+  });
+
+  test('of somebody who is watched are wanted from the first on, though the tree names it later', () => {
+    begin(0n, [SELF]);
+    members.watch(new Set([participantIdOf(BO)]));
+    const track = mediaOf(BO, 'video');
+    members.offered(track.offer());
+    begin(1n, [SELF, BO]);
+    expect([track.accepted?.forward, log]).toEqual([true, []]);
+  });
+});
+
+describe('members', () => {
+  test('are here since their join, and anew when they join again', () => {
+    const id = participantIdOf(BO);
+    begin(0n, [SELF]);
+    begin(1n, [SELF, BO]);
+    begin(2n, [SELF, BO]);
+    expect([members.joinedEpoch(participantIdOf(SELF)), members.joinedEpoch(id)]).toEqual([0n, 1n]);
+    members.left(id);
+    begin(3n, [SELF, { ...BO, leaf: leafIndex(2) }], [BO]);
+    expect([members.joinedEpoch(id), members.isLeaving(id), members.get(id)?.member.leaf]).toEqual([
+      3n,
+      false,
+      2,
+    ]);
+    begin(4n, [SELF], [BO]);
+    expect(members.joinedEpoch(id)).toBeUndefined();
+  });
+
+  test('that are gone still count in what could not be opened', () => {
+    begin(0n, [SELF, BO]);
+    const [track, unknown] = [controlOf(BO, 1, 1), controlOf(BO, 1, 2)];
+    members.offered(track.offer());
+    // What is sealed for another track opens on no other.
+    track.owner?.object(unknown.seal(0n, hello('Eve')));
+    expect([members.unreadable, log]).toEqual([1, []]);
+    begin(1n, [SELF], [BO]);
+    expect(members.unreadable).toBe(1);
+  });
+
+  test('are let go when our join is over: the next one takes them, since a relay offers a track once', () => {
+    begin(0n, [SELF, BO]);
+    const track = controlOf(BO, 1, 1);
+    members.offered(track.offer());
+    const offers = members.close();
+    track.send(0n, hello('Bo'));
+    expect([track.handedOver, track.cancelled, members.get(participantIdOf(BO)), log]).toEqual([
+      1,
+      0,
+      undefined,
+      [],
+    ]);
+    expect(offers.map((offer) => offer.track)).toEqual([track.track]);
+  });
+});
+
+describe('silence', () => {
+  test('makes a member vanish, and a word makes it alive', () => {
+    begin(0n, [SELF, BO]);
+    const track = controlOf(BO, 1, 1);
+    members.offered(track.offer());
+    pass(SILENT_AFTER_MS);
+    members.tick(millis(0));
+    expect(log).toEqual([]);
+    pass(1);
+    members.tick(millis(0));
+    members.tick(millis(0));
+    expect([log, members.isLeaving(participantIdOf(BO))]).toEqual([['vanished 1'], true]);
+    track.send(0n, hello('Bo'));
+    members.tick(millis(0));
+    expect([log, members.isLeaving(participantIdOf(BO))]).toEqual([['vanished 1', '1 Bo', 'alive 1'], false]);
+  });
+
+  test('says nothing while there is no session, and its grace ends with the session', () => {
+    begin(0n, [SELF, BO]);
+    pass(SILENT_AFTER_MS + 1);
+    members.tick(undefined);
+    expect(log).toEqual([]);
+    members.tick(millis(0));
+    members.tick(undefined);
+    expect(log).toEqual(['vanished 1']);
+    members.detach();
+    expect(log).toEqual(['vanished 1', 'alive 1']);
+    pass(60_000);
+    members.tick(millis(core.tasks.now - 1_000));
+    expect(log).toEqual(['vanished 1', 'alive 1']);
+  });
+
+  test('or a good-bye: either way the member is leaving', () => {
+    begin(0n, [SELF, BO]);
+    members.left(participantIdOf(BO));
+    expect(members.isLeaving(participantIdOf(BO))).toBe(true);
+  });
+});

@@ -1,0 +1,298 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { ConnectionId } from '../../../src/protocol/meeting/effects.ts';
+import { RelayLink } from '../../../src/protocol/meeting/relay-link.ts';
+import type { MoqtClient } from '../../../src/protocol/moqt/client/client-api.ts';
+import { SessionCode } from '../../../src/protocol/moqt/codes.ts';
+import { draft18 } from '../../../src/protocol/moqt/draft18/draft18.ts';
+import { DEFAULT_LIMITS } from '../../../src/protocol/moqt/limits.ts';
+import { Session } from '../../../src/protocol/moqt/session.ts';
+import type { TransportCommand, TransportEvent } from '../../../src/protocol/moqt/transport.ts';
+import { millis } from '../../../src/protocol/units.ts';
+import { effectsOf, meetingCore } from '../../harness/meeting/core.ts';
+import { namespace } from '../../harness/moqt/names.ts';
+import { Peer } from '../../harness/moqt/session-pair.ts';
+import { Wire, type Side } from '../../harness/moqt/wire.ts';
+
+const ESTABLISHED = {
+  transport: 'webtransport',
+  protocol: draft18.protocol,
+  path: '/',
+  authority: 'r',
+} as const;
+const NO_ORIGIN = {
+  fetch: () => undefined,
+  largest: () => undefined,
+  subscribed: () => ({ ended: () => undefined }),
+};
+
+/** How a relay takes a call. */
+type Manner =
+  | 'up'
+  /** The transport session stands, and nothing is said on it. */
+  | 'mute'
+  /** Neither accepts nor refuses: the test answers. */
+  | 'slow'
+  /** Speaks no draft that we know. */
+  | 'foreign';
+
+/** A transport session to a relay. */
+interface Connection {
+  readonly id: ConnectionId;
+  readonly relay: string;
+  /** The relay's end. */
+  readonly peer: Peer;
+  readonly wire: Wire;
+}
+
+/** Relays on virtual time, and the link that calls them. What is not in `manners` is down. */
+class World {
+  readonly manners = new Map<string, Manner>();
+  readonly calls: { readonly relay: string; readonly at: number; readonly id: ConnectionId }[] = [];
+  readonly connections: Connection[] = [];
+  readonly log: string[] = [];
+  /** Commands for connections that never stood. */
+  readonly strays: TransportCommand[] = [];
+  client: MoqtClient | undefined;
+  readonly core;
+  readonly link: RelayLink;
+  readonly #inbox: { readonly to: Side; readonly of: Connection; readonly event: TransportEvent }[] = [];
+
+  constructor(random: number) {
+    this.core = meetingCore({
+      relays: ['a', 'b'],
+      random: (length) => new Uint8Array(length).fill(random),
+    });
+    this.link = new RelayLink(this.core, {
+      origin: NO_ORIGIN,
+      connected: (client) => {
+        this.client = client;
+        this.log.push(`connected ${this.connections.at(-1)?.relay ?? ''}`);
+      },
+      lost: () => this.log.push('lost'),
+    });
+  }
+
+  /** The newest connection. */
+  get last(): Connection {
+    const connection = this.connections.at(-1);
+    if (connection === undefined) throw new Error('no relay was reached');
+    return connection;
+  }
+
+  start(): void {
+    this.link.start();
+    this.settle();
+  }
+
+  /** Carries everything to and fro until all is quiet. */
+  settle(): void {
+    for (let moving = true; moving;) {
+      moving = this.link.drain();
+      for (const effect of effectsOf(this.core)) {
+        moving = true;
+        if (effect.kind === 'connect') this.#call(effect.connection, effect.relay);
+        else if (effect.kind === 'transport') this.#command(effect.connection, effect.command);
+        else throw new Error(`a link wants no ${effect.kind}`);
+      }
+      for (const connection of this.connections) moving = this.#drainRelay(connection) || moving;
+      const next = this.#inbox.shift();
+      if (next === undefined) continue;
+      moving = true;
+      const { to, of, event } = next;
+      if (to === 'a') this.link.transport(of.id, event);
+      else of.peer.session.handle(event, this.core.tasks.now);
+    }
+  }
+
+  /** Lets time pass, deadline by deadline. */
+  pass(duration: number): void {
+    const end = this.core.tasks.after(duration);
+    for (;;) {
+      const deadline = this.link.deadline();
+      if (deadline === undefined || deadline > end) break;
+      this.core.tasks.advance(deadline);
+      this.link.expire(deadline);
+      this.settle();
+    }
+    this.core.tasks.advance(end);
+  }
+
+  /** The newest connection breaks. */
+  lose(reason: string): void {
+    this.last.wire.apply('b', { kind: 'close', code: 0, reason });
+    this.settle();
+  }
+
+  #call(id: ConnectionId, relay: string): void {
+    this.calls.push({ relay, at: this.core.tasks.now, id });
+    this.log.push(`call ${relay}`);
+    const manner = this.manners.get(relay);
+    if (manner === undefined) this.link.failed(id);
+    else if (manner === 'foreign') this.link.established(id, { ...ESTABLISHED, protocol: 'other-1' });
+    else if (manner !== 'slow') this.accept(id, relay);
+  }
+
+  /** The transport session stands. */
+  accept(id: ConnectionId, relay: string): void {
+    const peer = new Peer(
+      new Session({ role: 'server', draft: draft18, transport: 'webtransport', now: this.core.tasks.now }),
+    );
+    const wire = new Wire((to, event) => {
+      if (this.manners.get(relay) !== 'mute') this.#inbox.push({ to, of: connection, event });
+    });
+    const connection: Connection = { id, relay, peer, wire };
+    this.connections.push(connection);
+    this.link.established(id, ESTABLISHED);
+  }
+
+  #command(id: ConnectionId, command: TransportCommand): void {
+    const connection = this.connections.find((candidate) => candidate.id === id);
+    if (connection === undefined) this.strays.push(command);
+    else connection.wire.apply('a', command);
+  }
+
+  #drainRelay({ peer, wire }: Connection): boolean {
+    let any = false;
+    for (let effect = peer.session.poll(); effect !== undefined; effect = peer.session.poll()) {
+      any = true;
+      if (effect.kind === 'event') peer.events.push(effect.event);
+      else wire.apply('b', effect.command);
+    }
+    return any;
+  }
+}
+
+let world: World;
+beforeEach(() => {
+  // The longest wait that chance may give.
+  world = new World(0xff);
+});
+
+const waits = ({ calls }: World): number[] =>
+  calls.slice(1).map(({ at }, index) => Math.round(at - (calls[index]?.at ?? 0)));
+
+describe('the link to a relay', () => {
+  test('tries relays in order, with waits that double up to 8 s', () => {
+    world.start();
+    world.pass(60_000);
+    expect(world.calls.slice(0, 4).map(({ relay }) => relay)).toEqual(['a', 'b', 'a', 'b']);
+    expect(waits(world).slice(0, 7)).toEqual([500, 1_000, 2_000, 4_000, 8_000, 8_000, 8_000]);
+    expect(world.log).not.toContain('lost');
+  });
+
+  test('waits half as long at least, by chance, so that members do not come back as one herd', () => {
+    const lucky = new World(0);
+    lucky.start();
+    lucky.pass(60_000);
+    expect(waits(lucky).slice(0, 7)).toEqual([250, 500, 1_000, 2_000, 4_000, 4_000, 4_000]);
+  });
+
+  test('takes the second where the first is dead, and says what it does', () => {
+    const { link, manners } = world;
+    manners.set('b', 'up');
+    expect(link.view).toEqual({ kind: 'connecting', relay: 'a', attempt: 1 });
+    world.start();
+    expect([link.view, world.core.takeChanged()]).toEqual([
+      { kind: 'connecting', relay: 'b', attempt: 2 },
+      true,
+    ]);
+    expect([link.client, link.connection, link.connectedSince]).toEqual([undefined, undefined, undefined]);
+    world.pass(1_000);
+    expect(world.log).toEqual(['call a', 'call b', 'connected b']);
+    expect([link.view, world.core.takeChanged()]).toEqual([{ kind: 'connected', relay: 'b' }, true]);
+    expect([link.client === world.client, link.connection]).toEqual([true, world.last.id]);
+    expect(link.connectedSince).toBe(world.calls[1]?.at);
+  });
+
+  test('carries requests and answers', () => {
+    world.manners.set('a', 'up');
+    world.start();
+    const outcome = world.client?.publishNamespace(namespace('room'));
+    world.settle();
+    const { peer } = world.last;
+    peer.session.acceptRequest(peer.request('publish-namespace').id);
+    world.settle();
+    expect(outcome?.settled?.value.kind).toBe('published');
+  });
+
+  test('comes back soon to a relay whose session held', () => {
+    world.manners.set('a', 'up');
+    world.start();
+    world.pass(10_000);
+    world.lose('restart');
+    expect(world.link.client).toBeUndefined();
+    world.pass(250);
+    expect(world.log).toEqual(['call a', 'connected a', 'lost', 'call a', 'connected a']);
+  });
+
+  test('does not call a relay in a loop that takes sessions and drops them', () => {
+    world.manners.set('a', 'up').set('b', 'up');
+    world.start();
+    for (let tenth = 0; tenth < 300; tenth += 1) {
+      world.pass(100);
+      world.lose('refused');
+    }
+    expect(world.calls.length).toBeLessThan(10);
+    expect(new Set(world.calls.map(({ relay }) => relay)).size).toBe(2);
+  });
+
+  test('goes to the next relay when one is going away', () => {
+    world.manners.set('a', 'up').set('b', 'up');
+    world.start();
+    world.pass(10_000);
+    const first = world.last.peer;
+    first.session.goaway('', millis(0));
+    world.settle();
+    expect(first.last('closed')).toMatchObject({ by: 'peer', code: 0, reason: 'going away' });
+    world.pass(250);
+    expect(world.log).toEqual(['call a', 'connected a', 'lost', 'call b', 'connected b']);
+  });
+
+  test('goes to the next relay when one says nothing or speaks another protocol', () => {
+    world.manners.set('a', 'mute').set('b', 'foreign');
+    world.start();
+    expect(world.link.view).toEqual({ kind: 'connecting', relay: 'a', attempt: 1 });
+    world.pass(DEFAULT_LIMITS.setupTimeout + 500);
+    expect(world.log).toEqual(['call a', 'call b']);
+    expect(world.strays).toEqual([
+      { kind: 'close', code: SessionCode.VERSION_NEGOTIATION_FAILED, reason: 'no common protocol' },
+    ]);
+    expect(world.link.view).toEqual({ kind: 'connecting', relay: 'a', attempt: 3 });
+  });
+
+  test('hears nothing of a connection that is over', () => {
+    world.manners.set('a', 'up');
+    world.start();
+    world.pass(10_000);
+    const over = world.last.id;
+    world.lose('restart');
+    world.pass(250);
+    world.link.transport(over, { kind: 'closed', code: 0, reason: 'late', by: 'transport' });
+    world.link.failed(over);
+    world.settle();
+    expect(world.link.view).toEqual({ kind: 'connected', relay: 'a' });
+  });
+
+  test('that was stopped does nothing more, and closes what comes late', () => {
+    world.manners.set('a', 'slow');
+    world.start();
+    world.link.stop();
+    const [call] = world.calls;
+    if (call === undefined) throw new Error('nobody was called');
+    world.link.established(call.id, ESTABLISHED);
+    world.settle();
+    world.pass(60_000);
+    expect(world.log).toEqual(['call a']);
+    expect(world.strays).toEqual([{ kind: 'close', code: 0, reason: 'done' }]);
+  });
+
+  test('that was stopped closes its session, and comes back to none', () => {
+    world.manners.set('a', 'up');
+    world.start();
+    world.link.stop();
+    world.settle();
+    world.pass(60_000);
+    expect(world.last.peer.last('closed')).toMatchObject({ by: 'peer', code: 0, reason: 'done' });
+    expect([world.calls.length, world.link.client, world.link.deadline()]).toEqual([1, undefined, undefined]);
+  });
+});

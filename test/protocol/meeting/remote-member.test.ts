@@ -1,0 +1,240 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { encodeUtf8 } from '../../../src/protocol/bytes/utf8.ts';
+import { encodeControlMessage } from '../../../src/protocol/group/control.ts';
+import { encodeCatalog, type CatalogTrack } from '../../../src/protocol/media/catalog.ts';
+import { encodeLocProperties } from '../../../src/protocol/media/loc.ts';
+import type { MeetingCore } from '../../../src/protocol/meeting/core.ts';
+import type { MeetingKeys } from '../../../src/protocol/meeting/meeting-keys.ts';
+import { RemoteMember } from '../../../src/protocol/meeting/remote-member.ts';
+import type { MediaTrackKind } from '../../../src/protocol/meeting/track-instance.ts';
+import { epoch } from '../../../src/protocol/units.ts';
+import { DEAF_GROUP, downlinkOf, meetingCore } from '../../harness/meeting/core.ts';
+import { controlOf, mediaOf, person, senderOf } from './people.ts';
+import { beginEpoch, meetingKeys, type PublishedTrack } from './published-track.ts';
+
+const BO = person(1);
+const ID = 'bo';
+const COMMON = { isLive: true, bitrate: 32_000 } as const;
+const AUDIO: CatalogTrack = {
+  kind: 'audio',
+  name: 'audio',
+  ...COMMON,
+  codec: 'opus',
+  sampleRate: 48_000,
+  channels: 1,
+};
+const VIDEO: CatalogTrack = {
+  kind: 'video',
+  name: 'video',
+  ...COMMON,
+  codec: 'vp8',
+  width: 640,
+  height: 360,
+  framerate: 30,
+};
+const AUDIO_ON = {
+  kind: 'track-on',
+  participant: ID,
+  config: { kind: 'audio', codec: 'opus', sampleRate: 48_000, channels: 1 },
+} as const;
+const VIDEO_ON = {
+  kind: 'track-on',
+  participant: ID,
+  config: { kind: 'video', codec: 'vp8', width: 640, height: 360, framerate: 30 },
+} as const;
+
+let core: MeetingCore;
+let keys: MeetingKeys;
+let bo: RemoteMember;
+let log: string[];
+beforeEach(() => {
+  core = meetingCore();
+  keys = meetingKeys();
+  log = [];
+  bo = new RemoteMember(
+    ID,
+    BO,
+    { core, keys, link: { client: undefined }, notices: DEAF_GROUP },
+    {
+      control: (member, message) => log.push(`${member.id}: ${message.kind}`),
+      keyframeNeeded: (member) => log.push(`${member.id} needs a key frame`),
+    },
+  );
+  beginEpoch(keys, 0n, core.tasks.now);
+});
+
+/** The relay offers a track of the member. */
+function offered(kind: MediaTrackKind | 'control', instance = 1): PublishedTrack {
+  const track = kind === 'control' ? controlOf(BO, 1, instance) : mediaOf(BO, kind, 1, instance);
+  bo.offered(kind, senderOf(BO, 1), track.offer());
+  return track;
+}
+const catalogOf = (...tracks: readonly CatalogTrack[]): Uint8Array =>
+  encodeCatalog({ generatedAt: 0, tracks });
+const pass = (duration: number): void => {
+  core.tasks.advance(core.tasks.after(duration));
+};
+
+describe('the catalog of a member', () => {
+  test('says what is on, once for each change', () => {
+    const catalog = offered('catalog');
+    catalog.send(0n, catalogOf(AUDIO, VIDEO));
+    expect(downlinkOf(core)).toEqual([AUDIO_ON, VIDEO_ON]);
+    catalog.send(0n, catalogOf(AUDIO, VIDEO));
+    expect(downlinkOf(core)).toEqual([]);
+    catalog.send(0n, catalogOf({ ...AUDIO, isLive: false }, { ...VIDEO, width: 1280, height: 720 }));
+    expect(downlinkOf(core)).toEqual([
+      { kind: 'track-off', participant: ID, media: 'audio' },
+      { ...VIDEO_ON, config: { ...VIDEO_ON.config, width: 1280, height: 720 } },
+    ]);
+    catalog.send(0n, catalogOf({ ...AUDIO, codec: 'mp4a.40.2' }));
+    expect(downlinkOf(core)).toEqual([{ kind: 'track-off', participant: ID, media: 'video' }]);
+  });
+
+  test('that comes late does not undo a newer one, but one of another instance does', () => {
+    const catalog = offered('catalog');
+    const late = catalog.seal(0n, catalogOf(AUDIO, VIDEO));
+    catalog.send(0n, catalogOf(AUDIO));
+    catalog.owner?.object(late);
+    expect(downlinkOf(core)).toEqual([AUDIO_ON]);
+    pass(2_000);
+    const anew = offered('catalog', 2);
+    anew.send(0n, catalogOf(AUDIO, VIDEO));
+    expect(downlinkOf(core)).toEqual([VIDEO_ON]);
+  });
+
+  test('that cannot be read changes nothing', () => {
+    const catalog = offered('catalog');
+    catalog.send(0n, catalogOf(AUDIO));
+    downlinkOf(core);
+    catalog.send(0n, encodeUtf8('{'));
+    expect([downlinkOf(core), bo.mediaState('audio')]).toEqual([[], 'reconnecting']);
+  });
+
+  test('is said again to a renderer that has just begun, and unsaid when the member is gone', () => {
+    offered('catalog').send(0n, catalogOf(AUDIO, VIDEO));
+    downlinkOf(core);
+    bo.announce();
+    expect(downlinkOf(core)).toEqual([AUDIO_ON, VIDEO_ON]);
+    bo.close();
+    expect(downlinkOf(core)).toEqual([
+      { kind: 'track-off', participant: ID, media: 'audio' },
+      { kind: 'track-off', participant: ID, media: 'video' },
+    ]);
+  });
+});
+
+describe('the media of a member', () => {
+  test('goes down as it was captured', () => {
+    const [audio, video] = [offered('audio'), offered('video')];
+    const [sound, picture] = [Uint8Array.of(1, 2), Uint8Array.of(3)];
+    audio.send(
+      0n,
+      sound,
+      encodeLocProperties({
+        timestamp: 48_000n,
+        timescale: 48_000n,
+        audioLevel: { voice: true, level: 30 },
+      }),
+    );
+    const marked = (independent: boolean): Uint8Array =>
+      encodeLocProperties({ timestamp: 7n, videoFrameMarking: { independent, discardable: false } });
+    video.send(0n, picture, marked(true));
+    video.send(0n, picture, marked(false));
+    const common = { kind: 'chunk', participant: ID, object: 0 } as const;
+    expect(downlinkOf(core)).toEqual([
+      { ...common, media: 'audio', group: 0, timestamp: 1_000_000, keyframe: true, bytes: sound, level: 30 },
+      { ...common, media: 'video', group: 0, timestamp: 7, keyframe: true, bytes: picture },
+      { ...common, media: 'video', group: 1, timestamp: 7, keyframe: false, bytes: picture },
+    ]);
+  });
+
+  test('with properties that cannot be read goes nowhere', () => {
+    const audio = offered('audio');
+    audio.send(0n, Uint8Array.of(1), encodeLocProperties({ timescale: 0n }));
+    audio.send(0n, Uint8Array.of(2));
+    expect(downlinkOf(core)).toMatchObject([{ kind: 'chunk', group: 1 }]);
+  });
+
+  test('has a state in words', () => {
+    const state = (): string => bo.mediaState('audio');
+    expect(state()).toBe('off');
+    pass(3_001);
+    expect(state()).toBe('reconnecting');
+    const catalog = offered('catalog');
+    catalog.send(1n, catalogOf(AUDIO));
+    expect(state()).toBe('waiting-for-keys');
+    beginEpoch(keys, 1n, core.tasks.now);
+    bo.epochBegan(epoch(1n));
+    expect(state()).toBe('reconnecting');
+    const audio = offered('audio');
+    expect(state()).toBe('starting');
+    audio.send(1n, Uint8Array.of(1));
+    expect(state()).toBe('live');
+    pass(3_000);
+    expect(state()).toBe('live');
+    pass(1);
+    expect(state()).toBe('reconnecting');
+    audio.send(2n, Uint8Array.of(2));
+    expect(state()).toBe('waiting-for-keys');
+    pass(3_001);
+    bo.tick();
+    expect(state()).toBe('unreadable');
+    pass(3_001);
+    expect(state()).toBe('reconnecting');
+    catalog.send(1n, catalogOf());
+    expect(state()).toBe('off');
+  });
+
+  test('is starting while its picture is not on the screen', () => {
+    offered('catalog').send(0n, catalogOf(VIDEO));
+    const video = offered('video');
+    video.send(0n, Uint8Array.of(1));
+    pass(3_001);
+    expect(bo.mediaState('video')).toBe('starting');
+    bo.setWatched(true);
+    expect([bo.mediaState('video'), log]).toEqual(['reconnecting', ['bo needs a key frame']]);
+  });
+
+  test('is wanted by urgency: who is here, then sound, then pictures, and those only when watched', () => {
+    const kinds = ['control', 'catalog', 'audio', 'video'] as const;
+    expect(kinds.map((kind) => offered(kind).accepted)).toEqual([
+      { forward: true, subscriberPriority: 8 },
+      { forward: true, subscriberPriority: 16 },
+      { forward: true, subscriberPriority: 32 },
+      { forward: false, subscriberPriority: 128 },
+    ]);
+  });
+});
+
+describe('a member', () => {
+  test('says who it is', () => {
+    const control = offered('control');
+    core.takeChanged();
+    const hello = { kind: 'hello', displayName: 'Bo', microphone: true, camera: true } as const;
+    control.send(0n, encodeControlMessage(hello));
+    control.send(0n, encodeControlMessage({ kind: 'leave' }));
+    control.send(0n, encodeUtf8('?'));
+    expect([bo.displayName, log]).toEqual(['Bo', ['bo: hello', 'bo: leave']]);
+    expect(core.takeChanged()).toBe(true);
+  });
+
+  test('is heard by whatever opens, and by nothing else', () => {
+    const audio = offered('audio');
+    pass(500);
+    audio.send(0n, Uint8Array.of(1));
+    pass(500);
+    audio.send(1n, Uint8Array.of(1));
+    expect([bo.lastHeard, core.tasks.now]).toEqual([500, 1_000]);
+  });
+
+  test('has one SenderId at a time, until it is quiet for longer than three seconds', () => {
+    expect(bo.mayUse(senderOf(BO, 2))).toBe(true);
+    offered('audio').send(0n, Uint8Array.of(1));
+    expect([bo.mayUse(senderOf(BO, 1)), bo.mayUse(senderOf(BO, 2))]).toEqual([true, false]);
+    pass(3_000);
+    expect(bo.mayUse(senderOf(BO, 2))).toBe(false);
+    pass(1);
+    expect(bo.mayUse(senderOf(BO, 2))).toBe(true);
+  });
+});

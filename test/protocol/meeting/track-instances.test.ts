@@ -1,0 +1,134 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { decodeUtf8, encodeUtf8 } from '../../../src/protocol/bytes/utf8.ts';
+import type { MeetingCore } from '../../../src/protocol/meeting/core.ts';
+import type { MeetingKeys } from '../../../src/protocol/meeting/meeting-keys.ts';
+import type { MemberTrack } from '../../../src/protocol/meeting/member-track.ts';
+import { TrackInstances } from '../../../src/protocol/meeting/track-instances.ts';
+import { epoch } from '../../../src/protocol/units.ts';
+import { DEAF_GROUP, meetingCore } from '../../harness/meeting/core.ts';
+import { mediaOf, person, senderOf } from './people.ts';
+import { beginEpoch, meetingKeys, type PublishedTrack } from './published-track.ts';
+
+const BO = person(1);
+
+let core: MeetingCore;
+let keys: MeetingKeys;
+let instances: TrackInstances;
+/** What counted, `> …` where it was the first of its instance. */
+let log: string[];
+beforeEach(() => {
+  core = meetingCore();
+  keys = meetingKeys();
+  log = [];
+  instances = new TrackInstances(
+    16,
+    { core, keys, link: { client: undefined }, notices: DEAF_GROUP },
+    {
+      opened: ({ payload }, _sender, begins) => {
+        log.push(`${begins ? '> ' : ''}${decodeUtf8(payload) ?? ''}`);
+      },
+      ended: () => log.push('ended'),
+    },
+  );
+  beginEpoch(keys, 0n, core.tasks.now);
+});
+
+/** The relay offers an instance. */
+function offer(instance: number): { readonly published: PublishedTrack; readonly track: MemberTrack } {
+  const published = mediaOf(BO, 'audio', 1, instance);
+  return { published, track: instances.offered(senderOf(BO, 1), published.offer(), true) };
+}
+const say = ({ published }: { readonly published: PublishedTrack }, text: string, of = 0n): void => {
+  published.send(of, encodeUtf8(text));
+};
+const pass = (duration: number): void => {
+  core.tasks.advance(core.tasks.after(duration));
+};
+
+describe('the instances of a track', () => {
+  test('count by what they bring, not by when they were offered', () => {
+    const [living, dead] = [offer(1), offer(2)];
+    expect(instances.current).toBe(dead.track);
+    say(living, 'one');
+    expect(instances.current).toBe(living.track);
+    say(living, 'two');
+    dead.published.owner?.done(2, 'gone');
+    say(living, 'three');
+    expect(log).toEqual(['> one', 'two', 'ended', 'three']);
+  });
+
+  test('are replaced when quiet for longer than a second', () => {
+    const [first, second] = [offer(1), offer(2)];
+    say(first, 'first');
+    pass(1_000);
+    say(second, 'too early');
+    pass(1);
+    say(second, 'second');
+    say(first, 'late');
+    expect([log, instances.current === second.track]).toEqual([['> first', '> second'], true]);
+  });
+
+  test('are replaced at once when over', () => {
+    const [first, second] = [offer(1), offer(2)];
+    say(first, 'first');
+    first.published.owner?.done(2, 'over');
+    say(second, 'second');
+    expect(log).toEqual(['> first', 'ended', '> second']);
+  });
+
+  test('are not replaced by what was published before we came', () => {
+    const [first, second] = [offer(1), offer(2)];
+    const before = {
+      group: 0n,
+      object: 0n,
+      payload: encodeUtf8('old'),
+      encryptedProperties: new Uint8Array(0),
+    };
+    say(first, 'first');
+    pass(60_000);
+    instances.opened(second.track, before, false);
+    expect(log).toEqual(['> first']);
+    // The first word may be an old one.
+    first.published.owner?.done(2, 'over');
+    instances.opened(second.track, before, false);
+    expect(log).toEqual(['> first', 'ended', '> old']);
+  });
+
+  test('are four at most: the oldest goes, but for the one that counts', () => {
+    const counting = offer(1);
+    say(counting, 'one');
+    const others = [2, 3, 4, 5].map(offer);
+    expect([counting, ...others].map(({ published }) => published.cancelled)).toEqual([0, 1, 0, 0, 0]);
+    const [gone] = others;
+    gone?.published.send(0n, encodeUtf8('gone'));
+    say(counting, 'two');
+    expect(log).toEqual(['> one', 'two']);
+  });
+
+  test('all follow the epochs and the wish for objects, until closed', () => {
+    const both = [offer(1), offer(2)];
+    instances.setForward(false);
+    expect(both.map(({ published }) => published.updates)).toEqual([
+      [{ forward: false }],
+      [{ forward: false }],
+    ]);
+    for (const each of both) say(each, 'waits', 1n);
+    beginEpoch(keys, 1n, core.tasks.now);
+    instances.epochBegan(epoch(1n));
+    expect(both.map(({ track }) => track.openedAt)).toEqual([0, 0]);
+    instances.close();
+    expect(both.map(({ published }) => published.cancelled)).toEqual([1, 1]);
+    expect(instances.current).toBeUndefined();
+  });
+
+  test('that are gone still count in what could not be opened', () => {
+    const [first, second] = [offer(1), offer(2)];
+    first.track.object(second.published.seal(0n, encodeUtf8('foreign')));
+    say(second, 'waits', 1n);
+    pass(60_000);
+    instances.expire();
+    expect(instances.unreadable).toBe(2);
+    instances.close();
+    expect(instances.unreadable).toBe(2);
+  });
+});
