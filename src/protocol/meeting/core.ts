@@ -81,7 +81,12 @@ export class MeetingCore {
     this.#changed = true;
   }
 
-  /** Takes the mark that {@link MeetingCore.changed} left. */
+  /** Whether there is a mark that {@link MeetingCore.changed} left. */
+  get hasChanged(): boolean {
+    return this.#changed;
+  }
+
+  /** Takes that mark. @returns whether there was one. */
   takeChanged(): boolean {
     const changed = this.#changed;
     this.#changed = false;

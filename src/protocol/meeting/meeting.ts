@@ -8,12 +8,12 @@
 import { unreachable } from '../errors.ts';
 import { earliest } from '../group/coordination/timing.ts';
 import type { Machine } from '../machine.ts';
-import type { DownlinkItem, MediaKind, ParticipantId, UplinkItem } from '../media/encoded-media.ts';
+import type { DownlinkItem, ParticipantId, UplinkItem } from '../media/encoded-media.ts';
 import type { MoqtClient, PublishOffer, TrackOrigin } from '../moqt/client/client-api.ts';
 import { RequestErrorCode } from '../moqt/codes.ts';
-import { compareLocations, type Location } from '../moqt/model.ts';
+import { isBetween } from '../moqt/locations.ts';
 import { Pending, settledUntil, Tasks, type Task } from '../tasks.ts';
-import type { Millis } from '../units.ts';
+import { millis, type Millis } from '../units.ts';
 import { MeetingCore, type MeetingOptions } from './core.ts';
 import type { MeetingEffect } from './effects.ts';
 import { Generation } from './generation.ts';
@@ -31,6 +31,8 @@ const TICK_MS = 250;
 /** Video is encoded with fewer bits for this long after a queue grew too long. */
 const CONGESTION_MS = 5_000;
 const CONGESTED_BITRATE = 250_000;
+/** A view takes time in proportion to the members, and in a large meeting changes come by the hundred. */
+const SHOW_EVERY_MS = 50;
 const MAX_HISTORY = 500;
 const MAX_EARLY_OFFERS = 1_024;
 /** How long our good-bye may take to be sent. */
@@ -64,6 +66,8 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
   #congestedUntil: Millis | undefined;
   #flushed: Pending<unknown> | undefined;
   #tickAt: Millis | undefined;
+  /** The next view is not drawn before this. */
+  #showFrom = millis(0);
 
   constructor(options: MeetingOptions) {
     this.#core = new MeetingCore(options, this.#tasks);
@@ -97,11 +101,19 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
   }
 
   poll(): MeetingEffect | undefined {
-    return this.#core.poll() ?? (this.#core.takeChanged() ? { kind: 'show', view: this.#view() } : undefined);
+    const effect = this.#core.poll();
+    if (effect !== undefined || !this.#core.hasChanged || this.#tasks.now < this.#showFrom) return effect;
+    return this.#show();
   }
 
   deadline(): Millis | undefined {
-    return earliest(this.#tasks.deadline(), this.#link.deadline(), this.#group.deadline(), this.#tickAt);
+    return earliest(
+      this.#tasks.deadline(),
+      this.#link.deadline(),
+      this.#group.deadline(),
+      this.#tickAt,
+      this.#core.hasChanged ? this.#showFrom : undefined,
+    );
   }
 
   expire(now: Millis): void {
@@ -206,7 +218,7 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
   }
 
   #setSending(sending: Sending): void {
-    const off: readonly MediaKind[] = this.#media.setSending(sending);
+    const off = this.#media.setSending(sending);
     for (const media of off) this.#generation?.own.pause(media);
     if (off.length > 0) this.#generation?.own.sendCatalog();
     this.#generation?.hello();
@@ -373,9 +385,14 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
     this.#closeGeneration('over');
     this.#group.end();
     this.#link.stop();
-    this.#core.emit({ kind: 'show', view: this.#view() });
+    this.#core.emit(this.#show());
     this.#core.emit({ kind: 'ended' });
+  }
+
+  #show(): MeetingEffect {
     this.#core.takeChanged();
+    this.#showFrom = this.#tasks.after(SHOW_EVERY_MS);
+    return { kind: 'show', view: this.#view() };
   }
 
   #downlink(item: DownlinkItem): void {
@@ -396,8 +413,4 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
       end: this.#life.kind === 'ended' ? this.#life.end : undefined,
     };
   }
-}
-
-function isBetween(location: Location, start: Location, end: Location): boolean {
-  return compareLocations(location, start) >= 0 && compareLocations(location, end) <= 0;
 }

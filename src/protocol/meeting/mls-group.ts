@@ -2,7 +2,7 @@
  * Our membership of the meeting's MLS group, from joining to leaving: the coordinator, with each of its asks performed: by the
  * counter, MLS and the store outside, and by the group's MLS tracks.
  */
-import { invariant, unreachable } from '../errors.ts';
+import { InvariantError, unreachable } from '../errors.ts';
 import type { Answer, Ask, AskKind, AskTypes } from '../group/coordination/asks.ts';
 import type { CoordinatorEvent } from '../group/coordination/context.ts';
 import { Coordinator, type CoordinatorInput } from '../group/coordination/coordinator.ts';
@@ -228,8 +228,7 @@ export class MlsGroup implements GroupNotices {
       case 'fetch-commits':
         return yield* this.#tracks.fetchCommits(ask.input.group, ask.input.from);
       case 'sleep':
-        invariant(false, 'the coordinator sleeps by its deadline');
-      // eslint-disable-next-line no-fallthrough -- the invariant never passes
+        throw new InvariantError('the coordinator sleeps by its deadline');
       default:
         return unreachable(ask);
     }

@@ -65,8 +65,8 @@ export class MlsTracks {
   /** Counts sessions and groups: what belongs to an old one stops. */
   #era = 0;
   readonly #cancels = new Set<() => void>();
-  /** Settled when the group's tracks are subscribed, or there is nothing to subscribe on. */
-  #subscribing: Pending<void> = Pending.of<void>(undefined);
+  /** Whether the group's tracks are subscribed: false where there is no session or no group. */
+  #subscribing: Pending<boolean> = Pending.of(false);
   #keyPackages: ShortPublication | undefined;
   #keyPackageCount = 0;
   #open: OpenCommit | undefined;
@@ -267,11 +267,11 @@ export class MlsTracks {
     this.#open = undefined;
   }
 
-  *#subscribe(): Task {
+  *#subscribe(): Task<boolean> {
     const client = this.#client;
     const entered = this.#entered;
     const era = this.#era;
-    if (client === undefined || entered === undefined) return;
+    if (client === undefined || entered === undefined) return false;
     const { tasks } = this.#core;
     while (era === this.#era) {
       const request = client.subscribeTracks(groupNamespace(entered.group), { forward: false }, (offer) => {
@@ -279,7 +279,7 @@ export class MlsTracks {
       });
       // Awaited however long it takes: asked beside itself, the second would overlap the first.
       const outcome = yield* settled(request);
-      if (outcome.kind === 'gone') return;
+      if (outcome.kind === 'gone') return false;
       if (outcome.kind === 'subscribed') {
         this.#cancelWithEra(era, outcome);
         break;
@@ -290,6 +290,7 @@ export class MlsTracks {
     client.publishNamespace(keyPackageNamespace(entered.group)).whenSettled((outcome) => {
       if (outcome.kind === 'published') this.#cancelWithEra(era, outcome);
     });
+    return era === this.#era;
   }
 
   #cancelWithEra(era: number, request: { cancel(): void }): void {

@@ -5,7 +5,6 @@
  * newest group are kept (bounded) to answer FETCH where a relay keeps nothing itself.
  */
 import {
-  compareLocations,
   groupId,
   objectId,
   subgroupId,
@@ -14,6 +13,7 @@ import {
   type Location,
   type MoqtObject,
 } from '../moqt/model.ts';
+import { isBetween } from '../moqt/locations.ts';
 import type { MoqtClient, Publication, PublicationOwner } from '../moqt/client/client-api.ts';
 import { StreamCode } from '../moqt/codes.ts';
 
@@ -113,9 +113,7 @@ export class OutgoingTrack {
 
   /** The kept objects from `start` up to and including `end`. */
   fetch(start: Location, end: Location): readonly MoqtObject[] {
-    return this.#kept.filter(
-      ({ location }) => compareLocations(location, start) >= 0 && compareLocations(location, end) <= 0,
-    );
+    return this.#kept.filter(({ location }) => isBetween(location, start, end));
   }
 
   /** Seals and sends an object that is a group of its own. @returns false when there is no key yet. */

@@ -49,3 +49,8 @@ export function endAfter(last: Location): Location {
 export function fetchEnd(asked: Location, largest: Location): Location {
   return compareLocations(lastIncluded(asked), largest) <= 0 ? asked : endAfter(largest);
 }
+
+/** Whether a location lies in a range, both ends included. */
+export function isBetween(location: Location, start: Location, end: Location): boolean {
+  return compareLocations(location, start) >= 0 && compareLocations(location, end) <= 0;
+}

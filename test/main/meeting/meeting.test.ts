@@ -46,7 +46,7 @@ describe('a meeting through real services', () => {
         ana.chunksFrom(boId, 'video').some((bytes) => picture.equals(bytes))
       );
     });
-    expect(ana.participant(boId)?.video).toBe('live');
+    await eventually('the tile says so', () => ana.participant(boId)?.video === 'live');
 
     const epoch = ana.epoch ?? 0n;
     await bo.meeting.leave();
