@@ -403,6 +403,26 @@ describe('replay', () => {
 });
 
 describe('limits', () => {
+  test('nothing is asked for before there is a key, nor after it was erased', () => {
+    const by = new TrackOpener(sealedTrack());
+    expect(by.rekeyNeeded).toBe(false);
+    const spent = opener({ limits: { blocks: 0, failures: 0 } });
+    expect(spent.rekeyNeeded).toBe(true);
+    spent.erase();
+    expect(spent.rekeyNeeded).toBe(false);
+  });
+
+  test('are those of the suite where none are given', () => {
+    const track = sealedTrack({ suite: 3 });
+    const by = opener({}, track);
+    const forged = { ...object(0n, 0n, track), payload: new Uint8Array(40) };
+    for (let failures = 0; failures < 2 ** 10; failures += 1) {
+      expect(by.rekeyNeeded).toBe(failures >= 2 ** 9);
+      open(by, forged);
+    }
+    expect(open(by, object(1n, 0n, track))).toEqual(FAILED);
+  });
+
   test('forgeries ask for a new key, then close the old one', () => {
     const by = opener({ limits: { blocks: 2 ** 36, failures: 4 } });
     const forged = (at: bigint) => ({ ...object(0n, at), payload: new Uint8Array(40) });

@@ -127,6 +127,10 @@ describe('limits', () => {
   // 3 bytes and their framing are two blocks, and each object counts one more: ten objects fit.
   const limits = { blocks: 30, failures: 10 };
 
+  test('nothing is asked for before there is a key', () => {
+    expect(new TrackSealer(sealedTrack(), { blocks: 0, failures: 0 }).rekeyNeeded).toBe(false);
+  });
+
   test('new keys are asked for half-way, and nothing is sealed beyond', () => {
     const made = new TrackSealer(sealedTrack(), limits);
     made.setKey(epoch(0n), baseKey(1));
