@@ -12,6 +12,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Stryker } from '@stryker-mutator/core';
+import { format, resolveConfig } from 'prettier';
 import { areas } from './mutation/areas.mjs';
 import { root } from './process.mjs';
 
@@ -89,5 +90,6 @@ async function record() {
     const name = /^\| (`[^`]+`)/.exec(line)?.[1];
     return score === undefined ? line : `| ${name} | ${row(score)} | ${today} |`;
   });
-  await writeFile(file, updated.join('\n'));
+  const options = await resolveConfig(file);
+  await writeFile(file, await format(updated.join('\n'), { ...options, filepath: file }));
 }
