@@ -55,7 +55,8 @@ export class RelayCore implements PeerOwner {
     sessionsTooSlow: 0,
   };
   now = millis(0);
-  draining = false;
+  /** When a relay that is closing closes the sessions that are left. */
+  closesAt: Millis | undefined;
   readonly #touched = new Set<Peer>();
   readonly #ready = new Set<Peer>();
   readonly #woken = new Set<Peer>();
@@ -154,7 +155,8 @@ export class RelayCore implements PeerOwner {
     kind: OpenRequest['kind'],
     limit: number,
   ): RequestRefusal | undefined {
-    if (this.draining) return { code: RequestErrorCode.GOING_AWAY, reason: 'this relay is closing' };
+    if (this.closesAt !== undefined)
+      return { code: RequestErrorCode.GOING_AWAY, reason: 'this relay is closing' };
     if (isReserved(name))
       return { code: RequestErrorCode.DOES_NOT_EXIST, reason: 'no such session-level name' };
     if (this.requests.count(peer, kind) >= limit || !this.mayRequest(peer)) {

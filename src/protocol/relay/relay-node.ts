@@ -80,7 +80,7 @@ export class RelayNode implements Machine<RelayInput, RelayEffect> {
 
   /** Whether no further session may be accepted. */
   get full(): boolean {
-    return this.#relay.full;
+    return this.#relay.isFull(this.#connections.size);
   }
 
   statistics(): RelayStatistics {
@@ -111,7 +111,7 @@ export class RelayNode implements Machine<RelayInput, RelayEffect> {
         return;
       case 'drain':
         this.#guarded(undefined, () => {
-          this.#relay.goaway('', input.timeout, now);
+          this.#relay.goaway(input.timeout, now);
         });
         return;
     }
@@ -198,7 +198,8 @@ export class RelayNode implements Machine<RelayInput, RelayEffect> {
 
   #event(connection: Connection, event: SessionEvent): void {
     const { id, session, path, queuedBytes } = connection;
-    if (event.kind === 'ready') this.#relay.attach(id, { session, queuedBytes }, scopeOf(event.path ?? path));
+    if (event.kind === 'ready')
+      this.#relay.attach(id, { session, queuedBytes }, scopeOf(event.path ?? path), this.#now);
     if (event.kind === 'closed') this.#effects.push({ kind: 'session-closed', connection: id, event });
     this.#relay.handle(id, event, this.#now);
   }

@@ -7,7 +7,7 @@
  *
  * @see moqt-18 #relays-moq
  */
-import type { Millis } from '../units.ts';
+import { millis, type Millis } from '../units.ts';
 import { PublishDoneCode, RequestErrorCode, SessionCode } from '../moqt/codes.ts';
 import type { IncomingRequest, RequestRefusal, SessionEvent } from '../moqt/session-api.ts';
 import { RelayCore } from './core.ts';
@@ -57,18 +57,21 @@ export class Relay {
     this.#scheduleSweep();
   }
 
-  /** Whether one more session may be attached. */
-  get full(): boolean {
-    return this.#core.draining || this.#core.peers.size >= this.#core.limits.sessions;
+  /** Whether no further session may be taken in. @param sessions - how many there are, those that say no SETUP yet too. */
+  isFull(sessions: number): boolean {
+    return this.#core.closesAt !== undefined || sessions >= this.#core.limits.sessions;
   }
 
   /**
-   * Takes a session in.
+   * Takes a session in. One whose SETUP came after {@link Relay.goaway} is asked to leave as the others were.
    * @param id - chosen by the caller, never used again.
    * @param scope - sessions of different scopes share no track; the path of the connection's URI.
    */
-  attach(id: number, peer: RelayPeer, scope: string): void {
-    this.#core.peers.set(id, new Peer(id, scope, peer, this.#core));
+  attach(id: number, relayPeer: RelayPeer, scope: string, now: Millis): void {
+    const peer = new Peer(id, scope, relayPeer, this.#core);
+    this.#core.peers.set(id, peer);
+    const { closesAt } = this.#core;
+    if (closesAt !== undefined) peer.useSession().goaway('', millis(Math.max(1, closesAt - now)));
   }
 
   /** Handles an event of a session. Events of sessions that are gone are ignored. */
@@ -118,14 +121,15 @@ export class Relay {
   }
 
   /**
-   * Asks all sessions to leave; those that have not after `timeout` are closed. New requests are refused.
-   * @param uri - where to go instead; empty: the same.
+   * Asks all sessions to leave, to come back to the same address later; those that have not left after `timeout` are
+   * closed. New requests are refused.
    */
-  goaway(uri: string, timeout: Millis, now: Millis): void {
+  goaway(timeout: Millis, now: Millis): void {
     this.#core.now = now;
-    this.#core.draining = true;
-    for (const peer of this.#core.peers.values()) peer.useSession().goaway(uri, timeout);
-    this.#core.timers.schedule(this.#core.after(timeout), () => {
+    const closesAt = this.#core.after(timeout);
+    this.#core.closesAt = closesAt;
+    for (const peer of this.#core.peers.values()) peer.useSession().goaway('', timeout);
+    this.#core.timers.schedule(closesAt, () => {
       const busy = new Set(
         [...this.#core.peers.values()].filter((peer) => this.#core.requests.count(peer) > 0),
       );

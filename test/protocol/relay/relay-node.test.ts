@@ -1,0 +1,114 @@
+import { describe, expect, test } from 'vitest';
+import { draft18 } from '../../../src/protocol/moqt/draft18/draft18.ts';
+import { SessionCode } from '../../../src/protocol/moqt/codes.ts';
+import { Session } from '../../../src/protocol/moqt/session.ts';
+import type { RelayLimits } from '../../../src/protocol/relay/limits.ts';
+import { RelayNode, type RelayEffect } from '../../../src/protocol/relay/relay-node.ts';
+import { millis } from '../../../src/protocol/units.ts';
+import { meetingTracks } from '../../../src/services/relay/meeting-tracks.ts';
+import { Peer } from '../../harness/moqt/session-pair.ts';
+import { unchunked, Wire } from '../../harness/moqt/wire.ts';
+
+/** A relay machine with real client sessions, whose bytes travel when the test says so. */
+class Relayed {
+  readonly node: RelayNode;
+  readonly effects: RelayEffect[] = [];
+  readonly #links = new Map<number, { client: Peer; wire: Wire }>();
+  /** Connections on which what the client says arrives. */
+  readonly #open = new Set<number>();
+  #now = 0;
+
+  constructor(limits: Partial<RelayLimits> = {}) {
+    this.node = new RelayNode(meetingTracks, limits);
+  }
+
+  /** The transport session is accepted; nothing of the client's SETUP has arrived. */
+  accept(connection: number): Peer {
+    const now = millis(this.#now);
+    const client = new Peer(
+      new Session({ role: 'client', draft: draft18, transport: 'quic', path: '/', authority: 'r.test', now }),
+    );
+    const wire = new Wire((to, event) => {
+      if (to === 'a') client.session.handle(event, millis(this.#now));
+      else this.node.handle({ kind: 'transport', connection, event }, millis(this.#now));
+    }, unchunked);
+    this.#links.set(connection, { client, wire });
+    this.node.handle(
+      { kind: 'accepted', connection, draft: draft18, transport: 'quic', path: '/', queuedBytes: () => 0 },
+      now,
+    );
+    return client;
+  }
+
+  /** From now on what a client says reaches the relay. */
+  hear(connection: number): void {
+    this.#open.add(connection);
+    this.#fromClient(connection);
+    this.run();
+  }
+
+  #fromClient(connection: number): void {
+    const link = this.#links.get(connection);
+    if (link === undefined) throw new Error('no such connection');
+    const { client, wire } = link;
+    for (let effect = client.session.poll(); effect !== undefined; effect = client.session.poll()) {
+      if (effect.kind === 'event') client.events.push(effect.event);
+      else wire.apply('a', effect.command);
+    }
+  }
+
+  /** Carries out what the relay wants; its clients hear it and answer. */
+  run(): void {
+    for (let effect = this.node.poll(); effect !== undefined; effect = this.node.poll()) {
+      this.effects.push(effect);
+      if (effect.kind === 'transport') this.#links.get(effect.connection)?.wire.apply('b', effect.command);
+    }
+    for (const connection of this.#open) this.#fromClient(connection);
+  }
+
+  drain(timeout: number): void {
+    this.node.handle({ kind: 'drain', timeout: millis(timeout) }, millis(this.#now));
+    this.run();
+  }
+
+  pass(duration: number): void {
+    this.#now += duration;
+    this.node.expire(millis(this.#now));
+    this.run();
+  }
+}
+
+describe('closing', () => {
+  test('a session whose SETUP was under way is asked to leave like all others', () => {
+    const relayed = new Relayed();
+    const [early, late] = [relayed.accept(1), relayed.accept(2)];
+    relayed.hear(1);
+    relayed.drain(3_000);
+    expect(early.last('goaway')).toMatchObject({ uri: '', timeout: 3_000 });
+    relayed.pass(1_000);
+    relayed.hear(2);
+    expect(late.last('goaway')).toMatchObject({ uri: '', timeout: 2_000 });
+    relayed.pass(2_000);
+    for (const client of [early, late])
+      expect(client.last('closed')).toMatchObject({ code: SessionCode.NO_ERROR, by: 'peer' });
+  });
+
+  test('nobody new is taken in', () => {
+    const relayed = new Relayed();
+    expect(relayed.node.full).toBe(false);
+    relayed.drain(3_000);
+    expect(relayed.node.full).toBe(true);
+  });
+});
+
+describe('the number of sessions', () => {
+  test('counts those that have said no SETUP yet, which else were without bound', () => {
+    const relayed = new Relayed({ sessions: 2 });
+    relayed.accept(1);
+    expect(relayed.node.full).toBe(false);
+    relayed.accept(2);
+    expect(relayed.node.full).toBe(true);
+    relayed.node.handle({ kind: 'gone', connection: 1 }, millis(0));
+    expect(relayed.node.full).toBe(false);
+  });
+});
