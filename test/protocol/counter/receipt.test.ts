@@ -141,6 +141,44 @@ describe('receipts', () => {
     );
   });
 
+  test.each<[string, Parameters<typeof layOut>[0], string]>([
+    ['of another version', { context: 'conclave receipt v2' }, 'not a receipt of version 1'],
+    ['without a group', { group: Uint8Array.of(0) }, 'empty group id'],
+    [
+      'with a transcript hash of 65 bytes',
+      { transcript: Uint8Array.of(65, ...Array<number>(65).fill(0)) },
+      'transcript hash longer than 64 bytes',
+    ],
+    [
+      'with a length in two bytes where one does',
+      { transcript: Uint8Array.of(0x80, 1, 9) },
+      'transcript length is not minimal',
+    ],
+    ['of a time that no clock shows', { time: 2n ** 53n }, 'time out of range'],
+    [
+      'of epoch 0 that has a past',
+      { begun: 0n, previous: new Uint8Array(32).fill(1) },
+      'the receipt of epoch 0 names a previous receipt',
+    ],
+    ['with bytes after it', { signature: new Uint8Array(65) }, 'bytes after the receipt'],
+    ['without its last byte', { signature: new Uint8Array(63) }, 'receipt ends early'],
+  ])('one %s is refused for that', (_name, change, reason) => {
+    const verdict = verifyReceipt(layOut(change), signer.publicKey, receiptVerifier);
+    if (verdict.kind !== 'malformed') expect.unreachable(verdict.kind);
+    expect(verdict.violation.message).toBe(`${reason} [conclave-protocol#receipts]`);
+  });
+
+  test.each<[string, Parameters<typeof layOut>[0]]>([
+    ['as it should be', {}],
+    ['with a transcript hash of 64 bytes', { transcript: Uint8Array.of(64, ...Array<number>(64).fill(0)) }],
+    ['of the last time that a clock shows', { time: 2n ** 53n - 1n }],
+    ['of epoch 0', { begun: 0n, previous: new Uint8Array(32) }],
+    ['of epoch 1 with zeros for its past', { begun: 1n, previous: new Uint8Array(32) }],
+  ])('one %s is read', (_name, change) => {
+    const bytes = layOut(change);
+    expect(parseReceipt(bytes).signed).toEqual(bytes.subarray(0, -64));
+  });
+
   test('another key is told from a bad signature', () => {
     const bytes = encodeReceipt(fc.sample(bodies, 1)[0] ?? raise(), signer, receiptVerifier);
     const other = receiptSigner(generateKeyPairSync('ed25519').privateKey);
@@ -170,6 +208,34 @@ describe('receipts', () => {
     expect(check(zero, { ...one, previousHash: receiptHash(one, receiptVerifier) })).toBe('other-past');
   });
 });
+
+/** A receipt laid out by docs/protocol.md#receipts, with what the test wants to be wrong. */
+function layOut(change: {
+  readonly context?: string;
+  /** With its length, as the transcript. */
+  readonly group?: Uint8Array;
+  readonly begun?: bigint;
+  readonly transcript?: Uint8Array;
+  readonly time?: bigint;
+  readonly previous?: Uint8Array;
+  readonly signature?: Uint8Array;
+}): Uint8Array {
+  const uint64 = (value: bigint): Buffer => hex(value.toString(16).padStart(16, '0'));
+  return new Uint8Array(
+    Buffer.concat([
+      Buffer.from(change.context ?? 'conclave receipt v1'),
+      Buffer.alloc(8),
+      change.group ?? Uint8Array.of(1, 7),
+      uint64(change.begun ?? 5n),
+      Buffer.alloc(4),
+      Buffer.alloc(32),
+      change.transcript ?? Uint8Array.of(1, 9),
+      uint64(change.time ?? 0n),
+      change.previous ?? new Uint8Array(32).fill(3),
+      change.signature ?? new Uint8Array(64),
+    ]),
+  );
+}
 
 function raise(): never {
   throw new Error('no sample');
