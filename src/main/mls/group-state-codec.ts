@@ -15,13 +15,14 @@ const MAX_WELCOMES = 4096;
 /** What is saved of a group. */
 export interface GroupRecord {
   readonly state: ClientState;
-  readonly staged:
-    | {
-        readonly newState: ClientState;
-        readonly commit: Uint8Array;
-        readonly welcomes: readonly JoinerWelcome[];
-      }
-    | undefined;
+  readonly staged: StagedRecord | undefined;
+}
+
+/** What is saved of a staged Commit of our own. */
+export interface StagedRecord {
+  readonly newState: ClientState;
+  readonly commit: Uint8Array;
+  readonly welcomes: readonly JoinerWelcome[];
 }
 
 /** Writes a group; the bytes hold secrets. */
@@ -42,24 +43,36 @@ export function decodeGroupRecord(bytes: Uint8Array): GroupRecord | undefined {
     if (reader.u8() !== VERSION) return undefined;
     const state = decodeState(reader.lengthPrefixed(MAX_STATE_BYTES));
     if (state === undefined) return undefined;
-    if (reader.u8() === 0) return { state, staged: undefined };
-    const newState = decodeState(reader.lengthPrefixed(MAX_STATE_BYTES));
-    const commit = reader.lengthPrefixed(MAX_STATE_BYTES).slice();
-    const welcomes: JoinerWelcome[] = [];
-    for (let left = reader.vi64Number(MAX_WELCOMES); left > 0; left -= 1) {
-      const ref = reader.lengthPrefixed(MAX_STATE_BYTES).slice();
-      welcomes.push({ ref, welcome: reader.lengthPrefixed(MAX_STATE_BYTES).slice() });
-    }
-    return newState && { state, staged: { newState, commit, welcomes } };
+    const hasStaged = reader.u8() === 1;
+    const staged = hasStaged ? readStaged(reader) : undefined;
+    if ((hasStaged && staged === undefined) || reader.remaining > 0) return undefined;
+    return { state, staged };
   } catch (error) {
     if (error instanceof Truncated || error instanceof OutOfRange) return undefined;
     throw error;
   }
 }
 
+function readStaged(reader: ByteReader): StagedRecord | undefined {
+  const newState = decodeState(reader.lengthPrefixed(MAX_STATE_BYTES));
+  const commit = reader.lengthPrefixed(MAX_STATE_BYTES).slice();
+  const welcomes: JoinerWelcome[] = [];
+  for (let left = reader.vi64Number(MAX_WELCOMES); left > 0; left -= 1) {
+    const ref = reader.lengthPrefixed(MAX_STATE_BYTES).slice();
+    welcomes.push({ ref, welcome: reader.lengthPrefixed(MAX_STATE_BYTES).slice() });
+  }
+  return newState && { newState, commit, welcomes };
+}
+
 function decodeState(bytes: Uint8Array): ClientState | undefined {
   // A copy: decoded values share memory with their source, and secrets among them are overwritten later.
   const own = bytes.slice();
-  const decoded: [GroupState, number] | undefined = decodeGroupState(own, 0);
+  let decoded: [GroupState, number] | undefined;
+  try {
+    decoded = decodeGroupState(own, 0);
+  } catch {
+    // The decoder throws on some bytes that are no state, and gives undefined for others.
+    return undefined;
+  }
   return decoded?.[1] === own.length ? { ...decoded[0], clientConfig } : undefined;
 }
