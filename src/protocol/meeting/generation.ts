@@ -26,7 +26,7 @@ export interface GenerationContext {
   readonly link: Pick<RelayLink, 'client' | 'connectedSince'>;
   readonly notices: GroupNotices;
   readonly media: OwnMedia;
-  /** Who we are and what we send. */
+  /** Who we are and what we send, or that we leave. */
   hello(): ControlMessage;
   /** Send queues are long. */
   congested(): void;
@@ -55,6 +55,9 @@ export class Generation {
     this.#keys = keys;
     this.#helloAt = core.tasks.now;
     this.own = new OwnTracks(core, begun, keys, media, {
+      helloWanted: () => {
+        this.hello();
+      },
       keyframeWanted: () => {
         this.#keyframeWanted();
       },
@@ -120,7 +123,7 @@ export class Generation {
     this.#keyframeWanted();
   }
 
-  /** Says who we are. */
+  /** Says who we are, or that we leave. */
   hello(): void {
     this.#helloAt = this.#context.core.tasks.now;
     this.own.sendControl(this.#context.hello());

@@ -12,7 +12,7 @@ import type { DownlinkItem, ParticipantId, UplinkItem } from '../media/encoded-m
 import type { MoqtClient, PublishOffer, TrackOrigin } from '../moqt/client/client-api.ts';
 import { RequestErrorCode } from '../moqt/codes.ts';
 import { isBetween } from '../moqt/locations.ts';
-import { Pending, settledUntil, Tasks, type Task } from '../tasks.ts';
+import { pause, Pending, settledUntil, Tasks, type Task } from '../tasks.ts';
 import { millis, type Millis } from '../units.ts';
 import { MeetingCore, type MeetingOptions } from './core.ts';
 import type { MeetingEffect } from './effects.ts';
@@ -35,13 +35,15 @@ const CONGESTED_BITRATE = 250_000;
 const SHOW_EVERY_MS = 50;
 const MAX_HISTORY = 500;
 const MAX_EARLY_OFFERS = 1_024;
-/** How long our good-bye may take to be sent. */
+/** How long our good-bye is said to those who are still about to listen: some round trips, and one committer that is gone. */
+const GOOD_BYE_MS = 2_000;
+/** How long the end of our tracks may take to be sent. */
 const FLUSH_MS = 600;
 
 type Life =
   | { readonly kind: 'new' }
   | { readonly kind: 'going' }
-  /** Our state of the group is being erased, and the meeting is about to end as told. */
+  /** We say good-bye, or our state of the group is being erased: the meeting is about to end as told. */
   | { readonly kind: 'leaving'; readonly as: MeetingEnd }
   | { readonly kind: 'ended'; readonly end: MeetingEnd };
 
@@ -168,7 +170,7 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
         this.#generation?.requestKeyframe(input.feedback.participant);
         return;
       case 'sending':
-        this.#setSending(input.sending);
+        if (this.#life.kind !== 'leaving') this.#setSending(input.sending);
         return;
       case 'watch':
         this.#watched = new Set(input.participants);
@@ -225,10 +227,15 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
     this.#core.changed();
   }
 
-  /** Says good-bye and leaves. */
+  /**
+   * Says good-bye and leaves. The others answer by removing us, which is the end; a good-bye that nobody heard would let
+   * them wait, with us in the group, until our silence is long enough.
+   */
   *#leave(): Task {
     this.#life = { kind: 'leaving', as: 'left' };
-    this.#generation?.own.sendControl({ kind: 'leave' });
+    this.#setSending({ microphone: false, camera: false });
+    const isAlone = (this.#begun?.roster.length ?? 1) <= 1;
+    if (!isAlone && this.#link.client !== undefined) yield* pause(this.#tasks.after(GOOD_BYE_MS));
     this.#generation?.own.end('left');
     // First, since the session ends with the membership.
     yield* this.#flush();
@@ -327,6 +334,8 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
     }
     generation.epochBegan(begun);
     this.#begun = rest;
+    // Who is in the group, and under which code, is shown at once.
+    this.#showFrom = this.#tasks.now;
     const record = { epoch: begun.epoch, change: begun.change, securityCode: begun.securityCode };
     this.#history = [...this.#history, record].slice(-MAX_HISTORY);
   }
@@ -339,7 +348,10 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
       link: this.#link,
       notices: this.#group,
       media: this.#media,
-      hello: () => ({ kind: 'hello', displayName: this.#displayName, ...this.#media.sending }),
+      hello: () =>
+        this.#life.kind === 'leaving'
+          ? { kind: 'leave' }
+          : { kind: 'hello', displayName: this.#displayName, ...this.#media.sending },
       congested: () => {
         this.#congestedUntil = this.#tasks.after(CONGESTION_MS);
         this.#downlink({ kind: 'video-bitrate', bitsPerSecond: CONGESTED_BITRATE });

@@ -21,6 +21,8 @@ type Chunk = Extract<UplinkItem, { kind: 'uplink-chunk' }>;
 
 /** Who is told what the tracks need. */
 export interface OwnTracksOwner {
+  /** Somebody is there to hear who we are. */
+  helloWanted(): void;
   /** The next picture is to be a key frame. */
   keyframeWanted(): void;
   /** Send queues are long. */
@@ -78,7 +80,7 @@ export class OwnTracks {
         queueLimit,
         seal: this.#sealWith(keys, name),
         onWanted: () => {
-          if (kind === 'video') owner.keyframeWanted();
+          this.#wanted(kind);
         },
         onCongestion: () => {
           owner.congested();
@@ -155,6 +157,23 @@ export class OwnTracks {
     for (const withdraw of this.#withdraw) withdraw();
     this.#withdraw = [];
     for (const track of Object.values(this.#tracks)) track.end(PublishDoneCode.TRACK_ENDED, reason);
+  }
+
+  /** What was sent before somebody wanted it is not on its way to them: what they need to begin with is sent now. */
+  #wanted(kind: OwnTrackKind): void {
+    switch (kind) {
+      case 'control':
+        this.#owner.helloWanted();
+        return;
+      case 'catalog':
+        this.sendCatalog();
+        return;
+      case 'video':
+        this.#owner.keyframeWanted();
+        return;
+      case 'audio':
+        return;
+    }
   }
 
   #sendAudio(chunk: Chunk): void {

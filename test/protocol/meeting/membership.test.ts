@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { CounterMode } from '../../../src/protocol/counter/client.ts';
 import type { RelayPolicy } from '../../../src/protocol/relay/policy.ts';
 import { meetingTracks } from '../../../src/services/relay/meeting-tracks.ts';
+import type { Network } from '../../harness/simulation/link.ts';
 import { SimulatedMeeting, type SimulatedMember } from '../../harness/simulation/simulated-meeting.ts';
 
 /** A relay that keeps nothing and lets one publisher write a track at a time, as others than ours do. */
@@ -25,7 +26,8 @@ const cases = (['keeps', 'takes turns'] as const).flatMap((relay) =>
 );
 
 describe.each(cases)('over a relay that %s, counter in %s mode', (relay, mode) => {
-  const open = (): SimulatedMeeting => new SimulatedMeeting({ mode, policy: relays[relay] });
+  const open = (network: Partial<Network> = {}): SimulatedMeeting =>
+    new SimulatedMeeting({ mode, policy: relays[relay], network });
 
   test('one creates, others join, one leaves, all agree', () => {
     const world = open();
@@ -41,6 +43,29 @@ describe.each(cases)('over a relay that %s, counter in %s mode', (relay, mode) =
     expect(ana!.epoch).toBeGreaterThan(epoch!);
     expect(ana!.view.history.at(-1)?.change.removed).toHaveLength(1);
     expect(world.broken).toEqual([]);
+  });
+
+  test.each([1, 10, 100])('who leaves the moment it is in is heard, at a latency of %i ms', (latency) => {
+    const world = open({ latency });
+    const [ana, bo] = meet(world, 'Ana', 'Bo');
+    const cy = world.join('Cy');
+    world.until('Cy is in', () => cy.group !== undefined);
+    cy.feed({ kind: 'leave' });
+    world.until('Cy is done', () => cy.view.end === 'left');
+    world.until('the others know', () => world.agree([ana!, bo!]), 5_000);
+    expect(world.broken).toEqual([]);
+  });
+
+  test('who comes is known by name with the first round trips, not with the next sign of life', () => {
+    const world = open();
+    const [ana] = meet(world, 'Ana');
+    const bo = world.join('Bo');
+    world.until('Bo is in', () => world.agree([ana!, bo]));
+    world.until(
+      'names',
+      () => ana!.sees(bo)?.displayName === 'Bo' && bo.sees(ana!)?.displayName === 'Ana',
+      500,
+    );
   });
 
   test('one dies: others remove it; it comes back with its state and is let in again', () => {
@@ -137,6 +162,35 @@ test('leaving twice is leaving once, and being removed meanwhile is leaving all 
   world.until('Ana knows', () => world.agree([ana!]));
   world.pass(5_000);
   expect(ana!.view.history.filter(({ change }) => change.removed.length > 0)).toHaveLength(1);
+});
+
+test('who leaves says so until it is heard, and sends nothing else meanwhile', () => {
+  const world = new SimulatedMeeting();
+  const [ana, bo] = meet(world, 'Ana', 'Bo');
+  bo!.goLive();
+  world.until('Bo is heard', () => {
+    bo!.speak('before');
+    world.pass(20);
+    return ana!.got(bo!, 'audio').length > 0;
+  });
+  bo!.feed({ kind: 'leave' });
+  const heard = ana!.got(bo!, 'audio').length;
+  bo!.feed({ kind: 'sending', sending: { microphone: true, camera: true } });
+  bo!.speak('after');
+  expect(bo!.view.end).toBeUndefined();
+  world.until('Ana sees it go', () => ana!.sees(bo!)?.leaving === true);
+  world.until('Bo is out', () => bo!.view.end === 'left');
+  expect(ana!.got(bo!, 'audio').slice(heard)).not.toContain('after');
+  world.until('the keys have changed', () => world.agree([ana!]));
+});
+
+test('who leaves while nobody answers is gone after a moment', () => {
+  const world = new SimulatedMeeting();
+  const [ana, bo] = meet(world, 'Ana', 'Bo');
+  ana!.kill();
+  bo!.feed({ kind: 'leave' });
+  world.until('Bo is out', () => bo!.view.end === 'left', 3_000);
+  expect(bo!.hasSaved).toBe(false);
 });
 
 test('suspending keeps the membership, leaving erases it', () => {

@@ -47,6 +47,7 @@ export class OwnTracksScene {
 
   constructor() {
     this.own = new OwnTracks(this.core, { group: GROUP, senderId: SENDER }, this.keys, this.media, {
+      helloWanted: () => this.log.push('hello wanted'),
       keyframeWanted: () => this.log.push('key frame wanted'),
       congested: () => this.log.push('congested'),
       rekeyWanted: () => this.log.push('rekey wanted'),
