@@ -37,6 +37,8 @@ const LIVE_MS = 3_000;
 const kinds = ['control', 'catalog', 'audio', 'video'] as const;
 const SUBSCRIBER_PRIORITY = { control: 8, catalog: 16, audio: 32, video: 128 } as const;
 const MICROSECONDS = 1_000_000n;
+/** Larger ones are not whole numbers for the renderer any more. */
+const LARGEST_NUMBER = BigInt(Number.MAX_SAFE_INTEGER);
 
 /** The member. */
 export class RemoteMember {
@@ -267,13 +269,16 @@ export class RemoteMember {
       throw error;
     }
     const { timestamp = 0n, timescale = MICROSECONDS } = loc;
+    const micros = (timestamp * MICROSECONDS) / timescale;
+    // A decoder throws at a time that is no whole number for it, and what else is on its way to it would be lost with it.
+    if (micros > LARGEST_NUMBER || object.group > LARGEST_NUMBER) return;
     this.#present({
       kind: 'chunk',
       participant: this.id,
       media,
       group: Number(object.group),
       object: Number(object.object),
-      timestamp: Number((timestamp * MICROSECONDS) / timescale),
+      timestamp: Number(micros),
       keyframe: media === 'audio' || loc.videoFrameMarking?.independent === true,
       bytes: object.payload,
       ...(loc.audioLevel === undefined ? {} : { level: loc.audioLevel.level }),

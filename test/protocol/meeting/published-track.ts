@@ -34,7 +34,7 @@ export class PublishedTrack {
   cancelled = 0;
   handedOver = 0;
   readonly #sealer: TrackSealer;
-  #group = 0;
+  #group = 0n;
 
   constructor(track: FullTrackName) {
     this.track = track;
@@ -78,10 +78,16 @@ export class PublishedTrack {
       this.#sealer.setKey(epoch(of), deriveTrackBaseKey(nodeCrypto, 'SHA-256', secret, this.track));
     }
     const group = this.#group;
-    this.#group += 1;
-    const sealed = this.#sealer.seal(groupId(BigInt(group)), objectId(0n), payload, { encrypted });
+    this.#group += 1n;
+    const sealed = this.#sealer.seal(groupId(group), objectId(0n), payload, { encrypted });
     if (sealed.kind !== 'sealed') throw new Error(sealed.kind);
-    return object(group, 0, sealed.payload, { properties: sealed.properties });
+    const sent = object(0, 0, sealed.payload, { properties: sealed.properties });
+    return { ...sent, location: { group: groupId(group), object: objectId(0n) } };
+  }
+
+  /** Groups go on from here. */
+  skipTo(group: bigint): void {
+    this.#group = group;
   }
 
   /** Seals and delivers. */

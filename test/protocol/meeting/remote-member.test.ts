@@ -156,6 +156,24 @@ describe('the media of a member', () => {
     expect(downlinkOf(core)).toMatchObject([{ kind: 'chunk', group: 1 }]);
   });
 
+  test('at a time or in a group that a decoder would throw at goes nowhere', () => {
+    const [audio, video] = [offered('audio'), offered('video')];
+    const largest = BigInt(Number.MAX_SAFE_INTEGER);
+    const at = (timestamp: bigint): Uint8Array => encodeLocProperties({ timestamp });
+    audio.send(0n, Uint8Array.of(1), at(largest + 1n));
+    audio.send(0n, Uint8Array.of(2), at(2n ** 64n - 1n));
+    // In microseconds it is a million times as much.
+    audio.send(0n, Uint8Array.of(3), encodeLocProperties({ timestamp: largest, timescale: 1n }));
+    audio.send(0n, Uint8Array.of(4), at(largest));
+    video.skipTo(largest);
+    video.send(0n, Uint8Array.of(5), at(1n));
+    video.send(0n, Uint8Array.of(6), at(2n));
+    expect(downlinkOf(core)).toMatchObject([
+      { media: 'audio', timestamp: Number.MAX_SAFE_INTEGER, bytes: Uint8Array.of(4) },
+      { media: 'video', group: Number.MAX_SAFE_INTEGER, bytes: Uint8Array.of(5) },
+    ]);
+  });
+
   test('has a state in words', () => {
     const state = (): string => bo.mediaState('audio');
     expect(state()).toBe('off');
