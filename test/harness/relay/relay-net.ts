@@ -153,7 +153,12 @@ export class RelayNet {
         server.events.push(event);
         if (event.kind === 'ready') {
           const { session } = server;
-          this.relay.attach(id, { session, queuedBytes: () => queuedBytes(link) }, event.path ?? '/', this.now);
+          this.relay.attach(
+            id,
+            { session, queuedBytes: () => queuedBytes(link) },
+            event.path ?? '/',
+            this.now,
+          );
         }
         this.relay.handle(id, event, this.now);
       } else {
