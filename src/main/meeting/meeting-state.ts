@@ -35,7 +35,7 @@ export interface MeetingContext {
 export function describeMeeting(view: MeetingView, context: MeetingContext): MeetingState {
   const { invitation, link, since } = context;
   const { end, group, connection, sending } = view;
-  if (end !== undefined) return { kind: 'ended', invitation, ...endOf(end, link) };
+  if (end !== undefined) return { kind: 'ended', invitation, ...endOf(end, view.attention, link) };
   if (group === undefined)
     return {
       kind: 'joining',
@@ -170,11 +170,18 @@ function attentionSentence(attention: ReadonlySet<Attention>): string | undefine
 
 function endOf(
   reason: MeetingEnd,
+  attention: ReadonlySet<Attention>,
   link: string,
 ): Pick<MeetingState & { kind: 'ended' }, 'reason' | 'sentence' | 'link'> {
   switch (reason) {
     case 'left':
-      return { reason: 'left', sentence: 'You left the meeting. Your keys for it are erased.', link };
+      return {
+        reason: 'left',
+        sentence: attention.has('store-failing')
+          ? 'You left the meeting, but this app could not erase its encrypted state from the disk. Free up some space.'
+          : 'You left the meeting. Your keys for it are erased.',
+        link,
+      };
     case 'removed':
       return {
         reason: 'removed',

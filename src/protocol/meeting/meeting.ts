@@ -39,6 +39,8 @@ const MAX_EARLY_OFFERS = 1_024;
 const GOOD_BYE_MS = 2_000;
 /** How long the end of our tracks may take to be sent. */
 const FLUSH_MS = 600;
+/** How long erasing our state may take: a disk that fails must keep nobody in a meeting. */
+const ERASE_MS = 3_000;
 
 type Life =
   | { readonly kind: 'new' }
@@ -239,7 +241,14 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
     this.#generation?.own.end('left');
     // First, since the session ends with the membership.
     yield* this.#flush();
+    yield* this.#erase();
+  }
+
+  /** Erases our state of the group, which ends the meeting. */
+  *#erase(): Task {
     this.#group.leave();
+    yield* pause(this.#tasks.after(ERASE_MS));
+    this.#end('left');
   }
 
   /** Waits until what was said is sent, and anyway not for long. */
@@ -329,7 +338,7 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
       masterKey.fill(0);
       // A member that can neither send nor hear must not go on committing.
       this.#life = { kind: 'leaving', as: 'unknown-cipher' };
-      this.#group.leave();
+      this.#tasks.start(this.#erase());
       return;
     }
     generation.epochBegan(begun);

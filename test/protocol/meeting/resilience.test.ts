@@ -166,10 +166,20 @@ describe('a disk that is full', () => {
     const [ana] = meet(world, 'Ana');
     ana!.failDisk(true);
     ana!.feed({ kind: 'leave' });
+    world.until('it is left', () => ana!.view.end === 'left', 5_000);
+    expect([ana!.view.attention.has('store-failing'), ana!.hasSaved]).toEqual([true, true]);
+  });
+
+  test('keeps nobody who was removed from leaving', () => {
+    const world = new SimulatedMeeting();
+    const [ana, bo] = meet(world, 'Ana', 'Bo');
+    bo!.failDisk(true);
+    ana!.feed({ kind: 'kick', participant: bo!.id });
+    world.until('Bo is out', () => world.agree([ana!]));
     world.pass(5_000);
-    expect(ana!.view.end).toBeUndefined();
-    ana!.feed({ kind: 'suspend' });
-    expect(ana!.view.end).toBe('left');
+    expect(bo!.view.end).toBeUndefined();
+    bo!.feed({ kind: 'leave' });
+    world.until('Bo is gone', () => bo!.view.end !== undefined, 10_000);
   });
 });
 
