@@ -1,0 +1,318 @@
+import { randomBytes } from 'node:crypto';
+import { encodeMlsMessage } from 'ts-mls';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { decodeGroupRecord, encodeGroupRecord } from '../../../src/main/mls/group-state-codec.ts';
+import { decodeWhole, MLS_LIMITS } from '../../../src/main/mls/mls-messages.ts';
+import type { MlsMembership } from '../../../src/main/mls/mls-port.ts';
+import { TsMlsAdapter } from '../../../src/main/mls/ts-mls-adapter.ts';
+import type { CommitPlan, GroupHandle, StagedCommit } from '../../../src/protocol/group/mls.ts';
+import { leafIndex } from '../../../src/protocol/group/roster.ts';
+import { unixMillis } from '../../../src/protocol/units.ts';
+import { makeMembership, testParameters, wallClock } from '../../harness/group/membership.ts';
+
+const NO_CHANGE = { adds: [], removes: [], kicks: [] };
+const MINUTE_MS = 60_000;
+
+let mls: TsMlsAdapter;
+let groupId: Uint8Array;
+let secret: Uint8Array;
+let creator: MlsMembership;
+beforeEach(() => {
+  mls = new TsMlsAdapter();
+  groupId = new Uint8Array(randomBytes(16));
+  secret = new Uint8Array(randomBytes(32));
+  creator = makeMembership(groupId, secret);
+});
+
+const newcomer = (): MlsMembership => makeMembership(groupId, secret);
+const create = () => mls.createGroup(creator, testParameters, wallClock());
+async function stage(group: GroupHandle, plan: Partial<CommitPlan> = {}): Promise<StagedCommit> {
+  const outcome = await mls.stageCommit(group, { ...NO_CHANGE, ...plan });
+  if (outcome.kind !== 'staged') throw new Error(outcome.reason);
+  return outcome.commit;
+}
+/** Adds a member; gives its Welcome, which it has not used. */
+async function invite(group: GroupHandle, joiner: MlsMembership): Promise<Uint8Array> {
+  const { keyPackage } = await mls.keyPackage(joiner, wallClock());
+  const { staged, welcomes } = await stage(group, { adds: [keyPackage] });
+  await mls.apply(group, staged);
+  return welcomes[0]?.welcome ?? new Uint8Array(0);
+}
+async function enter(group: GroupHandle, joiner: MlsMembership = newcomer()): Promise<GroupHandle> {
+  const joined = await mls.join(joiner, await invite(group, joiner));
+  if (joined.kind !== 'joined') throw new Error(joined.reason);
+  return joined.group;
+}
+
+describe('a group that was created', () => {
+  test('is at epoch 0, has one member and the parameters that were asked for', async () => {
+    const { view, groupContext, group } = await create();
+    expect(view).toMatchObject({
+      groupId,
+      epoch: 0n,
+      transcript: new Uint8Array(0),
+      suite: 1,
+      ownLeaf: 0,
+      roster: [{ leaf: 0, signatureKey: creator.identity.publicKey }],
+      parameters: testParameters,
+    });
+    const { state } = decodeGroupRecord(await mls.serialise(group)) ?? {};
+    expect(state?.groupContext.extensions.map(({ extensionType }) => extensionType)).toEqual([0xf0c1]);
+    expect(Buffer.from(groupContext).includes(Buffer.from(groupId))).toBe(true);
+  });
+
+  test('keeps its state when what was handed out is overwritten', async () => {
+    const { group, view, masterKey, groupContext } = await create();
+    const before = await mls.serialise(group);
+    const member = view.roster[0];
+    if (member === undefined) throw new Error('one member');
+    const { signatureKey, fingerprint, encryptionKey } = member;
+    for (const bytes of [
+      view.groupId,
+      view.transcript,
+      view.epochAuthenticator,
+      signatureKey,
+      fingerprint,
+      encryptionKey,
+      masterKey,
+      groupContext,
+    ]) {
+      bytes.fill(0xee);
+    }
+    expect(await mls.serialise(group)).toEqual(before);
+    // Nor do its key and seed have to stay where they were read from.
+    creator.identity.seed.fill(0);
+    expect((await mls.stageCommit(group, NO_CHANGE)).kind).toBe('staged');
+  });
+
+  test('has a handle of its own, and so has each Commit', async () => {
+    mls = new TsMlsAdapter(100);
+    const groups = [(await create()).group, (await create()).group];
+    const staged: number[] = [];
+    for (const group of groups) staged.push((await stage(group)).staged);
+    expect([...groups, ...staged].sort()).toEqual([100, 101, 102, 103]);
+  });
+});
+
+describe('a Commit', () => {
+  test('begins the next epoch, and says to its receivers who made it and what it does', async () => {
+    const { group } = await create();
+    const leaver = await enter(group);
+    const observer = newcomer();
+    const { keyPackage } = await mls.keyPackage(observer, wallClock());
+    const added = await stage(group, { adds: [keyPackage] });
+    expect(added.epoch).toBe(2n);
+    const processed = await mls.processCommit(leaver, added.commit);
+    expect(processed).toMatchObject({
+      kind: 'staged',
+      epoch: 2n,
+      transcript: added.transcript,
+      contents: { committer: 0, removed: [], added: [added.welcomes[0]?.ref] },
+    });
+    if (processed.kind !== 'staged') throw new Error(processed.kind);
+    const begun = await mls.apply(group, added.staged);
+    expect(begun.view).toMatchObject({ epoch: 2n, transcript: added.transcript });
+    await mls.apply(leaver, processed.staged);
+    const joined = await mls.join(observer, added.welcomes[0]?.welcome ?? new Uint8Array(0));
+    if (joined.kind !== 'joined') throw new Error(joined.reason);
+
+    const removal = await stage(leaver, { removes: [leafIndex(0)] });
+    expect(await mls.processCommit(joined.group, removal.commit)).toMatchObject({
+      kind: 'staged',
+      contents: { committer: 1, removed: [0], added: [] },
+    });
+    expect(await mls.processCommit(group, removal.commit)).toEqual({
+      kind: 'removed',
+      contents: { committer: 1, removed: [leafIndex(0)], added: [] },
+      replacedBy: undefined,
+      kicked: false,
+    });
+  });
+
+  test('that removes a member and adds another does not say that the one was replaced', async () => {
+    const { group } = await create();
+    const leaver = await enter(group);
+    const { keyPackage, ref } = await mls.keyPackage(newcomer(), wallClock());
+    const { commit } = await stage(group, { adds: [keyPackage], removes: [leafIndex(1)] });
+    expect(await mls.processCommit(leaver, commit)).toMatchObject({
+      kind: 'removed',
+      contents: { added: [ref] },
+      replacedBy: undefined,
+    });
+  });
+
+  test('of a plan that cannot be carried out is refused, and another can be staged', async () => {
+    const { group } = await create();
+    const junk = { ...NO_CHANGE, adds: [new Uint8Array(10)] };
+    expect(await mls.stageCommit(group, junk)).toEqual({
+      kind: 'refused',
+      reason: 'an Add of something that is not a KeyPackage',
+    });
+    const nobody = await mls.stageCommit(group, { ...NO_CHANGE, removes: [leafIndex(9)] });
+    if (nobody.kind !== 'refused') expect.unreachable(nobody.kind);
+    expect(nobody.reason).toMatch(/./);
+    expect((await mls.stageCommit(group, NO_CHANGE)).kind).toBe('staged');
+  });
+
+  test('has at most 512 KiB', async () => {
+    const { group } = await create();
+    const message = (bytes: number): Uint8Array =>
+      encodeMlsMessage({
+        version: 'mls10',
+        wireformat: 'mls_private_message',
+        privateMessage: {
+          groupId,
+          epoch: 0n,
+          contentType: 'commit',
+          authenticatedData: new Uint8Array(0),
+          encryptedSenderData: new Uint8Array(0),
+          ciphertext: new Uint8Array(bytes),
+        },
+      });
+    const rest = message(MLS_LIMITS.commit - 100).length - (MLS_LIMITS.commit - 100);
+    const largest = message(MLS_LIMITS.commit - rest);
+    expect(largest.length).toBe(512 * 1024);
+    const tried = await mls.processCommit(group, largest);
+    if (tried.kind !== 'refused') expect.unreachable(tried.kind);
+    expect(tried.reason).not.toBe('no PrivateMessage');
+    const larger = message(MLS_LIMITS.commit - rest + 1);
+    expect(await mls.processCommit(group, larger)).toEqual({ kind: 'refused', reason: 'no PrivateMessage' });
+  });
+});
+
+describe('a Welcome', () => {
+  const NOT_OURS = { kind: 'refused', reason: 'a Welcome for KeyPackages that are not ours' };
+
+  test('is for one membership: of this identity and this group', async () => {
+    const { group } = await create();
+    const joiner = newcomer();
+    const welcome = await invite(group, joiner);
+    expect(await mls.join(newcomer(), welcome)).toEqual(NOT_OURS);
+    expect(await mls.join({ ...joiner, groupId: randomBytes(16) }, welcome)).toEqual(NOT_OURS);
+    expect((await mls.join(joiner, welcome)).kind).toBe('joined');
+  });
+
+  test('finds the KeyPackage that it is for among several', async () => {
+    const { group } = await create();
+    const joiner = newcomer();
+    await mls.keyPackage(joiner, wallClock());
+    const welcome = await invite(group, joiner);
+    await mls.keyPackage(joiner, wallClock());
+    expect(await mls.join(joiner, welcome)).toMatchObject({
+      kind: 'joined',
+      view: { epoch: 1n, ownLeaf: 1 },
+    });
+  });
+
+  test('is of no use when its KeyPackage was forgotten; those of other memberships stay', async () => {
+    const { group } = await create();
+    const joiner = newcomer();
+    const [other, elsewhere] = [newcomer(), { ...joiner, groupId: new Uint8Array(randomBytes(16)) }];
+    const welcome = await invite(group, joiner);
+    const ofOther = await invite(group, other);
+    const another = await mls.createGroup(
+      { ...creator, groupId: elsewhere.groupId },
+      testParameters,
+      wallClock(),
+    );
+    const toElsewhere = await invite(another.group, elsewhere);
+    await mls.forgetKeyPackages(joiner);
+    expect(await mls.join(joiner, welcome)).toEqual(NOT_OURS);
+    expect((await mls.join(other, ofOther)).kind).toBe('joined');
+    expect((await mls.join(elsewhere, toElsewhere)).kind).toBe('joined');
+  });
+
+  test('that is damaged is refused, and can be used when it comes whole', async () => {
+    const { group } = await create();
+    const joiner = newcomer();
+    const welcome = await invite(group, joiner);
+    expect(await mls.join(joiner, welcome.subarray(1))).toEqual({ kind: 'refused', reason: 'no Welcome' });
+    const damaged = welcome.slice();
+    damaged[damaged.length - 1] = (damaged.at(-1) ?? 0) ^ 1;
+    const refusal = await mls.join(joiner, damaged);
+    if (refusal.kind !== 'refused') expect.unreachable(refusal.kind);
+    expect(refusal.reason).toMatch(/./);
+    expect((await mls.join(joiner, welcome)).kind).toBe('joined');
+  });
+
+  test('has at most 8 MiB', async () => {
+    const welcome = decodeWhole(await invite((await create()).group, newcomer()));
+    if (welcome?.wireformat !== 'mls_welcome') throw new Error('a Welcome');
+    const sized = (bytes: number): Uint8Array =>
+      encodeMlsMessage({
+        ...welcome,
+        welcome: { ...welcome.welcome, encryptedGroupInfo: new Uint8Array(bytes) },
+      });
+    const rest = sized(MLS_LIMITS.welcome - 1000).length - (MLS_LIMITS.welcome - 1000);
+    const largest = sized(MLS_LIMITS.welcome - rest);
+    expect(largest.length).toBe(8 * 1024 * 1024);
+    expect(await mls.join(creator, largest)).toEqual(NOT_OURS);
+    const larger = sized(MLS_LIMITS.welcome - rest + 1);
+    expect(await mls.join(creator, larger)).toEqual({ kind: 'refused', reason: 'no Welcome' });
+  });
+});
+
+describe('a group that is read back', () => {
+  test('is what was written: epoch, secrets and staged Commit', async () => {
+    const { group } = await create();
+    await enter(group);
+    const { keyPackage } = await mls.keyPackage(newcomer(), wallClock());
+    const { staged: _, ...staged } = await stage(group, { adds: [keyPackage] });
+    const restored = await mls.restore(creator, await mls.serialise(group));
+    expect(restored).toMatchObject({ staged, view: { groupId, epoch: 1n, ownLeaf: 0, suite: 1 } });
+    expect(restored?.view.roster.length).toBe(2);
+    expect(restored?.staged?.welcomes.length).toBe(1);
+  });
+
+  test('gives the GroupContext that it had when it was created', async () => {
+    const { group, groupContext, masterKey, view } = await create();
+    const restored = await mls.restore(creator, await mls.serialise(group));
+    expect(restored).toMatchObject({ groupContext, masterKey, view, staged: undefined });
+  });
+
+  test('has no staged Commit where only somebody else’s was staged', async () => {
+    const { group } = await create();
+    const member = await enter(group);
+    const theirs = await stage(member);
+    expect((await mls.processCommit(group, theirs.commit)).kind).toBe('staged');
+    const restored = await mls.restore(creator, await mls.serialise(group));
+    expect(restored?.staged).toBeUndefined();
+    if (restored === undefined) throw new Error('a group reads back');
+    expect((await mls.stageCommit(restored.group, NO_CHANGE)).kind).toBe('staged');
+  });
+
+  test('is one of this membership, with meeting parameters', async () => {
+    const { group } = await create();
+    const saved = await mls.serialise(group);
+    expect(await mls.restore({ ...creator, groupId: new Uint8Array(16) }, saved)).toBeUndefined();
+    expect(await mls.restore({ ...creator, suite: 0x0053 }, saved)).toBeUndefined();
+    expect(await mls.restore(creator, saved.subarray(1))).toBeUndefined();
+    const record = decodeGroupRecord(saved);
+    if (record === undefined) throw new Error('a group reads back');
+    const groupContext = { ...record.state.groupContext, extensions: [] };
+    const bare = encodeGroupRecord({ ...record, state: { ...record.state, groupContext } });
+    expect(await mls.restore(creator, bare)).toBeUndefined();
+  });
+
+  test('is gone when it is forgotten, and forgetting it again does nothing', async () => {
+    const { group } = await create();
+    await mls.forget(group);
+    await mls.forget(group);
+    await expect(async () => mls.serialise(group)).rejects.toThrow('the group is held here');
+  });
+});
+
+test('a proof of the invitation ends 8 minutes after it was made', async () => {
+  const { group } = await create();
+  const now = wallClock();
+  const { keyPackage } = await mls.keyPackage(newcomer(), now);
+  const at = async (offset: number): Promise<string> => {
+    const verdict = await mls.inspectKeyPackage(group, keyPackage, unixMillis(now + offset));
+    return verdict.kind === 'refused' ? verdict.reason : verdict.kind;
+  };
+  expect(await at(8 * MINUTE_MS)).toBe('acceptable');
+  expect(await at(8 * MINUTE_MS + 1)).toBe('proof of the invitation is expired');
+  // A member whose clock is behind by up to two minutes takes it, too.
+  expect(await at(-2 * MINUTE_MS)).toBe('acceptable');
+  expect(await at(-2 * MINUTE_MS - 1)).toBe('proof of the invitation is too-far-ahead');
+});
