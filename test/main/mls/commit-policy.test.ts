@@ -1,8 +1,10 @@
 import { createHash, createHmac, randomBytes } from 'node:crypto';
 import { createCommit, createProposal, encodeMlsMessage } from 'ts-mls';
 import type { Extension, Proposal } from 'ts-mls';
+import { toLeafIndex } from 'ts-mls/treemath.js';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { lifetimeFrom, suiteImplementation } from '../../../src/main/mls/client-config.ts';
+import { commitPolicy } from '../../../src/main/mls/commit-policy.ts';
 import { decodeGroupRecord } from '../../../src/main/mls/group-state-codec.ts';
 import { TsMlsAdapter } from '../../../src/main/mls/ts-mls-adapter.ts';
 import {
@@ -180,6 +182,46 @@ describe('a Commit is refused', () => {
       kind: 'refused',
       reason: 'a Commit of another epoch',
     });
+  });
+});
+
+describe('the policy', () => {
+  const removal = (removed: number) => ({
+    proposal: { proposalType: 'remove' as const, remove: { removed } },
+    senderLeafIndex: 0,
+  });
+  const unknown = (proposalType: number) => ({
+    proposal: { proposalType, proposalData: new Uint8Array(0) },
+    senderLeafIndex: 0,
+  });
+
+  test('records who commits and what is done', () => {
+    const { callback, seen } = commitPolicy(testParameters);
+    const proposals = [removal(2), removal(5)];
+    expect(callback({ kind: 'commit', senderLeafIndex: toLeafIndex(3), proposals })).toBe('accept');
+    expect(seen).toEqual({
+      committer: 3,
+      removed: [2, 5],
+      added: [],
+      parameters: testParameters,
+      refusal: undefined,
+    });
+  });
+
+  test('accepts no Commit from outside and no proposal by itself', () => {
+    const outside = commitPolicy(testParameters);
+    expect(outside.callback({ kind: 'commit', senderLeafIndex: undefined, proposals: [] })).toBe('reject');
+    expect(outside.seen.refusal).toBe('an external Commit');
+    const loose = commitPolicy(testParameters);
+    expect(loose.callback({ kind: 'proposal', proposal: removal(1) })).toBe('reject');
+    expect(loose.seen.refusal).toBe('a proposal outside a Commit');
+  });
+
+  test('names the first proposal that it refuses', () => {
+    const { callback, seen } = commitPolicy(testParameters);
+    const proposals = [removal(1), unknown(0xfa00), unknown(0xfa01)];
+    expect(callback({ kind: 'commit', senderLeafIndex: toLeafIndex(3), proposals })).toBe('reject');
+    expect(seen.refusal).toBe('a proposal of type 64000');
   });
 });
 

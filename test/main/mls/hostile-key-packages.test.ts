@@ -58,6 +58,22 @@ const FAULTS: [string, Craft, string][] = [
     WRONG_CREDENTIAL,
     'a credential or signature that does not verify',
   ],
+  [
+    'a certificate for its credential',
+    {
+      leaf: {
+        credential: { credentialType: 'x509', certificates: [Uint8Array.of(1)] },
+        capabilities: { ...capabilitiesOf(0x0001), credentials: ['basic', 'x509'] },
+      },
+    },
+    'a credential or signature that does not verify',
+  ],
+  ['no proof of the invitation', { keyPackage: { extensions: [] } }, 'proof of the invitation is malformed'],
+  [
+    'another suite',
+    { keyPackage: { cipherSuite: 'MLS_256_XWING_AES256GCM_SHA512_Ed25519' } },
+    'another cipher suite',
+  ],
   ...SMALL_ORDER.flatMap((key, at): [string, Craft, string][] => [
     [
       `leaf key of small order ${String(at)}`,
