@@ -286,11 +286,12 @@ export class MlsTracks {
       }
       yield* pause(tasks.after(SUBSCRIBE_RETRY_MS));
     }
+    if (era !== this.#era) return false;
     // Where many share a namespace some relays let one answer FETCHes for it; a refusal does no harm.
     client.publishNamespace(keyPackageNamespace(entered.group)).whenSettled((outcome) => {
       if (outcome.kind === 'published') this.#cancelWithEra(era, outcome);
     });
-    return era === this.#era;
+    return true;
   }
 
   #cancelWithEra(era: number, request: { cancel(): void }): void {
