@@ -44,6 +44,16 @@ export async function answerStoreAsk(ask: StoreAsk, ports: StoreAskPorts): Promi
   }
 }
 
+/** Erases a membership that nobody takes any more, since the meeting ended before it was read. */
+export async function discardStoreAnswer(
+  answer: LoadAnswer | WriteAnswer,
+  { mls }: StoreAskPorts,
+): Promise<void> {
+  if (typeof answer !== 'object') return;
+  answer.masterKey.fill(0);
+  await mls.forget(answer.handle);
+}
+
 async function outcomeOf(write: Promise<void>): Promise<WriteAnswer> {
   try {
     await write;

@@ -1,5 +1,7 @@
 /** Answers the meeting's asks of MLS by the MLS port: each ask is one call. */
 import { unreachable } from '../../protocol/errors.ts';
+import { eraseUnused } from '../../protocol/group/coordination/key-custody.ts';
+import type { GroupHandle } from '../../protocol/group/mls.ts';
 import type { GroupName } from '../../protocol/group/names.ts';
 import type { MlsAsk } from '../../protocol/meeting/effects.ts';
 import type { UnixMillis } from '../../protocol/units.ts';
@@ -37,4 +39,22 @@ export function answerMlsAsk(ask: MlsAsk, { mls, membershipOf, wallClock }: MlsA
     default:
       return unreachable(ask);
   }
+}
+
+/** Erases what an answer leaves behind that nobody takes any more, since the meeting ended before it came. */
+export async function discardMlsAnswer(
+  ask: MlsAsk,
+  answer: unknown,
+  { mls, membershipOf }: MlsAskPorts,
+): Promise<void> {
+  eraseUnused(answer);
+  if (ask.kind === 'make-key-package') await mls.forgetKeyPackages(membershipOf(ask.input.group));
+  else if (ask.kind === 'create-group' || ask.kind === 'join') await forgetGroupOf(answer, mls);
+}
+
+/** Lets MLS forget the group that an answer names, if it names one. */
+async function forgetGroupOf(answer: unknown, mls: MlsPort): Promise<void> {
+  if (typeof answer !== 'object' || answer === null || !('group' in answer)) return;
+  // Only a call that gives a handle has it in its answer.
+  await mls.forget(answer.group as GroupHandle);
 }

@@ -12,14 +12,21 @@ import type {
   UplinkItem,
 } from '../../protocol/media/encoded-media.ts';
 import type { MeetingOptions } from '../../protocol/meeting/core.ts';
-import type { AskId, ConnectionId, CounterAsk, MeetingEffect } from '../../protocol/meeting/effects.ts';
+import type {
+  AskId,
+  ConnectionId,
+  CounterAsk,
+  LoadAnswer,
+  MeetingEffect,
+  WriteAnswer,
+} from '../../protocol/meeting/effects.ts';
 import type { MeetingInput } from '../../protocol/meeting/inputs.ts';
 import type { Sending } from '../../protocol/meeting/own-media.ts';
 import { Meeting } from '../../protocol/meeting/meeting.ts';
 import type { MeetingView } from '../../protocol/meeting/view.ts';
 import type { TransportSession } from '../../protocol/moqt/transport.ts';
-import { answerStoreAsk, type StoreAskPorts } from './membership-store.ts';
-import { answerMlsAsk, type MlsAskPorts } from './mls-asks.ts';
+import { answerStoreAsk, discardStoreAnswer, type StoreAskPorts } from './membership-store.ts';
+import { answerMlsAsk, discardMlsAnswer, type MlsAskPorts } from './mls-asks.ts';
 
 /** What a running meeting is made of. */
 export interface MeetingPorts extends MlsAskPorts, StoreAskPorts {
@@ -145,14 +152,21 @@ export class RunningMeeting {
         void this.#flush(effect.connection);
         return;
       case 'counter':
-        this.#answer(effect.id, answerCounterAsk(effect.ask, this.#ports.counter));
+        void this.#answer(effect.id, answerCounterAsk(effect.ask, this.#ports.counter));
         return;
-      case 'mls':
-        this.#answer(effect.id, this.#tracked(answerMlsAsk(effect.ask, this.#ports)));
+      case 'mls': {
+        const { id, ask } = effect;
+        const discard = (late: unknown): Promise<void> => discardMlsAnswer(ask, late, this.#ports);
+        this.#track(this.#answer(id, answerMlsAsk(ask, this.#ports), discard));
         return;
-      case 'store':
-        this.#answer(effect.id, this.#tracked(answerStoreAsk(effect.ask, this.#ports)));
+      }
+      case 'store': {
+        const { id, ask } = effect;
+        const discard = (late: LoadAnswer | WriteAnswer): Promise<void> =>
+          discardStoreAnswer(late, this.#ports);
+        this.#track(this.#answer(id, answerStoreAsk(ask, this.#ports), discard));
         return;
+      }
       case 'downlink':
         this.#ports.downlink(effect.item);
         return;
@@ -207,31 +221,36 @@ export class RunningMeeting {
     this.#driver.feed({ kind: 'flushed', connection });
   }
 
-  #answer(id: AskId, answer: Promise<unknown>): void {
-    answer.then(
-      (value) => {
-        this.#driver.feed({ kind: 'answer', id, answer: value });
-      },
-      (error: unknown) => {
-        this.#fault(error);
-      },
-    );
+  /**
+   * Feeds what comes of a call, or erases it when the meeting has ended meanwhile.
+   * @returns what resolves when that is done; it never rejects.
+   */
+  async #answer<Answer>(
+    id: AskId,
+    call: Promise<Answer>,
+    discard?: (late: Answer) => Promise<void>,
+  ): Promise<void> {
+    try {
+      const answer = await call;
+      // The end may be among what waits to be performed.
+      this.#driver.drain();
+      if (this.#driver.stopped) await discard?.(answer);
+      else this.#driver.feed({ kind: 'answer', id, answer });
+    } catch (error) {
+      this.#fault(error);
+    }
   }
 
-  #tracked<Value>(call: Promise<Value>): Promise<Value> {
-    const done = call.then(
-      () => undefined,
-      () => undefined,
-    );
-    this.#underWay.add(done);
-    void done.then(() => this.#underWay.delete(done));
-    return call;
+  /** Keeps the end waiting. */
+  #track(call: Promise<void>): void {
+    this.#underWay.add(call);
+    void call.then(() => this.#underWay.delete(call));
   }
 
   /** A fault of our own: nothing more is done with keys that may be wrong. */
   #fault(error: unknown): void {
-    if (this.#view?.end !== undefined) return;
     process.emitWarning(error instanceof Error ? error : String(error), 'MeetingFault');
+    if (this.#view?.end !== undefined) return;
     this.#driver.stop();
     try {
       this.#machine.handle({ kind: 'fault' }, this.#ports.clock.now());

@@ -46,6 +46,8 @@ export class MlsGroup implements GroupNotices {
   readonly #tracks: MlsTracks;
   /** Groups that MLS holds for us, to be forgotten at the end. */
   readonly #held = new Set<GroupHandle>();
+  /** The group for which MLS holds private parts of KeyPackages, to be forgotten at the end. */
+  #asking: GroupName | undefined;
   #state: State = { kind: 'loading', early: [] };
 
   constructor(core: MeetingCore, owner: MlsGroupOwner) {
@@ -138,6 +140,8 @@ export class MlsGroup implements GroupNotices {
     this.#coordinator.suspend();
     for (const handle of this.#held) this.#mls({ kind: 'forget-group', input: { handle } });
     this.#held.clear();
+    if (this.#asking !== undefined)
+      this.#mls({ kind: 'forget-key-packages', input: { group: this.#asking } });
   }
 
   deadline(): Millis | undefined {
@@ -194,7 +198,11 @@ export class MlsGroup implements GroupNotices {
         this.#held.delete(ask.input.handle);
         return yield* settled(this.#mls(ask));
       case 'make-key-package':
+        this.#asking = ask.input.group;
+        return yield* settled(this.#mls(ask));
       case 'forget-key-packages':
+        this.#asking = undefined;
+        return yield* settled(this.#mls(ask));
       case 'inspect-key-package':
       case 'stage':
       case 'process':

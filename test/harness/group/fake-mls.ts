@@ -72,6 +72,11 @@ export class FakeMls {
     this.#fresh = fresh;
   }
 
+  /** How many secrets it has: groups, and private parts of KeyPackages. */
+  get holds(): { readonly groups: number; readonly keyPackages: number } {
+    return { groups: this.#groups.size, keyPackages: this.#keyPackages.length };
+  }
+
   createGroup(group: Uint8Array): CreatedGroup {
     const own = { leaf: 0, key: this.#key, encryption: this.#name('encryption') };
     const handle = this.#hold({

@@ -327,6 +327,11 @@ export class SimulatedMember {
     this.#diskFails = fails;
   }
 
+  /** What MLS has of this process. */
+  get mlsHolds(): FakeMls['holds'] | undefined {
+    return this.#mls?.holds;
+  }
+
   get hasSaved(): boolean {
     return this.#disk !== undefined;
   }

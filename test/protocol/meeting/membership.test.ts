@@ -207,3 +207,14 @@ test('suspending keeps the membership, leaving erases it', () => {
   world.until('Bo is out', () => bo!.view.end === 'left');
   expect(bo!.hasSaved).toBe(false);
 });
+
+test('whoever leaves before being let in leaves no KeyPackage behind', () => {
+  const world = new SimulatedMeeting();
+  const [ana] = meet(world, 'Ana');
+  ana!.kill();
+  const bo = world.join('Bo');
+  world.until('Bo asks', () => (bo.mlsHolds?.keyPackages ?? 0) > 0);
+  bo.feed({ kind: 'leave' });
+  world.pass(1_000);
+  expect([bo.view.end, bo.mlsHolds]).toEqual(['left', { groups: 0, keyPackages: 0 }]);
+});

@@ -1,0 +1,194 @@
+/** Answers of MLS and of the store that come after the end of a meeting: what they bring is erased. */
+import { expect, test } from 'vitest';
+import { nodeCrypto } from '../../../src/io/crypto/node-crypto.ts';
+import { signatureKeyOf } from '../../../src/main/identity/signature-key.ts';
+import type { MembershipStore } from '../../../src/main/meeting/membership-store.ts';
+import { RunningMeeting } from '../../../src/main/meeting/running-meeting.ts';
+import type { MlsMembership } from '../../../src/main/mls/mls-port.ts';
+import { nodeGroupCrypto } from '../../../src/main/mls/node-group-crypto.ts';
+import { TsMlsAdapter } from '../../../src/main/mls/ts-mls-adapter.ts';
+import type { CounterClient } from '../../../src/protocol/counter/client.ts';
+import { DEFAULT_TIMING } from '../../../src/protocol/group/coordination/timing.ts';
+import type { MeetingParameters } from '../../../src/protocol/group/meeting-parameters.ts';
+import type { GroupHandle } from '../../../src/protocol/group/mls.ts';
+import { fingerprintOf, groupNameOf, senderIdOf, type RoomId } from '../../../src/protocol/group/names.ts';
+import { encodeMembership } from '../../../src/protocol/meeting/membership-codec.ts';
+import { epoch, millis, unixMillis } from '../../../src/protocol/units.ts';
+
+const ROOM = new Uint8Array(16).fill(1) as RoomId;
+const IDENTITY = signatureKeyOf(new Uint8Array(32).fill(2));
+const FINGERPRINT = fingerprintOf(IDENTITY.publicKey, nodeGroupCrypto);
+const GROUP = groupNameOf(ROOM, 0, nodeGroupCrypto);
+const PARAMETERS: MeetingParameters = {
+  secureObjectsSuite: 4,
+  profile: '2026-03',
+  mode: 'plain',
+  receiptKey: undefined,
+  kickedKeys: [],
+};
+const membershipOf = (groupId: Uint8Array): MlsMembership => ({
+  identity: IDENTITY,
+  suite: 0x0001,
+  groupId,
+  secret: new Uint8Array(32),
+});
+const NOW = unixMillis(Date.now());
+
+/** A counter of which nothing is known but that epoch 0 was reached, or that nothing was. */
+function counter(reached: boolean): CounterClient {
+  const no = (): Promise<never> => Promise.reject(new Error('not asked'));
+  const current = epoch(0n);
+  return {
+    lock: (_, { val }) =>
+      Promise.resolve(
+        val === 0n && !reached
+          ? { kind: 'granted', token: undefined, attempt: 0, expiresInMs: millis(1_000) }
+          : { kind: 'counter-error', current: val === 0n ? current : undefined },
+      ),
+    increment: no,
+    history: no,
+    upload: no,
+    receiptKey: no,
+    close: () => undefined,
+  } as CounterClient;
+}
+
+/** Real MLS that does one thing only when it is let. */
+class HeldMls extends TsMlsAdapter {
+  readonly forgotten: GroupHandle[] = [];
+  readonly secrets: Uint8Array[] = [];
+  forgottenKeyPackages = 0;
+  asked!: () => void;
+  readonly wasAsked = new Promise<void>((resolve) => (this.asked = resolve));
+  release!: () => void;
+  readonly #released = new Promise<void>((resolve) => (this.release = resolve));
+  readonly #held: 'createGroup' | 'keyPackage' | 'restore';
+
+  constructor(held: 'createGroup' | 'keyPackage' | 'restore') {
+    super();
+    this.#held = held;
+  }
+
+  override async createGroup(
+    ...args: Parameters<TsMlsAdapter['createGroup']>
+  ): ReturnType<TsMlsAdapter['createGroup']> {
+    await this.#hold('createGroup');
+    return this.#noted(await super.createGroup(...args));
+  }
+
+  override async keyPackage(
+    ...args: Parameters<TsMlsAdapter['keyPackage']>
+  ): ReturnType<TsMlsAdapter['keyPackage']> {
+    await this.#hold('keyPackage');
+    return super.keyPackage(...args);
+  }
+
+  override async restore(...args: Parameters<TsMlsAdapter['restore']>): ReturnType<TsMlsAdapter['restore']> {
+    await this.#hold('restore');
+    const restored = await super.restore(...args);
+    return restored && this.#noted(restored);
+  }
+
+  override forget(handle: GroupHandle): Promise<void> {
+    this.forgotten.push(handle);
+    return super.forget(handle);
+  }
+
+  override forgetKeyPackages(membership: MlsMembership): Promise<void> {
+    this.forgottenKeyPackages += 1;
+    return super.forgetKeyPackages(membership);
+  }
+
+  async #hold(what: 'createGroup' | 'keyPackage' | 'restore'): Promise<void> {
+    if (what !== this.#held) return;
+    this.asked();
+    await this.#released;
+  }
+
+  #noted<Begun extends { readonly masterKey: Uint8Array }>(begun: Begun): Begun {
+    this.secrets.push(begun.masterKey);
+    return begun;
+  }
+}
+
+function start(mls: HeldMls, reached: boolean, store?: MembershipStore): RunningMeeting {
+  return new RunningMeeting({
+    options: {
+      relays: ['moqt://relay.test/'],
+      room: ROOM,
+      parameters: PARAMETERS,
+      fingerprint: FINGERPRINT,
+      displayName: 'Ana',
+      timing: DEFAULT_TIMING,
+      timeOrigin: NOW,
+      groupCrypto: nodeGroupCrypto,
+      mediaCrypto: nodeCrypto,
+      random: (length) => new Uint8Array(length),
+    },
+    counter: counter(reached),
+    mls,
+    store,
+    room: ROOM,
+    membershipOf,
+    wallClock: () => NOW,
+    // Nothing here waits for time to pass.
+    clock: { now: () => millis(0), after: () => () => undefined },
+    connect: () => Promise.reject(new Error('no relay')),
+    downlink: () => undefined,
+    changed: () => undefined,
+    ended: () => undefined,
+  });
+}
+
+test('a group that was being made is forgotten, and its key erased', async () => {
+  const mls = new HeldMls('createGroup');
+  const meeting = start(mls, false);
+  await mls.wasAsked;
+  const over = meeting.leave();
+  mls.release();
+  await over;
+  expect(mls.forgotten).toHaveLength(1);
+  expect(mls.secrets).toEqual([new Uint8Array(32)]);
+});
+
+test('a KeyPackage that was being made is forgotten', async () => {
+  const mls = new HeldMls('keyPackage');
+  const meeting = start(mls, true);
+  await mls.wasAsked;
+  const over = meeting.leave();
+  // The end forgets what there is, and the late answer what came after.
+  await new Promise<void>((resolve) => setImmediate(resolve));
+  expect(meeting.view.end).toBe('left');
+  const before = mls.forgottenKeyPackages;
+  mls.release();
+  await over;
+  expect(mls.forgottenKeyPackages).toBe(before + 1);
+});
+
+test('a membership that was being read is forgotten, and its key erased', async () => {
+  const writer = new TsMlsAdapter();
+  const { group } = await writer.createGroup(membershipOf(GROUP), PARAMETERS, NOW);
+  const bytes = encodeMembership({
+    record: {
+      generation: 0,
+      senderId: senderIdOf(FINGERPRINT, new Uint8Array(8)),
+      creating: false,
+      log: [],
+      ownRefs: [],
+      recipients: [],
+    },
+    state: await writer.serialise(group),
+  });
+  const mls = new HeldMls('restore');
+  const meeting = start(mls, true, {
+    load: () => Promise.resolve(bytes),
+    save: () => Promise.resolve(),
+    erase: () => Promise.resolve(),
+  });
+  await mls.wasAsked;
+  const over = meeting.suspend();
+  mls.release();
+  await over;
+  expect(mls.forgotten).toHaveLength(1);
+  expect(mls.secrets).toEqual([new Uint8Array(32)]);
+});
