@@ -1,10 +1,20 @@
 import { freshSigner } from '../../harness/counter/local-client.ts';
 import { FakeMls } from '../../harness/group/fake-mls.ts';
 import { nodeGroupCrypto as crypto } from '../../../src/main/mls/node-group-crypto.ts';
-import type { CounterMode, HistoryEntry } from '../../../src/protocol/counter/client.ts';
+import type {
+  CounterMode,
+  HistoryEntry,
+  IncrementRequest,
+  LockRequest,
+  LockToken,
+} from '../../../src/protocol/counter/client.ts';
 import { encodeReceipt, parseReceipt, receiptHash } from '../../../src/protocol/counter/receipt.ts';
 import type { Answer, Ask, AskKind, AskTypes } from '../../../src/protocol/group/coordination/asks.ts';
-import type { CoordinatorEvent, GroupInput } from '../../../src/protocol/group/coordination/context.ts';
+import type {
+  CoordinatorEvent,
+  GroupInput,
+  RestoredMembership,
+} from '../../../src/protocol/group/coordination/context.ts';
 import { Coordinator } from '../../../src/protocol/group/coordination/coordinator.ts';
 import { DEFAULT_TIMING } from '../../../src/protocol/group/coordination/timing.ts';
 import type { MeetingParameters } from '../../../src/protocol/group/meeting-parameters.ts';
@@ -27,20 +37,26 @@ export class OneCoordinator {
   readonly events: CoordinatorEvent[] = [];
   readonly group: GroupName;
   /** What the counter has reached. */
-  current: Epoch | undefined = epoch(0n);
+  current: Epoch | undefined;
   /** What the counter's log has. */
   logged: readonly HistoryEntry[] = [];
   now = 0;
   readonly #answers: Answers;
-  readonly #signer = freshSigner();
+  readonly #signer: ReturnType<typeof freshSigner>;
   readonly #parameters: MeetingParameters;
   readonly #coordinator: Coordinator;
-  #fresh = 0;
+  #fresh: number;
   #waiting: { readonly id: number; readonly ask: Ask }[] = [];
   #held: AskKind | undefined;
+  #lastReceipt: Uint8Array | undefined;
 
-  constructor(mode: CounterMode, answers: Answers = {}) {
+  /** @param before - a process of the same device that has died: its MLS, counter and randomness go on. */
+  constructor(mode: CounterMode, answers: Answers = {}, before?: OneCoordinator) {
     this.#answers = answers;
+    this.#signer = before === undefined ? freshSigner() : before.#signer;
+    this.#fresh = before === undefined ? 0 : before.#fresh;
+    this.#lastReceipt = before === undefined ? undefined : before.#lastReceipt;
+    this.current = before === undefined ? epoch(0n) : before.current;
     this.#parameters = {
       secureObjectsSuite: 4,
       profile: '2026-03',
@@ -48,7 +64,7 @@ export class OneCoordinator {
       receiptKey: mode === 'fenced' ? this.#signer.publicKey : undefined,
       kickedKeys: [],
     };
-    this.mls = this.otherMls(OWN_KEY);
+    this.mls = before?.mls ?? this.otherMls(OWN_KEY);
     this.#coordinator = new Coordinator({
       room: new Uint8Array(16).fill(1) as RoomId,
       parameters: this.#parameters,
@@ -66,12 +82,22 @@ export class OneCoordinator {
     this.run(0);
   }
 
+  /** Starts where nobody is yet: makes the group. */
+  startCreating(): void {
+    this.current = undefined;
+    this.startJoining();
+  }
+
   /** Starts as the only member, at epoch 0. @param creating - the counter has not yet been seen to say so. */
   startAsMember(creating = false): void {
     const { group, ...created } = this.mls.createGroup(this.group);
     const senderId = senderIdOf(fingerprintOf(OWN_KEY, crypto), new Uint8Array(8));
     const record = { generation: 0, senderId, creating, log: [], ownRefs: [], recipients: [] };
-    const restored = { record, handle: group, ...created, staged: undefined };
+    this.resume({ record, handle: group, ...created, staged: undefined });
+  }
+
+  /** Starts with what rested in the store. */
+  resume(restored: RestoredMembership): void {
     this.#coordinator.handle({ kind: 'start', restored }, millis(this.now));
     this.run(0);
   }
@@ -122,6 +148,11 @@ export class OneCoordinator {
       this.#coordinator.expire(millis(this.now));
     }
     throw new Error('the coordinator never rests');
+  }
+
+  /** The epoch that a receipt is about. */
+  epochOf(receipt: Uint8Array): Epoch {
+    return parseReceipt(receipt).epoch;
   }
 
   /** Asks of a kind, with what they carried and when. */
@@ -189,10 +220,9 @@ export class OneCoordinator {
       case 'history':
         return { kind: 'ok', current: this.current, entries: this.logged, nextFrom: undefined };
       case 'lock':
-        return this.#lock(ask.input.request.val);
+        return this.#lock(ask.input.request);
       case 'increment':
-        this.current = epoch((this.current ?? -1n) + 1n);
-        return { kind: 'ok', receipt: undefined };
+        return this.#increment(ask.input.request);
       case 'create-group':
         return mls.createGroup(ask.input.group);
       case 'make-key-package':
@@ -214,10 +244,24 @@ export class OneCoordinator {
     }
   }
 
-  #lock(val: Epoch): Answer<'lock'> {
+  #lock({ mode, val }: LockRequest): Answer<'lock'> {
+    const token = mode === 'fenced' ? ('token' as LockToken) : undefined;
     return val === (this.current ?? -1n) + 1n
-      ? { kind: 'granted', token: undefined, attempt: 0, expiresInMs: millis(10_000) }
+      ? { kind: 'granted', token, attempt: 0, expiresInMs: millis(10_000) }
       : { kind: 'counter-error', current: this.current };
+  }
+
+  #increment(request: IncrementRequest): Answer<'increment'> {
+    this.current = epoch((this.current ?? -1n) + 1n);
+    if (request.mode === 'plain') return { kind: 'ok', receipt: undefined };
+    const { val, transcript, commit } = request;
+    const previous = this.#lastReceipt;
+    this.#lastReceipt = this.receipt(
+      val,
+      transcript,
+      previous === undefined ? { commit } : { commit, previous },
+    );
+    return { kind: 'ok', receipt: this.#lastReceipt };
   }
 
   #isOurs(group: GroupName): boolean {

@@ -1,5 +1,4 @@
 /** Catching up with the others, by FETCH and by `/history`, and updating a counter that is behind us. */
-import { COUNTER_LIMITS } from '../../counter/client.ts';
 import { epoch, millis } from '../../units.ts';
 import type { Epoch, Millis } from '../../units.ts';
 import { joinAgain } from './applying.ts';
@@ -64,8 +63,7 @@ function untilNextCheck({ view, context }: MemberState): Millis {
 /** Gives a counter that was restored from a backup its own receipts back, so that it moves forward to our epoch. */
 function* giveBack(state: MemberState, current: Epoch | undefined): Job<undefined> {
   const { context, group, counter } = state;
-  const entries = state.log.after(current).slice(0, COUNTER_LIMITS.uploadEntries);
-  const outcome = yield* ask('upload', { group, entries });
+  const outcome = yield* ask('upload', { group, entries: state.log.after(current) });
   if (outcome.kind === 'fork') state.distrust(outcome.epoch);
   if (outcome.kind === 'ok') counter.checkIn(context.options.timing.backoff);
   return undefined;
