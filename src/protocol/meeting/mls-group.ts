@@ -49,6 +49,8 @@ export class MlsGroup implements GroupNotices {
   /** The group for which MLS holds private parts of KeyPackages, to be forgotten at the end. */
   #asking: GroupName | undefined;
   #state: State = { kind: 'loading', early: [] };
+  /** The coordinator's, until something is fed to it: frames come by the hundred between. */
+  #deadline: { readonly at: Millis | undefined } | undefined;
 
   constructor(core: MeetingCore, owner: MlsGroupOwner) {
     const { room, parameters, fingerprint, groupCrypto, timing } = core.options;
@@ -145,10 +147,13 @@ export class MlsGroup implements GroupNotices {
   }
 
   deadline(): Millis | undefined {
-    return this.#state.kind === 'running' ? this.#coordinator.deadline() : undefined;
+    if (this.#state.kind !== 'running') return undefined;
+    this.#deadline ??= { at: this.#coordinator.deadline() };
+    return this.#deadline.at;
   }
 
   expire(now: Millis): void {
+    this.#deadline = undefined;
     if (this.#state.kind === 'running') this.#coordinator.expire(now);
   }
 
@@ -171,6 +176,7 @@ export class MlsGroup implements GroupNotices {
   }
 
   #input(input: CoordinatorInput): void {
+    this.#deadline = undefined;
     if (this.#state.kind === 'loading') this.#state.early.push(input);
     else if (this.#state.kind === 'running') this.#coordinator.handle(input, this.#core.tasks.now);
   }
