@@ -248,6 +248,7 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
   *#erase(): Task {
     this.#group.leave();
     yield* pause(this.#tasks.after(ERASE_MS));
+    this.#attention.add('store-failing');
     this.#end('left');
   }
 

@@ -12,7 +12,7 @@ import { securityCodeOf } from '../group/security-code.ts';
 import type { LeafIndex } from '../group/roster.ts';
 import type { MoqtClient, PublishOffer } from '../moqt/client/client-api.ts';
 import type { FullTrackName, MoqtObject } from '../moqt/model.ts';
-import { pause, settled, type Pending, type Task } from '../tasks.ts';
+import { pause, Pending, settled, type Task } from '../tasks.ts';
 import { epoch, type Epoch, type Millis } from '../units.ts';
 import type { GroupNotices, MeetingCore } from './core.ts';
 import type { CounterAsk, LoadAnswer, MlsAsk, StoreAsk, WriteAnswer } from './effects.ts';
@@ -48,6 +48,10 @@ export class MlsGroup implements GroupNotices {
   readonly #held = new Set<GroupHandle>();
   /** The group for which MLS holds private parts of KeyPackages, to be forgotten at the end. */
   #asking: GroupName | undefined;
+  /** Counts writes, of which the newest counts. */
+  #writes = 0;
+  /** The answer to the write that was asked for last. */
+  #writing: Pending<WriteAnswer> = Pending.of<WriteAnswer>('written');
   #state: State = { kind: 'loading', early: [] };
   /** The coordinator's, until something is fed to it: frames come by the hundred between. */
   #deadline: { readonly at: Millis | undefined } | undefined;
@@ -267,10 +271,17 @@ export class MlsGroup implements GroupNotices {
     }
   }
 
-  /** Writes until it is written, or until all is over. */
+  /** Writes until it is written, until something else is to be written instead, or until all is over. */
   *#write(ask: StoreAsk): Task {
-    for (let isFirst = true; this.#state.kind !== 'over'; isFirst = false) {
-      if ((yield* settled(this.#store<WriteAnswer>(ask))) === 'written') return;
+    this.#writes += 1;
+    const turn = this.#writes;
+    for (let isFirst = true; ; isFirst = false) {
+      // One that was given up may still be under way, and must not have the last word.
+      yield* settled(this.#writing);
+      if (this.#state.kind === 'over' || turn !== this.#writes) return;
+      const written = this.#store<WriteAnswer>(ask);
+      this.#writing = written;
+      if ((yield* settled(written)) === 'written') return;
       if (isFirst && this.#isRunning()) this.#owner.event({ kind: 'store-failing' });
       yield* pause(this.#core.tasks.after(STORE_RETRY_MS));
     }

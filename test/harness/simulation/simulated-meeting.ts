@@ -241,6 +241,8 @@ export class SimulatedMember {
   /** Everything that would have gone to the renderer, in order. */
   readonly received: DownlinkItem[] = [];
   readonly links = new Map<ConnectionId, Link>();
+  /** How long a membership takes to be written; it is serialised before. */
+  saveMs = DISK_MS;
   readonly #world: SimulatedMeeting;
   readonly #key: Uint8Array;
   #disk: { record: MembershipRecord; state: Uint8Array } | undefined;
@@ -428,7 +430,7 @@ export class SimulatedMember {
         });
         return;
       case 'store':
-        agenda.after(DISK_MS, () => {
+        agenda.after(effect.ask.kind === 'save' ? this.saveMs : DISK_MS, () => {
           if (life !== this.#life) return;
           this.feed({ kind: 'answer', id: effect.id, answer: this.#answerStore(effect.ask) }, life);
         });

@@ -218,3 +218,15 @@ test('whoever leaves before being let in leaves no KeyPackage behind', () => {
   world.pass(1_000);
   expect([bo.view.end, bo.mlsHolds]).toEqual(['left', { groups: 0, keyPackages: 0 }]);
 });
+
+test('a membership that is being saved when one leaves is erased all the same', () => {
+  const world = new SimulatedMeeting();
+  const ana = world.join('Ana');
+  ana.saveMs = 500;
+  // The counter's round trip and MLS have passed: the new group is being saved.
+  world.pass(100);
+  ana.feed({ kind: 'leave' });
+  world.until('it is left', () => ana.view.end === 'left');
+  world.pass(1_000);
+  expect(ana.hasSaved).toBe(false);
+});
