@@ -10,7 +10,6 @@ import { epoch } from '../units.ts';
 const VERSION = 1;
 const MAX_COUNT = 65_536;
 const MAX_BYTES = 128 * 1024 * 1024;
-const MAX_GENERATION = 0xffff_ffff;
 
 /** What is saved of a membership. */
 export interface SavedMembership {
@@ -63,7 +62,7 @@ export function decodeMembership(bytes: Uint8Array): SavedMembership | undefined
       recipients.push({ ref: next(), recipient: next() as SenderId });
     }
     const state = next();
-    if (reader.remaining > 0 || generation > MAX_GENERATION) return undefined;
+    if (reader.remaining > 0) return undefined;
     return { record: { generation, senderId, creating, log, ownRefs, recipients }, state };
   } catch (error) {
     if (error instanceof Truncated || error instanceof OutOfRange) return undefined;
