@@ -8,6 +8,7 @@ import { OwnMedia } from '../../../src/protocol/meeting/own-media.ts';
 import { OwnTracks } from '../../../src/protocol/meeting/own-tracks.ts';
 import { mediaKindOf, type MediaTrackKind } from '../../../src/protocol/meeting/track-instance.ts';
 import type { FullTrackName } from '../../../src/protocol/moqt/model.ts';
+import { millis } from '../../../src/protocol/units.ts';
 import { meetingCore } from '../../harness/meeting/core.ts';
 import { ClientPair } from '../../harness/moqt/client-pair.ts';
 import { GROUP, person, senderOf } from './people.ts';
@@ -32,6 +33,34 @@ interface Arrived {
   readonly at: string;
   readonly payload: Uint8Array;
   readonly loc: LocProperties;
+}
+
+/**
+ * What has come to a relay of one of a member's tracks, opened by another, in order of arrival.
+ * @param from - how many objects to leave out, for example those of former epochs.
+ */
+export function arrivedAt(pair: ClientPair, theirs: MeetingKeys, kind: Kind, from = 0): Arrived[] {
+  pair.run();
+  return pair
+    .requests('publish')
+    .filter(({ track }) => kindOf(track) === kind)
+    .flatMap(({ id, track }) => {
+      const opener = theirs.opener(track, millis(0));
+      return pair.relay
+        .of('object')
+        .filter((event) => event.id === id)
+        .slice(from)
+        .map(({ object: { location, properties, content } }) => {
+          if (content.kind !== 'payload') throw new Error('nothing is published without a payload');
+          const outcome = opener.open(location.group, location.object, properties, content.payload);
+          if (outcome.kind !== 'opened') throw new Error(outcome.kind);
+          return {
+            at: `${String(location.group)}/${String(location.object)}`,
+            payload: outcome.payload,
+            loc: decodeLocProperties(outcome.encryptedProperties),
+          };
+        });
+    });
 }
 
 /** Our tracks on a session to a relay, which accepts them and hands all objects to another member. */
@@ -85,26 +114,7 @@ export class OwnTracksScene {
 
   /** Everything that has come of one of our tracks, in order of arrival. */
   arrived(kind: Kind): Arrived[] {
-    this.pair.run();
-    return this.pair
-      .requests('publish')
-      .filter(({ track }) => kindOf(track) === kind)
-      .flatMap(({ id, track }) => {
-        const opener = this.theirs.opener(track, this.core.tasks.now);
-        return this.pair.relay
-          .of('object')
-          .filter((event) => event.id === id)
-          .map(({ object: { location, properties, content } }) => {
-            if (content.kind !== 'payload') throw new Error('nothing is published without a payload');
-            const outcome = opener.open(location.group, location.object, properties, content.payload);
-            if (outcome.kind !== 'opened') throw new Error(outcome.kind);
-            return {
-              at: `${String(location.group)}/${String(location.object)}`,
-              payload: outcome.payload,
-              loc: decodeLocProperties(outcome.encryptedProperties),
-            };
-          });
-      });
+    return arrivedAt(this.pair, this.theirs, kind);
   }
 
   /** What has come of one of our tracks, as texts with their places. */
