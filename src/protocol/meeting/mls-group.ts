@@ -52,7 +52,7 @@ export class MlsGroup implements GroupNotices {
   #writes = 0;
   /** The answer to the write that was asked for last. */
   #writing: Pending<WriteAnswer> = Pending.of<WriteAnswer>('written');
-  #state: State = { kind: 'loading', early: [] };
+  #state: State = { kind: 'loading', early: [{ kind: 'disconnected' }] };
   /** The coordinator's, until something is fed to it: frames come by the hundred between. */
   #deadline: { readonly at: Millis | undefined } | undefined;
 
@@ -93,14 +93,15 @@ export class MlsGroup implements GroupNotices {
   /** A session to a relay is there (again). */
   connected(client: MoqtClient): void {
     if (this.#state.kind === 'over') return;
-    this.#core.tasks.start(this.#tracks.connect(client)).whenSettled(() => {
-      this.#input({ kind: 'reconnected' });
+    this.#core.tasks.start(this.#tracks.connect(client)).whenSettled((isThere) => {
+      if (isThere) this.#input({ kind: 'reconnected' });
     });
   }
 
   /** The session is gone; the next one is awaited. */
   disconnected(): void {
     this.#tracks.disconnect();
+    this.#input({ kind: 'disconnected' });
   }
 
   memberLeft(leaf: LeafIndex): void {

@@ -79,12 +79,16 @@ export class MlsTracks {
     this.#owner = owner;
   }
 
-  /** A session is there; done when the group's tracks are subscribed again. */
-  *connect(client: MoqtClient): Task {
+  /**
+   * A session is there; done when the group's tracks are subscribed again.
+   * @returns whether it is still there.
+   */
+  *connect(client: MoqtClient): Task<boolean> {
     this.#leaveEra();
     this.#client = client;
     this.#subscribing = this.#core.tasks.start(this.#subscribe());
     yield* settled(this.#subscribing);
+    return this.#client === client;
   }
 
   /** The session is gone. */
@@ -93,7 +97,7 @@ export class MlsTracks {
     this.#client = undefined;
   }
 
-  /** Subscribes to a group instead of any before; without a session it is done when there is one. */
+  /** Subscribes to a group instead of any before; without a session {@link MlsTracks.connect} will. */
   *enter(group: GroupName, senderId: SenderId): Task {
     const before = this.#entered;
     if (before !== undefined && equal(before.group, group) && equal(before.senderId, senderId)) return;

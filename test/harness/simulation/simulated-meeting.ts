@@ -187,7 +187,7 @@ export class SimulatedMeeting {
     };
     this.agenda.after(2 * this.network.latency, () => {
       const relay = this.#relay;
-      if (relay === undefined || url !== RELAY) {
+      if (relay === undefined || url !== RELAY || !member.reachesRelay) {
         feed({ kind: 'connect-failed', connection, reason: 'refused' });
         return;
       }
@@ -241,6 +241,8 @@ export class SimulatedMember {
   /** Everything that would have gone to the renderer, in order. */
   readonly received: DownlinkItem[] = [];
   readonly links = new Map<ConnectionId, Link>();
+  /** Whether its network lets it connect to relays. */
+  reachesRelay = true;
   /** How long a membership takes to be written; it is serialised before. */
   saveMs = DISK_MS;
   readonly #world: SimulatedMeeting;

@@ -155,3 +155,17 @@ test.each([
   expect(joiner.asked('forget-group').length).toBe(1);
   expect(joiner.epochs).toEqual([]);
 });
+
+test('a group is given up after 30 s in which somebody could have been heard', () => {
+  const { joiner } = setUp();
+  const hasGivenUp = (): boolean => joiner.asks.some(({ ask }) => ask.kind === 'forget-key-packages');
+  joiner.run(20_000);
+  joiner.input({ kind: 'disconnected' });
+  joiner.run(120_000);
+  expect(hasGivenUp()).toBe(false);
+  joiner.input({ kind: 'reconnected' });
+  joiner.run(29_999);
+  expect(hasGivenUp()).toBe(false);
+  joiner.run(1);
+  expect(hasGivenUp()).toBe(true);
+});

@@ -208,6 +208,18 @@ test('suspending keeps the membership, leaving erases it', () => {
   expect(bo!.hasSaved).toBe(false);
 });
 
+test('whoever reaches the counter but no relay opens no further generation, and is let in once it does', () => {
+  const world = new SimulatedMeeting();
+  const [ana, bo] = meet(world, 'Ana', 'Bo');
+  const cy = world.join('Cy');
+  cy.reachesRelay = false;
+  world.pass(120_000);
+  expect([cy.group, cy.view.step]).toEqual([undefined, 'waiting-for-member']);
+  cy.reachesRelay = true;
+  world.until('Cy is in', () => world.agree([ana!, bo!, cy]));
+  expect(new Set([...world.codes.keys()].map((key) => key.split('/')[0])).size).toBe(1);
+});
+
 test('whoever leaves before being let in leaves no KeyPackage behind', () => {
   const world = new SimulatedMeeting();
   const [ana] = meet(world, 'Ana');

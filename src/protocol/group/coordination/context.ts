@@ -69,13 +69,17 @@ export type GroupInput =
   | { readonly kind: 'update' }
   /** Something sealed in an epoch was seen. */
   | { readonly kind: 'epoch-hint'; readonly epoch: Epoch }
-  /** The relay is reached again: whatever was sent meanwhile is missing. */
+  /** The relay is not reached: that nobody is heard says nothing. */
+  | { readonly kind: 'disconnected' }
+  /** The relay is reached (again): whatever was sent meanwhile is missing. */
   | { readonly kind: 'reconnected' };
 
 /** The part of the coordinator that phases use. */
 export interface Context {
   readonly options: CoordinatorOptions;
   readonly now: Millis;
+  /** Since when the relay has been reached; undefined while it is not. */
+  readonly reachedSince: Millis | undefined;
   readonly phases: Phases;
   emit(event: CoordinatorEvent): void;
   groupName(generation: number): GroupName;

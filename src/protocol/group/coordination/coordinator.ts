@@ -50,6 +50,7 @@ export class Coordinator implements Context {
   readonly phases: Phases;
   readonly #effects: CoordinatorEffect[] = [];
   #now: Millis = millis(0);
+  #reachedSince: Millis | undefined = millis(0);
   #phase: Phase | undefined;
   #activity: Activity = { kind: 'resting' };
   #nextId = 1;
@@ -68,7 +69,11 @@ export class Coordinator implements Context {
     return this.#now;
   }
 
-  /** Feeds one input. */
+  get reachedSince(): Millis | undefined {
+    return this.#reachedSince;
+  }
+
+  /** Feeds one input. Until it is told otherwise, the relay is reached. */
   handle(input: CoordinatorInput, now: Millis): void {
     this.#now = now;
     switch (input.kind) {
@@ -91,6 +96,13 @@ export class Coordinator implements Context {
       case 'leave':
         this.#giveUp();
         this.#phase = new Stopped(this, 'left');
+        break;
+      case 'disconnected':
+        this.#reachedSince = undefined;
+        break;
+      case 'reconnected':
+        this.#reachedSince = now;
+        this.#phase?.input(input);
         break;
       default:
         this.#phase?.input(input);

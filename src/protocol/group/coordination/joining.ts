@@ -87,7 +87,8 @@ export class Joining implements Phase {
     if (ready !== undefined) return this.#open(ready.held, ready.receipt);
     const silent = this.#inbox.nextToAsk();
     if (silent !== undefined && this.#askAt(silent) <= now) return this.#askHistory(silent);
-    if (now >= this.#abandonAt()) return this.#giveUp();
+    const abandonAt = this.#abandonAt();
+    if (abandonAt !== undefined && abandonAt <= now) return this.#giveUp();
     if (now >= this.#sendAt) return this.#send();
     return undefined;
   }
@@ -101,8 +102,11 @@ export class Joining implements Phase {
     return millis(Math.max(askAt, this.#historyAt));
   }
 
-  #abandonAt(): Millis {
-    return millis(this.#lifeAt + this.#context.options.timing.abandoned);
+  /** When the group is taken for abandoned; undefined while we could hear nobody. */
+  #abandonAt(): Millis | undefined {
+    const { reachedSince, options } = this.#context;
+    if (reachedSince === undefined) return undefined;
+    return millis(Math.max(this.#lifeAt, reachedSince) + options.timing.abandoned);
   }
 
   *#enter(): Job<undefined> {

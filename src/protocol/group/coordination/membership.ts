@@ -100,6 +100,7 @@ class Membership implements Phase {
         state.counter.reconnected();
         break;
       case 'welcome-object':
+      case 'disconnected':
         break;
     }
   }
