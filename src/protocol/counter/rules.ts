@@ -25,6 +25,7 @@ export interface Lock {
   readonly attempt: number;
   /** Undefined in plain mode. */
   readonly token: LockToken | undefined;
+  /** Undefined in plain mode, and where the client named none: then the lock is not given again. */
   readonly nonce: string | undefined;
   readonly grantedAt: UnixMillis;
   readonly expiresAt: UnixMillis;
@@ -131,7 +132,7 @@ export function decideLock(
   const held = counter.lock;
   if (held !== undefined && isLive(held, now)) {
     const remaining = millis(held.expiresAt - now);
-    const isRepeat = held.token !== undefined && held.nonce !== undefined && held.nonce === call.nonce;
+    const isRepeat = held.nonce !== undefined && held.nonce === call.nonce;
     if (!isRepeat) return { answer: { kind: 'locked', retryLaterMs: remaining } };
     return {
       answer: { kind: 'granted', token: held.token, attempt: held.attempt, expiresInMs: remaining },
