@@ -107,6 +107,11 @@ export class OneCoordinator {
     this.run(0);
   }
 
+  /** Feeds something while an ask is being answered. */
+  feedMeanwhile(input: GroupInput): void {
+    this.#coordinator.handle(input, millis(this.now));
+  }
+
   leave(): void {
     this.#coordinator.handle({ kind: 'leave' }, millis(this.now));
     this.run(0);

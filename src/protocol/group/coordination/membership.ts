@@ -55,6 +55,8 @@ class Membership implements Phase {
   #newerSaid = false;
   #queue: { readonly sender: SenderId; readonly payload: Uint8Array }[] = [];
   #resend: SentWelcome[] = [];
+  /** What was done last for a joiner was to send a Welcome again. */
+  #hasResent = false;
   /** Hashes of KeyPackages that were inspected, with their refs if they were acceptable. */
   readonly #seen = new Map<string, Uint8Array | undefined>();
 
@@ -113,11 +115,11 @@ class Membership implements Phase {
     if (apply !== undefined) return apply;
     const catchUpAt = this.#catchUpAt();
     if (catchUpAt !== undefined && catchUpAt <= now) return this.#catchUp();
-    const resend = this.#resend.shift();
-    if (resend !== undefined) return this.#republish(resend);
-    const joiner = this.#queue.shift();
-    if (joiner !== undefined) return this.#inspect(joiner.sender, joiner.payload);
     const commitAt = this.#commitAt();
+    // However many ask to be let in: what is due is not kept waiting for ever.
+    const isLate = commitAt !== undefined && commitAt + this.#context.options.timing.step <= now;
+    const joiner = isLate ? undefined : this.#nextJoiner();
+    if (joiner !== undefined) return joiner;
     if (commitAt !== undefined && commitAt <= now) return commitOnce(state);
     return now >= this.#probeAt ? this.#probe() : undefined;
   }
@@ -184,6 +186,15 @@ class Membership implements Phase {
     return outcome.phase;
   }
 
+  /** Sends a Welcome again, or looks at a KeyPackage: by turns, so that neither keeps the other waiting. */
+  #nextJoiner(): Job<undefined> | undefined {
+    const resend = this.#hasResent && this.#queue.length > 0 ? undefined : this.#resend.shift();
+    this.#hasResent = resend !== undefined;
+    if (resend !== undefined) return this.#republish(resend);
+    const joiner = this.#queue.shift();
+    return joiner && this.#inspect(joiner.sender, joiner.payload);
+  }
+
   #keyPackage(sender: SenderId, payload: Uint8Array): void {
     const hash = encodeHex(this.#context.options.crypto.sha256(payload));
     if (!this.#seen.has(hash)) {
@@ -199,7 +210,7 @@ class Membership implements Phase {
       return;
     }
     // The joiner asks again: our Welcome to it may be lost.
-    const sent = ref && this.state.sentWelcomes.find(ref);
+    const sent = ref && this.state.sentWelcomes.find(ref, this.#context.now);
     if (sent !== undefined && !this.#resend.includes(sent)) this.#resend.push(sent);
   }
 

@@ -25,7 +25,9 @@ export class SentWelcomes {
     this.#sent.set(encodeHex(ref), { welcome, until: millis(now + LIFETIME) });
   }
 
-  find(ref: Uint8Array): SentWelcome | undefined {
-    return this.#sent.get(encodeHex(ref))?.welcome;
+  /** What is to be sent again to whoever made a KeyPackage; undefined when it is too late for that. */
+  find(ref: Uint8Array, now: Millis): SentWelcome | undefined {
+    const sent = this.#sent.get(encodeHex(ref));
+    return sent !== undefined && now < sent.until ? sent.welcome : undefined;
   }
 }
