@@ -12,7 +12,7 @@ const LEAVE_GOAL_MS = 500;
 /** Of one core; a meeting of 25 must leave room for the encoders. */
 const CPU_GOAL = 50;
 
-/** Measures; takes about a minute. */
+/** Measures; takes about two minutes. */
 export async function meetingFigures(say: Say): Promise<Figure[]> {
   const services = await startServices();
   const trials: MeetingTrial[] = [];
