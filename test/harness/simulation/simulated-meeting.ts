@@ -41,6 +41,8 @@ export interface WorldOptions {
   readonly mode?: CounterMode;
   readonly network?: Partial<Network>;
   readonly timing?: Timing;
+  /** Number of the media cipher in the group's parameters. */
+  readonly cipher?: number;
   /** How the relay treats tracks; the default is that of Conclave's own. */
   readonly policy?: RelayPolicy;
   /** Addresses of relays in the invitation, best first. */
@@ -83,7 +85,7 @@ export class SimulatedMeeting {
     this.#policy = options.policy ?? meetingTracks;
     this.counter = new SimulatedCounter(this.agenda, mode);
     this.parameters = {
-      secureObjectsSuite: 4,
+      secureObjectsSuite: options.cipher ?? 4,
       profile: '2026-03',
       mode,
       receiptKey: this.counter.receiptKey,
@@ -243,6 +245,14 @@ export class SimulatedMember {
   readonly links = new Map<ConnectionId, Link>();
   /** Whether its network lets it connect to relays. */
   reachesRelay = true;
+  /** When each view was shown. */
+  readonly shownAt: number[] = [];
+  /** Bytes that the transport says are queued on a stream after each write. */
+  queuedBytes = 0;
+  /** Whether the transport ever says that all is sent. */
+  flushes = true;
+  /** Whether its machine has said that it can go. */
+  hasEnded = false;
   /** How long a membership takes to be written; it is serialised before. */
   saveMs = DISK_MS;
   readonly #world: SimulatedMeeting;
@@ -412,10 +422,11 @@ export class SimulatedMember {
         const { connection, command } = effect;
         this.links.get(connection)?.command('a', command);
         if (command.kind === 'write')
-          this.feed({ kind: 'queued', connection, stream: command.stream, bytes: 0 }, life);
+          this.feed({ kind: 'queued', connection, stream: command.stream, bytes: this.queuedBytes }, life);
         return;
       }
       case 'flush':
+        if (!this.flushes) return;
         agenda.after(this.#world.network.latency, () => {
           this.feed({ kind: 'flushed', connection: effect.connection }, life);
         });
@@ -439,13 +450,15 @@ export class SimulatedMember {
         return;
       case 'downlink':
         if (effect.item.kind === 'keyframe-wanted') this.#wantsKeyframe = true;
-        else this.received.push(effect.item);
+        this.received.push(effect.item);
         return;
       case 'show':
         this.#view = effect.view;
+        this.shownAt.push(agenda.now);
         this.#world.check(this, effect.view);
         return;
       case 'ended':
+        this.hasEnded = true;
         return;
     }
   }

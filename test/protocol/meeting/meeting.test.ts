@@ -1,0 +1,308 @@
+/** What people do in a meeting and what they are shown: the machine as a whole, in virtual time. */
+import { describe, expect, test } from 'vitest';
+import type { DownlinkItem } from '../../../src/protocol/media/encoded-media.ts';
+import { RELAY, SimulatedMeeting, type SimulatedMember } from '../../harness/simulation/simulated-meeting.ts';
+
+/** Lets people in one by one. */
+function meet(world: SimulatedMeeting, ...names: readonly string[]): SimulatedMember[] {
+  return names.map((name) => {
+    const member = world.join(name);
+    world.until(`${name} is in`, () => world.agree());
+    return member;
+  });
+}
+
+/** Ana and Bo, who both send and see each other. */
+function pair(): {
+  readonly world: SimulatedMeeting;
+  readonly ana: SimulatedMember;
+  readonly bo: SimulatedMember;
+} {
+  const world = new SimulatedMeeting();
+  const [ana, bo] = meet(world, 'Ana', 'Bo');
+  if (ana === undefined || bo === undefined) throw new Error('two were let in');
+  ana.goLive();
+  bo.goLive();
+  ana.feed({ kind: 'watch', participants: [bo.id] });
+  bo.feed({ kind: 'watch', participants: [ana.id] });
+  world.pass(200);
+  return { world, ana, bo };
+}
+
+/** What goes down to a renderer while something happens. */
+function during(member: SimulatedMember, run: () => void): DownlinkItem[] {
+  const before = member.received.length;
+  run();
+  return member.received.slice(before);
+}
+const kindsOf = (items: readonly DownlinkItem[]): string[] => items.map(({ kind }) => kind);
+const chunks = (items: readonly DownlinkItem[]): boolean[] =>
+  items.flatMap((item) => (item.kind === 'chunk' && item.media === 'video' ? [item.keyframe] : []));
+const OPUS = { kind: 'audio', codec: 'opus', sampleRate: 48_000, channels: 1 } as const;
+
+describe('what is sent', () => {
+  test('is what is switched on: the others see what is not', () => {
+    const { world, ana, bo } = pair();
+    bo.speak('on');
+    bo.show('on');
+    world.pass(100);
+    expect([ana.sees(bo)?.audio, ana.sees(bo)?.video]).toEqual(['live', 'live']);
+    expect(bo.sees(bo)).toMatchObject({ self: true, audio: 'live', video: 'live', leaving: false });
+    bo.feed({ kind: 'sending', sending: { microphone: false, camera: true } });
+    bo.speak('off');
+    bo.show('still on');
+    world.pass(100);
+    expect([ana.got(bo, 'audio'), ana.got(bo, 'video')]).toEqual([['on'], ['on', 'still on']]);
+    expect(bo.view.sending).toEqual({ microphone: false, camera: true });
+    expect(bo.sees(bo)).toMatchObject({ audio: 'off', video: 'live' });
+    world.pass(4_000);
+    expect(ana.sees(bo)?.audio).toBe('off');
+  });
+
+  test('is said to be over at once, by its switch or by its encoder', () => {
+    const { world, ana, bo } = pair();
+    const over = (run: () => void): string[] =>
+      kindsOf(
+        during(ana, () => {
+          run();
+          world.pass(100);
+        }),
+      );
+    expect(
+      over(() => {
+        bo.feed({ kind: 'uplink', item: { kind: 'uplink-off', media: 'video' } });
+      }),
+    ).toEqual(['track-off']);
+    expect(
+      over(() => {
+        bo.feed({ kind: 'sending', sending: { microphone: false, camera: true } });
+      }),
+    ).toEqual(['track-off']);
+    // Switched off once is off: there is nothing to say again.
+    expect(
+      over(() => {
+        bo.feed({ kind: 'sending', sending: { microphone: false, camera: false } });
+      }),
+    ).toEqual([]);
+  });
+
+  test('is announced with each change of its encoder', () => {
+    const { world, ana, bo } = pair();
+    const items = during(ana, () => {
+      bo.feed({
+        kind: 'uplink',
+        item: { kind: 'uplink-config', config: { ...OPUS, channels: 2 }, bitrate: 64_000 },
+      });
+      world.pass(100);
+    });
+    expect(items).toEqual([{ kind: 'track-on', participant: bo.id, config: { ...OPUS, channels: 2 } }]);
+  });
+
+  test('begins anew with a key frame when the camera is on again', () => {
+    const { world, ana, bo } = pair();
+    bo.show('one');
+    bo.feed({ kind: 'uplink', item: { kind: 'uplink-off', media: 'video' } });
+    bo.goLive();
+    // Not a key frame: it cannot be decoded, and one is asked for instead.
+    bo.show('two');
+    bo.show('three');
+    world.pass(100);
+    expect(ana.got(bo, 'video')).toEqual(['one', 'three']);
+  });
+});
+
+describe('a key frame', () => {
+  test('is asked of whom a decoder needs one of, and comes', () => {
+    const { world, ana, bo } = pair();
+    bo.show('key');
+    bo.show('delta');
+    world.pass(1_000);
+    const items = during(ana, () => {
+      ana.feed({ kind: 'feedback', feedback: { kind: 'keyframe-needed', participant: bo.id } });
+      world.pass(100);
+      bo.show('key');
+      bo.show('delta');
+      world.pass(100);
+    });
+    expect(chunks(items)).toEqual([true, false]);
+  });
+
+  test('is wanted for a renderer that has just begun, which is told what is on', () => {
+    const { ana, bo } = pair();
+    const items = during(ana, () => {
+      ana.feed({ kind: 'announce' });
+    });
+    expect(items).toMatchObject([
+      { kind: 'track-on', participant: bo.id, config: { kind: 'audio' } },
+      { kind: 'track-on', participant: bo.id, config: { kind: 'video' } },
+      { kind: 'keyframe-wanted' },
+    ]);
+  });
+
+  test('is wanted when somebody is watched from now on', () => {
+    const { world, ana, bo } = pair();
+    ana.feed({ kind: 'watch', participants: [] });
+    world.pass(100);
+    bo.show('unseen');
+    world.pass(100);
+    expect(ana.got(bo, 'video')).toEqual([]);
+    const items = during(bo, () => {
+      ana.feed({ kind: 'watch', participants: [bo.id] });
+      world.pass(100);
+    });
+    expect(kindsOf(items)).toContain('keyframe-wanted');
+    bo.show('seen');
+    world.pass(100);
+    expect(ana.got(bo, 'video')).toEqual(['seen']);
+  });
+
+  test('is not needed of somebody who is watched before coming', () => {
+    const world = new SimulatedMeeting();
+    const [ana] = meet(world, 'Ana');
+    const bo = world.join('Bo');
+    ana?.feed({ kind: 'watch', participants: [bo.id] });
+    world.until('Bo is in', () => world.agree());
+    bo.goLive();
+    world.pass(200);
+    bo.show('seen');
+    world.pass(100);
+    expect(ana?.got(bo, 'video')).toEqual(['seen']);
+  });
+});
+
+test('long queues ask the encoder for fewer bits, for five seconds after the last', () => {
+  const { world, ana, bo } = pair();
+  const rates = (): (number | undefined)[] =>
+    bo.received.flatMap((item) => (item.kind === 'video-bitrate' ? [item.bitsPerSecond] : []));
+  const jam = (): void => {
+    bo.queuedBytes = 10_000_000;
+    bo.show('jam');
+    bo.show('jam');
+    bo.queuedBytes = 0;
+    world.pass(100);
+  };
+  jam();
+  expect(rates()).toEqual([250_000]);
+  world.pass(3_000);
+  jam();
+  expect(rates()).toEqual([250_000, 250_000]);
+  world.pass(4_500);
+  expect(rates()).toHaveLength(2);
+  world.pass(1_000);
+  expect(rates()).toEqual([250_000, 250_000, undefined]);
+  world.pass(20_000);
+  expect(rates()).toHaveLength(3);
+  bo.show('through');
+  world.pass(100);
+  expect(ana.got(bo, 'video').at(-1)).toBe('through');
+});
+
+describe('people', () => {
+  test('are known by the name that they give themselves', () => {
+    const { world, ana, bo } = pair();
+    expect(ana.sees(bo)?.displayName).toBe('Bo');
+    bo.feed({ kind: 'rename', displayName: 'Boris' });
+    world.pass(100);
+    expect(ana.sees(bo)?.displayName).toBe('Boris');
+  });
+
+  test('who are not there cannot be removed', () => {
+    const { world, ana, bo } = pair();
+    const { epoch } = ana;
+    ana.feed({ kind: 'kick', participant: 'nobody' });
+    ana.feed({ kind: 'kick', participant: ana.id });
+    world.pass(2_000);
+    expect([ana.epoch, bo.epoch, world.agree()]).toEqual([epoch, epoch, true]);
+  });
+
+  test('see the history of their keys, who came, and since when', () => {
+    const { ana, bo } = pair();
+    expect(
+      ana.view.history.map(({ epoch, change }) => [epoch, change.added.length, change.removed.length]),
+    ).toEqual([
+      [0n, 0, 0],
+      [1n, 1, 0],
+    ]);
+    expect(bo.view.history.map(({ epoch }) => epoch)).toEqual([1n]);
+    expect(ana.view.history.at(-1)?.securityCode).toBe(bo.view.history.at(-1)?.securityCode);
+    expect(ana.view.history[1]?.securityCode).not.toBe(ana.view.history[0]?.securityCode);
+    expect(ana.group?.participants.map(({ joinedEpoch, self }) => [joinedEpoch, self])).toEqual([
+      [0n, true],
+      [1n, false],
+    ]);
+    expect([ana.view.step, ana.view.connection]).toEqual([bo.view.step, { kind: 'connected', relay: RELAY }]);
+  });
+
+  test('are shown what changes at most every 50 ms, and what the last change led to', () => {
+    const { world, ana, bo } = pair();
+    ana.shownAt.length = 0;
+    for (let at = 0; at < 100; at += 1) {
+      bo.feed({ kind: 'rename', displayName: `Bo ${String(at)}` });
+      world.pass(3);
+    }
+    world.pass(100);
+    const gaps = ana.shownAt.slice(1).map((at, index) => at - (ana.shownAt[index] ?? 0));
+    expect(Math.min(...gaps)).toBeGreaterThanOrEqual(50);
+    expect(ana.shownAt.length).toBeGreaterThan(4);
+    expect(ana.sees(bo)?.displayName).toBe('Bo 99');
+  });
+});
+
+describe('a meeting that is over', () => {
+  test('by leaving waits for the transport, but not for long', () => {
+    for (const flushes of [true, false]) {
+      const world = new SimulatedMeeting();
+      const [ana] = meet(world, 'Ana');
+      if (ana === undefined) throw new Error('one was let in');
+      world.until('there is a session', () => ana.view.connection.kind === 'connected');
+      ana.flushes = flushes;
+      ana.feed({ kind: 'leave' });
+      world.pass(100);
+      expect([ana.hasEnded, ana.view.end]).toEqual(flushes ? [true, 'left'] : [false, undefined]);
+      world.pass(499);
+      expect(ana.hasEnded).toBe(flushes);
+      world.pass(20);
+      expect([ana.hasEnded, ana.view.end]).toEqual([true, 'left']);
+    }
+  });
+
+  test('by leaving without a session waits for nothing', () => {
+    const world = new SimulatedMeeting();
+    const [ana] = meet(world, 'Ana', 'Bo');
+    world.killRelay();
+    world.until('it is noticed', () => ana?.view.connection.kind === 'connecting');
+    ana?.feed({ kind: 'leave' });
+    world.pass(20);
+    expect(ana?.view.end).toBe('left');
+  });
+
+  test('by a fault of our own keeps what rests, and says so once', () => {
+    const { world, ana } = pair();
+    ana.feed({ kind: 'leave' });
+    ana.feed({ kind: 'fault' });
+    expect([ana.view.end, ana.hasEnded, ana.hasSaved]).toEqual(['fault', true, true]);
+    const { length } = ana.shownAt;
+    ana.feed({ kind: 'suspend' });
+    ana.feed({ kind: 'leave' });
+    world.pass(60_000);
+    expect([ana.view.end, ana.shownAt.length, ana.view.group]).toEqual(['fault', length, undefined]);
+  });
+
+  test('is over for whoever does not know its media cipher, and rests nowhere', () => {
+    const world = new SimulatedMeeting({ cipher: 99 });
+    const ana = world.join('Ana');
+    world.until('it is over', () => ana.view.end !== undefined);
+    expect([ana.view.end, ana.hasSaved, ana.view.history]).toEqual(['unknown-cipher', false, []]);
+  });
+
+  test('tells its renderer that everybody is gone', () => {
+    const { bo, ana } = pair();
+    const items = during(ana, () => {
+      ana.feed({ kind: 'suspend' });
+    });
+    expect(items).toEqual([
+      { kind: 'track-off', participant: bo.id, media: 'audio' },
+      { kind: 'track-off', participant: bo.id, media: 'video' },
+    ]);
+  });
+});
