@@ -35,9 +35,9 @@ await mkdir(folder, { recursive: true });
 /** @type {Map<string, Score>} */
 const scores = new Map();
 for (const name of chosen) {
-  const { mutate, tests } = areas[name] ?? { mutate: [], tests: [] };
+  const { mutate, tests, share } = areas[name] ?? { mutate: [], tests: [] };
   const file = join(folder, name.replaceAll('/', '-'));
-  process.env.CONCLAVE_MUTATION_TESTS = JSON.stringify(tests);
+  process.env.CONCLAVE_MUTATION_TESTS = JSON.stringify({ tests, isolate: share !== true });
   const results = await new Stryker({
     mutate: only ?? mutate,
     testRunner: 'vitest',

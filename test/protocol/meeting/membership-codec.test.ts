@@ -8,7 +8,7 @@ import {
 } from '../../../src/protocol/meeting/membership-codec.ts';
 import { epoch } from '../../../src/protocol/units.ts';
 
-const bytes = fc.uint8Array({ maxLength: 300 });
+const bytes = fc.uint8Array({ maxLength: 300, size: 'max' });
 const senderId = bytes.map((value) => value as SenderId);
 const saved: fc.Arbitrary<SavedMembership> = fc.record({
   record: fc.record({
