@@ -17,13 +17,16 @@ import { mediaKindOf } from './track-instance.ts';
 
 /** How long nothing may be heard of a member before it counts as silent. */
 export const SILENT_AFTER_MS = 12_000;
-const MAX_WAITING_OFFERS = 256;
+/** Tracks that wait for the tree to name their sender: of all joiners that one Commit may add, and of one of them. */
+const MAX_WAITING_OFFERS = 1_024;
+const MAX_WAITING_OF_ONE = 16;
 const { UNINTERESTED } = RequestErrorCode;
 
 interface Offered {
   readonly kind: MemberTrackKind;
   readonly sender: SenderId;
-  readonly fingerprint: Uint8Array;
+  /** Whose it would be. */
+  readonly id: ParticipantId;
   readonly offer: PublishOffer;
 }
 
@@ -98,7 +101,8 @@ export class Members {
       const kind = track.kind === 'control' ? 'control' : mediaKindOf(track.instance);
       const fingerprint = fingerprintOfSender(track.sender);
       if (kind !== undefined && fingerprint !== undefined) {
-        this.#take({ kind, sender: track.sender, fingerprint, offer });
+        const offered: Offered = { kind, sender: track.sender, id: encodeBase64Url(fingerprint), offer };
+        if (!this.#accept(offered)) this.#wait(offered);
         return;
       }
     }
@@ -191,21 +195,28 @@ export class Members {
   }
 
   #takeWaiting(): void {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const offered of waiting) this.#take(offered);
+    this.#waiting = this.#waiting.filter((offered) => !this.#accept(offered));
   }
 
-  /** Accepts a member's track; one that the tree says nothing of yet waits until it does. */
-  #take(offered: Offered): void {
-    const { kind, sender, fingerprint, offer } = offered;
-    const member = this.#members.get(encodeBase64Url(fingerprint));
-    if (member?.mayUse(sender) === true) {
-      member.offered(kind, sender, offer);
-      return;
-    }
+  /** Accepts a track of a member. @returns false for one that the tree says nothing of yet. */
+  #accept({ kind, sender, id, offer }: Offered): boolean {
+    const member = this.#members.get(id);
+    if (member?.mayUse(sender) !== true) return false;
+    member.offered(kind, sender, offer);
+    return true;
+  }
+
+  /** Lets a track wait until the tree names its sender. */
+  #wait(offered: Offered): void {
     this.#waiting.push(offered);
-    if (this.#waiting.length > MAX_WAITING_OFFERS)
-      this.#waiting.shift()?.offer.reject({ code: UNINTERESTED, reason: 'not a member' });
+    const ofOne = this.#waiting.filter(({ id }) => id === offered.id);
+    if (ofOne.length > MAX_WAITING_OF_ONE) this.#refuse(ofOne[0]);
+    if (this.#waiting.length > MAX_WAITING_OFFERS) this.#refuse(this.#waiting[0]);
+  }
+
+  /** Waits no longer for the sender of a track; the relay does not offer it again. */
+  #refuse(offered: Offered | undefined): void {
+    this.#waiting = this.#waiting.filter((each) => each !== offered);
+    offered?.offer.reject({ code: UNINTERESTED, reason: 'not a member' });
   }
 }

@@ -78,14 +78,40 @@ describe('tracks of others', () => {
 
   test('of nobody in the tree wait in bounded number; what is no track of a meeting is refused', () => {
     begin(0n, [SELF]);
-    const strangers = Array.from({ length: 300 }, (_, at) => controlOf(person((at % 200) + 2), at % 250, 1));
+    // Of each of two hundred people six tracks.
+    const strangers = Array.from({ length: 1_200 }, (_, at) =>
+      controlOf(person((at % 200) + 2), 1, at % 256),
+    );
     for (const track of strangers) members.offered(track.offer());
-    expect(strangers.filter(({ rejected }) => rejected === 1)).toHaveLength(44);
+    expect(strangers.filter(({ rejected }) => rejected === 1)).toEqual(strangers.slice(0, 176));
     const foreign = new PublishedTrack(
       mediaTrack(GROUP, senderOf(BO, 1), encodeUtf8('screen-of-the-future.x')),
     );
     members.offered(foreign.offer());
     expect(foreign.rejected).toBe(1);
+  });
+
+  test('of one stranger wait in small number, and displace nobody else', () => {
+    begin(0n, [SELF]);
+    const bos = controlOf(BO, 1, 1);
+    members.offered(bos.offer());
+    const flood = Array.from({ length: 2_000 }, (_, at) => controlOf(person(2), at % 256, at % 255));
+    for (const track of flood) members.offered(track.offer());
+    expect(flood.filter(({ rejected }) => rejected === 0)).toEqual(flood.slice(-16));
+    begin(1n, [SELF, BO]);
+    expect(bos.accepted?.forward).toBe(true);
+  });
+
+  test('of as many joiners as one Commit may add all wait for it', () => {
+    begin(0n, [SELF]);
+    const joiners = Array.from({ length: 250 }, (_, at) => person(at + 1));
+    const tracks = joiners.flatMap((each) => [
+      controlOf(each, 1, 1),
+      ...(['catalog', 'audio', 'video'] as const).map((kind) => mediaOf(each, kind)),
+    ]);
+    for (const track of tracks) members.offered(track.offer());
+    begin(1n, [SELF, ...joiners]);
+    expect(tracks.filter(({ accepted }) => accepted === undefined)).toEqual([]);
   });
 
   test('are closed at once when their sender is removed', () => {
