@@ -54,9 +54,9 @@ export class JsonFields {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) {
       malformed(`${name} is not a JSON object`);
     }
-    const extra =
-      allowed === undefined ? undefined : Object.keys(value).find((key) => !allowed.includes(key));
-    if (extra !== undefined) malformed(`${name} has fields besides ${(allowed ?? []).join(', ')}`);
+    if (allowed !== undefined && Object.keys(value).some((key) => !allowed.includes(key))) {
+      malformed(`${name} has fields besides ${allowed.join(', ')}`);
+    }
     return new JsonFields(value as Record<string, unknown>);
   }
 
