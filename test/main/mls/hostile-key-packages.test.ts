@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Capabilities } from 'ts-mls';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { capabilitiesOf } from '../../../src/main/mls/client-config.ts';
 import type { MlsMembership, MlsPort } from '../../../src/main/mls/mls-port.ts';
 import { TsMlsAdapter } from '../../../src/main/mls/ts-mls-adapter.ts';
@@ -10,11 +10,6 @@ import { craftKeyPackage } from '../../harness/group/crafted-key-package.ts';
 import type { Craft } from '../../harness/group/crafted-key-package.ts';
 import { makeMembership, testParameters, wallClock } from '../../harness/group/membership.ts';
 import { addOf, rogueCommit } from '../../harness/group/rogue-commit.ts';
-
-const worker = startMlsWorker({
-  script: new URL('../../harness/group/mls-worker-source.mjs', import.meta.url),
-});
-afterAll(() => worker.close());
 
 const NO_CHANGE = { adds: [], removes: [], kicks: [] };
 const bytesOf = (hex: string): Uint8Array => new Uint8Array(Buffer.from(hex, 'hex'));
@@ -98,10 +93,19 @@ const FAULTS: [string, Craft, string][] = [
   ],
 ];
 
-describe.each<[string, MlsPort]>([
-  ['in this thread', new TsMlsAdapter()],
-  ['in a worker', worker],
-])('hostile KeyPackages for MLS %s', (_, mls) => {
+describe.each<[string, () => MlsPort]>([
+  ['in this thread', () => new TsMlsAdapter()],
+  [
+    'in a worker',
+    () => startMlsWorker({ script: new URL('../../harness/group/mls-worker-source.mjs', import.meta.url) }),
+  ],
+])('hostile KeyPackages for MLS %s', (_, open) => {
+  let mls: MlsPort;
+  beforeAll(() => {
+    mls = open();
+  });
+  afterAll(() => mls.close());
+
   const start = async (suite: MlsSuite = 0x0001) => {
     const groupId = new Uint8Array(randomBytes(16));
     const secret = new Uint8Array(randomBytes(32));

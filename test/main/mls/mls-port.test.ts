@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startMlsWorker } from '../../../src/main/mls/worker-mls-port.ts';
 import type { MlsMembership, MlsPort } from '../../../src/main/mls/mls-port.ts';
 import { TsMlsAdapter } from '../../../src/main/mls/ts-mls-adapter.ts';
@@ -9,18 +9,22 @@ import { unixMillis } from '../../../src/protocol/units.ts';
 import { makeMembership, testParameters, wallClock } from '../../harness/group/membership.ts';
 import { addOf, rogueCommit } from '../../harness/group/rogue-commit.ts';
 
-const worker = startMlsWorker({
-  script: new URL('../../harness/group/mls-worker-source.mjs', import.meta.url),
-});
-afterAll(() => worker.close());
-
 const NO_CHANGE = { adds: [], removes: [], kicks: [] };
 
 /** The same promises for every implementation of the port. */
-describe.each<[string, MlsPort]>([
-  ['in this thread', new TsMlsAdapter()],
-  ['in a worker', worker],
-])('MLS port %s', (_, mls) => {
+describe.each<[string, () => MlsPort]>([
+  ['in this thread', () => new TsMlsAdapter()],
+  [
+    'in a worker',
+    () => startMlsWorker({ script: new URL('../../harness/group/mls-worker-source.mjs', import.meta.url) }),
+  ],
+])('MLS port %s', (_, open) => {
+  let mls: MlsPort;
+  beforeAll(() => {
+    mls = open();
+  });
+  afterAll(() => mls.close());
+
   const start = async (suite: MlsSuite = 0x0001) => {
     const groupId = new Uint8Array(randomBytes(16));
     const secret = new Uint8Array(randomBytes(32));
