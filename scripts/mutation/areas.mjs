@@ -16,7 +16,7 @@ export const areas = {
   },
   'protocol/group': {
     mutate: ['src/protocol/group/**/*.ts'],
-    tests: ['test/protocol/group/!(one-line).test.ts', 'test/main/invitations.test.ts'],
+    tests: ['test/protocol/group/!(one-line).test.ts'],
   },
   'protocol/meeting': {
     mutate: ['src/protocol/meeting/**/*.ts'],

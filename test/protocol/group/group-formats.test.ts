@@ -2,25 +2,23 @@ import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { nodeGroupCrypto as crypto } from '../../../src/main/mls/node-group-crypto.ts';
-import { decodeBase64Url, encodeBase64Url } from '../../../src/protocol/bytes/base64url.ts';
+import { encodeBase64Url } from '../../../src/protocol/bytes/base64url.ts';
+import { ByteWriter } from '../../../src/protocol/bytes/byte-writer.ts';
 import { encodeHex } from '../../../src/protocol/bytes/hex.ts';
 import { decodeUtf8, encodeUtf8 } from '../../../src/protocol/bytes/utf8.ts';
-import {
-  encodeInvitation,
-  INVITATION_LIMITS,
-  INVITATION_PREFIX,
-  parseInvitation,
-} from '../../../src/protocol/group/invitation.ts';
-import type { Invitation } from '../../../src/protocol/group/invitation.ts';
 import {
   checkInvitationProof,
   makeInvitationProof,
   MAX_PROOF_LIFETIME,
+  PROOF_BYTES,
 } from '../../../src/protocol/group/invitation-proof.ts';
 import {
   decodeMeetingParameters,
   encodeMeetingParameters,
+  isKicked,
+  MAX_KICKED_KEYS,
   mayFollow,
+  sameMeeting,
 } from '../../../src/protocol/group/meeting-parameters.ts';
 import type { MeetingParameters } from '../../../src/protocol/group/meeting-parameters.ts';
 import {
@@ -33,9 +31,11 @@ import {
   keyPackageTrack,
   mediaTrack,
   senderIdOf,
+  trackShape,
   welcomeTrack,
 } from '../../../src/protocol/group/names.ts';
 import type { RoomId } from '../../../src/protocol/group/names.ts';
+import { InvariantError } from '../../../src/protocol/errors.ts';
 import type { FullTrackName } from '../../../src/protocol/moqt/model.ts';
 import { compareRosters, leafIndex } from '../../../src/protocol/group/roster.ts';
 import type { Member } from '../../../src/protocol/group/roster.ts';
@@ -44,101 +44,6 @@ import { unixMillis } from '../../../src/protocol/units.ts';
 
 const bytes = (length: number, fill: number): Uint8Array => new Uint8Array(length).fill(fill);
 const room = bytes(16, 1) as RoomId;
-const invitation: Invitation = {
-  room,
-  name: 'Budget 2027 – Übersicht',
-  mode: 'fenced',
-  suite: 0x0001,
-  secret: bytes(32, 2),
-  relays: ['https://relay.example:4433/', 'moqt://[::1]:4443'],
-  counter: 'https://counter.example/',
-  receiptKey: bytes(32, 3),
-  counterToken: 'abc.DEF',
-  anchors: [
-    { kind: 'ca-certificate', der: bytes(400, 4) },
-    { kind: 'certificate-hash', sha256: bytes(32, 5) },
-  ],
-};
-const faultOf = (link: string): string => {
-  const outcome = parseInvitation(link, crypto);
-  return outcome.kind === 'invalid' ? outcome.fault : 'none';
-};
-/** The link with its bytes changed and its check made right again. */
-const forged = (change: (body: Uint8Array) => Uint8Array): string => {
-  const link = encodeInvitation(invitation, crypto);
-  const all = decodeBase64Url(link.slice(INVITATION_PREFIX.length)) ?? bytes(0, 0);
-  const body = change(all.slice(0, -4));
-  const check = crypto.sha256(body).subarray(0, 4);
-  return INVITATION_PREFIX + encodeBase64Url(new Uint8Array([...body, ...check]));
-};
-
-describe('invitations', () => {
-  test('a link says all that was put in', () => {
-    const link = encodeInvitation(invitation, crypto);
-    expect(parseInvitation(` ${link}/\n`, crypto)).toEqual({ kind: 'invitation', invitation });
-    const plain: Invitation = {
-      ...invitation,
-      mode: 'plain',
-      suite: 0x0053,
-      receiptKey: undefined,
-      counterToken: '',
-      anchors: [],
-    };
-    expect(parseInvitation(encodeInvitation(plain, crypto), crypto)).toMatchObject({ invitation: plain });
-  });
-
-  test('what is wrong is said exactly', () => {
-    const link = encodeInvitation(invitation, crypto);
-    expect(faultOf('https://example.com')).toBe('not-an-invitation');
-    expect(faultOf(link.padEnd(INVITATION_LIMITS.link + 1, 'A'))).toBe('too-long');
-    expect(faultOf(`${link.slice(0, 60)}%${link.slice(61)}`)).toBe('damaged-characters');
-    expect(faultOf(link.slice(0, -8))).toBe('cut-off-or-changed');
-    expect(faultOf(link.replace(/^(.{80})./, '$1_'))).toBe('cut-off-or-changed');
-    const put = (at: number, value: number) =>
-      forged((body) => body.map((byte, index) => (index === at ? value : byte)));
-    expect(faultOf(put(0, 2))).toBe('unknown-version');
-    expect(faultOf(put(1, 7))).toBe('unknown-mode');
-    expect(faultOf(put(3, 77))).toBe('unknown-suite');
-    expect(faultOf(forged((body) => new Uint8Array([...body, 0])))).toBe('malformed');
-    expect(faultOf(forged((body) => body.slice(0, 40)))).toBe('malformed');
-    const encoded = (change: Partial<Invitation>): string => {
-      try {
-        return faultOf(encodeInvitation({ ...invitation, ...change }, crypto));
-      } catch {
-        return 'refused';
-      }
-    };
-    const swap = (from: string, to: string): string =>
-      faultOf(
-        forged((body) => {
-          const text = Buffer.from(body).toString('latin1').replace(from, to);
-          return new Uint8Array(Buffer.from(text, 'latin1'));
-        }),
-      );
-    expect(swap('https://counter', 'http:///counter')).toBe('bad-counter-address');
-    expect(swap('https://counter.example', 'https://counter@example')).toBe('bad-counter-address');
-    expect(swap('moqt://[::1]:4443', 'moqt://[::1]:99999'.slice(0, 17))).toBe('none');
-    expect(swap('moqt://[::1]', 'file://[::1]')).toBe('bad-relay-address');
-    expect(swap('abc.DEF', 'abc DEF')).toBe('bad-counter-token');
-    expect(swap('Budget', 'Bud\u0007et')).toBe('bad-name');
-    expect(encoded({ relays: [] })).toBe('refused');
-    expect(encoded({ anchors: [{ kind: 'certificate-hash', sha256: bytes(31, 0) }] })).toBe('refused');
-  });
-
-  test('any text gives an invitation or a fault', () => {
-    fc.assert(
-      fc.property(fc.string({ unit: 'binary', maxLength: 300 }), (text) => {
-        expect(['invitation', 'invalid']).toContain(parseInvitation(INVITATION_PREFIX + text, crypto).kind);
-      }),
-    );
-    fc.assert(
-      fc.property(fc.nat(400), fc.nat(255), (at, value) => {
-        const link = forged((body) => body.map((byte, index) => (index === at ? value : byte)));
-        expect(['invitation', 'invalid']).toContain(parseInvitation(link, crypto).kind);
-      }),
-    );
-  });
-});
 
 describe('invitation proofs', () => {
   const now = unixMillis(1_800_000_000_000);
@@ -151,7 +56,13 @@ describe('invitation proofs', () => {
     expect(checkInvitationProof(proof, subject, undefined, crypto)).toBe('valid');
     const early = unixMillis(now + 60_000 - MAX_PROOF_LIFETIME - 1);
     expect(checkInvitationProof(proof, subject, early, crypto)).toBe('too-far-ahead');
+    expect(checkInvitationProof(proof, subject, unixMillis(now + 60_000), crypto)).toBe('valid');
+    const earliest = unixMillis(now + 60_000 - MAX_PROOF_LIFETIME);
+    expect(checkInvitationProof(proof, subject, earliest, crypto)).toBe('valid');
+    expect(MAX_PROOF_LIFETIME).toBe(600_000);
+    expect(proof.length).toBe(PROOF_BYTES);
     expect(checkInvitationProof(proof.subarray(1), subject, now, crypto)).toBe('malformed');
+    expect(checkInvitationProof(new Uint8Array([...proof, 0]), subject, now, crypto)).toBe('malformed');
   });
 
   test('it holds for nothing else', () => {
@@ -198,6 +109,70 @@ describe('meeting parameters', () => {
     }
     expect(decodeMeetingParameters(new Uint8Array([...encoded, 0]))).toBeUndefined();
     fc.assert(fc.property(fc.uint8Array({ maxLength: 80 }), (any) => void decodeMeetingParameters(any)));
+  });
+
+  test('have the bytes of docs/protocol.md', () => {
+    const profile = [7, ...Buffer.from('2026-03')];
+    expect([...encodeMeetingParameters(parameters)]).toEqual([
+      ...[0, 4, ...profile, 1, 32, ...bytes(32, 6), 2],
+      ...[32, ...bytes(32, 7), 32, ...bytes(32, 8)],
+    ]);
+    const plain: MeetingParameters = { ...parameters, mode: 'plain', receiptKey: undefined, kickedKeys: [] };
+    expect([...encodeMeetingParameters(plain)]).toEqual([0, 4, ...profile, 0, 0, 0]);
+  });
+
+  /** The value of the extension with one field of it changed. */
+  const changed = (field: {
+    profile?: Uint8Array;
+    mode?: number;
+    receiptKey?: Uint8Array;
+    kicked?: readonly Uint8Array[];
+  }): MeetingParameters | undefined => {
+    const { profile = encodeUtf8('2026-03'), mode = 1, receiptKey = bytes(32, 6), kicked = [] } = field;
+    const writer = new ByteWriter().u16(4).lengthPrefixed(profile).u8(mode).lengthPrefixed(receiptKey);
+    writer.vi64(kicked.length);
+    for (const key of kicked) writer.lengthPrefixed(key);
+    return decodeMeetingParameters(writer.finish());
+  };
+
+  test.each<[string, Parameters<typeof changed>[0], boolean]>([
+    ['a profile of 32 bytes', { profile: bytes(32, 65) }, true],
+    ['a profile of 33 bytes', { profile: bytes(33, 65) }, false],
+    ['a profile that is no text', { profile: bytes(2, 0xff) }, false],
+    ['an unknown mode', { mode: 2, receiptKey: bytes(0, 0) }, false],
+    ['an unknown mode with a key', { mode: 2 }, false],
+    ['no receipt key in fenced mode', { receiptKey: bytes(0, 0) }, false],
+    ['a short receipt key', { receiptKey: bytes(31, 0) }, false],
+    ['a long receipt key', { receiptKey: bytes(33, 0) }, false],
+    ['a receipt key in plain mode', { mode: 0 }, false],
+    ['a short kicked key', { kicked: [bytes(32, 1), bytes(31, 1)] }, false],
+    ['a long kicked key', { kicked: [bytes(33, 1)] }, false],
+    ['4,096 kicked keys', { kicked: Array.from({ length: MAX_KICKED_KEYS }, () => bytes(32, 1)) }, true],
+    ['4,097 kicked keys', { kicked: Array.from({ length: MAX_KICKED_KEYS + 1 }, () => bytes(32, 1)) }, false],
+  ])('%s: %o', (_, field, isTaken) => {
+    expect(changed(field) !== undefined).toBe(isTaken);
+  });
+
+  test('are fresh, whatever becomes of the bytes', () => {
+    const encoded = encodeMeetingParameters(parameters);
+    const decoded = decodeMeetingParameters(encoded);
+    encoded.fill(0);
+    expect(decoded).toEqual(parameters);
+  });
+
+  test('a key is kicked when it is in the list, whole', () => {
+    expect(isKicked(parameters, bytes(32, 8))).toBe(true);
+    expect(isKicked(parameters, bytes(32, 9))).toBe(false);
+    expect(isKicked({ ...parameters, kickedKeys: [] }, bytes(32, 8))).toBe(false);
+  });
+
+  test('a meeting is the same whoever was kicked from it', () => {
+    expect(sameMeeting(parameters, { ...parameters, kickedKeys: [] })).toBe(true);
+    const plain: MeetingParameters = { ...parameters, mode: 'plain', receiptKey: undefined };
+    expect(sameMeeting(plain, { ...plain })).toBe(true);
+    expect(sameMeeting(plain, { ...plain, mode: 'fenced' })).toBe(false);
+    expect(sameMeeting(parameters, { ...parameters, receiptKey: undefined })).toBe(false);
+    expect(sameMeeting({ ...parameters, receiptKey: undefined }, parameters)).toBe(false);
   });
 
   test('a Commit may add kicked keys and change nothing else', () => {
@@ -252,10 +227,70 @@ describe('names', () => {
     expect(classifyTrack(group, { namespace, name: encodeUtf8('somebody') })).toEqual({ kind: 'foreign' });
   });
 
+  test('that only look like those of a group are of no group', () => {
+    const { namespace } = mediaTrack(group, sender, encodeUtf8('x'));
+    const [root, media, ofSender, instance] = namespace;
+    if (root === undefined || media === undefined || ofSender === undefined || instance === undefined)
+      throw new Error('four fields');
+    const o = encodeUtf8('o');
+    const welcome = encodeUtf8('welcome');
+    for (const [fields, name] of [
+      [[], encodeUtf8('commits')],
+      [[root], o],
+      [[root], sender],
+      [[root, encodeUtf8('commits')], sender],
+      [[root, media], sender],
+      [[root, welcome], encodeUtf8('somebody')],
+      [[root, media, ofSender], o],
+      [[root, welcome, ofSender, instance], o],
+      [[root, media, ofSender, instance], encodeUtf8('p')],
+      [[root, media, encodeUtf8('somebody'), instance], o],
+      [[root, encodeUtf8('control'), encodeUtf8('somebody'), instance], o],
+      [[root, media, ofSender, instance, instance], o],
+      [[encodeUtf8('other'), media, ofSender, instance], o],
+    ] as const) {
+      expect(classifyTrack(group, { namespace: fields, name })).toEqual({ kind: 'foreign' });
+    }
+    expect(classifyTrack(group, controlTrack(group, sender, instance))).toEqual({
+      kind: 'control',
+      sender,
+      instance,
+    });
+  });
+
+  test('have a shape that a relay can tell without knowing group or sender', () => {
+    const somebody = encodeUtf8('somebody');
+    const shape = (fields: readonly string[], name: string): string =>
+      trackShape({ namespace: fields.map(encodeUtf8), name: encodeUtf8(name) });
+    expect(shape(['g'], 'commits')).toBe('commits');
+    expect(shape(['g', 'keypackages'], 's')).toBe('key-packages');
+    expect(shape(['g', 'welcome'], 's')).toBe('welcome');
+    expect(shape(['g', 'control', 's', 'i'], 'o')).toBe('control');
+    expect(shape(['g', 'media', 's', 'i'], 'o')).toBe('media');
+    for (const [fields, name] of [
+      [['g'], 'o'],
+      [['g', 'media'], 's'],
+      [['g', 'keypackages', 's'], 'o'],
+      [['g', 'keypackages', 's', 'i'], 'o'],
+      [['g', 'media', 's', 'i'], 'x'],
+    ] as const)
+      expect(shape(fields, name)).toBe('foreign');
+    expect(trackShape({ namespace: [somebody, encodeUtf8('welcome')], name: somebody })).toBe('welcome');
+  });
+
+  test('of rooms and joins have their sizes', () => {
+    expect(() => groupNameOf(bytes(15, 1) as RoomId, 0, crypto)).toThrow(InvariantError);
+    expect(() => senderIdOf(fingerprintOf(bytes(32, 3), crypto), bytes(7, 4))).toThrow(InvariantError);
+    expect(group.length).toBe(16);
+  });
+
   test('a SenderId begins with the fingerprint', () => {
     expect(fingerprintOfSender(sender)).toEqual(fingerprintOf(bytes(32, 3), crypto));
     expect(decodeUtf8(sender)).toMatch(/^[\w-]{54}$/);
     expect(fingerprintOfSender(sender.subarray(1))).toBeUndefined();
+    expect(fingerprintOfSender(encodeUtf8(encodeBase64Url(bytes(39, 1))))).toBeUndefined();
+    expect(fingerprintOfSender(encodeUtf8(encodeBase64Url(bytes(41, 1))))).toBeUndefined();
+    expect(fingerprintOfSender(bytes(54, 0xff))).toBeUndefined();
   });
 });
 
@@ -263,8 +298,12 @@ test('the security code depends on epoch and group, and is six groups of five di
   const code = securityCodeOf(bytes(16, 1), bytes(32, 2), crypto);
   expect(code).toMatch(/^(\d{5} ){5}\d{5}$/);
   expect(securityCodeOf(bytes(16, 1), bytes(32, 2), crypto)).toBe(code);
+  // Computed with Python: hmac.new(b'\x02'*32, b'conclave security code v1' + b'\x01'*16, 'sha256'), 5 bytes a group.
+  expect(code).toBe('14257 36949 59758 30014 66889 35295');
   expect(securityCodeOf(bytes(16, 9), bytes(32, 2), crypto)).not.toBe(code);
   expect(securityCodeOf(bytes(16, 1), bytes(32, 9), crypto)).not.toBe(code);
+  // With a leading zero.
+  expect(securityCodeOf(bytes(16, 1), bytes(32, 5), crypto)).toBe('40609 44897 81313 02256 54179 51618');
 });
 
 test('a member that joins again is in both lists of a change, a committer in none', () => {
@@ -279,4 +318,10 @@ test('a member that joins again is in both lists of a change, a committer in non
   const change = compareRosters(before, after, leafIndex(0));
   expect(change.added.map(({ leaf }) => leaf)).toEqual([1, 3]);
   expect(change.removed.map(({ leaf }) => leaf)).toEqual([1, 2]);
+  expect(compareRosters(before, before, leafIndex(1))).toEqual({ added: [], removed: [] });
+  // Another leaf's key of the same bytes, or another key at the leaf of the committer, is somebody else.
+  const moved = compareRosters([member(0, 1, 1)], [member(1, 1, 1)], leafIndex(0));
+  expect([moved.added.length, moved.removed.length]).toEqual([1, 1]);
+  const replaced = compareRosters([member(0, 1, 1)], [member(0, 2, 1)], leafIndex(0));
+  expect([replaced.added.length, replaced.removed.length]).toEqual([1, 1]);
 });

@@ -1,5 +1,6 @@
-import { expect, test } from 'vitest';
-import type { MasterKey } from '../../../src/protocol/group/mls.ts';
+import { describe, expect, test } from 'vitest';
+import { DEFAULT_TIMING } from '../../../src/protocol/group/coordination/timing.ts';
+import type { MasterKey, OwnKeyPackage } from '../../../src/protocol/group/mls.ts';
 import { epoch } from '../../../src/protocol/units.ts';
 import type { Epoch } from '../../../src/protocol/units.ts';
 import { OneCoordinator } from './one-coordinator.ts';
@@ -168,4 +169,170 @@ test('a group is given up after 30 s in which somebody could have been heard', (
   expect(hasGivenUp()).toBe(false);
   joiner.run(1);
   expect(hasGivenUp()).toBe(true);
+});
+
+describe('a joiner that waits', () => {
+  const { abandoned } = DEFAULT_TIMING;
+  const sent = (joiner: OneCoordinator): [number, Uint8Array][] =>
+    joiner.asked('publish-key-package').map(({ at, input }) => [at, input.keyPackage]);
+  const steps = (joiner: OneCoordinator): string[] =>
+    joiner.events.flatMap((event) => (event.kind === 'status' ? [event.step] : []));
+
+  test('follows the tracks first, then sends its KeyPackage under the same SenderId', () => {
+    const { joiner } = setUp();
+    const kinds = joiner.asks.map(({ ask }) => ask.kind);
+    expect(kinds.slice(-3)).toEqual(['enter-group', 'make-key-package', 'publish-key-package']);
+    const [entered] = joiner.asked('enter-group');
+    const [asked] = joiner.asked('publish-key-package');
+    expect(entered?.input.group).toEqual(joiner.group);
+    expect(asked?.input).toMatchObject(entered?.input ?? {});
+    expect(steps(joiner)).toEqual(['seeking', 'waiting-for-member']);
+  });
+
+  test('repeats its KeyPackage later and later, and takes a new one at the first repetition after 10 s', () => {
+    const { joiner } = setUp();
+    joiner.run(29_000);
+    const times = sent(joiner).map(([at]) => at);
+    expect(times).toEqual([0, 1_000, 3_000, 7_000, 15_000, 16_000, 18_000, 22_000]);
+    const packages = sent(joiner).map(([, keyPackage]) => Buffer.from(keyPackage).toString());
+    expect(new Set(packages.slice(0, 4)).size).toBe(1);
+    expect(new Set(packages.slice(4)).size).toBe(1);
+    expect(new Set(packages).size).toBe(2);
+  });
+
+  test('does so at once, and on tracks that are followed anew, when the relay is reached again', () => {
+    const { joiner } = setUp();
+    joiner.run(8_000);
+    joiner.input({ kind: 'reconnected' });
+    expect(joiner.asked('enter-group').length).toBe(2);
+    joiner.run(1_000);
+    expect(
+      sent(joiner)
+        .slice(-2)
+        .map(([at]) => at),
+    ).toEqual([8_000, 9_000]);
+  });
+
+  test('opens the next generation after 30 s without a sign of anybody, and its KeyPackages are forgotten', () => {
+    const { joiner } = setUp();
+    joiner.run(abandoned - 1);
+    expect(joiner.asked('forget-key-packages')).toEqual([]);
+    joiner.run(1);
+    expect(joiner.asked('forget-key-packages').map(({ input }) => input.group)).toEqual([joiner.group]);
+    const { group } = joiner.asked('lock').at(-1)?.input ?? {};
+    expect(group).not.toEqual(joiner.group);
+    expect(steps(joiner).slice(2)).toContain('seeking');
+  });
+
+  test.each([
+    ['fenced', 'a receipt of the counter about this group', true],
+    ['fenced', 'anything else', false],
+    ['plain', 'anything else', true],
+  ] as const)('in %s mode takes %s on the commits track for a sign of life: %s', (mode, what, isSign) => {
+    const joiner = new OneCoordinator(mode);
+    joiner.current = epoch(5n);
+    joiner.startJoining();
+    joiner.run(abandoned - 1);
+    const payload = what === 'anything else' ? REAL : joiner.receipt(NEXT, transcript);
+    joiner.input({ kind: 'commit-object', object: { epoch: NEXT, object: 1, payload } });
+    joiner.run(1);
+    expect(joiner.asked('forget-key-packages').length).toBe(isSign ? 0 : 1);
+    joiner.run(abandoned - 1);
+    expect(joiner.asked('forget-key-packages').length).toBe(1);
+  });
+
+  test('takes no Commit at an even place for a sign of life in fenced mode, and no Welcome at an odd one', () => {
+    const { joiner, object } = setUp();
+    joiner.run(abandoned - 1);
+    const payload = joiner.receipt(NEXT, transcript);
+    joiner.input({ kind: 'commit-object', object: { epoch: NEXT, object: 0, payload } });
+    object(NEXT, 1, REAL);
+    joiner.run(1);
+    expect(joiner.asked('forget-key-packages').length).toBe(1);
+    expect([joiner.asked('join'), joiner.asked('history')]).toEqual([[], []]);
+  });
+
+  test('says so again when a Welcome could not be used, and goes on', () => {
+    const { joiner, object, junk, receipt } = setUp();
+    junk(NEXT, 0);
+    receipt();
+    expect(steps(joiner).slice(-2)).toEqual(['welcomed', 'waiting-for-member']);
+    object(NEXT, 2, REAL);
+    expect(steps(joiner).slice(-2)).toEqual(['welcomed', 'member']);
+  });
+});
+
+test('whoever was let in forgets its KeyPackages, and keeps the receipt and the names of its joins', () => {
+  const made: OwnKeyPackage[] = [];
+  const joiner: OneCoordinator = new OneCoordinator('fenced', {
+    'make-key-package': () => {
+      const own = joiner.mls.makeKeyPackage();
+      made.push(own);
+      return own;
+    },
+    join: () => {
+      const { group, view, masterKey } = joiner.mls.createGroup(joiner.group);
+      return { kind: 'joined', group, view: { ...view, epoch: NEXT, transcript }, masterKey };
+    },
+  });
+  joiner.startJoining();
+  joiner.run(16_000);
+  const receipt = joiner.receipt(NEXT, transcript);
+  joiner.current = NEXT;
+  joiner.input({ kind: 'welcome-object', object: { epoch: NEXT, object: 0, payload: REAL } });
+  joiner.input({ kind: 'welcome-object', object: { epoch: NEXT, object: 1, payload: receipt } });
+  expect(joiner.asked('forget-key-packages').map(({ input }) => input.group)).toEqual([joiner.group]);
+  expect(joiner.asked('save').at(-1)?.input.record).toEqual({
+    generation: 0,
+    senderId: joiner.asked('enter-group')[0]?.input.senderId,
+    creating: false,
+    log: [{ epoch: NEXT, receipt, commit: undefined }],
+    ownRefs: made.map(({ ref }) => ref),
+    recipients: [],
+  });
+  expect(made.length).toBe(2);
+  const [begun] = joiner.events.flatMap((event) => (event.kind === 'epoch' ? [event] : []));
+  expect(begun).toMatchObject({ by: undefined, time: 1_000_000, change: { added: [], removed: [] } });
+});
+
+describe('the counter’s log, asked for a missing receipt,', () => {
+  test('is asked from the Welcome’s epoch on, 0.7 s after the Welcome came', () => {
+    const { joiner, object } = setUp();
+    joiner.run(100);
+    object(NEXT, 0, REAL);
+    joiner.run(699);
+    expect(joiner.asked('history')).toEqual([]);
+    joiner.run(1);
+    expect(joiner.asked('history').map(({ input }) => input)).toEqual([{ group: joiner.group, from: NEXT }]);
+  });
+
+  test('is asked again, later and later, while the epoch may still begin', () => {
+    const { joiner, object } = setUp();
+    object(NEXT, 0, REAL);
+    joiner.run(6_000);
+    const times = joiner.asked('history').map(({ at }) => at);
+    expect(times).toEqual([700, 1_400, 2_400, 4_400]);
+  });
+
+  test('gives receipts of epochs that are waited for only', () => {
+    const { joiner, object } = setUp();
+    const wrong = new Uint8Array(32).fill(8);
+    object(NEXT, 0, REAL);
+    joiner.current = epoch(7n);
+    joiner.logged = [
+      { epoch: epoch(7n), attempt: 0, commit: undefined, receipt: joiner.receipt(epoch(7n), wrong) },
+      { epoch: NEXT, attempt: 0, commit: undefined, receipt: joiner.receipt(NEXT, transcript) },
+    ];
+    joiner.run(700);
+    expect(joiner.epochs.length).toBe(1);
+  });
+
+  test('of a counter that is not reached is asked again after a pause, which is told', () => {
+    const joiner = new OneCoordinator('fenced', { history: () => ({ kind: 'unreachable', reason: 'away' }) });
+    joiner.startJoining();
+    joiner.input({ kind: 'welcome-object', object: { epoch: NEXT, object: 0, payload: REAL } });
+    joiner.run(5_000);
+    expect(joiner.asked('history').map(({ at }) => at)).toEqual([700, 1_200, 2_200, 4_200]);
+    expect(joiner.events.at(-1)).toEqual({ kind: 'status', step: 'counter-unreachable' });
+  });
 });

@@ -1,0 +1,321 @@
+import { describe, expect, test } from 'vitest';
+import { MAX_WAITING_JOINS, PendingWork } from '../../../src/protocol/group/coordination/pending-work.ts';
+import type { PlannedCommit, WaitingJoin } from '../../../src/protocol/group/coordination/pending-work.ts';
+import { DEFAULT_TIMING } from '../../../src/protocol/group/coordination/timing.ts';
+import type { Fingerprint, SenderId } from '../../../src/protocol/group/names.ts';
+import { leafIndex } from '../../../src/protocol/group/roster.ts';
+import type { Member } from '../../../src/protocol/group/roster.ts';
+import { millis } from '../../../src/protocol/units.ts';
+
+const { batch, step, grace } = DEFAULT_TIMING;
+const keyOf = (number: number): Uint8Array =>
+  new Uint8Array(32)
+    .fill(1)
+    .with(0, number % 256)
+    .with(1, number >> 8);
+const member = (leaf: number, key = leaf): Member => ({
+  leaf: leafIndex(leaf),
+  signatureKey: keyOf(key),
+  fingerprint: keyOf(key) as Fingerprint,
+  encryptionKey: keyOf(key),
+});
+/** Somebody who waits. @param version - which of its KeyPackages. */
+const joiner = (key: number, since = 0, version = 0): WaitingJoin => ({
+  ref: new Uint8Array([key % 256, key >> 8, version]),
+  keyPackage: new Uint8Array([key % 256, key >> 8, version]),
+  sender: new Uint8Array([key]) as SenderId,
+  signatureKey: keyOf(key),
+  since: millis(since),
+});
+const roster = [member(0), member(1), member(2), member(3)];
+const fresh = (now = 0): PendingWork => new PendingWork(DEFAULT_TIMING, millis(now));
+const OWN = leafIndex(2);
+
+const plan = (
+  work: PendingWork,
+  now = 0,
+  kicked: Uint8Array[] = [],
+  of = roster,
+): PlannedCommit | undefined => work.plan(of, OWN, millis(now), kicked);
+/** Who is let in and who removed. */
+const adds = (planned: PlannedCommit | undefined): number[] =>
+  planned?.joins.map(({ signatureKey: [low = 0, high = 0] }) => low + 256 * high) ?? [];
+const due = (work: PendingWork, now = 0, own = OWN): number | undefined =>
+  work.dueAt(roster, own, millis(now));
+const none = { added: [], removed: [] };
+
+describe('a plan', () => {
+  test('is none when there is nothing to do', () => {
+    expect([plan(fresh()), due(fresh())]).toEqual([undefined, undefined]);
+  });
+
+  test('lets in those who wait, each with its newest KeyPackage, in the order in which they came', () => {
+    const work = fresh();
+    for (const each of [joiner(9), joiner(7), joiner(8), joiner(7, 0, 1)]) work.join(each);
+    const planned = plan(work);
+    expect(adds(planned)).toEqual([9, 7, 8]);
+    expect(planned?.plan).toEqual({
+      adds: [joiner(9), joiner(7, 0, 1), joiner(8)].map(({ keyPackage }) => keyPackage),
+      removes: [],
+      kicks: [],
+    });
+    expect(planned?.removesOthers).toBe(false);
+  });
+
+  test('removes who left, who was kicked, and who vanished for longer than its grace; never ourselves', () => {
+    const work = fresh();
+    work.remove(leafIndex(0), false, millis(0));
+    work.remove(leafIndex(1), true, millis(0));
+    work.vanished(leafIndex(3), millis(100));
+    work.remove(OWN, true, millis(0));
+    work.vanished(OWN, millis(0));
+    expect(plan(work, 99 + grace)?.plan).toEqual({ adds: [], removes: [0, 1], kicks: [keyOf(1)] });
+    expect(plan(work, 100 + grace)).toMatchObject({
+      plan: { adds: [], removes: [0, 1, 3], kicks: [keyOf(1)] },
+      removesOthers: true,
+    });
+  });
+
+  test('kicks who left as well as was kicked, whichever came first', () => {
+    for (const order of [
+      [true, false],
+      [false, true],
+    ] as const) {
+      const work = fresh();
+      for (const kick of order) work.remove(leafIndex(0), kick, millis(0));
+      expect(plan(work)?.plan.kicks).toEqual([keyOf(0)]);
+    }
+  });
+
+  test('replaces the leaf of a member that joins again, but not ours', () => {
+    const work = fresh();
+    work.join(joiner(1));
+    work.join(joiner(2));
+    expect(plan(work)).toMatchObject({ plan: { removes: [1], kicks: [] }, removesOthers: false });
+    work.remove(leafIndex(1), false, millis(0));
+    expect(plan(work)).toMatchObject({ plan: { removes: [1] }, removesOthers: false });
+    work.remove(leafIndex(3), false, millis(0));
+    expect(plan(work)).toMatchObject({ plan: { removes: [1, 3] }, removesOthers: true });
+  });
+
+  test('lets in nobody who was kicked, then or now', () => {
+    const work = fresh();
+    for (const key of [7, 8, 0]) work.join(joiner(key));
+    work.remove(leafIndex(0), true, millis(0));
+    expect(adds(plan(work, 0, [keyOf(8)]))).toEqual([7]);
+    expect(adds(plan(work, 0))).toEqual([7]);
+  });
+
+  test('is one for an update alone', () => {
+    const work = fresh();
+    work.update(millis(0));
+    expect(plan(work)).toEqual({
+      plan: { adds: [], removes: [], kicks: [] },
+      joins: [],
+      removesOthers: false,
+    });
+  });
+
+  test('does not remove members that are there no more', () => {
+    const work = fresh();
+    work.remove(leafIndex(9), false, millis(0));
+    expect(plan(work)).toBeUndefined();
+  });
+});
+
+describe('who waits', () => {
+  test('are 256 at most, but a newer KeyPackage of one of them has room', () => {
+    const work = fresh();
+    for (let key = 0; key < MAX_WAITING_JOINS; key += 1) expect(work.join(joiner(key + 10))).toBe(true);
+    expect(work.join(joiner(1_000))).toBe(false);
+    expect(work.join(joiner(10, 0, 1))).toBe(true);
+    expect(plan(work)?.plan.adds.length).toBe(MAX_WAITING_JOINS);
+    expect(plan(work)?.plan.adds[0]).toEqual(joiner(10, 0, 1).keyPackage);
+  });
+
+  test('are those whom the last Commit has not let in', () => {
+    const work = fresh();
+    for (const key of [7, 8, 9]) work.join(joiner(key));
+    work.settle(none, false, [joiner(8).ref, joiner(7, 0, 1).ref], millis(0));
+    expect(adds(plan(work))).toEqual([7, 9]);
+  });
+});
+
+describe('a new epoch', () => {
+  test('ends all work about leaves that were removed or belong to somebody else now', () => {
+    const work = fresh();
+    work.remove(leafIndex(0), true, millis(0));
+    work.remove(leafIndex(1), false, millis(0));
+    work.vanished(leafIndex(3), millis(0));
+    work.settle({ added: [member(3, 9)], removed: [member(0)] }, false, [], millis(0));
+    expect(plan(work, grace)?.plan).toEqual({ adds: [], removes: [1], kicks: [] });
+  });
+
+  test('ends our wish for new keys only when the Commit was ours', () => {
+    const work = fresh();
+    work.update(millis(0));
+    work.settle(none, false, [], millis(0));
+    expect(plan(work)).toBeDefined();
+    work.settle(none, true, [], millis(0));
+    expect(plan(work)).toBeUndefined();
+  });
+});
+
+describe('a turn', () => {
+  test.each([
+    [0, 0],
+    [1, 1],
+    [2, 2],
+    [3, 3],
+  ])('of leaf %d comes after %d members before it', (own, rank) => {
+    const work = fresh();
+    work.join(joiner(9, 1_000));
+    expect(due(work, 5_000, leafIndex(own))).toBe(1_000 + batch + rank * step);
+  });
+
+  test('does not wait for members that are leaving or have vanished', () => {
+    const work = fresh();
+    work.join(joiner(9, 0));
+    work.vanished(leafIndex(0), millis(0));
+    expect(due(work)).toBe(batch + step);
+    work.alive(leafIndex(0));
+    expect(due(work)).toBe(batch + 2 * step);
+    work.remove(leafIndex(1), false, millis(0));
+    expect(due(work)).toBe(batch + step);
+  });
+
+  test('is counted from the oldest work, and not from before the epoch', () => {
+    const work = fresh();
+    work.join(joiner(9, 3_000));
+    work.remove(leafIndex(3), false, millis(2_000));
+    expect(due(work, 4_000)).toBe(2_000 + batch + 2 * step);
+    // Said again it is as old as before.
+    work.remove(leafIndex(3), true, millis(3_500));
+    expect(due(work, 4_000)).toBe(2_000 + batch + 2 * step);
+    work.settle(none, false, [], millis(6_000));
+    expect(due(work, 6_000)).toBe(6_000 + batch + 2 * step);
+    expect(due(fresh(500))).toBeUndefined();
+    const later = fresh(5_000);
+    later.join(joiner(9, 1_000));
+    expect(due(later, 5_000)).toBe(5_000 + batch + 2 * step);
+  });
+
+  test('comes for whoever vanished when its grace has ended', () => {
+    const work = fresh();
+    work.vanished(leafIndex(3), millis(1_000));
+    work.vanished(leafIndex(3), millis(2_000));
+    expect(due(work, 999 + grace)).toBeUndefined();
+    expect([work.graceEnd(millis(0)), work.graceEnd(millis(1_000 + grace))]).toEqual([
+      1_000 + grace,
+      undefined,
+    ]);
+    expect(due(work, 1_000 + grace)).toBe(1_000 + grace + batch + 2 * step);
+    work.vanished(leafIndex(1), millis(5_000));
+    expect(work.graceEnd(millis(1_000 + grace))).toBe(5_000 + grace);
+  });
+
+  test('is not needed for an update, which nobody else can make', () => {
+    const work = fresh();
+    work.update(millis(700));
+    work.update(millis(900));
+    expect(due(work, 1_000)).toBe(700);
+    work.join(joiner(9, 0));
+    expect(due(work, 1_000)).toBe(700);
+    const other = fresh();
+    other.join(joiner(9, 0));
+    other.update(millis(5_000));
+    expect(due(other, 5_000)).toBe(batch + 2 * step);
+  });
+
+  test('does not come for our own removal', () => {
+    const work = fresh();
+    work.remove(OWN, false, millis(0));
+    expect(due(work)).toBeUndefined();
+  });
+});
+
+describe('a plan that MLS refused', () => {
+  const refuse = (work: PendingWork): void => {
+    const planned = plan(work);
+    if (planned === undefined) throw new Error('nothing planned');
+    work.refused(planned);
+  };
+
+  test('is halved until one KeyPackage was refused by itself; that one is dropped, and all others come back', () => {
+    const work = fresh();
+    for (const key of [7, 8, 9, 10, 11]) work.join(joiner(key));
+    const sizes = [];
+    for (let times = 0; times < 3; times += 1) {
+      sizes.push(adds(plan(work)).length);
+      refuse(work);
+    }
+    expect(sizes).toEqual([5, 2, 1]);
+    expect(adds(plan(work))).toEqual([8, 9, 10, 11]);
+  });
+
+  test('of removals and one joiner is tried without the joiner first, then with the joiner alone', () => {
+    const work = fresh();
+    work.join(joiner(9));
+    work.remove(leafIndex(3), false, millis(0));
+    work.vanished(leafIndex(1), millis(-grace));
+    refuse(work);
+    expect([adds(plan(work)), plan(work)?.plan.removes]).toEqual([[], [1, 3]]);
+    refuse(work);
+    expect([adds(plan(work)), plan(work)?.plan.removes]).toEqual([[9], []]);
+  });
+
+  test('of an update alone is given up', () => {
+    const work = fresh();
+    work.update(millis(0));
+    refuse(work);
+    expect(plan(work)).toBeUndefined();
+  });
+
+  test('finds its joiners again when the removals that were to be tried alone are done', () => {
+    const work = fresh();
+    work.join(joiner(9));
+    work.remove(leafIndex(3), false, millis(0));
+    refuse(work);
+    expect(adds(plan(work, 0, [], roster.slice(0, 3)))).toEqual([9]);
+  });
+
+  test('and was small is large again in the next epoch', () => {
+    const work = fresh();
+    for (const key of [7, 8, 9, 10]) work.join(joiner(key));
+    refuse(work);
+    expect(adds(plan(work))).toEqual([7, 8]);
+    work.settle(none, true, [joiner(7).ref, joiner(8).ref], millis(0));
+    work.join(joiner(11));
+    expect(adds(plan(work))).toEqual([9, 10, 11]);
+  });
+
+  test('for one KeyPackage may be tried again with it, once, in the epoch after', () => {
+    const work = fresh();
+    work.join(joiner(9));
+    refuse(work);
+    expect(work.takeRefused(joiner(9).ref)).toBe(false);
+    work.settle(none, false, [], millis(0));
+    expect(work.takeRefused(joiner(8).ref)).toBe(false);
+    expect(work.takeRefused(joiner(9).ref)).toBe(true);
+    expect(work.takeRefused(joiner(9).ref)).toBe(false);
+    const other = fresh();
+    other.join(joiner(9));
+    refuse(other);
+    other.settle(none, false, [], millis(0));
+    other.settle(none, false, [], millis(0));
+    expect(other.takeRefused(joiner(9).ref)).toBe(false);
+  });
+
+  test('remembers 256 KeyPackages at most', () => {
+    const work = fresh();
+    for (let key = 0; key <= MAX_WAITING_JOINS; key += 1) {
+      work.join(joiner(key + 10));
+      refuse(work);
+    }
+    work.settle(none, false, [], millis(0));
+    const again = Array.from({ length: MAX_WAITING_JOINS + 1 }, (_, key) =>
+      work.takeRefused(joiner(key + 10).ref),
+    );
+    expect(again.filter(Boolean).length).toBe(MAX_WAITING_JOINS);
+  });
+});
