@@ -28,7 +28,7 @@ describe('a Commit', () => {
     for (const commitFirst of [true, false]) {
       const inbox = fenced();
       const receipt = naming(NEXT, commit(1));
-      if (commitFirst) put(inbox, NEXT, 0, commit(1));
+      if (commitFirst) expect(put(inbox, NEXT, 0, commit(1))).toBe('known');
       expect(put(inbox, NEXT, 1, receipt)).toBe('new');
       if (!commitFirst) {
         expect(inbox.next(NEXT)?.commit).toBeUndefined();
@@ -80,7 +80,9 @@ describe('an epoch that is over or further ahead than 256', () => {
     ['the last there can be', epoch((1n << 64n) - 1n), false],
   ])('is not kept: %s', (_, of, isKept) => {
     for (const take of [
-      (inbox: CommitInbox) => put(inbox, of, 0, commit(1)),
+      (inbox: CommitInbox) => {
+        expect(put(inbox, of, 0, commit(1))).toBe('known');
+      },
       (inbox: CommitInbox) => put(inbox, of, 1, naming(of, commit(1))),
       (inbox: CommitInbox) => inbox.receipt(naming(of, commit(1)), CURRENT, NOW),
       (inbox: CommitInbox) => {
@@ -113,6 +115,11 @@ describe('however much is published,', () => {
     const beyond = flooded();
     beyond.receipt(naming(NEXT, commit(8)), CURRENT, NOW);
     expect(beyond.next(NEXT)?.commit).toBeUndefined();
+    put(beyond, NEXT, 0, commit(9));
+    expect(beyond.plain(NEXT)).toEqual(commit(0));
+    beyond.rejectPlain(NEXT);
+    put(beyond, NEXT, 0, commit(9));
+    expect(beyond.plain(NEXT)).toBeUndefined();
     put(beyond, NEXT, 16, commit(8));
     expect(beyond.next(NEXT)?.commit).toEqual(commit(8));
   });

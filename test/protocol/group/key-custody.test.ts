@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import type { MasterKey } from '../../../src/protocol/group/mls.ts';
+import { eraseUnused } from '../../../src/protocol/group/coordination/key-custody.ts';
 import { epoch } from '../../../src/protocol/units.ts';
 import { OneCoordinator } from './one-coordinator.ts';
 
@@ -93,4 +94,34 @@ test('the key in an answer that comes after leaving is erased', () => {
   expect(isErased(masterKey)).toBe(false);
   member.release();
   expect(isErased(masterKey)).toBe(true);
+});
+
+test('of all answers that come too late only keys are erased', () => {
+  const [masterKey, other] = [key(), key()];
+  for (const answer of [
+    undefined,
+    null,
+    7,
+    'masterKey',
+    [],
+    {},
+    { other },
+    { masterKey: 'text' },
+    { masterKey },
+  ])
+    eraseUnused(answer);
+  expect([isErased(masterKey), isErased(other)]).toEqual([true, false]);
+});
+
+test('leaving erases what was saved, says so once, and nothing is done any more', () => {
+  const member = new OneCoordinator('fenced');
+  member.startAsMember();
+  const from = member.asks.length;
+  member.leave();
+  member.input({ kind: 'update' });
+  member.run(120_000);
+  expect(member.asks.slice(from).map(({ ask }) => ask.kind)).toEqual(['erase']);
+  expect(member.events.filter(({ kind }) => kind === 'stopped')).toEqual([
+    { kind: 'stopped', reason: 'left' },
+  ]);
 });

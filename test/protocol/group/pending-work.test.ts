@@ -257,7 +257,7 @@ describe('a plan that MLS refused', () => {
     const work = fresh();
     work.join(joiner(9));
     work.remove(leafIndex(3), false, millis(0));
-    work.vanished(leafIndex(1), millis(-grace));
+    work.vanished(leafIndex(1), millis(0 - grace));
     refuse(work);
     expect([adds(plan(work)), plan(work)?.plan.removes]).toEqual([[], [1, 3]]);
     refuse(work);

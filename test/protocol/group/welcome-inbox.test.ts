@@ -27,6 +27,7 @@ describe('a Welcome', () => {
     const inbox = fenced();
     put(inbox, 6);
     expect([inbox.take(), waiting(inbox), inbox.waitsFor(epoch(6n))]).toEqual([undefined, [6n], true]);
+    expect(inbox.waitsFor(epoch(7n))).toBe(false);
     receipt(inbox, 6);
     expect([waiting(inbox), inbox.waitsFor(epoch(6n))]).toEqual([[], false]);
     expect(inbox.take()).toMatchObject({
@@ -103,12 +104,12 @@ describe('however many come,', () => {
 
   test('receipts without Welcomes go first the oldest, those with Welcomes stay', () => {
     const inbox = fenced();
-    put(inbox, 3);
+    for (const of of [3, 14]) put(inbox, of);
     for (const of of [9, 3, 5, 7, 8, 10, 11, 12]) receipt(inbox, of);
     receipt(inbox, 4);
     receipt(inbox, 13);
     for (const of of [4, 5, 7, 8]) put(inbox, of);
-    expect(waiting(inbox)).toEqual([4n, 5n]);
+    expect(waiting(inbox)).toEqual([14n, 4n, 5n]);
   });
 });
 
@@ -162,8 +163,8 @@ describe('the counter’s log', () => {
 
   test('is asked again later about what may still be logged, and about where it was asked from', () => {
     const inbox = fenced();
-    for (const of of [4, 6, 8]) put(inbox, of);
+    for (const of of [4, 6, 7, 8]) put(inbox, of);
     inbox.judge([], page(4, 7), millis(5_000));
-    expect(inbox.waiting().map(({ askAt }) => askAt)).toEqual([5_000, 700, 5_000]);
+    expect(inbox.waiting().map(({ askAt }) => askAt)).toEqual([5_000, 700, 700, 5_000]);
   });
 });
