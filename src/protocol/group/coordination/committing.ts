@@ -33,7 +33,12 @@ export function* commitOnce(state: MemberState): Job<Phase | undefined> {
     return undefined;
   }
   // Another member's Commit arrived while we asked for the lock.
-  if ((state.isFenced ? state.nextReceipt : state.nextPlain) !== undefined) return undefined;
+  if (!state.isFenced && state.nextPlain !== undefined) return undefined;
+  if (state.isFenced && state.nextReceipt !== undefined) {
+    // A counter that grants the lock all the same was restored from a backup: it is not asked without a pause.
+    counter.lockLost();
+    return undefined;
+  }
   const { token } = lock;
   // In plain mode receivers look at object 0 only, as the draft says.
   const attempt = state.isFenced ? lock.attempt : 0;
