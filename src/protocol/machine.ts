@@ -8,7 +8,8 @@
  *   one, comes back as an input.
  * - `handle` may be called between two polls: what follows from it is polled after what was there.
  * - After draining ask {@link Machine.deadline}, and call `expire` when that time has come. Calling it early does nothing.
- * - A method that throws has found a fault of our own: the machine is not to be used any more.
+ * - A method that throws has found a fault of our own: the machine is not to be used any more, except to be told so if it
+ *   has an input for that, upon which it lets everything secret go.
  */
 import type { Millis } from './units.ts';
 

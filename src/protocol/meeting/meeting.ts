@@ -5,7 +5,7 @@
  * our membership, {@link OwnMedia} what we send, {@link Generation} keys and tracks of one join. What a part wants goes out as
  * an effect; what another part must know is a call. `docs/architecture.md` walks a frame and a Commit through them.
  */
-import { unreachable } from '../errors.ts';
+import { invariant, unreachable } from '../errors.ts';
 import { earliest } from '../group/coordination/timing.ts';
 import type { Machine } from '../machine.ts';
 import type { DownlinkItem, ParticipantId, UplinkItem } from '../media/encoded-media.ts';
@@ -100,6 +100,8 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
 
   handle(input: MeetingInput, now: Millis): void {
     this.#tasks.advance(now);
+    // Nothing follows `ended`.
+    if (this.#life.kind === 'ended') return;
     this.#take(input);
     this.#settle();
   }
@@ -111,6 +113,7 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
   }
 
   deadline(): Millis | undefined {
+    if (this.#life.kind === 'ended') return undefined;
     return earliest(
       this.#tasks.deadline(),
       this.#link.deadline(),
@@ -122,6 +125,7 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
 
   expire(now: Millis): void {
     this.#tasks.advance(now);
+    if (this.#life.kind === 'ended') return;
     this.#link.expire(now);
     const group = this.#group.deadline();
     if (group !== undefined && group <= now) this.#group.expire(now);
@@ -142,6 +146,7 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
   #take(input: MeetingInput): void {
     switch (input.kind) {
       case 'start':
+        invariant(this.#life.kind === 'new', 'a meeting starts once');
         this.#life = { kind: 'going' };
         this.#tickAt = this.#tasks.after(TICK_MS);
         this.#group.start();

@@ -253,6 +253,8 @@ export class SimulatedMember {
   flushes = true;
   /** Whether its machine has said that it can go. */
   hasEnded = false;
+  /** How long each of MLS's answers takes. */
+  mlsMs = MLS_MS;
   /** How long a membership takes to be written; it is serialised before. */
   saveMs = DISK_MS;
   readonly #world: SimulatedMeeting;
@@ -302,6 +304,7 @@ export class SimulatedMember {
   start(): void {
     const { random, relays, parameters, timing } = this.#world;
     this.#life += 1;
+    this.hasEnded = false;
     const life = this.#life;
     this.#mls = new FakeMls(this.#key, parameters, () => this.#world.fresh());
     const machine = new Meeting({
@@ -414,6 +417,7 @@ export class SimulatedMember {
 
   #perform(effect: MeetingEffect, life: number): void {
     const { agenda, counter } = this.#world;
+    if (this.hasEnded) this.#world.broken.push(`${this.name} wants ${effect.kind} after its end`);
     switch (effect.kind) {
       case 'connect':
         this.#world.connect(this, effect.connection, effect.relay, life);
@@ -437,7 +441,7 @@ export class SimulatedMember {
         });
         return;
       case 'mls':
-        agenda.after(MLS_MS, () => {
+        agenda.after(this.mlsMs, () => {
           if (life !== this.#life) return;
           this.feed({ kind: 'answer', id: effect.id, answer: this.#answerMls(effect.ask) }, life);
         });
