@@ -336,3 +336,23 @@ describe('the counter’s log, asked for a missing receipt,', () => {
     expect(joiner.events.at(-1)).toEqual({ kind: 'status', step: 'counter-unreachable' });
   });
 });
+
+test('a counter that answers again is not said to be out of reach any longer', () => {
+  let fails = true;
+  const joiner: OneCoordinator = new OneCoordinator('fenced', {
+    history: () =>
+      fails
+        ? { kind: 'unreachable', reason: 'no answer' }
+        : { kind: 'ok', current: epoch(5n), entries: [], nextFrom: undefined },
+  });
+  const steps = (): unknown[] =>
+    joiner.events.flatMap((event) => (event.kind === 'status' ? [event.step] : []));
+  joiner.current = epoch(5n);
+  joiner.startJoining();
+  joiner.input({ kind: 'welcome-object', object: { epoch: NEXT, object: 0, payload: REAL } });
+  joiner.run(1_000);
+  expect(steps().at(-1)).toBe('counter-unreachable');
+  fails = false;
+  joiner.run(10_000);
+  expect(steps().at(-1)).toBe('waiting-for-member');
+});

@@ -37,6 +37,8 @@ export class Joining implements Phase {
   readonly #inbox: WelcomeInbox;
   /** `/history` is not asked before this, however many Welcomes lack their receipts. */
   #historyAt: Millis;
+  /** People were told so. */
+  #counterFails = false;
   readonly #refs: Uint8Array[] = [];
   #entered = false;
   #request: JoinRequest | undefined;
@@ -149,8 +151,11 @@ export class Joining implements Phase {
     const { now, options } = this.#context;
     if (isFailure(history)) {
       this.#historyAt = millis(now + reportFailure(this.#context, history, this.#backoff));
+      this.#counterFails = true;
       return undefined;
     }
+    if (this.#counterFails) this.#stay();
+    this.#counterFails = false;
     this.#historyAt = millis(now + this.#backoff.next());
     for (const entry of history.entries) {
       if (this.#inbox.waitsFor(entry.epoch)) this.#inbox.receipt(entry.receipt);
