@@ -150,3 +150,85 @@ test('the log that rests on disk has each receipt with its Commit', () => {
   ]);
   expect(log.at(-1)).toEqual({ epoch: 2n, receipt, commit });
 });
+
+describe('in fenced mode', () => {
+  test('a Commit with a receipt that nobody can process ends the generation', () => {
+    const { member, deliver, last } = setUp();
+    const commit = new Uint8Array(Buffer.from(JSON.stringify({ group: 'other' })));
+    deliver(epoch(2n), commit, member.receipt(epoch(2n), WRONG, { commit, previous: last() }));
+    expect(member.asked('process').length).toBe(1);
+    const kinds = member.asks.map(({ ask }) => ask.kind);
+    expect(kinds.slice(kinds.indexOf('process'), kinds.indexOf('process') + 4)).toEqual([
+      'process',
+      'forget-group',
+      'erase',
+      'lock',
+    ]);
+    expect(member.events).toContainEqual({ kind: 'generation', generation: 1 });
+    expect(member.asked('lock').at(-1)?.input.group).not.toEqual(member.group);
+  });
+
+  test('an epoch says who made it, when by the counter’s clock, and who came and went', () => {
+    const { member, stage, deliver, last } = setUp();
+    const { commit, transcript, epoch: at } = stage();
+    deliver(at, commit, member.receipt(at, transcript, { commit, previous: last() }));
+    const epochs = member.events.flatMap((event) => (event.kind === 'epoch' ? [event] : []));
+    expect(epochs.map(({ by, time }) => [by, time])).toEqual([
+      [undefined, undefined],
+      [0, 1_000_000],
+      [1, 1_000_000],
+    ]);
+    expect(epochs.map(({ change }) => [change.added.length, change.removed.length])).toEqual([
+      [0, 0],
+      [1, 0],
+      [0, 0],
+    ]);
+  });
+
+  test('whoever was let in by somebody else waits for us no more', () => {
+    const { member, other, group, deliver, last } = setUp();
+    const key = new Uint8Array(32).fill(3);
+    const payload = member.otherMls(key).makeKeyPackage().keyPackage;
+    const sender = senderIdOf(fingerprintOf(key, crypto), new Uint8Array(8));
+    member.input({ kind: 'key-package', sender, payload });
+    const staged = other.stage(group, { adds: [payload], removes: [], kicks: [] });
+    if (staged.kind !== 'staged') throw new Error(staged.reason);
+    const { commit, transcript, epoch: at } = staged.commit;
+    deliver(at, commit, member.receipt(at, transcript, { commit, previous: last() }));
+    member.run(5_000);
+    expect(member.epochs.at(-1)?.roster.length).toBe(3);
+    expect(member.asked('stage').length).toBe(1);
+  });
+
+  test('our Commit that lost is forgotten with the epoch, and what it was to do is done in the next', () => {
+    const { member, stage, deliver, last } = setUp();
+    member.hold('lock');
+    member.input({ kind: 'update' });
+    const { commit, transcript, epoch: at } = stage();
+    deliver(at, commit, member.receipt(at, transcript, { commit, previous: last() }));
+    member.release();
+    member.run(1_000);
+    expect(member.epochs.map((view) => view.epoch)).toEqual([0n, 1n, 2n]);
+    const commits = member.asked('publish-commit').map(({ input }) => input.epoch);
+    expect(commits).toEqual([1n, 3n]);
+    expect(member.asked('stage').length).toBe(3);
+  });
+});
+
+test('a second receipt of an epoch that we are still in is an equivocation, wherever it comes from', () => {
+  for (const from of ['track', 'log'] as const) {
+    const { member, stage, last } = setUp();
+    const { commit, transcript, epoch: at } = stage();
+    const one = member.receipt(at, transcript, { commit: WRONG, previous: last() });
+    const two = member.receipt(at, WRONG, { commit, previous: last() });
+    member.input({ kind: 'commit-object', object: { epoch: at, object: 1, payload: one } });
+    if (from === 'track')
+      member.input({ kind: 'commit-object', object: { epoch: at, object: 3, payload: two } });
+    else {
+      member.current = at;
+      member.logged = [{ epoch: at, attempt: 0, commit, receipt: two }];
+      member.run(3_000);
+    }
+    expect(member.events.at(-1)).toEqual({ kind: 'equivocation', epoch: at });
+  }
+});

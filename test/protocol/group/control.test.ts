@@ -74,7 +74,8 @@ describe('a display name', () => {
     expect(received(' \tBo\u0000 \u202eChen\u2066\u200b\u2028\u2029 ')).toBe('Bo Chen');
     expect(received('Ana María')).toBe('Ana María');
     fc.assert(
-      fc.property(fc.string({ unit: 'binary', maxLength: 40 }), (name) => {
+      fc.property(fc.array(fc.nat(0x2fff), { maxLength: 40 }), (codePoints) => {
+        const name = String.fromCodePoint(...codePoints);
         const shown = received(name);
         expect(shown).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
         expect(shown).toBe(shown.trim());
