@@ -9,9 +9,8 @@ import { invariant, unreachable } from '../errors.ts';
 import { earliest } from '../group/coordination/timing.ts';
 import type { Machine } from '../machine.ts';
 import type { DownlinkItem, ParticipantId, UplinkItem } from '../media/encoded-media.ts';
-import type { MoqtClient, PublishOffer, TrackOrigin } from '../moqt/client/client-api.ts';
+import type { MoqtClient, PublishOffer } from '../moqt/client/client-api.ts';
 import { RequestErrorCode } from '../moqt/codes.ts';
-import { isBetween } from '../moqt/locations.ts';
 import { pause, Pending, settledUntil, Tasks, type Task } from '../tasks.ts';
 import { millis, type Millis } from '../units.ts';
 import { MeetingCore, type MeetingOptions } from './core.ts';
@@ -22,6 +21,7 @@ import type { EpochBegun, GroupEvent } from './group-events.ts';
 import type { MeetingInput } from './inputs.ts';
 import { MlsGroup } from './mls-group.ts';
 import { OwnMedia, type Sending } from './own-media.ts';
+import { ownOrigin } from './own-origin.ts';
 import { RelayLink } from './relay-link.ts';
 import { showGroup } from './showing.ts';
 import type { Attention, EpochRecord, MeetingEnd, MeetingView } from './view.ts';
@@ -77,7 +77,10 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
     this.#core = new MeetingCore(options, this.#tasks);
     this.#displayName = options.displayName;
     this.#link = new RelayLink(this.#core, {
-      origin: this.#origin(),
+      origin: ownOrigin(
+        (track) => this.#generation?.own.find(track),
+        (track) => this.#group.ownObjects(track),
+      ),
       connected: (client) => {
         this.#connected(client);
       },
@@ -267,22 +270,6 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
     this.#link.drain();
     this.#core.emit({ kind: 'flush', connection });
     yield* settledUntil(flushed, this.#tasks.after(FLUSH_MS));
-  }
-
-  #origin(): TrackOrigin {
-    return {
-      fetch: (track, start, end) =>
-        this.#generation?.own.find(track)?.fetch(start, end) ??
-        this.#group.ownObjects(track)?.filter(({ location }) => isBetween(location, start, end)),
-      largest: (track) => {
-        const own = this.#generation?.own.find(track);
-        if (own !== undefined) return own.largest ?? null;
-        const objects = this.#group.ownObjects(track);
-        return objects && (objects.at(-1)?.location ?? null);
-      },
-      subscribed: (publication) =>
-        this.#generation?.own.find(publication.track)?.subscribed(publication) ?? { ended: () => undefined },
-    };
   }
 
   #offered(offer: PublishOffer): void {
