@@ -9,7 +9,7 @@ import type { MembershipRecord } from '../../../src/protocol/group/coordination/
 import type { MeetingParameters } from '../../../src/protocol/group/meeting-parameters.ts';
 import { fingerprintOf, type RoomId } from '../../../src/protocol/group/names.ts';
 import type { DownlinkItem, MediaKind } from '../../../src/protocol/media/encoded-media.ts';
-import type { ConnectionId, MeetingEffect, MlsAsk, StoreAsk } from '../../../src/protocol/meeting/effects.ts';
+import type { ConnectionId, MeetingEffect, StoreAsk } from '../../../src/protocol/meeting/effects.ts';
 import type { MeetingInput } from '../../../src/protocol/meeting/inputs.ts';
 import { Meeting } from '../../../src/protocol/meeting/meeting.ts';
 import type { GroupView, MeetingView, ParticipantView } from '../../../src/protocol/meeting/view.ts';
@@ -22,6 +22,7 @@ import { FakeMls } from '../group/fake-mls.ts';
 import { fakeCrypto } from '../group/simulation.ts';
 import { seededRandom } from '../moqt/wire.ts';
 import { Agenda } from './agenda.ts';
+import { answerMls } from './answer-mls.ts';
 import { Driven } from './driven.ts';
 import { Link, type Network } from './link.ts';
 import { SimulatedCounter } from './simulated-counter.ts';
@@ -443,7 +444,7 @@ export class SimulatedMember {
       case 'mls':
         agenda.after(this.mlsMs, () => {
           if (life !== this.#life) return;
-          this.feed({ kind: 'answer', id: effect.id, answer: this.#answerMls(effect.ask) }, life);
+          this.feed({ kind: 'answer', id: effect.id, answer: answerMls(this.#mls, effect.ask) }, life);
         });
         return;
       case 'store':
@@ -464,33 +465,6 @@ export class SimulatedMember {
       case 'ended':
         this.hasEnded = true;
         return;
-    }
-  }
-
-  #answerMls(ask: MlsAsk): unknown {
-    const mls = this.#mls;
-    if (mls === undefined) throw new Error('no MLS');
-    switch (ask.kind) {
-      case 'create-group':
-        return mls.createGroup(ask.input.group);
-      case 'make-key-package':
-        return mls.makeKeyPackage();
-      case 'forget-key-packages':
-        mls.forgetKeyPackages();
-        return undefined;
-      case 'inspect-key-package':
-        return mls.inspect(ask.input.handle, ask.input.keyPackage);
-      case 'stage':
-        return mls.stage(ask.input.handle, ask.input.plan);
-      case 'process':
-        return mls.process(ask.input.handle, ask.input.commit);
-      case 'apply':
-        return mls.apply(ask.input.handle, ask.input.staged);
-      case 'join':
-        return mls.join(ask.input.welcome);
-      case 'forget-group':
-        mls.forget(ask.input.handle);
-        return undefined;
     }
   }
 

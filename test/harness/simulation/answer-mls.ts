@@ -1,0 +1,29 @@
+/** Answers the meeting's asks of MLS by an MLS without cryptography. */
+import type { MlsAsk } from '../../../src/protocol/meeting/effects.ts';
+import type { FakeMls } from '../group/fake-mls.ts';
+
+export function answerMls(mls: FakeMls | undefined, ask: MlsAsk): unknown {
+  if (mls === undefined) throw new Error('no MLS');
+  switch (ask.kind) {
+    case 'create-group':
+      return mls.createGroup(ask.input.group);
+    case 'make-key-package':
+      return mls.makeKeyPackage();
+    case 'forget-key-packages':
+      mls.forgetKeyPackages();
+      return undefined;
+    case 'inspect-key-package':
+      return mls.inspect(ask.input.handle, ask.input.keyPackage);
+    case 'stage':
+      return mls.stage(ask.input.handle, ask.input.plan);
+    case 'process':
+      return mls.process(ask.input.handle, ask.input.commit);
+    case 'apply':
+      return mls.apply(ask.input.handle, ask.input.staged);
+    case 'join':
+      return mls.join(ask.input.welcome);
+    case 'forget-group':
+      mls.forget(ask.input.handle);
+      return undefined;
+  }
+}
