@@ -27,7 +27,7 @@ import type { Epoch } from '../../../src/protocol/units.ts';
 /** Answers of a test's own, in place of those below. */
 type Answers = { [Kind in AskKind]?: (input: AskTypes[Kind][0]) => Answer<Kind> };
 
-const MOST_STEPS = 20_000;
+const MOST_STEPS = 5_000;
 const OWN_KEY = new Uint8Array(32).fill(1);
 
 /** One real coordinator whose surroundings are a test's script; time is a number and answers come at once. */
