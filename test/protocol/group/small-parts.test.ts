@@ -155,12 +155,15 @@ test('a Welcome that was sent can be sent again for two minutes', () => {
 describe('calls to the counter', () => {
   /** Whoever calls, at a time that a test sets. */
   function contact() {
-    const clock = { now: 1_000 };
+    const clock = { now: 1_000, isReached: true };
     const events: CoordinatorEvent[] = [];
     const context = {
       options: { timing: DEFAULT_TIMING },
       get now() {
         return millis(clock.now);
+      },
+      get reachedSince() {
+        return clock.isReached ? millis(0) : undefined;
       },
       emit: (event: CoordinatorEvent) => events.push(event),
     } as unknown as Context;
@@ -241,6 +244,10 @@ describe('calls to the counter', () => {
     const { counter, clock } = contact();
     counter.inStep();
     expect(counter.isAway).toBe(false);
+    // However much the counter tells, the others do not hear us.
+    clock.isReached = false;
+    expect(counter.isAway).toBe(true);
+    clock.isReached = true;
     expect(counter.isAhead()).toBe(1_000);
     clock.now = 2_000;
     expect(counter.isAhead()).toBe(1_000);

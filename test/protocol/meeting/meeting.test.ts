@@ -248,7 +248,155 @@ describe('people', () => {
   });
 });
 
+describe('before we are a member', () => {
+  test('nothing can be done to others, and what is wished for holds afterwards', () => {
+    const world = new SimulatedMeeting();
+    const [ana] = meet(world, 'Ana');
+    if (ana === undefined) throw new Error('one was let in');
+    ana.goLive();
+    world.counter.reachable = false;
+    const bo = world.join('Bo');
+    expect(bo.view).toMatchObject({ step: 'seeking', group: undefined, history: [], end: undefined });
+    bo.goLive();
+    bo.speak('to nobody');
+    bo.feed({ kind: 'uplink', item: { kind: 'uplink-off', media: 'video' } });
+    bo.feed({ kind: 'sending', sending: { microphone: true, camera: false } });
+    bo.feed({ kind: 'rename', displayName: 'Boris' });
+    bo.feed({ kind: 'watch', participants: [ana.id] });
+    bo.feed({ kind: 'kick', participant: ana.id });
+    bo.feed({ kind: 'feedback', feedback: { kind: 'keyframe-needed', participant: ana.id } });
+    bo.feed({ kind: 'announce' });
+    world.pass(1_000);
+    expect(bo.received).toEqual([{ kind: 'keyframe-wanted' }]);
+    world.counter.reachable = true;
+    world.until('Bo is in', () => world.agree([ana, bo]));
+    world.pass(200);
+    bo.speak('to Ana');
+    ana.show('to Bo');
+    world.pass(100);
+    expect(ana.sees(bo)).toMatchObject({ displayName: 'Boris', video: 'off' });
+    expect([ana.got(bo, 'audio'), bo.got(ana, 'video')]).toEqual([['to Ana'], ['to Bo']]);
+  });
+
+  test('leaving is done at once', () => {
+    const world = new SimulatedMeeting();
+    world.counter.reachable = false;
+    const ana = world.join('Ana');
+    world.until('there is a session', () => ana.view.connection.kind === 'connected');
+    ana.feed({ kind: 'leave' });
+    world.pass(100);
+    expect([ana.view.end, ana.hasEnded]).toEqual(['left', true]);
+  });
+});
+
+describe('a relay', () => {
+  test('that cannot be reached is passed over, and people are told where we are', () => {
+    const world = new SimulatedMeeting({ relays: ['moqt://dead.test/', RELAY] });
+    const ana = world.join('Ana');
+    expect(ana.view.connection).toEqual({ kind: 'connecting', relay: 'moqt://dead.test/', attempt: 1 });
+    world.until('there is a session', () => ana.view.connection.kind === 'connected', 2_000);
+    expect(ana.view.connection).toEqual({ kind: 'connected', relay: RELAY });
+  });
+
+  test('that dies and comes back is met again: what is sent then is heard', () => {
+    const { world, ana, bo } = pair();
+    bo.speak('before');
+    world.pass(100);
+    world.killRelay();
+    world.until('it is noticed', () => [ana, bo].every(({ view }) => view.connection.kind === 'connecting'));
+    bo.speak('to nobody');
+    world.startRelay();
+    world.until('it is met', () => [ana, bo].every(({ view }) => view.connection.kind === 'connected'));
+    world.pass(500);
+    bo.speak('after');
+    bo.show('anew');
+    world.pass(100);
+    expect([ana.got(bo, 'audio'), ana.got(bo, 'video')]).toEqual([['before', 'after'], ['anew']]);
+    expect(world.broken).toEqual([]);
+  });
+});
+
+test('who was away too long is replaced, joins again by itself, and is heard on new tracks', () => {
+  const { world, ana, bo } = pair();
+  const before = bo.group?.senderId;
+  bo.reachesRelay = false;
+  world.cut(bo, 40_000);
+  world.until('Bo is removed', () => world.agree([ana]));
+  bo.reachesRelay = true;
+  world.until('Bo is in again', () => world.agree([ana, bo]), 60_000);
+  expect(bo.group?.senderId).not.toEqual(before);
+  world.pass(500);
+  bo.speak('again');
+  ana.speak('welcome');
+  world.pass(100);
+  expect([ana.got(bo, 'audio'), bo.got(ana, 'audio')]).toEqual([['again'], ['welcome']]);
+  expect(world.broken).toEqual([]);
+});
+
+describe('who is removed for good', () => {
+  test('is told, and whoever did it hears when the key asks again', () => {
+    const { world, ana, bo } = pair();
+    ana.feed({ kind: 'kick', participant: bo.id });
+    world.until('Bo is out', () => bo.view.end !== undefined && world.agree([ana]));
+    expect([bo.view.end, bo.hasEnded, ana.view.attention]).toEqual(['kicked', true, new Set()]);
+    bo.kill();
+    bo.start();
+    world.until('Ana hears of it', () => ana.view.attention.has('kicked-asks'));
+    expect([...ana.view.attention]).toEqual(['kicked-asks']);
+  });
+});
+
+describe('a disk that fails', () => {
+  test('is told until it works again', () => {
+    const world = new SimulatedMeeting();
+    const ana = world.join('Ana');
+    ana.failDisk(true);
+    world.until('it is told', () => ana.view.attention.has('store-failing'));
+    ana.failDisk(false);
+    world.until('we are in', () => ana.group !== undefined);
+    expect([...ana.view.attention]).toEqual([]);
+  });
+
+  test('keeps nobody in a meeting that is to be left for longer than three seconds', () => {
+    const world = new SimulatedMeeting();
+    const [ana] = meet(world, 'Ana');
+    if (ana === undefined) throw new Error('one was let in');
+    world.until('there is a session', () => ana.view.connection.kind === 'connected');
+    ana.failDisk(true);
+    ana.feed({ kind: 'leave' });
+    world.pass(3_000);
+    expect(ana.view.end).toBeUndefined();
+    world.pass(100);
+    expect([ana.view.end, [...ana.view.attention], ana.hasSaved]).toEqual(['left', ['store-failing'], true]);
+  });
+});
+
 describe('a meeting that is over', () => {
+  test('by leaving is said to the others first, and nothing else any more', () => {
+    const { world, ana, bo } = pair();
+    bo.feed({ kind: 'leave' });
+    bo.feed({ kind: 'leave' });
+    bo.feed({ kind: 'sending', sending: { microphone: true, camera: true } });
+    bo.speak('after');
+    expect(bo.view.end).toBeUndefined();
+    world.until('Ana sees it go', () => ana.sees(bo)?.leaving === true, 100);
+    expect(bo.view.sending).toEqual({ microphone: false, camera: false });
+    expect(ana.received.filter(({ kind }) => kind === 'track-off')).toHaveLength(2);
+    // The others answer by removing us, which is the end.
+    world.until('Bo is out', () => bo.view.end === 'left', 1_000);
+    expect([ana.got(bo, 'audio'), bo.hasSaved, world.agree([ana])]).toEqual([[], false, true]);
+  });
+
+  test('by leaving where nobody answers is over two seconds later', () => {
+    const { world, ana, bo } = pair();
+    ana.kill();
+    bo.feed({ kind: 'leave' });
+    world.pass(1_900);
+    expect(bo.view.end).toBeUndefined();
+    world.pass(200);
+    expect([bo.view.end, bo.hasSaved]).toEqual(['left', false]);
+  });
+
   test('by leaving waits for the transport, but not for long', () => {
     for (const flushes of [true, false]) {
       const world = new SimulatedMeeting();
@@ -256,7 +404,11 @@ describe('a meeting that is over', () => {
       if (ana === undefined) throw new Error('one was let in');
       world.until('there is a session', () => ana.view.connection.kind === 'connected');
       ana.flushes = flushes;
+      const [former] = ana.links.keys();
+      // Nobody has asked, and then that of another connection.
+      if (former !== undefined) ana.feed({ kind: 'flushed', connection: former });
       ana.feed({ kind: 'leave' });
+      ana.feed({ kind: 'flushed', connection: 99 as NonNullable<typeof former> });
       world.pass(100);
       expect([ana.hasEnded, ana.view.end]).toEqual(flushes ? [true, 'left'] : [false, undefined]);
       world.pass(499);
@@ -295,8 +447,8 @@ describe('a meeting that is over', () => {
     expect([ana.view.end, ana.hasSaved, ana.view.history]).toEqual(['unknown-cipher', false, []]);
   });
 
-  test('tells its renderer that everybody is gone', () => {
-    const { bo, ana } = pair();
+  test('tells its renderer that everybody is gone, and MLS to forget its groups', () => {
+    const { world, bo, ana } = pair();
     const items = during(ana, () => {
       ana.feed({ kind: 'suspend' });
     });
@@ -304,5 +456,9 @@ describe('a meeting that is over', () => {
       { kind: 'track-off', participant: bo.id, media: 'audio' },
       { kind: 'track-off', participant: bo.id, media: 'video' },
     ]);
+    expect([ana.view.end, ana.hasEnded, ana.hasSaved]).toEqual(['left', true, true]);
+    bo.feed({ kind: 'suspend' });
+    world.pass(100);
+    expect([ana, bo].map(({ mlsHolds }) => mlsHolds)).toEqual(Array(2).fill({ groups: 0, keyPackages: 0 }));
   });
 });

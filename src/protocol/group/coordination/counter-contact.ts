@@ -37,10 +37,11 @@ export class CounterContact {
   }
 
   /**
-   * Whether we may have missed Commits. Whoever was removed while away joins again; a removal that we watch is final.
+   * Whether we may have missed Commits, or the others us. Whoever was removed while away joins again; a removal that we
+   * watch is final.
    */
   get isAway(): boolean {
-    return this.#isAway;
+    return this.#isAway || this.#context.reachedSince === undefined;
   }
 
   /** The relay was lost and is back: we may have missed anything. */
