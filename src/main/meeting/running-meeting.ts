@@ -250,18 +250,32 @@ export class RunningMeeting {
   /** A fault of our own: nothing more is done with keys that may be wrong. */
   #fault(error: unknown): void {
     process.emitWarning(error instanceof Error ? error : String(error), 'MeetingFault');
-    if (this.#view?.end !== undefined) return;
+    if (this.#hasEnded()) return;
     this.#driver.stop();
-    try {
+    this.#attempt(() => {
       this.#machine.handle({ kind: 'fault' }, this.#ports.clock.now());
+    });
+    // However far it came: what it wanted erased is erased.
+    this.#attempt(() => {
       for (let effect = this.#machine.poll(); effect !== undefined; effect = this.#machine.poll())
         this.#perform(effect);
-    } catch (another) {
-      // The machine cannot even end: it is let go as it is.
-      process.emitWarning(another instanceof Error ? another : String(another), 'MeetingFault');
-      this.#view = { ...this.view, end: 'fault' };
-      this.#ports.changed();
-      this.#end();
+    });
+    if (this.#hasEnded()) return;
+    // The machine cannot even end: it is let go as it is.
+    this.#view = { ...this.view, end: 'fault' };
+    this.#ports.changed();
+    this.#end();
+  }
+
+  #hasEnded(): boolean {
+    return this.#view?.end !== undefined;
+  }
+
+  #attempt(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      process.emitWarning(error instanceof Error ? error : String(error), 'MeetingFault');
     }
   }
 

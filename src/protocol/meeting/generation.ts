@@ -157,9 +157,9 @@ export class Generation {
    * @returns the tracks of others that the relay has offered, for the next join to take or refuse.
    */
   close(reason: string): readonly PublishOffer[] {
+    this.#keys.erase();
     const offers = this.members.close();
     this.own.end(reason);
-    this.#keys.erase();
     return offers;
   }
 

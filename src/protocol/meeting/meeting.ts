@@ -396,8 +396,9 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
     this.#life = { kind: 'ended', end };
     this.#tickAt = undefined;
     this.#tasks.clear();
-    this.#closeGeneration('over');
+    // What holds keys goes first, in case a fault lets the rest fail.
     this.#group.end();
+    this.#closeGeneration('over');
     this.#link.stop();
     this.#core.emit(this.#show());
     this.#core.emit({ kind: 'ended' });

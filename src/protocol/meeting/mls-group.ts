@@ -143,12 +143,12 @@ export class MlsGroup implements GroupNotices {
   end(): void {
     if (this.#state.kind === 'over') return;
     this.#state = { kind: 'over' };
-    this.#tracks.close();
     this.#coordinator.suspend();
     for (const handle of this.#held) this.#mls({ kind: 'forget-group', input: { handle } });
     this.#held.clear();
     if (this.#asking !== undefined)
       this.#mls({ kind: 'forget-key-packages', input: { group: this.#asking } });
+    this.#tracks.close();
   }
 
   deadline(): Millis | undefined {

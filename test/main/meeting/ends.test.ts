@@ -1,9 +1,9 @@
-/** Answers of MLS and of the store that come after the end of a meeting: what they bring is erased. */
-import { expect, test } from 'vitest';
+/** The end of a meeting whose shell still waits for answers, or in which something of our own has failed: secrets go. */
+import { expect, test, vi } from 'vitest';
 import { nodeCrypto } from '../../../src/io/crypto/node-crypto.ts';
 import { signatureKeyOf } from '../../../src/main/identity/signature-key.ts';
 import type { MembershipStore } from '../../../src/main/meeting/membership-store.ts';
-import { RunningMeeting } from '../../../src/main/meeting/running-meeting.ts';
+import { RunningMeeting, type MeetingPorts } from '../../../src/main/meeting/running-meeting.ts';
 import type { MlsMembership } from '../../../src/main/mls/mls-port.ts';
 import { nodeGroupCrypto } from '../../../src/main/mls/node-group-crypto.ts';
 import { TsMlsAdapter } from '../../../src/main/mls/ts-mls-adapter.ts';
@@ -12,7 +12,10 @@ import { DEFAULT_TIMING } from '../../../src/protocol/group/coordination/timing.
 import type { MeetingParameters } from '../../../src/protocol/group/meeting-parameters.ts';
 import type { GroupHandle } from '../../../src/protocol/group/mls.ts';
 import { fingerprintOf, groupNameOf, senderIdOf, type RoomId } from '../../../src/protocol/group/names.ts';
+import type { MeetingOptions } from '../../../src/protocol/meeting/core.ts';
 import { encodeMembership } from '../../../src/protocol/meeting/membership-codec.ts';
+import type { TransportSession } from '../../../src/protocol/moqt/transport.ts';
+import type { SecureObjectsCrypto } from '../../../src/protocol/secure-objects/crypto.ts';
 import { epoch, millis, unixMillis } from '../../../src/protocol/units.ts';
 
 const ROOM = new Uint8Array(16).fill(1) as RoomId;
@@ -45,7 +48,7 @@ function counter(reached: boolean): CounterClient {
           ? { kind: 'granted', token: undefined, attempt: 0, expiresInMs: millis(1_000) }
           : { kind: 'counter-error', current: val === 0n ? current : undefined },
       ),
-    increment: no,
+    increment: () => Promise.resolve({ kind: 'ok', receipt: undefined }),
     history: no,
     upload: no,
     receiptKey: no,
@@ -111,7 +114,14 @@ class HeldMls extends TsMlsAdapter {
   }
 }
 
-function start(mls: HeldMls, reached: boolean, store?: MembershipStore): RunningMeeting {
+function start(
+  mls: TsMlsAdapter,
+  reached: boolean,
+  {
+    store,
+    ...more
+  }: { store?: MembershipStore } & Partial<MeetingOptions & Pick<MeetingPorts, 'connect'>> = {},
+): RunningMeeting {
   return new RunningMeeting({
     options: {
       relays: ['moqt://relay.test/'],
@@ -124,6 +134,7 @@ function start(mls: HeldMls, reached: boolean, store?: MembershipStore): Running
       groupCrypto: nodeGroupCrypto,
       mediaCrypto: nodeCrypto,
       random: (length) => new Uint8Array(length),
+      ...more,
     },
     counter: counter(reached),
     mls,
@@ -133,7 +144,7 @@ function start(mls: HeldMls, reached: boolean, store?: MembershipStore): Running
     wallClock: () => NOW,
     // Nothing here waits for time to pass.
     clock: { now: () => millis(0), after: () => () => undefined },
-    connect: () => Promise.reject(new Error('no relay')),
+    connect: more.connect ?? (() => Promise.reject(new Error('no relay'))),
     downlink: () => undefined,
     changed: () => undefined,
     ended: () => undefined,
@@ -180,15 +191,58 @@ test('a membership that was being read is forgotten, and its key erased', async 
     state: await writer.serialise(group),
   });
   const mls = new HeldMls('restore');
-  const meeting = start(mls, true, {
+  const store = {
     load: () => Promise.resolve(bytes),
     save: () => Promise.resolve(),
     erase: () => Promise.resolve(),
-  });
+  };
+  const meeting = start(mls, true, { store });
   await mls.wasAsked;
   const over = meeting.suspend();
   mls.release();
   await over;
   expect(mls.forgotten).toHaveLength(1);
   expect(mls.secrets).toEqual([new Uint8Array(32)]);
+});
+
+test('a fault that keeps the meeting even from ending leaves no group in MLS and no session', async () => {
+  const mls = new HeldMls('restore');
+  const closed: number[] = [];
+  // Takes everything and says nothing.
+  const transport = {
+    transport: 'quic',
+    protocol: 'moqt-18',
+    next: () => new Promise(() => undefined),
+    queuedBytes: () => 0,
+    openUni: () => undefined,
+    write: () => 0,
+    close: (code: number) => closed.push(code),
+  } as unknown as TransportSession;
+  let fails = false;
+  const random = (length: number): Uint8Array => {
+    if (fails) throw new Error('no randomness');
+    return new Uint8Array(length);
+  };
+  const mediaCrypto: SecureObjectsCrypto = {
+    ...nodeCrypto,
+    hmac: (...args) => nodeCrypto.hmac(...args),
+    aead: (suite) => ({
+      ...nodeCrypto.aead(suite),
+      seal: (...args) => {
+        if (fails) throw new Error('no cipher');
+        return nodeCrypto.aead(suite).seal(...args);
+      },
+    }),
+  };
+  const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
+  const meeting = start(mls, false, { random, mediaCrypto, connect: () => Promise.resolve(transport) });
+  await vi.waitFor(() => {
+    expect(meeting.view.group?.epoch).toBe(0n);
+  });
+  fails = true;
+  meeting.setSending({ microphone: true, camera: false });
+  expect([meeting.view.end, mls.forgotten.length]).toEqual(['fault', 1]);
+  expect(closed.length).toBeGreaterThan(0);
+  expect(warned).toHaveBeenCalledTimes(2);
+  warned.mockRestore();
 });
