@@ -37,7 +37,7 @@ export const nodeCryptoProvider: CryptoProvider = {
     if (hash === undefined || suite.signature !== 'Ed25519') {
       throw new InvariantError(`no cryptography for ${suite.name}`);
     }
-    const isSuite1 = suite.hpke.kem === 'DHKEM-X25519-HKDF-SHA256' && suite.hpke.aead === 'AES128GCM';
+    const isSuite1 = suite.name === 'MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519';
     const hpke = isSuite1
       ? promised(x25519Hpke)
       : (await defaultCryptoProvider.getCiphersuiteImpl(suite)).hpke;
