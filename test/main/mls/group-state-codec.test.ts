@@ -71,15 +71,19 @@ describe('a saved group', () => {
     }
   });
 
-  test('is none with a byte too many, inside the state or behind it', () => {
+  test('is none with a byte too many, inside its states or behind them', () => {
     expect(decodeGroupRecord(Uint8Array.of(...alone, 0))).toBeUndefined();
     expect(decodeGroupRecord(Uint8Array.of(...staged, 0))).toBeUndefined();
-    const reader = new ByteReader(alone);
+    const reader = new ByteReader(staged);
     const version = reader.u8();
-    const state = reader.lengthPrefixed(alone.length);
-    const saved = (bytes: Uint8Array): Uint8Array =>
-      new ByteWriter().u8(version).lengthPrefixed(bytes).u8(0).finish();
-    expect(saved(state)).toEqual(alone);
-    expect(decodeGroupRecord(saved(Uint8Array.of(...state, 0)))).toBeUndefined();
+    const state = reader.lengthPrefixed(staged.length);
+    reader.u8();
+    const newState = reader.lengthPrefixed(staged.length);
+    const rest = reader.rest();
+    const saved = (before: Uint8Array, after: Uint8Array): Uint8Array =>
+      new ByteWriter().u8(version).lengthPrefixed(before).u8(1).lengthPrefixed(after).bytes(rest).finish();
+    expect(saved(state, newState)).toEqual(staged);
+    expect(decodeGroupRecord(saved(Uint8Array.of(...state, 0), newState))).toBeUndefined();
+    expect(decodeGroupRecord(saved(state, Uint8Array.of(...newState, 0)))).toBeUndefined();
   });
 });
