@@ -59,6 +59,7 @@ import {
 } from './client-config.ts';
 import { commitPolicy, parametersOf } from './commit-policy.ts';
 import { decodeGroupRecord, encodeGroupRecord } from './group-state-codec.ts';
+import type { StagedRecord } from './group-state-codec.ts';
 import { eraseKeyPackage, eraseState } from './group-secrets.ts';
 import { addsFault, inspectKeyPackage } from './key-package-check.ts';
 import {
@@ -181,14 +182,12 @@ export class TsMlsAdapter implements MlsPort {
     } catch (error) {
       return refused(nameOf(error));
     }
-    const own: StagedCommit = {
-      staged: this.#newHandle() as StagedHandle,
-      epoch: epoch(result.newState.groupContext.epoch),
-      commit: encodeMlsMessage(result.commit),
-      transcript: result.newState.groupContext.confirmedTranscriptHash.slice(),
-      welcomes: result.welcome === undefined ? [] : splitWelcome(result.welcome),
-    };
-    group.staged.set(own.staged, { newState: result.newState, consumed: result.consumed, own });
+    const { newState, consumed, commit, welcome } = result;
+    const own = this.#stageOwn(group, consumed, {
+      newState,
+      commit: encodeMlsMessage(commit),
+      welcomes: welcome === undefined ? [] : splitWelcome(welcome),
+    });
     return { kind: 'staged', commit: own };
   }
 
@@ -247,9 +246,7 @@ export class TsMlsAdapter implements MlsPort {
     const before = group.state;
     // Nothing is kept of earlier epochs: no application messages go through MLS.
     group.state = { ...staged.newState, historicalReceiverData: new Map() };
-    for (const { newState } of group.staged.values()) {
-      if (newState !== staged.newState) eraseState(newState, group.state);
-    }
+    for (const { newState } of group.staged.values()) eraseState(newState, group.state);
     group.staged.clear();
     for (const secret of staged.consumed) secret.fill(0);
     eraseState(before, group.state);
@@ -300,23 +297,13 @@ export class TsMlsAdapter implements MlsPort {
 
   async restore(membership: MlsMembership, bytes: Uint8Array): Promise<RestoredGroup | undefined> {
     const record = decodeGroupRecord(bytes);
-    const context = record?.state.groupContext;
-    if (record === undefined || context === undefined) return undefined;
+    if (record === undefined) return undefined;
+    const context = record.state.groupContext;
     if (context.cipherSuite !== SUITE_NAMES[membership.suite]) return undefined;
     if (!equal(context.groupId, membership.groupId)) return undefined;
     if (parametersOf(context.extensions) === undefined) return undefined;
     const group = this.#hold(membership, await suiteImplementation(membership.suite), record.state);
-    const staged = record.staged && {
-      staged: this.#newHandle() as StagedHandle,
-      epoch: epoch(record.staged.newState.groupContext.epoch),
-      commit: record.staged.commit,
-      transcript: record.staged.newState.groupContext.confirmedTranscriptHash.slice(),
-      welcomes: record.staged.welcomes,
-    };
-    if (record.staged !== undefined && staged !== undefined) {
-      const { newState } = record.staged;
-      this.#group(group).staged.set(staged.staged, { newState, consumed: [], own: staged });
-    }
+    const staged = record.staged && this.#stageOwn(this.#group(group), [], record.staged);
     const groupContext = encode(groupContextEncoder)(context);
     return { group, staged, groupContext, ...(await this.#epochOf(group)) };
   }
@@ -375,6 +362,22 @@ export class TsMlsAdapter implements MlsPort {
     const handle = this.#newHandle() as GroupHandle;
     this.#groups.set(handle, { membership, suite, state, staged: new Map() });
     return handle;
+  }
+
+  #stageOwn(
+    group: Group,
+    consumed: readonly Uint8Array[],
+    { newState, commit, welcomes }: StagedRecord,
+  ): StagedCommit {
+    const own = {
+      staged: this.#newHandle() as StagedHandle,
+      epoch: epoch(newState.groupContext.epoch),
+      commit,
+      transcript: newState.groupContext.confirmedTranscriptHash.slice(),
+      welcomes,
+    };
+    group.staged.set(own.staged, { newState, consumed, own });
+    return own;
   }
 
   #group(handle: GroupHandle): Group {
