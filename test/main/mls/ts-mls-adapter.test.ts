@@ -76,13 +76,23 @@ describe('a group that was created', () => {
       encryptionKey,
       masterKey,
       groupContext,
+      // Nor does it need the identity any more.
+      creator.identity.seed,
+      creator.identity.publicKey,
     ]) {
       bytes.fill(0xee);
     }
     expect(await mls.serialise(group)).toEqual(before);
-    // Nor do its key and seed have to stay where they were read from.
-    creator.identity.seed.fill(0);
-    expect((await mls.stageCommit(group, NO_CHANGE)).kind).toBe('staged');
+  });
+
+  test('takes nothing from the identity that made it when it is forgotten', async () => {
+    const seed = creator.identity.seed.slice();
+    const { group } = await create();
+    await mls.keyPackage(creator, wallClock());
+    await stage(group);
+    await mls.forget(group);
+    await mls.forgetKeyPackages(creator);
+    expect(creator.identity.seed).toEqual(seed);
   });
 
   test('has a handle of its own, and so has each Commit', async () => {
@@ -127,6 +137,32 @@ describe('a Commit', () => {
       replacedBy: undefined,
       kicked: false,
     });
+  });
+
+  test('is the same for all when the transcript that was handed out is overwritten', async () => {
+    const { group } = await create();
+    const member = await enter(group);
+    const own = await stage(group);
+    const seen = await mls.processCommit(member, own.commit);
+    if (seen.kind !== 'staged') throw new Error(seen.kind);
+    const restored = await mls.restore(creator, await mls.serialise(group));
+    if (restored?.staged === undefined) throw new Error('a staged Commit reads back');
+    const transcript = own.transcript.slice();
+    for (const bytes of [own.transcript, seen.transcript, restored.staged.transcript]) bytes.fill(0);
+    const begun = [
+      await mls.apply(group, own.staged),
+      await mls.apply(member, seen.staged),
+      await mls.apply(restored.group, restored.staged.staged),
+    ];
+    for (const { view } of begun) {
+      expect(view.transcript).toEqual(transcript);
+      view.transcript.fill(0);
+    }
+    const next = await stage(member);
+    expect((await mls.processCommit(group, next.commit)).kind).toBe('staged');
+    expect((await mls.processCommit(restored.group, next.commit)).kind).toBe('staged');
+    const again = await mls.restore(creator, await mls.serialise(group));
+    expect(again?.view.transcript).toEqual(transcript);
   });
 
   test('that removes a member and adds another does not say that the one was replaced', async () => {
@@ -190,6 +226,23 @@ describe('a Welcome', () => {
     expect(await mls.join(newcomer(), welcome)).toEqual(NOT_OURS);
     expect(await mls.join({ ...joiner, groupId: randomBytes(16) }, welcome)).toEqual(NOT_OURS);
     expect((await mls.join(joiner, welcome)).kind).toBe('joined');
+  });
+
+  test('may be for several joiners at once', async () => {
+    const { group } = await create();
+    const joiners = [newcomer(), newcomer()];
+    const packages = await Promise.all(joiners.map((joiner) => mls.keyPackage(joiner, wallClock())));
+    const { welcomes } = await stage(group, { adds: packages.map(({ keyPackage }) => keyPackage) });
+    const each = welcomes.map(({ welcome }) => {
+      const message = decodeWhole(welcome);
+      if (message?.wireformat !== 'mls_welcome') throw new Error('a Welcome');
+      return message;
+    });
+    const [first] = each;
+    if (first === undefined) throw new Error('two Welcomes');
+    const secrets = each.flatMap((message) => message.welcome.secrets);
+    const joint = encodeMlsMessage({ ...first, welcome: { ...first.welcome, secrets } });
+    for (const joiner of joiners) expect((await mls.join(joiner, joint)).kind).toBe('joined');
   });
 
   test('finds the KeyPackage that it is for among several', async () => {
@@ -279,6 +332,15 @@ describe('a group that is read back', () => {
     expect(restored?.staged).toBeUndefined();
     if (restored === undefined) throw new Error('a group reads back');
     expect((await mls.stageCommit(restored.group, NO_CHANGE)).kind).toBe('staged');
+  });
+
+  test('has our own staged Commit where somebody else’s was staged before it', async () => {
+    const { group } = await create();
+    const theirs = await stage(await enter(group));
+    expect((await mls.processCommit(group, theirs.commit)).kind).toBe('staged');
+    const { commit } = await stage(group);
+    const restored = await mls.restore(creator, await mls.serialise(group));
+    expect(restored?.staged?.commit).toEqual(commit);
   });
 
   test('is one of this membership, with meeting parameters', async () => {
