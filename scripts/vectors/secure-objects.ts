@@ -10,7 +10,7 @@ import { nodeCrypto } from '../../src/io/crypto/node-crypto.ts';
 import { encodeHex } from '../../src/protocol/bytes/hex.ts';
 import { encodeKeyValuePairs, type KeyValuePair } from '../../src/protocol/bytes/key-value-pairs.ts';
 import { groupId, objectId, type FullTrackName } from '../../src/protocol/moqt/model.ts';
-import { AAD_BUILDERS, maxAadLength } from '../../src/protocol/secure-objects/aad.ts';
+import { AAD_HEADER_LENGTH, PROFILE, putAad } from '../../src/protocol/secure-objects/aad.ts';
 import { encodeFullTrackName } from '../../src/protocol/secure-objects/full-track-name.ts';
 import { HASH_LENGTH } from '../../src/protocol/secure-objects/hkdf.ts';
 import { encodeImmutableProperties } from '../../src/protocol/secure-objects/immutable-properties.ts';
@@ -20,7 +20,6 @@ import { ObjectCipher } from '../../src/protocol/secure-objects/object-cipher.ts
 import type { HashName, SuiteId } from '../../src/protocol/secure-objects/suite.ts';
 import { epoch as toEpoch } from '../../src/protocol/units.ts';
 
-const PROFILE = '2026-03';
 const MLS_HASHES: readonly HashName[] = ['SHA-256', 'SHA-384', 'SHA-512'];
 const SUITE_IDS: readonly SuiteId[] = [1, 2, 3, 4, 5];
 const PAYLOAD_LENGTHS = [0, 1, 63, 64, 1_200, 16_384];
@@ -28,6 +27,7 @@ const EPOCHS = [0n, 1n, 64n, 16_384n, 2n ** 32n + 7n];
 /** Below and above 64, 2^14 and 2^32, and where a vi64 gets longer. */
 const GROUP_IDS = [0n, 63n, 64n, 127n, 128n, 16_383n, 16_384n, 2n ** 32n - 1n, 2n ** 32n, 2n ** 64n - 1n];
 const OBJECT_IDS = [0n, 63n, 64n, 127n, 128n, 16_383n, 16_384n, 2n ** 32n - 1n];
+const PRIORITIES = [0, 8, 32, 128, 255];
 const KEY_IDS = [0n, 63n, 64n, 16_383n, 16_384n, 2n ** 32n];
 
 /** One, two and 32 namespace fields, and fields of 64 bytes and more. */
@@ -117,12 +117,12 @@ function objectVector(
     step % 3 === 0 ? encodeKeyValuePairs(immutablePairs(step)) : undefined,
   );
 
-  const cipher = new ObjectCipher({ track, suite, profile: PROFILE, crypto: nodeCrypto });
+  const cipher = new ObjectCipher({ track, suite, crypto: nodeCrypto });
   const key = cipher.deriveKey(baseKey, keyId);
-  const location = { group: groupId(group), object: objectId(object) };
-  const fullTrackName = encodeFullTrackName(track);
-  const aad = new Uint8Array(maxAadLength(fullTrackName.length, immutable.length));
-  const aadLength = AAD_BUILDERS[PROFILE](aad, { keyId, ...location, fullTrackName, immutable });
+  const priority = pick(PRIORITIES, step);
+  const header = { group: groupId(group), object: objectId(object), priority };
+  const aad = new Uint8Array(AAD_HEADER_LENGTH + immutable.length);
+  putAad(aad, header, immutable);
   return {
     suite,
     track_base_key: encodeHex(baseKey),
@@ -130,16 +130,15 @@ function objectVector(
     key_id: String(keyId),
     group_id: String(group),
     object_id: String(object),
+    priority,
     immutable: encodeHex(immutable),
     encrypted_properties: encodeHex(encryptedProperties),
     payload: encodeHex(payload),
     key: encodeHex(key.key),
     salt: encodeHex(key.salt),
-    nonce: encodeHex(formNonce(key.salt, location.group, location.object)),
-    aad: encodeHex(aad.subarray(0, aadLength)),
-    ciphertext: encodeHex(
-      cipher.seal(key, location.group, location.object, immutable, { payload, encryptedProperties }),
-    ),
+    nonce: encodeHex(formNonce(key.salt, header.group, header.object)),
+    aad: encodeHex(aad),
+    ciphertext: encodeHex(cipher.seal(key, header, immutable, { payload, encryptedProperties })),
   };
 }
 

@@ -17,12 +17,12 @@ import { readKeyHistory, type KeyHistory } from './key-history.ts';
 import type { MembershipStore } from './meeting/membership-store.ts';
 import { RunningMeeting } from './meeting/running-meeting.ts';
 import type { MlsMembership, MlsPort } from './mls/mls-port.ts';
+import { PROFILE } from '../protocol/secure-objects/aad.ts';
 import { nodeGroupCrypto } from './mls/node-group-crypto.ts';
 import type { StateStore } from './storage/state-store.ts';
 
-/** Secure Objects suite AES-128-GCM, and the profile of sealing. @see docs/protocol.md#keys-and-sealed-objects */
+/** Secure Objects suite AES-128-GCM. @see docs/protocol.md#keys-and-sealed-objects */
 const SECURE_OBJECTS_SUITE = 0x0004;
-const PROFILE = '2026-03';
 
 /**
  * A relay that fell silent is noticed before its silence can be taken for that of the other members, who say hello every

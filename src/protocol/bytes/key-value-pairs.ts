@@ -55,15 +55,35 @@ export function encodeKeyValuePairs(pairs: readonly KeyValuePair[]): Uint8Array 
  * @throws {OutOfRange} when a type passes 2^64 - 1, a value 65,535 bytes, or there are over {@link MAX_PAIRS}.
  */
 export function decodeKeyValuePairs(block: Uint8Array): KeyValuePair[] {
+  return decodePairsBefore(block, undefined).pairs;
+}
+
+/** The pairs of a block up to one whose value is of a form of its own. */
+export interface PairsBefore {
+  readonly pairs: KeyValuePair[];
+  /** Bytes that these pairs take. */
+  readonly length: number;
+  /** What stands behind the type that was looked for, a view; undefined when it is not in the block. */
+  readonly value: Uint8Array | undefined;
+}
+
+/**
+ * Reads a block up to the first pair of a type.
+ * @param block - borrowed: values are views of it.
+ * @throws {Truncated | OutOfRange} as {@link decodeKeyValuePairs} does.
+ */
+export function decodePairsBefore(block: Uint8Array, last: bigint | undefined): PairsBefore {
   const reader = new ByteReader(block);
   const pairs: KeyValuePair[] = [];
   let type = 0n;
   while (reader.remaining > 0) {
     if (pairs.length === MAX_PAIRS) throw new OutOfRange(MAX_PAIRS);
+    const length = reader.offset;
     type += reader.vi64();
     if (type > MAX_VI64) throw new OutOfRange(Number(MAX_VI64));
+    if (type === last) return { pairs, length, value: reader.rest() };
     const value = type % 2n === 0n ? reader.vi64() : reader.lengthPrefixed(MAX_PAIR_VALUE_LENGTH);
     pairs.push({ type, value });
   }
-  return pairs;
+  return { pairs, length: block.length, value: undefined };
 }

@@ -22,7 +22,7 @@ const MAX_PROFILE_BYTES = 32;
 export interface MeetingParameters {
   /** Cipher suite of Secure Objects. @see draft-ietf-moq-secure-objects #cipher-suites */
   readonly secureObjectsSuite: number;
-  /** Version of the key schedule and of sealed objects, for example `2026-03`. */
+  /** Version of the key schedule and of sealed objects, for example `01`. */
   readonly profile: string;
   readonly mode: CounterMode;
   /** The counter's Ed25519 receipt key, 32 bytes; undefined in plain mode. */

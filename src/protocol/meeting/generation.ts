@@ -8,7 +8,7 @@ import type { GroupName, SenderId } from '../group/names.ts';
 import type { Member } from '../group/roster.ts';
 import type { ParticipantId } from '../media/encoded-media.ts';
 import type { MoqtClient, PublishOffer } from '../moqt/client/client-api.ts';
-import { isProfileId } from '../secure-objects/aad.ts';
+import { PROFILE } from '../secure-objects/aad.ts';
 import { isSuiteId } from '../secure-objects/suite.ts';
 import type { Epoch, Millis } from '../units.ts';
 import type { GroupNotices, MeetingCore } from './core.ts';
@@ -85,9 +85,9 @@ export class Generation {
   /** The generation that `begun` is the first epoch of; undefined when its media cipher is not known here. */
   static of(begun: EpochBegun, context: GenerationContext): Generation | undefined {
     const { secureObjectsSuite: suite, profile } = begun.parameters;
-    if (!isSuiteId(suite) || !isProfileId(profile)) return undefined;
+    if (!isSuiteId(suite) || profile !== PROFILE) return undefined;
     const mlsHash = begun.suite === 0x0053 ? 'SHA-512' : 'SHA-256';
-    const keys = new MeetingKeys({ mlsHash, suite, profile }, context.core.options.mediaCrypto);
+    const keys = new MeetingKeys({ mlsHash, suite }, context.core.options.mediaCrypto);
     return new Generation(begun, keys, context);
   }
 

@@ -7,9 +7,9 @@
  */
 import { invariant } from '../errors.ts';
 import type { FullTrackName } from '../moqt/model.ts';
-import type { ProfileId } from '../secure-objects/aad.ts';
 import { deriveEpochSecret, deriveTrackBaseKey } from '../secure-objects/key-schedule.ts';
 import type { SecureObjectsCrypto } from '../secure-objects/crypto.ts';
+import { ReplayWindows } from '../secure-objects/replay-windows.ts';
 import type { HashName, SuiteId } from '../secure-objects/suite.ts';
 import { TrackOpener } from '../secure-objects/track-opener.ts';
 import { TrackSealer } from '../secure-objects/track-sealer.ts';
@@ -20,7 +20,6 @@ export interface MediaKeyParameters {
   /** Hash of the MLS cipher suite. */
   readonly mlsHash: HashName;
   readonly suite: SuiteId;
-  readonly profile: ProfileId;
 }
 
 /** Hands out sealers and openers, and moves them all to a new epoch. */
@@ -29,6 +28,7 @@ export class MeetingKeys {
   readonly #crypto: SecureObjectsCrypto;
   readonly #sealers = new Map<TrackSealer, FullTrackName>();
   readonly #openers = new Map<TrackOpener, FullTrackName>();
+  readonly #windows = new ReplayWindows();
   #epoch: Epoch | undefined;
   #epochSecret: Uint8Array | undefined;
 
@@ -82,7 +82,8 @@ export class MeetingKeys {
 
   /** An opener for somebody's track; to be handed back by {@link MeetingKeys.release}. */
   opener(track: FullTrackName, now: Millis): TrackOpener {
-    const opener = new TrackOpener({ track, ...this.#sealing() });
+    const window = this.#windows.follow(track);
+    const opener = new TrackOpener({ track, ...this.#sealing() }, { window });
     this.#openers.set(opener, track);
     const epoch = this.#epoch;
     if (epoch !== undefined)
@@ -92,9 +93,11 @@ export class MeetingKeys {
     return opener;
   }
 
-  /** The track is over: its keys are overwritten. */
+  /** The track is over: its keys are overwritten. What was opened of it stays known, should it be offered again. */
   release(opener: TrackOpener): void {
     opener.erase();
+    const track = this.#openers.get(opener);
+    if (track !== undefined) this.#windows.leave(track);
     this.#openers.delete(opener);
   }
 
@@ -113,8 +116,8 @@ export class MeetingKeys {
     this.#epochSecret = undefined;
   }
 
-  #sealing(): { suite: SuiteId; profile: ProfileId; crypto: SecureObjectsCrypto } {
-    return { suite: this.#parameters.suite, profile: this.#parameters.profile, crypto: this.#crypto };
+  #sealing(): { suite: SuiteId; crypto: SecureObjectsCrypto } {
+    return { suite: this.#parameters.suite, crypto: this.#crypto };
   }
 
   #withBaseKey(track: FullTrackName, use: (key: Uint8Array) => void): void {

@@ -158,12 +158,8 @@ export class MemberTrack implements SubscriptionOwner {
     const { group, object: id } = object.location;
     const current = this.#context.keys.epoch ?? NO_EPOCH;
     this.#opener.expire(this.#now);
-    const outcome = this.#opener.open(
-      groupId(group),
-      objectId(id),
-      object.properties,
-      object.content.payload,
-    );
+    const header = { ...object.location, priority: object.publisherPriority };
+    const outcome = this.#opener.open(header, object.properties, object.content.payload);
     if (outcome.kind === 'opened') {
       const before = this.#openedAt;
       this.#openedAt = this.#now;

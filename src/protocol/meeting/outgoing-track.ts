@@ -16,6 +16,7 @@ import {
 import { isBetween } from '../moqt/locations.ts';
 import type { MoqtClient, Publication, PublicationOwner } from '../moqt/client/client-api.ts';
 import { StreamCode } from '../moqt/codes.ts';
+import type { ObjectHeader } from '../secure-objects/aad.ts';
 
 /** What sealing one object yields. */
 export interface Sealed {
@@ -26,8 +27,7 @@ export interface Sealed {
 
 /** Seals an object of the track under the newest key; undefined: there is no key to seal with. */
 export type SealObject = (
-  group: bigint,
-  object: bigint,
+  header: ObjectHeader,
   payload: Uint8Array,
   encryptedProperties: Uint8Array,
 ) => Sealed | undefined;
@@ -187,14 +187,15 @@ export class OutgoingTrack {
     payload: Uint8Array,
     encryptedProperties: Uint8Array,
   ): MoqtObject | undefined {
-    const sealed = this.#options.seal(group, object, payload, encryptedProperties);
-    if (sealed === undefined) return undefined;
+    const { priority } = this.#options;
     const location = { group, object: objectId(object) };
+    const sealed = this.#options.seal({ ...location, priority }, payload, encryptedProperties);
+    if (sealed === undefined) return undefined;
     this.#largest = location;
     return {
       location,
       subgroup: SUBGROUP,
-      publisherPriority: this.#options.priority,
+      publisherPriority: priority,
       forwarding: 'subgroup',
       properties: sealed.properties,
       content: { kind: 'payload', payload: sealed.payload },

@@ -7,9 +7,10 @@ import type { MediaKind, UplinkItem } from '../media/encoded-media.ts';
 import { encodeLocProperties, MICROSECOND_TIMESCALE } from '../media/loc.ts';
 import type { MoqtClient } from '../moqt/client/client-api.ts';
 import { PublishDoneCode } from '../moqt/codes.ts';
-import { groupId, objectId, type FullTrackName, type TrackNamespace } from '../moqt/model.ts';
+import type { FullTrackName, TrackNamespace } from '../moqt/model.ts';
 import { trackNameKey } from '../moqt/names.ts';
 import { namespaceText } from '../moqt/name-text.ts';
+import { controlSize, soundSize, type PaddedSize } from '../secure-objects/padding.ts';
 import type { MeetingCore } from './core.ts';
 import type { MeetingKeys } from './meeting-keys.ts';
 import { OutgoingTrack, type SealObject } from './outgoing-track.ts';
@@ -33,6 +34,11 @@ export interface OwnTracksOwner {
 
 /** Priorities of our tracks, 0 the most urgent: who is here, then sound, then pictures. */
 const PRIORITY: Readonly<Record<OwnTrackKind, number>> = { control: 8, catalog: 16, audio: 32, video: 128 };
+/** Sizes that tell how long somebody spoke, what is typed or called whom, are hidden; those of pictures and formats are not. */
+const PADDED_SIZE: Readonly<Partial<Record<OwnTrackKind, PaddedSize>>> = {
+  control: controlSize,
+  audio: soundSize,
+};
 /** Bytes that may wait on one stream: two seconds of the default video bit rate. */
 const VIDEO_QUEUE_LIMIT = 192 * 1024;
 const SMALL_QUEUE_LIMIT = 1024 * 1024;
@@ -78,7 +84,7 @@ export class OwnTracks {
         track: name,
         priority: PRIORITY[kind],
         queueLimit,
-        seal: this.#sealWith(keys, name),
+        seal: this.#sealWith(keys, name, PADDED_SIZE[kind]),
         onWanted: () => {
           this.#wanted(kind);
         },
@@ -204,11 +210,11 @@ export class OwnTracks {
     );
   }
 
-  #sealWith(keys: MeetingKeys, track: FullTrackName): SealObject {
+  #sealWith(keys: MeetingKeys, track: FullTrackName, paddedSize: PaddedSize | undefined): SealObject {
     const sealer = keys.sealer(track);
-    return (group, object, payload, encrypted) => {
+    return (header, payload, encrypted) => {
       if (sealer.epoch === undefined) return undefined;
-      const outcome = sealer.seal(groupId(group), objectId(object), payload, { encrypted });
+      const outcome = sealer.seal(header, payload, { encrypted }, paddedSize);
       if (outcome.kind === 'sealed') return outcome;
       this.#owner.rekeyWanted();
       return undefined;

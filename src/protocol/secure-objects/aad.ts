@@ -1,50 +1,37 @@
 /**
- * What is authenticated besides the payload. A later text of the draft builds other bytes, so this one function
- * is chosen by the profile that the members of a meeting agreed on.
- * @see draft-ietf-moq-secure-objects (2026-03) #aad
+ * What is authenticated besides the payload. The names of the track are not among it: the keys are bound to them.
+ * @see draft-ietf-moq-secure-objects-01 #aad
+ * @see docs/protocol.md #one-object
  */
-import { MAX_VI64_LENGTH, putVi64 } from '../bytes/vi64.ts';
+import { invariant } from '../errors.ts';
 import type { GroupId, ObjectId } from '../moqt/model.ts';
 
-/** What an AAD covers. */
-export interface AadInput {
-  readonly keyId: bigint;
+/** Name of the encoding that this code seals and opens; the members of a meeting agree on it. */
+export const PROFILE = '01';
+
+/** What of an object's header is authenticated. */
+export interface ObjectHeader {
   readonly group: GroupId;
   readonly object: ObjectId;
-  /** Of `encodeFullTrackName`. */
-  readonly fullTrackName: Uint8Array;
-  /** Value of the Immutable Properties, byte for byte as published. */
-  readonly immutable: Uint8Array;
+  /** Publisher priority, 0 to 255, as a receiver sees it: of the object, or what its track says. */
+  readonly priority: number;
 }
+
+/** Bytes of an AAD before the Immutable Properties. */
+export const AAD_HEADER_LENGTH = 13;
 
 /**
- * Writes an AAD to the front of `target`, which has room for {@link maxAadLength}.
+ * Writes an AAD to the front of `target`, which has room for it.
+ * @param immutable - value of the Immutable Properties, the Key ID among them, byte for byte as published.
  * @returns length of the AAD.
  */
-export type AadBuilder = (target: Uint8Array, input: AadInput) => number;
-
-/** Room that an AAD takes at most. */
-export function maxAadLength(fullTrackNameLength: number, immutableLength: number): number {
-  return 3 * MAX_VI64_LENGTH + fullTrackNameLength + immutableLength;
-}
-
-/** Names of the encodings that a meeting may agree on. */
-export type ProfileId = '2026-03';
-
-/** The AAD of each profile. */
-export const AAD_BUILDERS: Readonly<Record<ProfileId, AadBuilder>> = { '2026-03': aad202603 };
-
-/** Whether a text read from somewhere names a profile we have. */
-export function isProfileId(text: string): text is ProfileId {
-  return Object.hasOwn(AAD_BUILDERS, text);
-}
-
-function aad202603(target: Uint8Array, { keyId, group, object, fullTrackName, immutable }: AadInput): number {
-  let offset = putVi64(target, 0, keyId);
-  offset = putVi64(target, offset, group);
-  offset = putVi64(target, offset, object);
-  target.set(fullTrackName, offset);
-  offset += fullTrackName.length;
-  target.set(immutable, offset);
-  return offset + immutable.length;
+export function putAad(target: Uint8Array, header: ObjectHeader, immutable: Uint8Array): number {
+  const { group, object, priority } = header;
+  invariant(priority >= 0 && priority <= 255, 'a priority has 8 bits');
+  const view = new DataView(target.buffer, target.byteOffset);
+  view.setBigUint64(0, group);
+  view.setUint32(8, Number(object));
+  target[12] = priority;
+  target.set(immutable, AAD_HEADER_LENGTH);
+  return AAD_HEADER_LENGTH + immutable.length;
 }

@@ -2,7 +2,7 @@
  * The Immutable Properties of a sealed object: relays read them, nobody changes them, and among them is the Key
  * ID that says which key opens the object.
  * @see moqt-18 #immutable-properties
- * @see draft-ietf-moq-secure-objects (2026-03) #keyid-ext
+ * @see draft-ietf-moq-secure-objects-01 #keyid-ext
  */
 import { decodeKeyValuePairs, encodeKeyValuePairs, type KeyValuePair } from '../bytes/key-value-pairs.ts';
 import { OutOfRange } from '../bytes/out-of-range.ts';

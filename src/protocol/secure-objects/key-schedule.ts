@@ -68,7 +68,7 @@ export interface TrackKey {
  * @param fullTrackName - of {@link encodeFullTrackName}.
  * @param trackBaseKey - read, not kept.
  * @returns fresh bytes; {@link eraseTrackKey} zeroes them.
- * @see draft-ietf-moq-secure-objects (2026-03) #keys
+ * @see draft-ietf-moq-secure-objects-01 #keys
  */
 export function deriveTrackKey(
   crypto: Hmac,

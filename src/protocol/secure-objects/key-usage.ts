@@ -5,7 +5,7 @@ const REKEY_SHARE = 0.5;
 
 /**
  * Counts what one key has done, against its limits.
- * @see draft-ietf-moq-secure-objects (2026-03) #aead-invocation-limits
+ * @see draft-ietf-moq-secure-objects-01 #aead-invocation-limits
  */
 export class KeyUsage {
   readonly #limits: UsageLimits;

@@ -11,7 +11,7 @@ export const OBJECT_ID_LIMIT = 2n ** 32n;
  * @param object - Object ID below {@link OBJECT_ID_LIMIT}.
  * @returns 12 fresh bytes: salt XOR (group as 64 bits, object as 32 bits).
  * @throws {InvariantError} when the Object ID does not fit; who chooses IDs starts a new group before.
- * @see draft-ietf-moq-secure-objects (2026-03) #nonce
+ * @see draft-ietf-moq-secure-objects-01 #nonce
  */
 export function formNonce(salt: Uint8Array, group: GroupId, object: ObjectId): Uint8Array {
   invariant(salt.length === 12, 'a salt has 12 bytes');

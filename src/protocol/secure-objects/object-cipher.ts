@@ -1,14 +1,15 @@
 /**
  * Sealing and opening one object, without any memory of others: {@link TrackSealer} and {@link TrackOpener}
  * add the rules that hold between objects.
- * @see draft-ietf-moq-secure-objects (2026-03) #encrypt
+ * @see draft-ietf-moq-secure-objects-01 #encrypt
  */
-import type { FullTrackName, GroupId, ObjectId } from '../moqt/model.ts';
-import { AAD_BUILDERS, maxAadLength, type AadBuilder, type ProfileId } from './aad.ts';
+import type { FullTrackName } from '../moqt/model.ts';
+import { AAD_HEADER_LENGTH, putAad, type ObjectHeader } from './aad.ts';
 import type { Aead, SecureObjectsCrypto } from './crypto.ts';
 import { encodeFullTrackName } from './full-track-name.ts';
 import { deriveTrackKey, type TrackKey } from './key-schedule.ts';
 import { formNonce, OBJECT_ID_LIMIT } from './nonce.ts';
+import type { PaddedSize } from './padding.ts';
 import { parsePlaintext, plaintextParts, type Plaintext } from './plaintext.ts';
 import { SUITES, type Suite, type SuiteId } from './suite.ts';
 
@@ -16,7 +17,6 @@ import { SUITES, type Suite, type SuiteId } from './suite.ts';
 export interface SealedTrack {
   readonly track: FullTrackName;
   readonly suite: SuiteId;
-  readonly profile: ProfileId;
   readonly crypto: SecureObjectsCrypto;
 }
 
@@ -25,16 +25,14 @@ export class ObjectCipher {
   readonly suite: Suite;
   readonly #crypto: SecureObjectsCrypto;
   readonly #aead: Aead;
-  readonly #aad: AadBuilder;
   readonly #fullTrackName: Uint8Array;
   /** Each AAD is built here, without an allocation per object: ciphers read it and do not keep it. */
   #aadBuffer = new Uint8Array(0);
 
-  constructor({ track, suite, profile, crypto }: SealedTrack) {
+  constructor({ track, suite, crypto }: SealedTrack) {
     this.suite = SUITES[suite];
     this.#crypto = crypto;
     this.#aead = crypto.aead(suite);
-    this.#aad = AAD_BUILDERS[profile];
     this.#fullTrackName = encodeFullTrackName(track);
   }
 
@@ -47,20 +45,21 @@ export class ObjectCipher {
    * Encrypts one object. The caller guarantees that the location was never sealed under `key` before.
    * @param immutable - value of the Immutable Properties the object will carry.
    * @param content - payload and block of encrypted properties; read, not kept.
+   * @param paddedSize - the sizes that the ciphertext may have; any, by default.
    * @returns the fresh ciphertext that becomes the payload of the MOQT object.
    * @throws {InvariantError} when the Object ID has more than 32 bits.
    */
   seal(
     key: TrackKey,
-    group: GroupId,
-    object: ObjectId,
+    header: ObjectHeader,
     immutable: Uint8Array,
     content: Plaintext,
+    paddedSize?: PaddedSize,
   ): Uint8Array {
-    const nonce = formNonce(key.salt, group, object);
-    const aad = this.#aadOf(key.keyId, group, object, immutable);
-    const parts = plaintextParts(content.payload, content.encryptedProperties);
-    return this.#aead.seal(key.key, nonce, aad, ...parts);
+    const nonce = formNonce(key.salt, header.group, header.object);
+    const aad = this.#aadOf(header, immutable);
+    const padding = paddedSize && { paddedSize, tagLength: this.suite.Nt };
+    return this.#aead.seal(key.key, nonce, aad, ...plaintextParts(content, padding));
   }
 
   /**
@@ -69,22 +68,19 @@ export class ObjectCipher {
    */
   open(
     key: TrackKey,
-    group: GroupId,
-    object: ObjectId,
+    header: ObjectHeader,
     immutable: Uint8Array,
     ciphertext: Uint8Array,
   ): Plaintext | undefined {
-    if (object >= OBJECT_ID_LIMIT) return undefined;
-    const nonce = formNonce(key.salt, group, object);
-    const aad = this.#aadOf(key.keyId, group, object, immutable);
-    const plaintext = this.#aead.open(key.key, nonce, aad, ciphertext);
+    if (header.object >= OBJECT_ID_LIMIT) return undefined;
+    const nonce = formNonce(key.salt, header.group, header.object);
+    const plaintext = this.#aead.open(key.key, nonce, this.#aadOf(header, immutable), ciphertext);
     return plaintext === undefined ? undefined : parsePlaintext(plaintext);
   }
 
-  #aadOf(keyId: bigint, group: GroupId, object: ObjectId, immutable: Uint8Array): Uint8Array {
-    const room = maxAadLength(this.#fullTrackName.length, immutable.length);
+  #aadOf(header: ObjectHeader, immutable: Uint8Array): Uint8Array {
+    const room = AAD_HEADER_LENGTH + immutable.length;
     if (this.#aadBuffer.length < room) this.#aadBuffer = new Uint8Array(room);
-    const input = { keyId, group, object, fullTrackName: this.#fullTrackName, immutable };
-    return this.#aadBuffer.subarray(0, this.#aad(this.#aadBuffer, input));
+    return this.#aadBuffer.subarray(0, putAad(this.#aadBuffer, header, immutable));
   }
 }

@@ -1,14 +1,17 @@
 /**
  * What is inside the ciphertext: the payload, and behind it the properties that only members may read.
- * @see draft-ietf-moq-secure-objects (2026-03) #app
+ * @see draft-ietf-moq-secure-objects-01 #app
  */
 import { ByteReader } from '../bytes/byte-reader.ts';
 import { ByteWriter } from '../bytes/byte-writer.ts';
 import { OutOfRange } from '../bytes/out-of-range.ts';
 import { Truncated } from '../bytes/truncated.ts';
-import { encodeVi64 } from '../bytes/vi64.ts';
+import { encodeVi64, vi64Length } from '../bytes/vi64.ts';
 import { invariant } from '../errors.ts';
 import { ENCRYPTED_PROPERTIES, parsePairs } from './immutable-properties.ts';
+import { padList, unpadList, type PaddedSize } from './padding.ts';
+
+const TYPE_LENGTH = vi64Length(ENCRYPTED_PROPERTIES);
 
 /** Content of an opened object; both are views of one plaintext. */
 export interface Plaintext {
@@ -17,21 +20,31 @@ export interface Plaintext {
   readonly encryptedProperties: Uint8Array;
 }
 
-/**
- * The parts that, joined, are the plaintext; the payload is one of them as it came, not copied.
- * @param encryptedProperties - block of properties; empty: none.
- * @throws {InvariantError} when `encryptedProperties` is not such a block.
- */
-export function plaintextParts(payload: Uint8Array, encryptedProperties: Uint8Array): Uint8Array[] {
-  const length = encodeVi64(payload.length);
-  if (encryptedProperties.length === 0) return [length, payload];
-  invariant(parsePairs(encryptedProperties) !== undefined, 'encrypted properties are Key-Value-Pairs');
-  const list = new ByteWriter().vi64(ENCRYPTED_PROPERTIES).lengthPrefixed(encryptedProperties).finish();
-  return [length, payload, list];
+/** How the size of a sealed object is hidden. */
+export interface Padding {
+  readonly paddedSize: PaddedSize;
+  /** Bytes that sealing adds to the plaintext. */
+  readonly tagLength: number;
 }
 
 /**
- * Takes a plaintext apart.
+ * The parts that, joined, are the plaintext; the payload is one of them as it came, not copied.
+ * @param content - its encrypted properties are a block of properties; empty: none.
+ * @throws {InvariantError} when they are not such a block.
+ */
+export function plaintextParts(content: Plaintext, padding?: Padding): Uint8Array[] {
+  const { payload, encryptedProperties } = content;
+  const length = encodeVi64(payload.length);
+  invariant(parsePairs(encryptedProperties) !== undefined, 'encrypted properties are Key-Value-Pairs');
+  const around = length.length + payload.length + TYPE_LENGTH + (padding?.tagLength ?? 0);
+  const list =
+    padding === undefined ? encryptedProperties : padList(encryptedProperties, around, padding.paddedSize);
+  if (list.length === 0) return [length, payload];
+  return [length, payload, new ByteWriter().vi64(ENCRYPTED_PROPERTIES).lengthPrefixed(list).finish()];
+}
+
+/**
+ * Takes a plaintext apart; Padding is left out.
  * @returns views of `plaintext`, or `undefined` when it is not of that form.
  */
 export function parsePlaintext(plaintext: Uint8Array): Plaintext | undefined {
@@ -40,9 +53,10 @@ export function parsePlaintext(plaintext: Uint8Array): Plaintext | undefined {
     const payload = reader.lengthPrefixed(Number.MAX_SAFE_INTEGER);
     if (reader.remaining === 0) return { payload, encryptedProperties: reader.rest() };
     if (reader.vi64() !== ENCRYPTED_PROPERTIES) return undefined;
-    const encryptedProperties = reader.lengthPrefixed(Number.MAX_SAFE_INTEGER);
-    const wellFormed = reader.remaining === 0 && parsePairs(encryptedProperties) !== undefined;
-    return wellFormed ? { payload, encryptedProperties } : undefined;
+    const list = reader.lengthPrefixed(Number.MAX_SAFE_INTEGER);
+    if (reader.remaining > 0) return undefined;
+    const encryptedProperties = unpadList(list);
+    return encryptedProperties && { payload, encryptedProperties };
   } catch (error) {
     if (error instanceof Truncated || error instanceof OutOfRange) return undefined;
     throw error;

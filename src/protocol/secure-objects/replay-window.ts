@@ -12,6 +12,11 @@ export const OBJECTS_REMEMBERED = 1024;
 export class ReplayWindow {
   readonly #groups = new Map<GroupId, GroupWindow>();
 
+  /** Whether nothing was opened. */
+  get isEmpty(): boolean {
+    return this.#groups.size === 0;
+  }
+
   /** Whether the object is new, as far as this window remembers. */
   isNew(group: GroupId, object: ObjectId): boolean {
     const window = this.#groups.get(group);

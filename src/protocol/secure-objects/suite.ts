@@ -1,6 +1,6 @@
 /**
  * The cipher suites of MoQ Secure Objects.
- * @see draft-ietf-moq-secure-objects (2026-03) #ciphersuite
+ * @see draft-ietf-moq-secure-objects-01 #ciphersuite
  */
 
 /** Number of a cipher suite. */

@@ -1,6 +1,6 @@
 import { invariant } from '../errors.ts';
-import type { GroupId, ObjectId } from '../moqt/model.ts';
 import { epoch as toEpoch, millis, type Epoch, type Millis } from '../units.ts';
+import type { ObjectHeader } from './aad.ts';
 import { readSealedProperties } from './immutable-properties.ts';
 import { eraseTrackKey, type TrackKey } from './key-schedule.ts';
 import { KeyUsage } from './key-usage.ts';
@@ -35,6 +35,8 @@ export interface OpenerOptions {
   readonly overlap?: Millis;
   /** What one key may do; the suite's own by default. */
   readonly limits?: UsageLimits;
+  /** What was opened of the track before; by default nothing was. */
+  readonly window?: ReplayWindow;
 }
 
 interface HeldKey {
@@ -57,7 +59,7 @@ export class TrackOpener {
   readonly #limits: UsageLimits;
   /** In the order of epochs. */
   readonly #keys = new Map<bigint, HeldKey>();
-  readonly #window = new ReplayWindow();
+  readonly #window: ReplayWindow;
   #newest: Epoch | undefined;
   #failures = 0;
 
@@ -65,6 +67,7 @@ export class TrackOpener {
     this.#cipher = new ObjectCipher(track);
     this.#overlap = options.overlap ?? DEFAULT_OVERLAP;
     this.#limits = options.limits ?? this.#cipher.suite.limits;
+    this.#window = options.window ?? new ReplayWindow();
   }
 
   /** Objects that failed, for whatever reason. */
@@ -126,7 +129,8 @@ export class TrackOpener {
    * @param properties - block of object properties as received; borrowed.
    * @param payload - ciphertext; read, not kept.
    */
-  open(group: GroupId, object: ObjectId, properties: Uint8Array, payload: Uint8Array): OpenOutcome {
+  open(header: ObjectHeader, properties: Uint8Array, payload: Uint8Array): OpenOutcome {
+    const { group, object } = header;
     const sealed = readSealedProperties(properties);
     if (sealed === undefined) return this.#fail();
     const held = this.#keys.get(sealed.keyId);
@@ -135,7 +139,7 @@ export class TrackOpener {
       return mayCome ? { kind: 'unknown-key', epoch: toEpoch(sealed.keyId) } : this.#fail();
     }
     if (!this.#window.isNew(group, object) || !held.usage.spend(payload.length)) return this.#fail();
-    const content = this.#cipher.open(held.key, group, object, sealed.immutable, payload);
+    const content = this.#cipher.open(held.key, header, sealed.immutable, payload);
     if (content === undefined) {
       held.usage.fail();
       return this.#fail();

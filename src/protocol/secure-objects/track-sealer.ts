@@ -1,10 +1,12 @@
 import { invariant } from '../errors.ts';
-import { compareLocations, type GroupId, type Location, type ObjectId } from '../moqt/model.ts';
+import { compareLocations, type Location } from '../moqt/model.ts';
 import type { Epoch } from '../units.ts';
+import type { ObjectHeader } from './aad.ts';
 import { encodeImmutableProperties, encodePropertiesWith } from './immutable-properties.ts';
 import { eraseTrackKey, type TrackKey } from './key-schedule.ts';
 import { KeyUsage } from './key-usage.ts';
 import { ObjectCipher, type SealedTrack } from './object-cipher.ts';
+import type { PaddedSize } from './padding.ts';
 import type { UsageLimits } from './suite.ts';
 
 /** Properties that an object carries besides the Key ID; both are blocks of Key-Value-Pairs, read and not kept. */
@@ -81,33 +83,36 @@ export class TrackSealer {
   /**
    * Seals one object at a location above all before.
    * @param payload - read, not kept.
+   * @param paddedSize - the sizes that the sealed payload may have; any, by default.
    * @throws {InvariantError} without a key, for a location that is not above the last, an Object ID of 2^32
    * or more, and malformed properties: each would be our own fault.
    */
   seal(
-    group: GroupId,
-    object: ObjectId,
+    header: ObjectHeader,
     payload: Uint8Array,
     properties: ObjectProperties = {},
+    paddedSize?: PaddedSize,
   ): SealOutcome {
     const current = this.#current;
     invariant(current !== undefined, 'a sealer has a key before it seals');
-    const location = { group, object };
+    const { group, object } = header;
     invariant(
-      this.#last === undefined || compareLocations(location, this.#last) > 0,
+      this.#last === undefined || compareLocations(header, this.#last) > 0,
       'locations only go up: one sealed twice would repeat its nonce',
     );
     const { immutable, encrypted = NOTHING } = properties;
     const value =
       immutable === undefined ? current.immutable : encodeImmutableProperties(current.key.keyId, immutable);
-    if (!current.usage.spend(payload.length + encrypted.length + OVERHEAD)) return { kind: 'rekey-required' };
+    const bare = payload.length + encrypted.length + OVERHEAD;
+    const size = paddedSize === undefined ? bare : paddedSize(bare + PADDING_OVERHEAD);
+    if (!current.usage.spend(size)) return { kind: 'rekey-required' };
     // Before the cipher runs: a location is spent even when sealing fails half-way.
-    this.#last = location;
+    this.#last = { group, object };
     const content = { payload, encryptedProperties: encrypted };
     return {
       kind: 'sealed',
       properties: immutable === undefined ? this.#plainProperties : encodePropertiesWith(value),
-      payload: this.#cipher.seal(current.key, group, object, value, content),
+      payload: this.#cipher.seal(current.key, header, value, content, paddedSize),
     };
   }
 
@@ -120,3 +125,5 @@ export class TrackSealer {
 
 /** Most bytes that the plaintext's framing adds: two lengths and a type. */
 const OVERHEAD = 19;
+/** Most bytes that Padding adds besides its zeros, and the tag, which counts to the padded size. */
+const PADDING_OVERHEAD = 13 + 16;

@@ -19,7 +19,7 @@ export function makeMembership(
 /** Parameters of a plain test meeting. */
 export const testParameters: MeetingParameters = {
   secureObjectsSuite: 4,
-  profile: '2026-03',
+  profile: '01',
   mode: 'fenced',
   receiptKey: new Uint8Array(32).fill(7),
   kickedKeys: [],

@@ -129,7 +129,7 @@ export class Simulation {
   constructor(mode: CounterMode) {
     this.#parameters = {
       secureObjectsSuite: 4,
-      profile: '2026-03',
+      profile: '01',
       mode,
       receiptKey: mode === 'fenced' ? serviceKey : undefined,
       kickedKeys: [],

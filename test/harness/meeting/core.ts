@@ -22,7 +22,7 @@ export function meetingCore(options: Partial<MeetingOptions> = {}): MeetingCore 
       room: new Uint8Array(16).fill(1) as RoomId,
       parameters: {
         secureObjectsSuite: 4,
-        profile: '2026-03',
+        profile: '01',
         mode: 'plain',
         receiptKey: undefined,
         kickedKeys: [],

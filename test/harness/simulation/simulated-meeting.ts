@@ -87,7 +87,7 @@ export class SimulatedMeeting {
     this.counter = new SimulatedCounter(this.agenda, mode);
     this.parameters = {
       secureObjectsSuite: options.cipher ?? 4,
-      profile: '2026-03',
+      profile: '01',
       mode,
       receiptKey: this.counter.receiptKey,
       kickedKeys: [],

@@ -24,7 +24,7 @@ const FINGERPRINT = fingerprintOf(IDENTITY.publicKey, nodeGroupCrypto);
 const GROUP = groupNameOf(ROOM, 0, nodeGroupCrypto);
 const PARAMETERS: MeetingParameters = {
   secureObjectsSuite: 4,
-  profile: '2026-03',
+  profile: '01',
   mode: 'plain',
   receiptKey: undefined,
   kickedKeys: [],

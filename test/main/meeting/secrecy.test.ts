@@ -52,10 +52,10 @@ function opens(objects: readonly Overheard[], masterKeys: ReadonlyMap<bigint, Ui
       [epoch, keyId].some((label) => {
         const secret = deriveEpochSecret(nodeCrypto, 'SHA-256', masterKey, epochOf(label));
         const base = deriveTrackBaseKey(nodeCrypto, 'SHA-256', secret, track);
-        const opener = new TrackOpener({ track, suite: SUITE, profile: '2026-03', crypto: nodeCrypto });
+        const opener = new TrackOpener({ track, suite: SUITE, crypto: nodeCrypto });
         opener.setKey(epochOf(keyId), base, millis(0));
-        const { group, object: id } = object.location;
-        return opener.open(group, id, object.properties, payload).kind === 'opened';
+        const header = { ...object.location, priority: object.publisherPriority };
+        return opener.open(header, object.properties, payload).kind === 'opened';
       }),
     );
   }).length;

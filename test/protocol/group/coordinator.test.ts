@@ -19,7 +19,7 @@ function bare(): Coordinator {
     room,
     parameters: {
       secureObjectsSuite: 4,
-      profile: '2026-03',
+      profile: '01',
       mode: 'plain',
       receiptKey: undefined,
       kickedKeys: [],

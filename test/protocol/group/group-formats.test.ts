@@ -90,7 +90,7 @@ describe('invitation proofs', () => {
 describe('meeting parameters', () => {
   const parameters: MeetingParameters = {
     secureObjectsSuite: 4,
-    profile: '2026-03',
+    profile: '01',
     mode: 'fenced',
     receiptKey: bytes(32, 6),
     kickedKeys: [bytes(32, 7), bytes(32, 8)],
@@ -112,7 +112,7 @@ describe('meeting parameters', () => {
   });
 
   test('have the bytes of docs/protocol.md', () => {
-    const profile = [7, ...Buffer.from('2026-03')];
+    const profile = [2, ...Buffer.from('01')];
     expect([...encodeMeetingParameters(parameters)]).toEqual([
       ...[0, 4, ...profile, 1, 32, ...bytes(32, 6), 2],
       ...[32, ...bytes(32, 7), 32, ...bytes(32, 8)],
@@ -128,7 +128,7 @@ describe('meeting parameters', () => {
     receiptKey?: Uint8Array;
     kicked?: readonly Uint8Array[];
   }): MeetingParameters | undefined => {
-    const { profile = encodeUtf8('2026-03'), mode = 1, receiptKey = bytes(32, 6), kicked = [] } = field;
+    const { profile = encodeUtf8('01'), mode = 1, receiptKey = bytes(32, 6), kicked = [] } = field;
     const writer = new ByteWriter().u16(4).lengthPrefixed(profile).u8(mode).lengthPrefixed(receiptKey);
     writer.vi64(kicked.length);
     for (const key of kicked) writer.lengthPrefixed(key);

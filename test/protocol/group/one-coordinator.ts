@@ -59,7 +59,7 @@ export class OneCoordinator {
     this.current = before === undefined ? epoch(0n) : before.current;
     this.#parameters = {
       secureObjectsSuite: 4,
-      profile: '2026-03',
+      profile: '01',
       mode,
       receiptKey: mode === 'fenced' ? this.#signer.publicKey : undefined,
       kickedKeys: [],

@@ -123,7 +123,7 @@ describe('a join', () => {
     for (const { id } of pair.requests('publish')) pair.relay.session.acceptPublish(id, { forward: true });
     pair.run();
     join?.epochBegan(first);
-    theirs = new MeetingKeys({ mlsHash: 'SHA-512', suite: 0x0004, profile: '2026-03' }, nodeCrypto);
+    theirs = new MeetingKeys({ mlsHash: 'SHA-512', suite: 0x0004 }, nodeCrypto);
     beginEpoch(theirs, 0n, core.tasks.now);
     expect(said()).toEqual(['hello']);
   });

@@ -4,6 +4,7 @@ import { nodeCrypto } from '../../../src/io/crypto/node-crypto.ts';
 import { encodeUtf8 } from '../../../src/protocol/bytes/utf8.ts';
 import { MeetingKeys } from '../../../src/protocol/meeting/meeting-keys.ts';
 import { groupId, objectId, type FullTrackName } from '../../../src/protocol/moqt/model.ts';
+import type { ObjectHeader } from '../../../src/protocol/secure-objects/aad.ts';
 import type { SecureObjectsCrypto } from '../../../src/protocol/secure-objects/crypto.ts';
 import { deriveEpochSecret } from '../../../src/protocol/secure-objects/key-schedule.ts';
 import { DEFAULT_OVERLAP } from '../../../src/protocol/secure-objects/track-opener.ts';
@@ -11,7 +12,7 @@ import type { TrackOpener } from '../../../src/protocol/secure-objects/track-ope
 import type { TrackSealer } from '../../../src/protocol/secure-objects/track-sealer.ts';
 import { epoch, millis } from '../../../src/protocol/units.ts';
 
-const PARAMETERS = { mlsHash: 'SHA-256', suite: 0x0004, profile: '2026-03' } as const;
+const PARAMETERS = { mlsHash: 'SHA-256', suite: 0x0004 } as const;
 const TRACK: FullTrackName = { namespace: [encodeUtf8('group')], name: encodeUtf8('o') };
 const masterKey = (fill: number): Uint8Array => new Uint8Array(32).fill(fill);
 const isZero = (bytes: Uint8Array): boolean => bytes.every((byte) => byte === 0);
@@ -21,16 +22,22 @@ const secretsAmong = (keys: ReadonlySet<Uint8Array>): Uint8Array[] =>
     (key) => !isZero(key) && !Buffer.from(key).toString('latin1').startsWith('SecureObject Epoch Master Key'),
   );
 
+const headerOf = (group: number): ObjectHeader => ({
+  group: groupId(BigInt(group)),
+  object: objectId(0n),
+  priority: 32,
+});
+
 function sealAt(
   sealer: TrackSealer,
   group: number,
 ): { properties: Uint8Array; payload: Uint8Array; group: number } {
-  const outcome = sealer.seal(groupId(BigInt(group)), objectId(0n), encodeUtf8('said'));
+  const outcome = sealer.seal(headerOf(group), encodeUtf8('said'));
   if (outcome.kind !== 'sealed') throw new Error(outcome.kind);
   return { ...outcome, group };
 }
 const openWith = (opener: TrackOpener, sealed: ReturnType<typeof sealAt>): string =>
-  opener.open(groupId(BigInt(sealed.group)), objectId(0n), sealed.properties, sealed.payload).kind;
+  opener.open(headerOf(sealed.group), sealed.properties, sealed.payload).kind;
 
 /** node:crypto, with every key that is handed to its cipher and its HMAC: the very arrays, not copies. */
 function watchedCrypto(): SecureObjectsCrypto & {
@@ -141,5 +148,17 @@ describe('the keys of a meeting', () => {
     keys.begin(epoch(0n), new Uint8Array(randomBytes(32)), millis(0));
     const sealed = sealAt(keys.sealer(TRACK), 1);
     expect(openWith(keys.opener(other, millis(0)), sealed)).toBe('failed');
+  });
+
+  test('a track that was over and is offered again opens nothing twice', () => {
+    const [ours, theirs] = [new MeetingKeys(PARAMETERS, nodeCrypto), new MeetingKeys(PARAMETERS, nodeCrypto)];
+    for (const keys of [ours, theirs]) keys.begin(epoch(1n), masterKey(1), millis(0));
+    const sealer = theirs.sealer(TRACK);
+    const recorded = sealAt(sealer, 1);
+    const first = ours.opener(TRACK, millis(0));
+    expect(openWith(first, recorded)).toBe('opened');
+    ours.release(first);
+    const again = ours.opener(TRACK, millis(0));
+    expect([openWith(again, recorded), openWith(again, sealAt(sealer, 2))]).toEqual(['failed', 'opened']);
   });
 });

@@ -47,7 +47,7 @@ export class MlsGroupScene {
     this.disk = disk;
     const parameters = {
       secureObjectsSuite: 4,
-      profile: '2026-03',
+      profile: '01',
       mode,
       receiptKey: mode === 'fenced' ? serviceKey : undefined,
       kickedKeys: [],

@@ -78,7 +78,7 @@ beforeEach(() => {
     track: TRACK,
     priority: 1,
     queueLimit: 100,
-    seal: (group, object, payload) => {
+    seal: ({ group, object }, payload) => {
       if (!hasKey) return undefined;
       seals.push(`${String(group)}/${String(object)}`);
       return { properties: NOTHING, payload };

@@ -21,7 +21,7 @@ beforeEach(() => {
     track: SEALED,
     priority: 1,
     queueLimit: 100,
-    seal: (_group, _object, payload) => ({ properties: NOTHING, payload }),
+    seal: (_header, payload) => ({ properties: NOTHING, payload }),
     onCongestion: () => undefined,
     onWanted: () => {
       wanted += 1;

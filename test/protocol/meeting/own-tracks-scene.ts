@@ -7,7 +7,8 @@ import type { MeetingKeys } from '../../../src/protocol/meeting/meeting-keys.ts'
 import { OwnMedia } from '../../../src/protocol/meeting/own-media.ts';
 import { OwnTracks } from '../../../src/protocol/meeting/own-tracks.ts';
 import { mediaKindOf, type MediaTrackKind } from '../../../src/protocol/meeting/track-instance.ts';
-import type { FullTrackName } from '../../../src/protocol/moqt/model.ts';
+import type { FullTrackName, MoqtObject } from '../../../src/protocol/moqt/model.ts';
+import type { TrackOpener } from '../../../src/protocol/secure-objects/track-opener.ts';
 import { millis } from '../../../src/protocol/units.ts';
 import { meetingCore } from '../../harness/meeting/core.ts';
 import { ClientPair } from '../../harness/moqt/client-pair.ts';
@@ -35,6 +36,9 @@ interface Arrived {
   readonly loc: LocProperties;
 }
 
+/** What was opened before: nothing opens twice. */
+const opened = new WeakMap<MoqtObject, Arrived>();
+
 /**
  * What has come to a relay of one of a member's tracks, opened by another, in order of arrival.
  * @param from - how many objects to leave out, for example those of former epochs.
@@ -50,17 +54,24 @@ export function arrivedAt(pair: ClientPair, theirs: MeetingKeys, kind: Kind, fro
         .of('object')
         .filter((event) => event.id === id)
         .slice(from)
-        .map(({ object: { location, properties, content } }) => {
-          if (content.kind !== 'payload') throw new Error('nothing is published without a payload');
-          const outcome = opener.open(location.group, location.object, properties, content.payload);
-          if (outcome.kind !== 'opened') throw new Error(outcome.kind);
-          return {
-            at: `${String(location.group)}/${String(location.object)}`,
-            payload: outcome.payload,
-            loc: decodeLocProperties(outcome.encryptedProperties),
-          };
+        .map(({ object }) => {
+          const arrived = opened.get(object) ?? openWith(opener, object);
+          opened.set(object, arrived);
+          return arrived;
         });
     });
+}
+
+function openWith(opener: TrackOpener, object: MoqtObject): Arrived {
+  const { location, publisherPriority, properties, content } = object;
+  if (content.kind !== 'payload') throw new Error('nothing is published without a payload');
+  const outcome = opener.open({ ...location, priority: publisherPriority }, properties, content.payload);
+  if (outcome.kind !== 'opened') throw new Error(outcome.kind);
+  return {
+    at: `${String(location.group)}/${String(location.object)}`,
+    payload: outcome.payload,
+    loc: decodeLocProperties(outcome.encryptedProperties),
+  };
 }
 
 /** Our tracks on a session to a relay, which accepts them and hands all objects to another member. */

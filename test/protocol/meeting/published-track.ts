@@ -9,7 +9,8 @@ import { TrackSealer } from '../../../src/protocol/secure-objects/track-sealer.t
 import { epoch, type Millis } from '../../../src/protocol/units.ts';
 import { object } from '../../harness/moqt/names.ts';
 
-const CIPHER = { suite: 0x0004, profile: '2026-03' } as const;
+const CIPHER = { suite: 0x0004 } as const;
+const PRIORITY = 32;
 
 /** The MLS master key of an epoch in these tests: fresh bytes. */
 export const masterKey = (of: bigint): Uint8Array => new Uint8Array(32).fill(Number(of) + 1);
@@ -79,10 +80,11 @@ export class PublishedTrack {
     }
     const group = this.#group;
     this.#group += 1n;
-    const sealed = this.#sealer.seal(groupId(group), objectId(0n), payload, { encrypted });
+    const location = { group: groupId(group), object: objectId(0n) };
+    const sealed = this.#sealer.seal({ ...location, priority: PRIORITY }, payload, { encrypted });
     if (sealed.kind !== 'sealed') throw new Error(sealed.kind);
-    const sent = object(0, 0, sealed.payload, { properties: sealed.properties });
-    return { ...sent, location: { group: groupId(group), object: objectId(0n) } };
+    const more = { properties: sealed.properties, priority: PRIORITY };
+    return { ...object(0, 0, sealed.payload, more), location };
   }
 
   /** Groups go on from here. */

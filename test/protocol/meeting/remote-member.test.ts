@@ -75,6 +75,18 @@ const pass = (duration: number): void => {
   core.tasks.advance(core.tasks.after(duration));
 };
 
+test('recorded media that the relay offers again under the same name plays no second time', () => {
+  offered('catalog').send(0n, catalogOf(AUDIO));
+  const audio = offered('audio');
+  const recorded = audio.seal(0n, encodeUtf8('stop the machine'));
+  audio.owner?.object(recorded);
+  expect(downlinkOf(core).filter(({ kind }) => kind === 'chunk')).toHaveLength(1);
+  audio.owner?.done(0, 'ended');
+  const again = offered('audio');
+  again.owner?.object(recorded);
+  expect([downlinkOf(core), bo.unreadable]).toEqual([[], 1]);
+});
+
 describe('the catalog of a member', () => {
   test('says what is on, once for each change', () => {
     const catalog = offered('catalog');

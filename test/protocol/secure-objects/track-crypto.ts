@@ -2,7 +2,8 @@
 import { nodeCrypto } from '../../../src/io/crypto/node-crypto.ts';
 import { encodeHex } from '../../../src/protocol/bytes/hex.ts';
 import { encodeUtf8 } from '../../../src/protocol/bytes/utf8.ts';
-import type { FullTrackName } from '../../../src/protocol/moqt/model.ts';
+import { groupId, objectId, type FullTrackName } from '../../../src/protocol/moqt/model.ts';
+import type { ObjectHeader } from '../../../src/protocol/secure-objects/aad.ts';
 import type { SecureObjectsCrypto } from '../../../src/protocol/secure-objects/crypto.ts';
 import type { SealedTrack } from '../../../src/protocol/secure-objects/object-cipher.ts';
 import type { SuiteId } from '../../../src/protocol/secure-objects/suite.ts';
@@ -17,7 +18,12 @@ export function trackNamed(...texts: readonly string[]): FullTrackName {
 /** A track of suite 4 over node:crypto, unless told otherwise. */
 export function sealedTrack(changes: Partial<SealedTrack> = {}): SealedTrack {
   const track = trackNamed('meeting', 'media', 'alice', 'camera 1', 'o');
-  return { track, suite: 4, profile: '2026-03', crypto: nodeCrypto, ...changes };
+  return { track, suite: 4, crypto: nodeCrypto, ...changes };
+}
+
+/** The header of an object. */
+export function header(group: bigint, object: bigint, priority = 128): ObjectHeader {
+  return { group: groupId(group), object: objectId(object), priority };
 }
 
 /** A base key of 32 bytes, different for each number. */

@@ -3,7 +3,6 @@ import { describe, expect, test } from 'vitest';
 import { concat } from '../../../src/protocol/bytes/concat.ts';
 import { encodeKeyValuePairs, type KeyValuePair } from '../../../src/protocol/bytes/key-value-pairs.ts';
 import { InvariantError } from '../../../src/protocol/errors.ts';
-import { groupId, objectId } from '../../../src/protocol/moqt/model.ts';
 import { nobleCrypto } from '../../../src/protocol/secure-objects/noble-crypto.ts';
 import { ObjectCipher } from '../../../src/protocol/secure-objects/object-cipher.ts';
 import { GROUPS_REMEMBERED, OBJECTS_REMEMBERED } from '../../../src/protocol/secure-objects/replay-window.ts';
@@ -14,7 +13,7 @@ import {
 } from '../../../src/protocol/secure-objects/track-opener.ts';
 import { TrackSealer } from '../../../src/protocol/secure-objects/track-sealer.ts';
 import { epoch, millis } from '../../../src/protocol/units.ts';
-import { baseKey, sealedTrack, SUITE_IDS, trackNamed, WatchedCrypto } from './track-crypto.ts';
+import { header, baseKey, sealedTrack, SUITE_IDS, trackNamed, WatchedCrypto } from './track-crypto.ts';
 
 const PAYLOAD = Uint8Array.of(1, 2, 3);
 const EPOCH = epoch(7n);
@@ -37,7 +36,7 @@ function object(
 ): SealedObject {
   const sealer = new TrackSealer(track);
   sealer.setKey(at, key);
-  const sealed = sealer.seal(groupId(group), objectId(id), PAYLOAD);
+  const sealed = sealer.seal(header(group, id), PAYLOAD);
   if (sealed.kind !== 'sealed') throw new InvariantError('not sealed');
   return { group, object: id, properties: sealed.properties, payload: sealed.payload };
 }
@@ -49,7 +48,7 @@ function opener(options: OpenerOptions = {}, track = sealedTrack()): TrackOpener
 }
 
 function open(by: TrackOpener, sealed: SealedObject) {
-  return by.open(groupId(sealed.group), objectId(sealed.object), sealed.properties, sealed.payload);
+  return by.open(header(sealed.group, sealed.object), sealed.properties, sealed.payload);
 }
 
 describe('what was sealed opens', () => {
@@ -67,15 +66,14 @@ describe('what was sealed opens', () => {
           const [encrypted, immutable] = [block(inner), block(outer)];
           const sealer = new TrackSealer(sealedTrack({ suite }));
           sealer.setKey(EPOCH, baseKey(1));
-          const sealed = sealer.seal(groupId(group), objectId(5n), payload, {
+          const sealed = sealer.seal(header(group, 5n), payload, {
             ...(encrypted === undefined ? {} : { encrypted }),
             ...(immutable === undefined ? {} : { immutable }),
           });
           if (sealed.kind !== 'sealed') expect.unreachable();
           for (const crypto of [sealedTrack().crypto, nobleCrypto]) {
             const opened = opener({}, sealedTrack({ suite, crypto })).open(
-              groupId(group),
-              objectId(5n),
+              header(group, 5n),
               sealed.properties,
               sealed.payload,
             );
@@ -123,7 +121,7 @@ describe('what is not authentic fails, without a reason', () => {
   });
 
   test.each(SUITE_IDS)(
-    'suite %i: at another location, on another track, under another key or suite',
+    'suite %i: at another location or priority, on another track, under another key or suite',
     (suite) => {
       const track = sealedTrack({ suite });
       const sealed = object(1n, 1n, track);
@@ -131,6 +129,9 @@ describe('what is not authentic fails, without a reason', () => {
       expect(open(opener({}, track), { ...sealed, group: 2n })).toEqual(FAILED);
       expect(open(opener({}, track), { ...sealed, object: 2n })).toEqual(FAILED);
       expect(open(opener({}, track), { ...sealed, object: 1n + 2n ** 32n })).toEqual(FAILED);
+      const by = opener({}, track);
+      for (const priority of [127, 129])
+        expect(by.open(header(1n, 1n, priority), sealed.properties, sealed.payload)).toEqual(FAILED);
       const elsewhere = [
         trackNamed('meeting', 'media', 'alice', 'camera 2', 'o'),
         trackNamed('meeting', 'media', 'bob', 'camera 1', 'o'),
@@ -160,15 +161,15 @@ describe('what is not authentic fails, without a reason', () => {
     const sealer = new TrackSealer(sealedTrack());
     sealer.setKey(EPOCH, baseKey(1));
     const own = (value: bigint) => encodeKeyValuePairs([{ type: 4n, value }]);
-    const sealed = sealer.seal(groupId(0n), objectId(0n), PAYLOAD, { immutable: own(1n) });
-    const other = sealer.seal(groupId(0n), objectId(1n), PAYLOAD, { immutable: own(2n) });
+    const sealed = sealer.seal(header(0n, 0n), PAYLOAD, { immutable: own(1n) });
+    const other = sealer.seal(header(0n, 1n), PAYLOAD, { immutable: own(2n) });
     if (sealed.kind !== 'sealed' || other.kind !== 'sealed') expect.unreachable();
     const by = opener();
-    expect(by.open(groupId(0n), objectId(0n), other.properties, sealed.payload)).toEqual(FAILED);
+    expect(by.open(header(0n, 0n), other.properties, sealed.payload)).toEqual(FAILED);
     // The same pairs in longer integers: authenticated byte for byte.
     const longer = encodeKeyValuePairs([{ type: 0xbn, value: Uint8Array.of(0x80, 2, 7, 2, 1) }]);
-    expect(by.open(groupId(0n), objectId(0n), longer, sealed.payload)).toEqual(FAILED);
-    expect(by.open(groupId(0n), objectId(0n), sealed.properties, sealed.payload).kind).toBe('opened');
+    expect(by.open(header(0n, 0n), longer, sealed.payload)).toEqual(FAILED);
+    expect(by.open(header(0n, 0n), sealed.properties, sealed.payload).kind).toBe('opened');
   });
 
   const immutableWith = (...pairs: KeyValuePair[]) =>
@@ -193,9 +194,9 @@ describe('what is not authentic fails, without a reason', () => {
     const cipher = new ObjectCipher(sealedTrack());
     const key = cipher.deriveKey(baseKey(1), EPOCH);
     const content = { payload: PAYLOAD, encryptedProperties: new Uint8Array(0) };
-    const payload = cipher.seal(key, groupId(0n), objectId(0n), properties.subarray(2), content);
+    const payload = cipher.seal(key, header(0n, 0n), properties.subarray(2), content);
     const by = opener();
-    expect(by.open(groupId(0n), objectId(0n), properties, payload)).toEqual(FAILED);
+    expect(by.open(header(0n, 0n), properties, payload)).toEqual(FAILED);
     expect(by.failures).toBe(1);
   });
 
@@ -223,13 +224,7 @@ describe('what is not authentic fails, without a reason', () => {
     });
     const content = { payload: PAYLOAD, encryptedProperties: new Uint8Array(0) };
     const immutable = made.properties.subarray(2);
-    const payload = cipher.seal(
-      cipher.deriveKey(baseKey(1), EPOCH),
-      groupId(0n),
-      objectId(0n),
-      immutable,
-      content,
-    );
+    const payload = cipher.seal(cipher.deriveKey(baseKey(1), EPOCH), header(0n, 0n), immutable, content);
     expect(open(opener(), { ...made, payload })).toEqual(FAILED);
   });
 
@@ -241,7 +236,7 @@ describe('what is not authentic fails, without a reason', () => {
         fc.uint8Array({ maxLength: 40 }),
         fc.uint8Array({ maxLength: 40 }),
         (properties, payload) => {
-          const outcome = by.open(groupId(0n), objectId(0n), properties, payload);
+          const outcome = by.open(header(0n, 0n), properties, payload);
           expect(outcome.kind).not.toBe('opened');
           if (outcome.kind === 'failed') failed += 1;
         },

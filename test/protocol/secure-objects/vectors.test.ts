@@ -42,6 +42,7 @@ interface ObjectVector {
   key_id: string;
   group_id: string;
   object_id: string;
+  priority: number;
   immutable: string;
   encrypted_properties: string;
   payload: string;
@@ -71,7 +72,7 @@ test('the file is what the generator writes', () => {
 
 test('the file covers what it promises', () => {
   const { objects, epochs } = vectors;
-  expect(vectors.profile).toBe('2026-03');
+  expect(vectors.profile).toBe('01');
   expect(new Set(epochs.map((vector) => vector.mls_hash)).size).toBe(3);
   const forms = new Set(
     objects.map(
@@ -93,6 +94,7 @@ test('the file covers what it promises', () => {
       }
     }
     expect(own.some((o) => BigInt(o.group_id) >= 2n ** 32n)).toBe(true);
+    expect(new Set(own.map((o) => o.priority))).toEqual(new Set([0, 8, 32, 128, 255]));
   }
 });
 
@@ -119,7 +121,12 @@ test('every value of the objects follows from the key profile', () => {
     const key = expand(hash, secret, joined(ascii('MOQ 1.0 Secure Objects Secret key '), context), Nk);
     const salt = expand(hash, secret, joined(ascii('MOQ 1.0 Secret salt '), context), 12);
     const nonce = joined(uint(group, 8), uint(object, 4)).map((byte, at) => byte ^ (salt[at] ?? 0));
-    const aad = joined(vi64(keyId), vi64(group), vi64(object), ftn(vector), bytes(vector.immutable));
+    const aad = joined(
+      uint(group, 8),
+      uint(object, 4),
+      uint(BigInt(vector.priority), 1),
+      bytes(vector.immutable),
+    );
     const payload = bytes(vector.payload);
     const encrypted = bytes(vector.encrypted_properties);
     const list =
@@ -141,16 +148,20 @@ describe.each([
     for (const vector of vectors.objects) {
       if (!isSuiteId(vector.suite)) throw new InvariantError('unknown suite');
       const track = { namespace: vector.namespace.map(bytes), name: bytes(vector.name) };
-      const cipher = new ObjectCipher({ track, suite: vector.suite, profile: '2026-03', crypto });
+      const cipher = new ObjectCipher({ track, suite: vector.suite, crypto });
       const key = cipher.deriveKey(bytes(vector.track_base_key), BigInt(vector.key_id));
-      const at = [groupId(BigInt(vector.group_id)), objectId(BigInt(vector.object_id))] as const;
+      const header = {
+        group: groupId(BigInt(vector.group_id)),
+        object: objectId(BigInt(vector.object_id)),
+        priority: vector.priority,
+      };
       const content = {
         payload: bytes(vector.payload),
         encryptedProperties: bytes(vector.encrypted_properties),
       };
       const immutable = bytes(vector.immutable);
-      expect(encodeHex(cipher.seal(key, ...at, immutable, content)) === vector.ciphertext).toBe(true);
-      expect(cipher.open(key, ...at, immutable, bytes(vector.ciphertext))).toEqual(content);
+      expect(encodeHex(cipher.seal(key, header, immutable, content)) === vector.ciphertext).toBe(true);
+      expect(cipher.open(key, header, immutable, bytes(vector.ciphertext))).toEqual(content);
       expect(readSealedProperties(encodePropertiesWith(immutable))).toEqual({
         keyId: BigInt(vector.key_id),
         immutable,
