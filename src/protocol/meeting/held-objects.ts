@@ -25,7 +25,8 @@ export class HeldObjects {
 
   /** @returns how many objects were given up to stay within bounds. */
   hold(object: MoqtObject, epoch: Epoch, now: Millis): number {
-    const bytes = object.content.kind === 'payload' ? object.content.payload.byteLength : 0;
+    const payload = object.content.kind === 'payload' ? object.content.payload.byteLength : 0;
+    const bytes = payload + object.properties.byteLength;
     this.#held.push({ object, epoch, at: now, bytes });
     this.#bytes += bytes;
     let given = this.expire(now);

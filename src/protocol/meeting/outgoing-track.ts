@@ -53,6 +53,8 @@ interface Subscriber {
   readonly publication: Publication;
   /** The group whose stream is open towards this subscriber. */
   openGroup: GroupId | undefined;
+  /** Whether it wanted objects when it last said so. */
+  wants: boolean;
 }
 
 /** One of our tracks. */
@@ -84,7 +86,7 @@ export class OutgoingTrack {
     const description = this.#largest === undefined ? {} : { largest: this.#largest };
     const owner: PublicationOwner = {
       updated: (forwarding) => {
-        if (forwarding) this.#options.onWanted();
+        this.#updated(offered.subscriber, forwarding);
       },
       ended: () => {
         if (offered.subscriber !== undefined) this.#subscribers.delete(offered.subscriber);
@@ -93,8 +95,7 @@ export class OutgoingTrack {
     client.publish(this.track, { forward: true, description }, owner).whenSettled((outcome) => {
       if (outcome.kind !== 'published') return;
       const { publication } = outcome;
-      if (this.#over !== undefined) publication.done(this.#over.code, this.#over.reason);
-      else offered.subscriber = this.#add(publication);
+      offered.subscriber = this.#add(publication);
     });
   }
 
@@ -103,7 +104,7 @@ export class OutgoingTrack {
     const subscriber = this.#add(publication);
     return {
       updated: (forwarding) => {
-        if (forwarding) this.#options.onWanted();
+        this.#updated(subscriber, forwarding);
       },
       ended: () => {
         this.#subscribers.delete(subscriber);
@@ -175,10 +176,21 @@ export class OutgoingTrack {
   }
 
   #add(publication: Publication): Subscriber {
-    const subscriber: Subscriber = { publication, openGroup: undefined };
+    const subscriber: Subscriber = { publication, openGroup: undefined, wants: publication.forwarding };
+    if (this.#over !== undefined) {
+      publication.done(this.#over.code, this.#over.reason);
+      return subscriber;
+    }
     this.#subscribers.add(subscriber);
     if (publication.forwarding) this.#options.onWanted();
     return subscriber;
+  }
+
+  /** A REQUEST_UPDATE came, which may have been about something else. */
+  #updated(subscriber: Subscriber | undefined, wants: boolean): void {
+    if (subscriber === undefined || subscriber.wants === wants) return;
+    subscriber.wants = wants;
+    if (wants) this.#options.onWanted();
   }
 
   #sealNext(

@@ -47,4 +47,12 @@ describe('objects that wait for their key', () => {
       expect(held.hold(sized(group, MIB), epoch(8n), millis(0))).toBe(0);
     expect(held.hold(sized(8, 5 * MIB), epoch(8n), millis(0))).toBe(5);
   });
+
+  test('are 4 MiB at most with their properties', () => {
+    const held = new HeldObjects();
+    const properties = new Uint8Array(64 * 1024 - 1);
+    for (let group = 0; group < 64; group += 1)
+      expect(held.hold(object(group, 0, new Uint8Array(1), { properties }), epoch(7n), millis(0))).toBe(0);
+    expect(held.hold(sized(64, 1), epoch(7n), millis(0))).toBe(1);
+  });
 });

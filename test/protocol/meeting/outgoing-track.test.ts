@@ -151,11 +151,15 @@ describe('a track that we publish', () => {
     const { subscriber, owner } = attach();
     expect(wanted).toBe(1);
     subscriber.forwarding = false;
+    owner?.updated?.(false);
     send(true);
     track.sendGroup(NOTHING, NOTHING);
     expect(subscriber.log).toEqual([]);
     subscriber.forwarding = true;
     owner?.updated?.(true);
+    expect(wanted).toBe(2);
+    // About something else, such as a priority.
+    for (let at = 0; at < 100; at += 1) owner?.updated?.(true);
     expect(wanted).toBe(2);
     send(false);
     expect(subscriber.log).toEqual([]);
@@ -188,9 +192,11 @@ describe('a track that we publish', () => {
     track.end(2, 'over');
     late.accept();
     expect(subscriber.log).toEqual(['open 0', 'write 0/0', 'close 0', 'done']);
-    expect(late.subscriber.log).toEqual(['done']);
+    const after = new Subscriber();
+    track.subscribed(after);
     send(true);
-    expect(late.subscriber.log).toEqual(['done']);
+    track.sendGroup(NOTHING, NOTHING);
+    expect([late.subscriber.log, after.log]).toEqual([['done'], ['done']]);
   });
 
   test('forgets a subscriber that ended', () => {
@@ -210,6 +216,7 @@ describe('a track that we publish', () => {
     const owner = track.subscribed(subscriber);
     expect(wanted).toBe(1);
     send(true);
+    owner.updated?.(false);
     owner.updated?.(true);
     expect(wanted).toBe(2);
     owner.ended('gone');
