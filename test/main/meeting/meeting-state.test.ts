@@ -1,0 +1,41 @@
+import { describe, expect, test } from 'vitest';
+import { describeMeeting, type MeetingContext } from '../../../src/main/meeting/meeting-state.ts';
+import type { Attention, MeetingEnd, MeetingView } from '../../../src/protocol/meeting/view.ts';
+
+const context: MeetingContext = {
+  invitation: {} as MeetingContext['invitation'],
+  link: 'conclave://join/x',
+  since: 0,
+  displayName: 'Ana',
+  names: new Map(),
+};
+
+/** A meeting that is over. */
+function ended(end: MeetingEnd, ...attention: readonly Attention[]): MeetingView {
+  return {
+    step: 'member',
+    connection: { kind: 'connecting', relay: 'moqt://relay.test/', attempt: 1 },
+    group: undefined,
+    history: [],
+    attention: new Set(attention),
+    sending: { microphone: false, camera: false },
+    unreadableObjects: 0,
+    end,
+  };
+}
+
+describe('whoever left', () => {
+  test('is told that the keys are erased', () => {
+    expect(describeMeeting(ended('left'), context)).toMatchObject({
+      kind: 'ended',
+      reason: 'left',
+      sentence: 'You left the meeting. Your keys for it are erased.',
+    });
+  });
+
+  test('is not told so where the disk still has them', () => {
+    const state = describeMeeting(ended('left', 'store-failing'), context);
+    expect(state).toMatchObject({ kind: 'ended', reason: 'left', link: context.link });
+    expect('sentence' in state && state.sentence).toMatch(/could not erase/);
+  });
+});
