@@ -62,6 +62,14 @@ describe('a fenced counter that was restored from a backup', () => {
     expect(member.asked('upload').length).toBe(1);
   });
 
+  test('that takes them and stays where it is is not given them faster and faster', () => {
+    const member = memberIn(epoch(2n), 'fenced', () => ({ kind: 'ok', current: epoch(2n) }));
+    member.current = epoch(0n);
+    member.run(20 * historyLeast);
+    expect(member.asked('upload').length).toBeGreaterThan(15);
+    expect(member.asked('upload').length).toBeLessThan(25);
+  });
+
   test('that does not answer is given them again when it is asked the next time', () => {
     const member = memberIn(epoch(1n), 'fenced', () => ({ kind: 'unreachable', reason: 'away' }));
     member.current = undefined;

@@ -65,7 +65,7 @@ function* giveBack(state: MemberState, current: Epoch | undefined): Job<undefine
   const { context, group, counter } = state;
   const outcome = yield* ask('upload', { group, entries: state.log.after(current) });
   if (outcome.kind === 'fork') state.distrust(outcome.epoch);
-  if (outcome.kind === 'ok') counter.checkIn(context.options.timing.backoff);
+  if (outcome.kind === 'ok') counter.restoredFrom(current, context.options.timing.backoff);
   return undefined;
 }
 

@@ -1,7 +1,7 @@
 /** When a member asks the counter what it is missing, and from when on it may try to commit. */
 import type { CounterFailure } from '../../counter/client.ts';
 import { millis } from '../../units.ts';
-import type { Millis } from '../../units.ts';
+import type { Epoch, Millis } from '../../units.ts';
 import type { Context } from './context.ts';
 import { reportFailure } from './counter-calls.ts';
 import { Backoff } from './timing.ts';
@@ -16,6 +16,8 @@ export class CounterContact {
   #commitNotBefore: Millis;
   /** In plain mode: since when the counter has been seen ahead of us. */
   #aheadSince: Millis | undefined;
+  /** Where the counter was when it was given receipts last; undefined once it has been seen where we are. */
+  #restoredFrom: { readonly current: Epoch | undefined } | undefined;
 
   constructor(context: Context) {
     const { backoff, backoffMost } = context.options.timing;
@@ -54,6 +56,7 @@ export class CounterContact {
   inStep(): void {
     this.#isAway = false;
     this.#aheadSince = undefined;
+    this.#restoredFrom = undefined;
   }
 
   /** The counter told what is missing; it is asked again after `wait`. */
@@ -64,6 +67,16 @@ export class CounterContact {
 
   checkIn(wait: Millis): void {
     this.#checkAt = millis(this.#context.now + wait);
+  }
+
+  /**
+   * The counter was behind and was given what it lacks: it is looked at again after `wait`, unless it stays where it is
+   * whatever it is given.
+   */
+  restoredFrom(current: Epoch | undefined, wait: Millis): void {
+    const moves = this.#restoredFrom === undefined || this.#restoredFrom.current !== current;
+    this.#restoredFrom = { current };
+    if (moves) this.checkIn(wait);
   }
 
   /** The counter could not be asked what is missing. */
