@@ -16,7 +16,7 @@ import type { MoqtClient, PublishOffer, Subscription } from '../moqt/client/clie
 import { RequestErrorCode } from '../moqt/codes.ts';
 import { groupId, objectId, type FullTrackName, type Location, type MoqtObject } from '../moqt/model.ts';
 import { trackNameKey, type TrackNameKey } from '../moqt/names.ts';
-import { pause, Pending, settled, settledUntil, type Task } from '../tasks.ts';
+import { pause, settled, settledUntil, type Pending, type Task } from '../tasks.ts';
 import { epoch, type Epoch } from '../units.ts';
 import type { MeetingCore } from './core.ts';
 import { mlsObject, openTrack, type ShortPublication } from './short-publication.ts';
@@ -65,8 +65,8 @@ export class MlsTracks {
   /** Counts sessions and groups: what belongs to an old one stops. */
   #era = 0;
   readonly #cancels = new Set<() => void>();
-  /** Whether the group's tracks are subscribed: false where there is no session or no group. */
-  #subscribing: Pending<boolean> = Pending.of(false);
+  /** The group's tracks are subscribed, or there is no session or no group to do so. */
+  #subscribing: Pending<void>;
   #keyPackages: ShortPublication | undefined;
   #keyPackageCount = 0;
   #open: OpenCommit | undefined;
@@ -77,6 +77,7 @@ export class MlsTracks {
   constructor(core: MeetingCore, owner: MlsTracksOwner) {
     this.#core = core;
     this.#owner = owner;
+    this.#subscribing = core.tasks.start(this.#subscribe());
   }
 
   /**
@@ -271,11 +272,11 @@ export class MlsTracks {
     this.#open = undefined;
   }
 
-  *#subscribe(): Task<boolean> {
+  *#subscribe(): Task {
     const client = this.#client;
     const entered = this.#entered;
     const era = this.#era;
-    if (client === undefined || entered === undefined) return false;
+    if (client === undefined || entered === undefined) return;
     const { tasks } = this.#core;
     while (era === this.#era) {
       const request = client.subscribeTracks(groupNamespace(entered.group), { forward: false }, (offer) => {
@@ -283,19 +284,18 @@ export class MlsTracks {
       });
       // Awaited however long it takes: asked beside itself, the second would overlap the first.
       const outcome = yield* settled(request);
-      if (outcome.kind === 'gone') return false;
+      if (outcome.kind === 'gone') return;
       if (outcome.kind === 'subscribed') {
         this.#cancelWithEra(era, outcome);
         break;
       }
       yield* pause(tasks.after(SUBSCRIBE_RETRY_MS));
     }
-    if (era !== this.#era) return false;
+    if (era !== this.#era) return;
     // Where many share a namespace some relays let one answer FETCHes for it; a refusal does no harm.
     client.publishNamespace(keyPackageNamespace(entered.group)).whenSettled((outcome) => {
       if (outcome.kind === 'published') this.#cancelWithEra(era, outcome);
     });
-    return true;
   }
 
   #cancelWithEra(era: number, request: { cancel(): void }): void {
@@ -374,9 +374,9 @@ export class MlsTracks {
     // The whole last group: a range of one object gets no reply from some relays.
     const whole = { group: end.group, object: objectId(0n) };
     const fetch = this.#client.fetch(track, start, whole, FETCH_MAX_BYTES);
-    const outcome = yield* settledUntil(fetch.outcome, this.#core.tasks.after(FETCH_MS));
-    if (outcome === undefined) fetch.giveUp();
-    const result = outcome ?? fetch.outcome.settled?.value;
+    yield* settledUntil(fetch.outcome, this.#core.tasks.after(FETCH_MS));
+    fetch.giveUp();
+    const result = fetch.outcome.settled?.value;
     return result?.kind === 'complete' || result?.kind === 'incomplete' ? result.objects : [];
   }
 

@@ -38,12 +38,12 @@ export function mlsObject(group: bigint, object: number, payload: Uint8Array): M
 export class ShortPublication {
   readonly #publication: Publication;
   readonly #tasks: Tasks;
-  readonly #ended: Pending<unknown>;
+  readonly #ended: Pending<undefined>;
   #done = false;
   /** Counts sends and ends: a linger that was broken off ends nothing. */
   #turn = 0;
 
-  constructor(publication: Publication, tasks: Tasks, ended: Pending<unknown>) {
+  constructor(publication: Publication, tasks: Tasks, ended: Pending<undefined>) {
     this.#publication = publication;
     this.#tasks = tasks;
     this.#ended = ended;
@@ -100,18 +100,18 @@ function* publishOnce(
   track: FullTrackName,
   largest: MoqtObject | undefined,
 ): Task<{ kind: 'open'; publication: ShortPublication } | { kind: 'refused' } | { kind: 'gone' }> {
-  const ended = new Pending<unknown>();
-  const wanted = new Pending<unknown>();
+  const ended = new Pending<undefined>();
+  const wanted = new Pending<undefined>();
   const request = client.publish(
     track,
     { forward: true, description: largest === undefined ? {} : { largest: largest.location } },
     {
       updated: (forwarding) => {
-        if (forwarding) wanted.settle(true);
+        if (forwarding) wanted.settle(undefined);
       },
       ended: () => {
-        ended.settle(true);
-        wanted.settle(false);
+        ended.settle(undefined);
+        wanted.settle(undefined);
       },
     },
   );

@@ -249,10 +249,11 @@ describe('a Commit', () => {
     last(scene.relay.published).outcome.settle(GONE);
     scene.pass(0);
     receipt(5n);
-    scene.tracks.disconnect();
+    const next = new ScriptedRelay();
+    scene.begin(scene.tracks.connect(next));
     last(scene.relay.published).outcome.settle(GONE);
     scene.pass(60_000);
-    expect(scene.relay.published).toHaveLength(9);
+    expect([scene.relay.published.length, next.published]).toEqual([9, []]);
   });
 
   test('that the session outran takes no receipt any more', () => {

@@ -59,6 +59,30 @@ describe('the tracks of a group', () => {
     expect([last(scene.relay.tracks).cancelled, last(scene.relay.namespaces).cancelled]).toEqual([1, 1]);
   });
 
+  test('are ready only where the session is there still', () => {
+    scene.begin(scene.tracks.enter(GROUP, SELF));
+    const lost = scene.begin(scene.tracks.connect(scene.relay));
+    scene.tracks.disconnect();
+    last(scene.relay.tracks).outcome.settle(GONE);
+    scene.pass(0);
+    const replaced = scene.begin(scene.tracks.connect(scene.relay));
+    const there = scene.begin(scene.tracks.connect(new ScriptedRelay()));
+    last(scene.relay.tracks).accept();
+    scene.pass(0);
+    expect([lost.settled, replaced.settled, isDone(there)]).toEqual([
+      { value: false },
+      { value: false },
+      false,
+    ]);
+  });
+
+  test('are followed though the relay lets us announce no namespace', () => {
+    scene.subscribed();
+    last(scene.relay.namespaces).outcome.settle(REFUSED);
+    scene.tracks.disconnect();
+    expect(last(scene.relay.tracks).cancelled).toBe(1);
+  });
+
   test('are asked for again a second after they were refused', () => {
     scene.begin(scene.tracks.connect(scene.relay));
     const entering = scene.begin(scene.tracks.enter(GROUP, SELF));
@@ -123,6 +147,7 @@ describe('an offered track', () => {
     const bo = scene.offer(keyPackageTrack(GROUP, BO));
     bo.owner?.object(object(0, 0, 'one'));
     bo.owner?.object(object(0, 1, 'two'));
+    bo.owner?.object({ ...object(0, 2, ''), content: { kind: 'status', status: 'end-of-track' } });
     expect([bo.forward, scene.inputs]).toEqual([true, ['key package one', 'key package two']]);
     const mine = scene.offer(keyPackageTrack(GROUP, SELF));
     expect([mine.owner, mine.refusals]).toEqual([undefined, NOT_FOR_US]);
@@ -197,7 +222,7 @@ describe('an offered track', () => {
     });
     scene.pass(0);
     expect(scene.inputs).toEqual(['commit-object 6/0 six', 'commit-object 7/0 seven']);
-    expect([fetch.givenUp, scene.relay.fetches.length]).toEqual([0, 1]);
+    expect(scene.relay.fetches).toHaveLength(1);
   });
 
   test('brings as much of that as came within a second', () => {
