@@ -1,6 +1,9 @@
 /** What people do in a meeting and what they are shown: the machine as a whole, in virtual time. */
 import { describe, expect, test } from 'vitest';
+import { groupNameOf, type RoomId } from '../../../src/protocol/group/names.ts';
 import type { DownlinkItem } from '../../../src/protocol/media/encoded-media.ts';
+import { epoch } from '../../../src/protocol/units.ts';
+import { fakeCrypto } from '../../harness/group/simulation.ts';
 import { RELAY, SimulatedMeeting, type SimulatedMember } from '../../harness/simulation/simulated-meeting.ts';
 
 /** Lets people in one by one. */
@@ -96,6 +99,15 @@ describe('what is sent', () => {
       world.pass(100);
     });
     expect(items).toEqual([{ kind: 'track-on', participant: bo.id, config: { ...OPUS, channels: 2 } }]);
+  });
+
+  test('goes on where it was when only its encoder changes', () => {
+    const { world, ana, bo } = pair();
+    bo.show('key');
+    bo.goLive();
+    bo.show('delta');
+    world.pass(100);
+    expect(ana.got(bo, 'video')).toEqual(['key', 'delta']);
   });
 
   test('begins anew with a key frame when the camera is on again', () => {
@@ -278,6 +290,23 @@ describe('before we are a member', () => {
     expect([ana.got(bo, 'audio'), bo.got(ana, 'video')]).toEqual([['to Ana'], ['to Bo']]);
   });
 
+  test('a session may be lost: tracks that it offered are forgotten with it', () => {
+    const world = new SimulatedMeeting();
+    const [ana] = meet(world, 'Ana');
+    if (ana === undefined) throw new Error('one was let in');
+    ana.goLive();
+    const bo = world.join('Bo');
+    world.until('there is a session', () => bo.view.connection.kind === 'connected');
+    world.killRelay();
+    world.until('it is noticed', () => bo.view.connection.kind === 'connecting');
+    world.startRelay();
+    world.until('Bo is in', () => world.agree([ana, bo]));
+    world.pass(1_000);
+    ana.speak('to Bo');
+    world.pass(100);
+    expect(bo.got(ana, 'audio')).toEqual(['to Bo']);
+  });
+
   test('leaving is done at once', () => {
     const world = new SimulatedMeeting();
     world.counter.reachable = false;
@@ -344,6 +373,17 @@ describe('who is removed for good', () => {
     world.until('Ana hears of it', () => ana.view.attention.has('kicked-asks'));
     expect([...ana.view.attention]).toEqual(['kicked-asks']);
   });
+});
+
+test('a newer generation of the room is told to those who are well in theirs', () => {
+  const world = new SimulatedMeeting({ mode: 'plain' });
+  const [ana] = meet(world, 'Ana', 'Bo');
+  const group = groupNameOf(new Uint8Array(16).fill(1) as RoomId, 1, fakeCrypto);
+  const ignore = (): void => undefined;
+  world.counter.ask({ kind: 'lock', input: { group, request: { mode: 'plain', val: epoch(0n) } } }, ignore);
+  world.counter.ask({ kind: 'increment', input: { group, request: { mode: 'plain' } } }, ignore);
+  world.pass(70_000);
+  expect([[...(ana?.view.attention ?? [])], world.agree()]).toEqual([['newer-generation'], true]);
 });
 
 describe('a disk that fails', () => {
@@ -422,10 +462,12 @@ describe('a meeting that is over', () => {
     const world = new SimulatedMeeting();
     const [ana] = meet(world, 'Ana', 'Bo');
     world.killRelay();
-    world.until('it is noticed', () => ana?.view.connection.kind === 'connecting');
-    ana?.feed({ kind: 'leave' });
+    if (ana === undefined) throw new Error('one was let in');
+    world.until('it is noticed', () => ana.view.connection.kind === 'connecting');
+    ana.flushes = false;
+    ana.feed({ kind: 'leave' });
     world.pass(20);
-    expect(ana?.view.end).toBe('left');
+    expect(ana.view.end).toBe('left');
   });
 
   test('by a fault of our own keeps what rests, and says so once', () => {

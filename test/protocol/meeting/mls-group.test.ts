@@ -1,17 +1,27 @@
 import { describe, expect, test } from 'vitest';
 import {
   commitTrack,
+  fingerprintOf,
   groupNameOf,
+  groupNamespace,
   keyPackageTrack,
+  senderIdOf,
+  welcomeTrack,
   type SenderId,
 } from '../../../src/protocol/group/names.ts';
 import { securityCodeOf } from '../../../src/protocol/group/security-code.ts';
 import type { EpochBegun } from '../../../src/protocol/meeting/group-events.ts';
+import { mlsObject } from '../../../src/protocol/meeting/short-publication.ts';
+import { leafIndex } from '../../../src/protocol/group/roster.ts';
+import type { MoqtObject } from '../../../src/protocol/moqt/model.ts';
+import { trackNameKey } from '../../../src/protocol/moqt/names.ts';
 import { epoch } from '../../../src/protocol/units.ts';
+import { FakeMls } from '../../harness/group/fake-mls.ts';
 import { fakeCrypto } from '../../harness/group/simulation.ts';
 import { meetingCore, TIME_ORIGIN } from '../../harness/meeting/core.ts';
 import { MlsGroupScene, type AnyAsk } from './mls-group-scene.ts';
 import { last } from './mls-tracks-scene.ts';
+import { GONE, OfferedTrack } from './scripted-relay.ts';
 
 const nameOf = (generation: number): ReturnType<typeof groupNameOf> =>
   groupNameOf(meetingCore().options.room, generation, fakeCrypto);
@@ -60,19 +70,38 @@ describe.each(MODES)('a membership, counter in %s mode', (mode) => {
     expect(last(scene.relay.published).track).toEqual(keyPackageTrack(GROUP, sender(scene)));
     // Whether there is another generation is asked so that nothing comes of it.
     const probes = scene.asked.flatMap((ask) => {
-      if (ask.kind === 'history') return [[ask.input.group, ask.input.from]];
-      return ask.kind === 'lock' && ask.input.request.val !== 0n
-        ? [[ask.input.group, ask.input.request.val]]
-        : [];
+      if (mode === 'fenced') return ask.kind === 'history' ? [[ask.input.group, ask.input.from]] : [];
+      return ask.kind === 'lock' ? [[ask.input.group, ask.input.request.val]] : [];
     });
-    expect(probes).toEqual([[nameOf(1), NEVER]]);
+    expect(probes.filter(([, value]) => value !== 0n)).toEqual([[nameOf(1), NEVER]]);
   });
 
-  test('waits while the counter does not say how many generations there are', () => {
+  test('follows the room to the last generation that there is', () => {
     const scene = new MlsGroupScene(mode);
-    const unreachable = { kind: 'unreachable', reason: 'no answer' };
-    scene.instead = (ask) =>
-      exists(ask) ?? (ask.kind === 'history' || ask.kind === 'lock' ? unreachable : undefined);
+    const isOf = (ask: AnyAsk, generation: number): boolean =>
+      'input' in ask && 'group' in ask.input && Buffer.from(ask.input.group).equals(nameOf(generation));
+    scene.instead = (ask) => {
+      const kind = mode === 'fenced' ? 'ok' : 'counter-error';
+      const isProbe = ask.kind === (mode === 'fenced' ? 'history' : 'lock') && isOf(ask, 1);
+      return (
+        exists(ask) ?? (isProbe ? { kind, current: epoch(3n), entries: [], nextFrom: undefined } : undefined)
+      );
+    };
+    scene.connect();
+    scene.start();
+    scene.accept();
+    expect(scene.told).toEqual(['seeking', 'waiting-for-member']);
+    expect(last(scene.relay.tracks).prefix).toEqual(groupNamespace(nameOf(1)));
+  });
+
+  test.each([
+    { kind: 'unreachable', reason: 'no answer' },
+    // What was asked for cannot be had: a counter that grants it has not compared the value.
+    ...(mode === 'plain' ? [{ kind: 'granted' }, { kind: 'locked', retryLaterMs: 1 }] : []),
+  ])('waits while the counter does not say how many generations there are: $kind', (answer) => {
+    const scene = new MlsGroupScene(mode);
+    const probe = mode === 'fenced' ? 'history' : 'lock';
+    scene.instead = (ask) => exists(ask) ?? (ask.kind === probe ? answer : undefined);
     scene.start();
     expect([...new Set(scene.told)]).toEqual(['seeking', 'counter-unreachable']);
     scene.instead = exists;
@@ -104,6 +133,73 @@ describe.each(MODES)('a membership, counter in %s mode', (mode) => {
         : [[1n, 0n]],
     );
     expect(scene.group.ownObjects(commitTrack(GROUP))).toEqual(commits.sent);
+  });
+
+  test('lets somebody in, and says Welcome again to whom asks again', () => {
+    const scene = new MlsGroupScene(mode);
+    scene.connect();
+    scene.start();
+    scene.accept();
+    const key = new Uint8Array(32).fill(6);
+    const joiner = new FakeMls(key, scene.core.options.parameters, () => 1_000);
+    const recipient = senderIdOf(fingerprintOf(key, fakeCrypto), new Uint8Array(8));
+    const { keyPackage } = joiner.makeKeyPackage();
+    const offer = new OfferedTrack(keyPackageTrack(GROUP, recipient));
+    scene.feed(() => {
+      last(scene.relay.tracks).offer(offer);
+      offer.owner?.object(mlsObject(0n, 0, keyPackage));
+    });
+    scene.accept();
+    const welcomes = (): MoqtObject[][] =>
+      scene.relay.published
+        .filter(({ track }) => trackNameKey(track) === trackNameKey(welcomeTrack(GROUP, recipient)))
+        .map(({ sent }) => sent);
+    expect(epochs(scene).at(-1)?.roster).toHaveLength(2);
+    const [first = [], ...none] = welcomes();
+    expect([first.map(({ location }) => location.object), none]).toEqual([
+      mode === 'fenced' ? [0n, 1n] : [0n],
+      [],
+    ]);
+    scene.feed(() => {
+      offer.owner?.object(mlsObject(0n, 1, keyPackage));
+    });
+    scene.accept();
+    expect(welcomes()).toEqual([first, first]);
+    // It is let go again when it is gone, or when it says so.
+    scene.feed(() => {
+      scene.group.memberLeft(leafIndex(1));
+    });
+    scene.accept();
+    expect(epochs(scene).at(-1)?.roster).toHaveLength(1);
+  });
+
+  test('removes who is silent for too long, but not who is heard again in time', () => {
+    const rosters = [true, false].map((isHeard) => {
+      const scene = new MlsGroupScene(mode);
+      scene.connect();
+      scene.start();
+      scene.accept();
+      const key = new Uint8Array(32).fill(6);
+      const { keyPackage } = new FakeMls(key, scene.core.options.parameters, () => 1_000).makeKeyPackage();
+      const sender = senderIdOf(fingerprintOf(key, fakeCrypto), new Uint8Array(8));
+      const offer = new OfferedTrack(keyPackageTrack(GROUP, sender));
+      scene.feed(() => {
+        last(scene.relay.tracks).offer(offer);
+        offer.owner?.object(mlsObject(0n, 0, keyPackage));
+      });
+      scene.accept();
+      scene.feed(() => {
+        scene.group.memberVanished(leafIndex(1));
+      });
+      scene.pass(9_000);
+      scene.feed(() => {
+        if (isHeard) scene.group.memberAlive(leafIndex(1));
+      });
+      scene.pass(2_000);
+      scene.accept();
+      return epochs(scene).at(-1)?.roster.length;
+    });
+    expect(rosters).toEqual([2, 1]);
   });
 
   test('that is left is erased; nothing of it is held, and nothing more happens', () => {
@@ -223,10 +319,16 @@ describe('a session', () => {
     expect(new Set(scene.entered).size).toBe(2);
   });
 
-  test('that never comes leaves us waiting', () => {
+  test.each(['never comes', 'is lost before it is ready', 'is lost'])('that %s leaves us waiting', (what) => {
     const scene = new MlsGroupScene('fenced');
     scene.instead = exists;
     scene.start();
+    if (what !== 'never comes') scene.connect();
+    if (what === 'is lost') scene.accept();
+    scene.feed(() => {
+      if (what !== 'never comes') scene.group.disconnected();
+    });
+    for (const { outcome } of scene.relay.tracks) outcome.settle(GONE);
     scene.pass(120_000);
     expect([epochs(scene), scene.told.at(-1)]).toEqual([[], 'waiting-for-member']);
   });
@@ -251,9 +353,13 @@ test('who is over before being let in leaves no KeyPackage in MLS', () => {
   scene.accept();
   scene.feed(() => {
     scene.group.end();
+    scene.group.end();
   });
   scene.pass(100);
-  expect([scene.mls.holds, scene.count('forget-key-packages')]).toEqual([{ groups: 0, keyPackages: 0 }, 1]);
+  expect(scene.mls.holds).toEqual({ groups: 0, keyPackages: 0 });
+  expect(scene.asked.filter(({ kind }) => kind === 'forget-key-packages')).toEqual([
+    { kind: 'forget-key-packages', input: { group: GROUP } },
+  ]);
 });
 
 describe('a disk that fails', () => {
@@ -279,6 +385,20 @@ describe('a disk that fails', () => {
     });
     scene.pass(10_000);
     expect([scene.count('save'), scene.told]).toEqual([1, ['seeking', 'creating', 'store-failing']]);
+  });
+
+  test('is not written to any more when one leaves: only what is saved is erased', () => {
+    const scene = new MlsGroupScene('plain');
+    scene.diskFails = true;
+    scene.start();
+    scene.feed(() => {
+      scene.group.leave();
+    });
+    scene.pass(3_000);
+    expect([scene.count('save'), scene.count('erase')]).toEqual([1, 3]);
+    scene.diskFails = false;
+    scene.pass(2_000);
+    expect([scene.count('save'), scene.disk, scene.told.at(-1)]).toEqual([1, undefined, 'stopped']);
   });
 
   test('tells nothing where all was over when the answer came', () => {
