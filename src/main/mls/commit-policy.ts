@@ -29,12 +29,10 @@ export interface SeenCommit {
   refusal: string | undefined;
 }
 
-/** The meeting parameters of a group, from its GroupContext. */
+/** The meeting parameters of a group, which are the only extension of its GroupContext. */
 export function parametersOf(extensions: readonly Extension[]): MeetingParameters | undefined {
-  const [extension, ...others] = extensions.filter(
-    (each) => each.extensionType === MEETING_PARAMETERS_EXTENSION,
-  );
-  if (extension === undefined || others.length > 0) return undefined;
+  const [extension, ...others] = extensions;
+  if (extension?.extensionType !== MEETING_PARAMETERS_EXTENSION || others.length > 0) return undefined;
   return decodeMeetingParameters(extension.extensionData);
 }
 
@@ -96,9 +94,8 @@ function look(proposal: ProposalWithSender['proposal'], seen: SeenCommit): strin
       seen.removed.push(leafIndex(proposal.remove.removed));
       return undefined;
     case 'group_context_extensions': {
-      const { extensions } = proposal.groupContextExtensions;
-      const next = parametersOf(extensions);
-      if (next === undefined || extensions.length > 1 || !mayFollow(seen.parameters, next)) {
+      const next = parametersOf(proposal.groupContextExtensions.extensions);
+      if (next === undefined || !mayFollow(seen.parameters, next)) {
         return 'a change of the meeting parameters that no Commit may make';
       }
       seen.parameters = next;

@@ -234,6 +234,12 @@ test.each<[string, boolean, Extension[], string]>([
     [change(testParameters), change({ ...testParameters, receiptKey: new Uint8Array(32) })],
     'no meeting parameters',
   ],
+  [
+    'a group with another extension beside the meeting parameters',
+    true,
+    [change(testParameters), { extensionType: 0xf0c2, extensionData: new Uint8Array(0) }],
+    'no meeting parameters',
+  ],
 ])('a Welcome to %s is refused', async (_, isOurs, context, reason) => {
   const mls = new TsMlsAdapter();
   const membership = makeMembership(new Uint8Array(randomBytes(16)), new Uint8Array(randomBytes(32)));
