@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Capabilities } from 'ts-mls';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { capabilitiesOf } from '../../../src/main/mls/client-config.ts';
+import { capabilitiesOf, SUITE_NAMES } from '../../../src/main/mls/client-config.ts';
 import type { MlsMembership, MlsPort } from '../../../src/main/mls/mls-port.ts';
 import { TsMlsAdapter } from '../../../src/main/mls/ts-mls-adapter.ts';
 import { startMlsWorker } from '../../../src/main/mls/worker-mls-port.ts';
@@ -67,6 +67,14 @@ const FAULTS: [string, Craft, string][] = [
   [
     'another suite',
     { keyPackage: { cipherSuite: 'MLS_256_XWING_AES256GCM_SHA512_Ed25519' } },
+    'another cipher suite',
+  ],
+  [
+    'another suite, though it supports it',
+    {
+      keyPackage: { cipherSuite: 'MLS_256_XWING_AES256GCM_SHA512_Ed25519' },
+      ...without({ ciphersuites: [SUITE_NAMES[0x0001], SUITE_NAMES[0x0053]] }),
+    },
     'another cipher suite',
   ],
   ...SMALL_ORDER.flatMap((key, at): [string, Craft, string][] => [

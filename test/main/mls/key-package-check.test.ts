@@ -52,6 +52,14 @@ describe('a KeyPackage that is looked at', () => {
     }
   });
 
+  test('may have other extensions before its proof', async () => {
+    const joiner = newcomer();
+    const { extensions } = await madeBy(joiner);
+    const other = { extensionType: 0xfafa, extensionData: new Uint8Array(40) };
+    const crafted = await craftKeyPackage(joiner, { keyPackage: { extensions: [other, ...extensions] } });
+    expect((await inspect(crafted)).kind).toBe('acceptable');
+  });
+
   test('is signed, and so is its leaf', async () => {
     const refusal = { kind: 'refused', reason: 'a credential or signature that does not verify' };
     const joiner = newcomer();
