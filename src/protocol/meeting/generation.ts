@@ -98,7 +98,8 @@ export class Generation {
 
   /** Goes over to a new epoch. `begun.masterKey` is overwritten. */
   epochBegan(begun: EpochBegun): void {
-    this.#keys.begin(begun.epoch, begun.masterKey, this.#context.core.tasks.now);
+    const removed = begun.change.removed.length > 0;
+    this.#keys.begin(begun.epoch, begun.masterKey, this.#context.core.tasks.now, removed);
     this.#self = begun.roster.find(({ leaf }) => leaf === begun.ownLeaf);
     this.members.epochBegan(begun);
     this.#introduce();

@@ -11,9 +11,9 @@ import { deriveEpochSecret, deriveTrackBaseKey } from '../secure-objects/key-sch
 import type { SecureObjectsCrypto } from '../secure-objects/crypto.ts';
 import { ReplayWindows } from '../secure-objects/replay-windows.ts';
 import type { HashName, SuiteId } from '../secure-objects/suite.ts';
-import { TrackOpener } from '../secure-objects/track-opener.ts';
+import { DEFAULT_OVERLAP, TrackOpener } from '../secure-objects/track-opener.ts';
 import { TrackSealer } from '../secure-objects/track-sealer.ts';
-import type { Epoch, Millis } from '../units.ts';
+import { millis, type Epoch, type Millis } from '../units.ts';
 
 /** What the meeting's GroupContext says of its media keys. */
 export interface MediaKeyParameters {
@@ -22,12 +22,24 @@ export interface MediaKeyParameters {
   readonly suite: SuiteId;
 }
 
+/** What is said on a track: words that others act upon, or media that they play. */
+export type TrackUse = 'control' | 'media';
+
+/**
+ * How long what was sealed in an ended epoch is still opened. After a removal that is what was in flight for media, and
+ * nothing for control: who was removed has those keys and could speak as anybody.
+ */
+const OVERLAP: Readonly<Record<TrackUse, { readonly usual: Millis; readonly afterRemoval: Millis }>> = {
+  control: { usual: DEFAULT_OVERLAP, afterRemoval: millis(0) },
+  media: { usual: DEFAULT_OVERLAP, afterRemoval: millis(1_000) },
+};
+
 /** Hands out sealers and openers, and moves them all to a new epoch. */
 export class MeetingKeys {
   readonly #parameters: MediaKeyParameters;
   readonly #crypto: SecureObjectsCrypto;
   readonly #sealers = new Map<TrackSealer, FullTrackName>();
-  readonly #openers = new Map<TrackOpener, FullTrackName>();
+  readonly #openers = new Map<TrackOpener, { readonly track: FullTrackName; readonly use: TrackUse }>();
   readonly #windows = new ReplayWindows();
   #epoch: Epoch | undefined;
   #epochSecret: Uint8Array | undefined;
@@ -52,8 +64,9 @@ export class MeetingKeys {
   /**
    * Goes over to a new epoch: all sealers at once, all openers with the overlap.
    * @param masterKey - the epoch's MLS master key; overwritten.
+   * @param afterRemoval - whether the Commit that began it removed somebody.
    */
-  begin(epoch: Epoch, masterKey: Uint8Array, now: Millis): void {
+  begin(epoch: Epoch, masterKey: Uint8Array, now: Millis, afterRemoval = false): void {
     this.#epochSecret?.fill(0);
     this.#epochSecret = deriveEpochSecret(this.#crypto, this.#parameters.mlsHash, masterKey, epoch);
     masterKey.fill(0);
@@ -62,9 +75,9 @@ export class MeetingKeys {
       this.#withBaseKey(track, (key) => {
         sealer.setKey(epoch, key);
       });
-    for (const [opener, track] of this.#openers)
+    for (const [opener, { track, use }] of this.#openers)
       this.#withBaseKey(track, (key) => {
-        opener.setKey(epoch, key, now);
+        opener.setKey(epoch, key, now, OVERLAP[use][afterRemoval ? 'afterRemoval' : 'usual']);
       });
   }
 
@@ -81,10 +94,10 @@ export class MeetingKeys {
   }
 
   /** An opener for somebody's track; to be handed back by {@link MeetingKeys.release}. */
-  opener(track: FullTrackName, now: Millis): TrackOpener {
+  opener(track: FullTrackName, use: TrackUse, now: Millis): TrackOpener {
     const window = this.#windows.follow(track);
     const opener = new TrackOpener({ track, ...this.#sealing() }, { window });
-    this.#openers.set(opener, track);
+    this.#openers.set(opener, { track, use });
     const epoch = this.#epoch;
     if (epoch !== undefined)
       this.#withBaseKey(track, (key) => {
@@ -96,8 +109,8 @@ export class MeetingKeys {
   /** The track is over: its keys are overwritten. What was opened of it stays known, should it be offered again. */
   release(opener: TrackOpener): void {
     opener.erase();
-    const track = this.#openers.get(opener);
-    if (track !== undefined) this.#windows.leave(track);
+    const opened = this.#openers.get(opener);
+    if (opened !== undefined) this.#windows.leave(opened.track);
     this.#openers.delete(opener);
   }
 

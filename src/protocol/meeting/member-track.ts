@@ -11,6 +11,7 @@ import type { GroupNotices, MeetingCore } from './core.ts';
 import { HeldObjects } from './held-objects.ts';
 import type { MeetingKeys } from './meeting-keys.ts';
 import type { RelayLink } from './relay-link.ts';
+import type { MediaTrackKind } from './track-instance.ts';
 
 /** What the tracks of members need. */
 export interface MemberTrackContext {
@@ -20,8 +21,13 @@ export interface MemberTrackContext {
   readonly notices: GroupNotices;
 }
 
+/** Any of a member's tracks. */
+export type MemberTrackKind = 'control' | MediaTrackKind;
+
 /** An object that was opened. Its bytes belong to the receiver. */
 export interface OpenedObject {
+  /** Whose key it was sealed under. */
+  readonly epoch: Epoch;
   readonly group: bigint;
   readonly object: bigint;
   readonly payload: Uint8Array;
@@ -36,6 +42,7 @@ export interface MemberTrackOwner {
   ended(track: MemberTrack): void;
 }
 
+const SUBSCRIBER_PRIORITY = { control: 8, catalog: 16, audio: 32, video: 128 } as const;
 const FETCH_MS = 5_000;
 const FETCH_MAX_BYTES = 4 * 1024 * 1024;
 /** Objects that follow each other within this time say nothing new about the track. */
@@ -60,15 +67,20 @@ export class MemberTrack implements SubscriptionOwner {
   /** Accepts an offered track; with `forward` objects are wanted at once. */
   constructor(
     offer: PublishOffer,
-    parameters: { readonly forward: boolean; readonly subscriberPriority: number },
+    kind: MemberTrackKind,
+    forward: boolean,
     context: MemberTrackContext,
     owner: MemberTrackOwner,
   ) {
     this.name = offer.track;
     this.#context = context;
     this.#owner = owner;
-    this.#opener = context.keys.opener(offer.track, context.core.tasks.now);
-    this.#subscription = offer.accept(parameters, this);
+    this.#opener = context.keys.opener(
+      offer.track,
+      kind === 'control' ? 'control' : 'media',
+      context.core.tasks.now,
+    );
+    this.#subscription = offer.accept({ forward, subscriberPriority: SUBSCRIBER_PRIORITY[kind] }, this);
   }
 
   /** Objects that could not be opened. */
@@ -165,8 +177,8 @@ export class MemberTrack implements SubscriptionOwner {
       this.#openedAt = this.#now;
       // Its tile says so at once; that nothing comes any more is seen at the next tick.
       if (before === undefined || this.#now - before > STEADY_MS) this.#context.core.changed();
-      const { payload, encryptedProperties } = outcome;
-      this.#owner.opened(this, { group, object: id, payload, encryptedProperties }, live);
+      const { epoch: of, payload, encryptedProperties } = outcome;
+      this.#owner.opened(this, { epoch: of, group, object: id, payload, encryptedProperties }, live);
     } else if (outcome.kind === 'unknown-key' && outcome.epoch > current) {
       this.#waitedAt = this.#now;
       this.#countUnreadable(this.#held.hold(object, outcome.epoch, this.#now));

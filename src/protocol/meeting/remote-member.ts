@@ -18,8 +18,7 @@ import type {
 import { decodeLocProperties, type LocProperties } from '../media/loc.ts';
 import type { PublishOffer } from '../moqt/client/client-api.ts';
 import type { Epoch, Millis } from '../units.ts';
-import type { MemberTrack, MemberTrackContext, OpenedObject } from './member-track.ts';
-import type { MediaTrackKind } from './track-instance.ts';
+import type { MemberTrack, MemberTrackContext, MemberTrackKind, OpenedObject } from './member-track.ts';
 import { isWithin, TrackInstances } from './track-instances.ts';
 
 /** Who follows the members. */
@@ -29,13 +28,9 @@ export interface RemoteMemberOwner {
   keyframeNeeded(member: RemoteMember): void;
 }
 
-/** Any of a member's tracks. */
-export type MemberTrackKind = 'control' | MediaTrackKind;
-
 /** Media that came within this time is live. */
 const LIVE_MS = 3_000;
 const kinds = ['control', 'catalog', 'audio', 'video'] as const;
-const SUBSCRIBER_PRIORITY = { control: 8, catalog: 16, audio: 32, video: 128 } as const;
 const MICROSECONDS = 1_000_000n;
 /** Larger ones are not whole numbers for the renderer any more. */
 const LARGEST_NUMBER = BigInt(Number.MAX_SAFE_INTEGER);
@@ -63,7 +58,7 @@ export class RemoteMember {
     this.#owner = owner;
     this.#lastHeard = context.core.tasks.now;
     const track = (kind: MemberTrackKind): TrackInstances =>
-      new TrackInstances(SUBSCRIBER_PRIORITY[kind], context, {
+      new TrackInstances(kind, context, {
         opened: (object, sender, begins) => {
           this.#opened(kind, object, sender, begins);
         },
@@ -202,7 +197,7 @@ export class RemoteMember {
     if (kind === 'catalog' && begins) this.#catalogGroup = undefined;
     switch (kind) {
       case 'control':
-        this.#control(object.payload);
+        this.#control(object);
         return;
       case 'catalog':
         this.#takeCatalog(object);
@@ -214,9 +209,11 @@ export class RemoteMember {
     }
   }
 
-  #control(payload: Uint8Array): void {
+  #control({ payload, epoch }: OpenedObject): void {
     const message = decodeControlMessage(payload);
     if (message === undefined) return;
+    // Who has left since has the key of an ended epoch.
+    if (message.kind === 'leave' && epoch !== this.#context.keys.epoch) return;
     if (message.kind === 'hello' && message.displayName !== this.#displayName) {
       this.#displayName = message.displayName;
       this.#context.core.changed();

@@ -11,6 +11,7 @@ import type { Epoch, Millis } from '../units.ts';
 import {
   MemberTrack,
   type MemberTrackContext,
+  type MemberTrackKind,
   type MemberTrackOwner,
   type OpenedObject,
 } from './member-track.ts';
@@ -25,11 +26,12 @@ export interface TrackInstancesOwner {
 
 /** An instance that brought something this lately is not replaced by another. */
 const TAKE_OVER_AFTER_MS = 1_000;
+/** Of those that opened something, and of those that did not. */
 const MAX_INSTANCES = 4;
 
 /** The instances. */
 export class TrackInstances implements MemberTrackOwner {
-  readonly #priority: number;
+  readonly #kind: MemberTrackKind;
   readonly #context: MemberTrackContext;
   readonly #owner: TrackInstancesOwner;
   /** With whose they are; oldest offer first. */
@@ -37,9 +39,8 @@ export class TrackInstances implements MemberTrackOwner {
   #counting: MemberTrack | undefined;
   #unreadableBefore = 0;
 
-  /** @param priority - subscriber priority, 0 the most urgent. */
-  constructor(priority: number, context: MemberTrackContext, owner: TrackInstancesOwner) {
-    this.#priority = priority;
+  constructor(kind: MemberTrackKind, context: MemberTrackContext, owner: TrackInstancesOwner) {
+    this.#kind = kind;
     this.#context = context;
     this.#owner = owner;
   }
@@ -58,11 +59,9 @@ export class TrackInstances implements MemberTrackOwner {
 
   /** Accepts an instance that the relay offers. */
   offered(sender: SenderId, offer: PublishOffer, forward: boolean): MemberTrack {
-    const parameters = { forward, subscriberPriority: this.#priority };
-    const track = new MemberTrack(offer, parameters, this.#context, this);
+    const track = new MemberTrack(offer, this.#kind, forward, this.#context, this);
     this.#tracks.set(track, sender);
-    const oldest = [...this.#tracks.keys()].find((candidate) => candidate !== this.#counting);
-    if (this.#tracks.size > MAX_INSTANCES && oldest !== undefined) this.#drop(oldest);
+    this.#bound((candidate) => !hasOpened(candidate));
     return track;
   }
 
@@ -104,15 +103,29 @@ export class TrackInstances implements MemberTrackOwner {
     const begins = track !== this.#counting;
     if (begins && this.#counting !== undefined) {
       const talks = isWithin(this.#counting.openedAt, TAKE_OVER_AFTER_MS, this.#context.core.tasks.now);
-      if (talks || !live) return;
+      if (talks || !live) {
+        this.#bound(hasOpened);
+        return;
+      }
     }
     this.#counting = track;
     this.#owner.opened(object, sender, begins);
+    this.#bound(hasOpened);
   }
 
   ended(track: MemberTrack): void {
     this.#drop(track);
     this.#owner.ended();
+  }
+
+  /**
+   * Drops the oldest of those that are too many. Those that opened something and those that did not are counted for
+   * themselves: anybody can offer a name, and only who has the keys can push out one that was heard.
+   */
+  #bound(isCounted: (track: MemberTrack) => boolean): void {
+    const counted = [...this.#tracks.keys()].filter(isCounted);
+    const oldest = counted.find((candidate) => candidate !== this.#counting);
+    if (counted.length > MAX_INSTANCES && oldest !== undefined) this.#drop(oldest);
   }
 
   #drop(track: MemberTrack): void {
@@ -122,6 +135,8 @@ export class TrackInstances implements MemberTrackOwner {
     track.close();
   }
 }
+
+const hasOpened = (track: MemberTrack): boolean => track.openedAt !== undefined;
 
 /** Whether a time lies within `span` ms before `now`. */
 export function isWithin(time: Millis | undefined, span: number, now: Millis): boolean {

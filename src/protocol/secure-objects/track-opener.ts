@@ -8,7 +8,7 @@ import { ObjectCipher, type SealedTrack } from './object-cipher.ts';
 import { ReplayWindow } from './replay-window.ts';
 import type { UsageLimits } from './suite.ts';
 
-/** How long the key of an ended epoch still opens objects under way, by default. */
+/** How long the key of an ended epoch still opens objects under way, unless it is told otherwise. */
 export const DEFAULT_OVERLAP = millis(5_000);
 /** Keys held at once; when commits come faster than the overlap ends, the oldest is erased early. */
 export const MAX_KEYS_HELD = 4;
@@ -17,6 +17,8 @@ export const MAX_KEYS_HELD = 4;
 export type OpenOutcome =
   | {
       readonly kind: 'opened';
+      /** Whose key it was sealed under. */
+      readonly epoch: Epoch;
       /** A view of a fresh plaintext. */
       readonly payload: Uint8Array;
       /** Block of Key-Value-Pairs, well-formed; empty when there are none. */
@@ -29,10 +31,8 @@ export type OpenOutcome =
   /** Everything else, without a reason: malformed, not authentic, replayed, or its key was erased. */
   | { readonly kind: 'failed' };
 
-/** How an opener may be set up; for tests of limits and for policy. */
+/** How an opener may be set up. */
 export interface OpenerOptions {
-  /** How long an epoch's key is kept after the next one came. */
-  readonly overlap?: Millis;
   /** What one key may do; the suite's own by default. */
   readonly limits?: UsageLimits;
   /** What was opened of the track before; by default nothing was. */
@@ -55,7 +55,6 @@ const FAILED = { kind: 'failed' } as const;
  */
 export class TrackOpener {
   readonly #cipher: ObjectCipher;
-  readonly #overlap: Millis;
   readonly #limits: UsageLimits;
   /** In the order of epochs. */
   readonly #keys = new Map<bigint, HeldKey>();
@@ -65,7 +64,6 @@ export class TrackOpener {
 
   constructor(track: SealedTrack, options: OpenerOptions = {}) {
     this.#cipher = new ObjectCipher(track);
-    this.#overlap = options.overlap ?? DEFAULT_OVERLAP;
     this.#limits = options.limits ?? this.#cipher.suite.limits;
     this.#window = options.window ?? new ReplayWindow();
   }
@@ -93,11 +91,13 @@ export class TrackOpener {
    * Adds the key of a later epoch; those before are erased when the overlap has passed.
    * @param trackBaseKey - of `deriveTrackBaseKey` for this very track; read, not kept.
    * @param now - monotonic.
+   * @param overlap - how long keys of former epochs are kept from now on; none is kept longer than it was to be.
    * @throws {InvariantError} when `epoch` is not later than all before.
    */
-  setKey(epoch: Epoch, trackBaseKey: Uint8Array, now: Millis): void {
+  setKey(epoch: Epoch, trackBaseKey: Uint8Array, now: Millis, overlap: Millis = DEFAULT_OVERLAP): void {
     invariant(this.#newest === undefined || epoch > this.#newest, 'epochs of an opener only go up');
-    for (const held of this.#keys.values()) held.eraseAt ??= millis(now + this.#overlap);
+    for (const held of this.#keys.values())
+      held.eraseAt = millis(Math.min(held.eraseAt ?? Infinity, now + overlap));
     this.expire(now);
     for (const oldest of this.#keys.keys()) {
       if (this.#keys.size < MAX_KEYS_HELD) break;
@@ -145,7 +145,7 @@ export class TrackOpener {
       return this.#fail();
     }
     this.#window.remember(group, object);
-    return { kind: 'opened', ...content, immutable: sealed.immutable };
+    return { kind: 'opened', epoch: toEpoch(sealed.keyId), ...content, immutable: sealed.immutable };
   }
 
   #fail(): OpenOutcome {

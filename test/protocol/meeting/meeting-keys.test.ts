@@ -75,7 +75,7 @@ describe('the keys of a meeting', () => {
     const sealer = keys.sealer(TRACK);
     expect(sealer.epoch).toBeUndefined();
     keys.begin(epoch(4n), masterKey(1), millis(0));
-    const opener = keys.opener(TRACK, millis(0));
+    const opener = keys.opener(TRACK, 'media', millis(0));
     const old = sealAt(sealer, 1);
     const late = sealAt(sealer, 2);
     keys.begin(epoch(5n), masterKey(2), millis(1_000));
@@ -96,7 +96,7 @@ describe('the keys of a meeting', () => {
     keys.begin(epoch(4n), first, millis(0));
     expect(isZero(first)).toBe(true);
     const sealer = keys.sealer(TRACK);
-    const opener = keys.opener(TRACK, millis(0));
+    const opener = keys.opener(TRACK, 'media', millis(0));
     openWith(opener, sealAt(sealer, 1));
     const epochSecrets = [...seen.hmacKeys].filter((key) => secret.equals(key));
     const mediaKeys = [...seen.cipherKeys];
@@ -119,7 +119,7 @@ describe('the keys of a meeting', () => {
     const keys = new MeetingKeys(PARAMETERS, seen);
     keys.begin(epoch(0n), masterKey(3), millis(0));
     const sealer = keys.sealer(TRACK);
-    const opener = keys.opener(TRACK, millis(0));
+    const opener = keys.opener(TRACK, 'media', millis(0));
     const sealed = sealAt(sealer, 1);
     openWith(opener, sealed);
     keys.erase();
@@ -134,7 +134,7 @@ describe('the keys of a meeting', () => {
     const keys = new MeetingKeys(PARAMETERS, seen);
     keys.begin(epoch(0n), masterKey(3), millis(0));
     const sealer = keys.sealer(TRACK);
-    const opener = keys.opener(TRACK, millis(0));
+    const opener = keys.opener(TRACK, 'media', millis(0));
     openWith(opener, sealAt(sealer, 1));
     keys.release(opener);
     expect([...seen.cipherKeys].map(isZero)).toEqual([false, true]);
@@ -147,7 +147,7 @@ describe('the keys of a meeting', () => {
     const other: FullTrackName = { namespace: [encodeUtf8('group'), encodeUtf8('2')], name: encodeUtf8('o') };
     keys.begin(epoch(0n), new Uint8Array(randomBytes(32)), millis(0));
     const sealed = sealAt(keys.sealer(TRACK), 1);
-    expect(openWith(keys.opener(other, millis(0)), sealed)).toBe('failed');
+    expect(openWith(keys.opener(other, 'media', millis(0)), sealed)).toBe('failed');
   });
 
   test('a track that was over and is offered again opens nothing twice', () => {
@@ -155,10 +155,30 @@ describe('the keys of a meeting', () => {
     for (const keys of [ours, theirs]) keys.begin(epoch(1n), masterKey(1), millis(0));
     const sealer = theirs.sealer(TRACK);
     const recorded = sealAt(sealer, 1);
-    const first = ours.opener(TRACK, millis(0));
+    const first = ours.opener(TRACK, 'media', millis(0));
     expect(openWith(first, recorded)).toBe('opened');
     ours.release(first);
-    const again = ours.opener(TRACK, millis(0));
+    const again = ours.opener(TRACK, 'media', millis(0));
     expect([openWith(again, recorded), openWith(again, sealAt(sealer, 2))]).toEqual(['failed', 'opened']);
+  });
+
+  test.each([
+    ['control', 0],
+    ['media', 1_000],
+  ] as const)('a removal leaves %s of the epoch before %i ms', (use, overlap) => {
+    const [ours, theirs] = [new MeetingKeys(PARAMETERS, nodeCrypto), new MeetingKeys(PARAMETERS, nodeCrypto)];
+    for (const keys of [ours, theirs]) keys.begin(epoch(1n), masterKey(1), millis(0));
+    const [sealer, opener] = [theirs.sealer(TRACK), ours.opener(TRACK, use, millis(0))];
+    const old = [1, 2, 3].map((group) => sealAt(sealer, group));
+    // Somebody has come shortly before: what was in flight then is cut short, too.
+    ours.begin(epoch(2n), masterKey(2), millis(100));
+    expect(openWith(opener, old[0]!)).toBe('opened');
+    ours.begin(epoch(3n), masterKey(3), millis(200), true);
+    if (overlap > 0) {
+      opener.expire(millis(199 + overlap));
+      expect(openWith(opener, old[1]!)).toBe('opened');
+    }
+    opener.expire(millis(200 + overlap));
+    expect(openWith(opener, old[2]!)).toBe('failed');
   });
 });

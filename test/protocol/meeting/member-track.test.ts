@@ -37,7 +37,8 @@ function receive(offer: PublishOffer = published.offer(), client?: MoqtClient): 
   const notices = { ...DEAF_GROUP, epochSeen: (of: Epoch) => void seen.push(of) };
   return new MemberTrack(
     offer,
-    WANTED,
+    'catalog',
+    true,
     { core, keys, link: { client }, notices },
     {
       opened: (_, { payload }, live) => {

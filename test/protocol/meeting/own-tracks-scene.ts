@@ -49,7 +49,7 @@ export function arrivedAt(pair: ClientPair, theirs: MeetingKeys, kind: Kind, fro
     .requests('publish')
     .filter(({ track }) => kindOf(track) === kind)
     .flatMap(({ id, track }) => {
-      const opener = theirs.opener(track, millis(0));
+      const opener = theirs.opener(track, 'media', millis(0));
       return pair.relay
         .of('object')
         .filter((event) => event.id === id)

@@ -10,7 +10,7 @@ import type { MediaTrackKind } from '../../../src/protocol/meeting/track-instanc
 import { epoch } from '../../../src/protocol/units.ts';
 import { DEAF_GROUP, downlinkOf, meetingCore } from '../../harness/meeting/core.ts';
 import { controlOf, mediaOf, person, senderOf } from './people.ts';
-import { beginEpoch, meetingKeys, type PublishedTrack } from './published-track.ts';
+import { beginEpoch, masterKey, meetingKeys, type PublishedTrack } from './published-track.ts';
 
 const BO = person(1);
 const ID = 'bo';
@@ -74,6 +74,42 @@ const catalogOf = (...tracks: readonly CatalogTrack[]): Uint8Array =>
 const pass = (duration: number): void => {
   core.tasks.advance(core.tasks.after(duration));
 };
+
+describe('control after a Commit', () => {
+  const leave = encodeControlMessage({ kind: 'leave' });
+
+  test('counts for nothing where it was sealed before somebody was removed: that one has the key still', () => {
+    const control = offered('control');
+    const forged = [
+      control.seal(0n, leave),
+      control.seal(
+        0n,
+        encodeControlMessage({ kind: 'hello', displayName: 'Eve', microphone: false, camera: false }),
+      ),
+    ];
+    keys.begin(epoch(1n), masterKey(1n), core.tasks.now, true);
+    bo.epochBegan(epoch(1n));
+    for (const object of forged) control.owner?.object(object);
+    expect([log, bo.displayName, bo.unreadable]).toEqual([[], undefined, 2]);
+    control.send(1n, leave);
+    expect(log).toEqual(['bo: leave']);
+  });
+
+  test('is heard where somebody was only added, but for a good-bye', () => {
+    const control = offered('control');
+    const hello = encodeControlMessage({
+      kind: 'hello',
+      displayName: 'Bo',
+      microphone: false,
+      camera: false,
+    });
+    const before = [control.seal(0n, hello), control.seal(0n, leave)];
+    beginEpoch(keys, 1n, core.tasks.now);
+    bo.epochBegan(epoch(1n));
+    for (const object of before) control.owner?.object(object);
+    expect([log, bo.displayName]).toEqual([['bo: hello'], 'Bo']);
+  });
+});
 
 test('recorded media that the relay offers again under the same name plays no second time', () => {
   offered('catalog').send(0n, catalogOf(AUDIO));

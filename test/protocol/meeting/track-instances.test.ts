@@ -21,7 +21,7 @@ beforeEach(() => {
   keys = meetingKeys();
   log = [];
   instances = new TrackInstances(
-    16,
+    'catalog',
     { core, keys, link: { client: undefined }, notices: DEAF_GROUP },
     {
       opened: ({ payload }, _sender, begins) => {
@@ -79,6 +79,7 @@ describe('the instances of a track', () => {
   test('are not replaced by what was published before we came', () => {
     const [first, second] = [offer(1), offer(2)];
     const before = {
+      epoch: epoch(0n),
       group: 0n,
       object: 0n,
       payload: encodeUtf8('old'),
@@ -94,15 +95,40 @@ describe('the instances of a track', () => {
     expect(log).toEqual(['> first', 'ended', '> old']);
   });
 
-  test('are four at most: the oldest goes, but for the one that counts', () => {
-    const counting = offer(1);
-    say(counting, 'one');
-    const others = [2, 3, 4, 5].map(offer);
-    expect([counting, ...others].map(({ published }) => published.cancelled)).toEqual([0, 1, 0, 0, 0]);
-    const [gone] = others;
-    gone?.published.send(0n, encodeUtf8('gone'));
-    say(counting, 'two');
-    expect(log).toEqual(['> one', 'two']);
+  const cancelled = (...offers: readonly { readonly published: PublishedTrack }[]): number[] =>
+    offers.map(({ published }) => published.cancelled);
+
+  test('of which nothing was opened are four at most: the oldest goes', () => {
+    const offers = [1, 2, 3, 4, 5].map(offer);
+    expect(cancelled(...offers)).toEqual([1, 0, 0, 0, 0]);
+    say(offers[0]!, 'gone');
+    say(offers[1]!, 'there');
+    expect(log).toEqual(['> there']);
+  });
+
+  test('that opened something are never pushed out by such that did not, however many are offered', () => {
+    const [before, counting] = [offer(1), offer(2)];
+    say(before, 'before');
+    pass(2_000);
+    say(counting, 'now');
+    const fakes = Array.from({ length: 20 }, (_, count) => offer(3 + count));
+    expect(cancelled(before, counting)).toEqual([0, 0]);
+    expect(cancelled(...fakes).filter((times) => times === 0)).toHaveLength(4);
+    pass(2_000);
+    say(before, 'again');
+    expect(log).toEqual(['> before', '> now', '> again']);
+  });
+
+  test('that opened something are four at most: the oldest goes, but for the one that counts', () => {
+    const offers = [1, 2, 3, 4, 5, 6].map((instance) => {
+      const offered = offer(instance);
+      // Only the first counts: the others come too soon.
+      say(offered, String(instance));
+      return offered;
+    });
+    expect(cancelled(...offers)).toEqual([0, 1, 1, 0, 0, 0]);
+    say(offers[0]!, 'still');
+    expect(log).toEqual(['> 1', 'still']);
   });
 
   test('all follow the epochs and the wish for objects, until closed', () => {

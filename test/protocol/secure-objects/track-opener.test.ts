@@ -81,6 +81,7 @@ describe('what was sealed opens', () => {
             const own = outer === null ? [] : [{ type: 0x21n, value: outer }];
             expect(opened).toEqual({
               kind: 'opened',
+              epoch: EPOCH,
               payload,
               encryptedProperties: encrypted ?? new Uint8Array(0),
               immutable: encodeKeyValuePairs([keyId, ...own]),
@@ -262,7 +263,7 @@ describe('keys come and go', () => {
 
   test('old and new key open during the overlap, and the old one is erased after it', () => {
     const crypto = new WatchedCrypto();
-    const by = new TrackOpener(sealedTrack({ crypto }), { overlap: millis(5_000) });
+    const by = new TrackOpener(sealedTrack({ crypto }));
     by.setKey(epoch(3n), baseKey(3), millis(0));
     expect(by.deadline).toBeUndefined();
     by.setKey(epoch(4n), baseKey(4), millis(100));
@@ -280,7 +281,7 @@ describe('keys come and go', () => {
   });
 
   test('a second commit does not lengthen the overlap of the first', () => {
-    const by = new TrackOpener(sealedTrack(), { overlap: millis(5_000) });
+    const by = new TrackOpener(sealedTrack());
     by.setKey(epoch(3n), baseKey(3), millis(0));
     by.setKey(epoch(4n), baseKey(4), millis(1_000));
     by.setKey(epoch(5n), baseKey(5), millis(2_000));
