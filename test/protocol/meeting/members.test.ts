@@ -1,14 +1,17 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { encodeUtf8 } from '../../../src/protocol/bytes/utf8.ts';
 import { encodeControlMessage } from '../../../src/protocol/group/control.ts';
-import { mediaTrack } from '../../../src/protocol/group/names.ts';
+import { commitTrack, mediaTrack } from '../../../src/protocol/group/names.ts';
+import { encodeCatalog } from '../../../src/protocol/media/catalog.ts';
+import type { PublishOffer } from '../../../src/protocol/moqt/client/client-api.ts';
+import { RequestErrorCode } from '../../../src/protocol/moqt/codes.ts';
 import { leafIndex, type Member } from '../../../src/protocol/group/roster.ts';
 import type { MeetingCore } from '../../../src/protocol/meeting/core.ts';
 import type { EpochBegun } from '../../../src/protocol/meeting/group-events.ts';
 import type { MeetingKeys } from '../../../src/protocol/meeting/meeting-keys.ts';
 import { Members, participantIdOf, SILENT_AFTER_MS } from '../../../src/protocol/meeting/members.ts';
 import { epoch, millis } from '../../../src/protocol/units.ts';
-import { meetingCore } from '../../harness/meeting/core.ts';
+import { downlinkOf, meetingCore } from '../../harness/meeting/core.ts';
 import { controlOf, GROUP, mediaOf, person, senderOf } from './people.ts';
 import { beginEpoch, meetingKeys, PublishedTrack } from './published-track.ts';
 
@@ -162,6 +165,49 @@ describe('tracks of others', () => {
     expect(log).toEqual(['1 first', '1 second']);
   });
 
+  test('of another SenderId than the one that is heard wait until that is quiet', () => {
+    begin(0n, [SELF, BO]);
+    const [old, fresh] = [controlOf(BO, 1, 1), controlOf(BO, 2, 2)];
+    members.offered(old.offer());
+    old.send(0n, hello('Bo'));
+    members.offered(fresh.offer());
+    pass(3_000);
+    members.tick(millis(0));
+    expect(fresh.accepted).toBeUndefined();
+    pass(1);
+    members.tick(millis(0));
+    expect(fresh.accepted).toEqual({ forward: true, subscriberPriority: 8 });
+  });
+
+  test('that wait are forgotten with the session, and given back with the join', () => {
+    begin(0n, [SELF]);
+    const [lost, kept] = [controlOf(BO, 1, 1), controlOf(BO, 1, 2)];
+    members.offered(lost.offer());
+    members.detach();
+    members.offered(kept.offer());
+    expect(members.close().map(({ track }) => track)).toEqual([kept.track]);
+    begin(1n, [SELF, BO]);
+    expect([lost, kept].map(({ accepted, rejected }) => [accepted, rejected])).toEqual([
+      [undefined, 0],
+      [undefined, 0],
+    ]);
+  });
+
+  test('that nobody here may have are refused as what they are', () => {
+    begin(0n, [SELF]);
+    const refusals: unknown[] = [];
+    const refused = (track: PublishedTrack): PublishOffer => ({
+      ...track.offer(),
+      reject: (refusal) => refusals.push(refusal),
+    });
+    members.offered(refused(new PublishedTrack(commitTrack(GROUP))));
+    for (let instance = 0; instance < 17; instance += 1) members.offered(refused(controlOf(BO, 1, instance)));
+    expect(refusals).toEqual([
+      { code: RequestErrorCode.UNINTERESTED, reason: 'not a track of this meeting' },
+      { code: RequestErrorCode.UNINTERESTED, reason: 'not a member' },
+    ]);
+  });
+
   test('make later epochs known', () => {
     begin(0n, [SELF, BO]);
     const track = controlOf(BO, 1, 1);
@@ -237,6 +283,18 @@ describe('members', () => {
     ]);
     expect(offers.map((offer) => offer.track)).toEqual([track.track]);
   });
+});
+
+test('what is on is said again to a renderer that has just begun', () => {
+  begin(0n, [SELF, BO]);
+  const catalog = mediaOf(BO, 'catalog');
+  members.offered(catalog.offer());
+  const opus = { kind: 'audio', name: 'o', isLive: true, codec: 'opus', bitrate: 32_000 } as const;
+  catalog.send(0n, encodeCatalog({ generatedAt: 0, tracks: [{ ...opus, sampleRate: 48_000, channels: 1 }] }));
+  const on = downlinkOf(core);
+  expect(on).toMatchObject([{ kind: 'track-on', participant: participantIdOf(BO) }]);
+  members.announce();
+  expect(downlinkOf(core)).toEqual(on);
 });
 
 describe('silence', () => {

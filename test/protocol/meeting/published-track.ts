@@ -3,7 +3,7 @@ import { nodeCrypto } from '../../../src/io/crypto/node-crypto.ts';
 import { MeetingKeys } from '../../../src/protocol/meeting/meeting-keys.ts';
 import type { PublishOffer, SubscriptionOwner } from '../../../src/protocol/moqt/client/client-api.ts';
 import { groupId, objectId, type FullTrackName, type MoqtObject } from '../../../src/protocol/moqt/model.ts';
-import type { SubscribeParameters } from '../../../src/protocol/moqt/session-api.ts';
+import type { SubscribeParameters, TrackDescription } from '../../../src/protocol/moqt/session-api.ts';
 import { deriveEpochSecret, deriveTrackBaseKey } from '../../../src/protocol/secure-objects/key-schedule.ts';
 import { TrackSealer } from '../../../src/protocol/secure-objects/track-sealer.ts';
 import { epoch, type Millis } from '../../../src/protocol/units.ts';
@@ -29,6 +29,8 @@ export function beginEpoch(keys: MeetingKeys, of: bigint, now: Millis): void {
 export class PublishedTrack {
   readonly track: FullTrackName;
   owner: SubscriptionOwner | undefined;
+  /** What was published before, as the relay says. */
+  description: TrackDescription = {};
   accepted: SubscribeParameters | undefined;
   readonly updates: SubscribeParameters[] = [];
   rejected = 0;
@@ -46,13 +48,13 @@ export class PublishedTrack {
   offer(): PublishOffer {
     return {
       track: this.track,
-      description: {},
+      description: this.description,
       accept: (parameters, owner) => {
         this.accepted = parameters;
         this.owner = owner;
         return {
           track: this.track,
-          description: {},
+          description: this.description,
           update: (update) => {
             this.updates.push(update);
           },

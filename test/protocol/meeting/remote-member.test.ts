@@ -7,10 +7,13 @@ import type { MeetingCore } from '../../../src/protocol/meeting/core.ts';
 import type { MeetingKeys } from '../../../src/protocol/meeting/meeting-keys.ts';
 import { RemoteMember } from '../../../src/protocol/meeting/remote-member.ts';
 import type { MediaTrackKind } from '../../../src/protocol/meeting/track-instance.ts';
+import { leafIndex } from '../../../src/protocol/group/roster.ts';
+import { groupId, objectId } from '../../../src/protocol/moqt/model.ts';
 import { epoch } from '../../../src/protocol/units.ts';
 import { DEAF_GROUP, downlinkOf, meetingCore } from '../../harness/meeting/core.ts';
 import { controlOf, mediaOf, person, senderOf } from './people.ts';
 import { beginEpoch, masterKey, meetingKeys, type PublishedTrack } from './published-track.ts';
+import { ScriptedRelay } from './scripted-relay.ts';
 
 const BO = person(1);
 const ID = 'bo';
@@ -47,14 +50,16 @@ let core: MeetingCore;
 let keys: MeetingKeys;
 let bo: RemoteMember;
 let log: string[];
+let relay: ScriptedRelay;
 beforeEach(() => {
   core = meetingCore();
+  relay = new ScriptedRelay();
   keys = meetingKeys();
   log = [];
   bo = new RemoteMember(
     ID,
     BO,
-    { core, keys, link: { client: undefined }, notices: DEAF_GROUP },
+    { core, keys, link: { client: relay }, notices: DEAF_GROUP },
     {
       control: (member, message) => log.push(`${member.id}: ${message.kind}`),
       keyframeNeeded: (member) => log.push(`${member.id} needs a key frame`),
@@ -292,6 +297,72 @@ describe('a member', () => {
     pass(500);
     audio.send(1n, Uint8Array.of(1));
     expect([bo.lastHeard, core.tasks.now]).toEqual([500, 1_000]);
+  });
+
+  test('is asked for what it published before we came, but for sound that is over and pictures that nobody sees', () => {
+    const kinds = ['control', 'catalog', 'audio', 'video'] as const;
+    const offer = (): (string | undefined)[] => {
+      const before = relay.fetches.length;
+      const tracks = kinds.map((kind) => (kind === 'control' ? controlOf(BO, 1, 1) : mediaOf(BO, kind)));
+      tracks.forEach((track, at) => {
+        track.description = { largest: { group: groupId(7n), object: objectId(2n) } };
+        bo.offered(kinds[at] ?? 'control', senderOf(BO, 1), track.offer());
+      });
+      return relay.fetches
+        .slice(before)
+        .map(({ asked: [name] }) => kinds[tracks.findIndex(({ track }) => track === name)]);
+    };
+    core.takeChanged();
+    expect(offer()).toEqual(['control', 'catalog']);
+    expect(core.takeChanged()).toBe(true);
+    bo.setWatched(true);
+    expect(offer()).toEqual(['control', 'catalog', 'video']);
+  });
+
+  test('that joins again begins anew, and only then', () => {
+    const [control, catalog] = [offered('control'), offered('catalog')];
+    const fresh = mediaOf(BO, 'audio', 2);
+    bo.offered('audio', senderOf(BO, 2), fresh.offer());
+    const hello = { kind: 'hello', displayName: 'Bo', microphone: true, camera: true } as const;
+    control.send(0n, encodeControlMessage(hello));
+    catalog.send(0n, catalogOf(AUDIO, VIDEO));
+    downlinkOf(core);
+    pass(5_000);
+    const moved = { ...BO, leaf: leafIndex(7) };
+    bo.update(moved, false);
+    expect([bo.member, bo.displayName, bo.lastHeard, downlinkOf(core)]).toEqual([moved, 'Bo', 0, []]);
+    expect(bo.mediaState('audio')).toBe('starting');
+    bo.update(BO, true);
+    expect([bo.member, bo.displayName, bo.lastHeard]).toEqual([BO, undefined, 5_000]);
+    expect(downlinkOf(core)).toEqual([
+      { kind: 'track-off', participant: ID, media: 'audio' },
+      { kind: 'track-off', participant: ID, media: 'video' },
+    ]);
+    // Tracks of the join that was heard are of the old leaf; others may be of the new one.
+    expect([control.cancelled, catalog.cancelled, fresh.cancelled]).toEqual([1, 1, 0]);
+    expect([bo.mediaState('audio'), bo.mayUse(senderOf(BO, 2))]).toEqual(['off', true]);
+    const anew = mediaOf(BO, 'catalog', 2);
+    bo.offered('catalog', senderOf(BO, 2), anew.offer());
+    anew.send(0n, catalogOf(AUDIO));
+    expect(downlinkOf(core)).toEqual([AUDIO_ON]);
+  });
+
+  test('whose session is lost keeps what it said, and its tracks come anew', () => {
+    const [control, catalog] = [offered('control'), offered('catalog')];
+    catalog.send(0n, catalogOf(AUDIO));
+    downlinkOf(core);
+    bo.detach();
+    expect([control.cancelled, catalog.cancelled, downlinkOf(core)]).toEqual([1, 1, []]);
+    expect(bo.mediaState('audio')).toBe('reconnecting');
+  });
+
+  test('lets its tracks go when our join is over, and is gone', () => {
+    const tracks = [offered('control'), offered('catalog'), offered('audio')];
+    tracks[1]?.send(0n, catalogOf(AUDIO));
+    downlinkOf(core);
+    expect(bo.handOver().map(({ track }) => track)).toEqual(tracks.map(({ track }) => track));
+    expect(tracks.map(({ cancelled, handedOver }) => [cancelled, handedOver])).toEqual(Array(3).fill([0, 1]));
+    expect(downlinkOf(core)).toEqual([{ kind: 'track-off', participant: ID, media: 'audio' }]);
   });
 
   test('has one SenderId at a time, until it is quiet for longer than three seconds', () => {
