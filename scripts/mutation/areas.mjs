@@ -17,6 +17,7 @@ export const areas = {
   'protocol/group': {
     mutate: ['src/protocol/group/**/*.ts'],
     tests: ['test/protocol/group/!(one-line).test.ts'],
+    share: true,
   },
   'protocol/meeting': {
     mutate: ['src/protocol/meeting/**/*.ts'],
