@@ -87,11 +87,7 @@ function* incrementFenced(
     counter.lockLost();
     return undefined;
   }
-  if (outcome.kind === 'counter-error' || outcome.receipt === undefined) {
-    counter.isElsewhere();
-    return undefined;
-  }
-  state.takeReceipt(val, outcome.receipt);
+  if (outcome.kind === 'ok' && outcome.receipt !== undefined) state.takeReceipt(val, outcome.receipt);
   const known = state.nextReceipt;
   if (state.isDistrusted || known === undefined || !state.isOurs(known)) {
     counter.isElsewhere();
