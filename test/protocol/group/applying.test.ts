@@ -4,6 +4,7 @@ import type { LockToken } from '../../../src/protocol/counter/client.ts';
 import { parseReceipt } from '../../../src/protocol/counter/receipt.ts';
 import type { GroupHandle, StagedCommit } from '../../../src/protocol/group/mls.ts';
 import { fingerprintOf, senderIdOf } from '../../../src/protocol/group/names.ts';
+import { leafIndex } from '../../../src/protocol/group/roster.ts';
 import { epoch, millis } from '../../../src/protocol/units.ts';
 import type { Epoch } from '../../../src/protocol/units.ts';
 import type { FakeMls } from '../../harness/group/fake-mls.ts';
@@ -213,6 +214,21 @@ describe('in fenced mode', () => {
     expect(commits).toEqual([1n, 3n]);
     expect(member.asked('stage').length).toBe(3);
   });
+});
+
+test.each([
+  [true, { kind: 'stopped', reason: 'kicked' }],
+  [false, { kind: 'stopped', reason: 'removed' }],
+])('a Commit with its receipt that removes us (for good: %s) ends our membership', (kick, last) => {
+  const scene = setUp();
+  const { member, other, group, deliver } = scene;
+  const kicks = kick ? [new Uint8Array(32).fill(1)] : [];
+  const staged = other.stage(group, { adds: [], removes: [leafIndex(0)], kicks });
+  if (staged.kind !== 'staged') throw new Error(staged.reason);
+  const { commit, transcript, epoch: at } = staged.commit;
+  deliver(at, commit, member.receipt(at, transcript, { commit, previous: scene.last() }));
+  expect(member.events.at(-1)).toEqual(last);
+  expect(member.asks.at(-1)?.ask.kind).toBe('erase');
 });
 
 test('a second receipt of an epoch that we are still in is an equivocation, wherever it comes from', () => {

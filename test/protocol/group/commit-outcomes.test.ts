@@ -124,6 +124,7 @@ describe('an increment', () => {
     ['an increment to elsewhere', { kind: 'counter-error', current: epoch(0n) }, true],
     ['an increment without a receipt', { kind: 'ok', receipt: undefined }, true],
     ['a lock that ran out', { kind: 'not-locked' }, false],
+    ['an answer that was lost', { kind: 'unreachable', reason: 'lost' }, false],
   ])('after %s the log is asked at once: %s', (_, answer, asksAtOnce) => {
     const member = memberWith({ increments: [() => answer] });
     const asked = member.asked('history').length;
@@ -167,6 +168,14 @@ describe('an increment', () => {
     expect(commitHash).toEqual(crypto.sha256(sent?.input.commit ?? new Uint8Array(0)));
     expect(member.events.at(-1)).toMatchObject({ kind: 'epoch', by: 0, time: 1_000_000 });
   });
+});
+
+test('an increment that was not answered is told as the counter’s absence', () => {
+  const member = memberWith({ increments: [() => ({ kind: 'busy', retryLaterMs: millis(9_000) })] });
+  member.input({ kind: 'update' });
+  expect(member.events.at(-1)).toEqual({ kind: 'status', step: 'counter-unreachable' });
+  member.run(9_000);
+  expect(lockTimes(member)).toEqual([1, 9_001]);
 });
 
 test('nothing is published where somebody else’s receipt came while the lock was asked for', () => {

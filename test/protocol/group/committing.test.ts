@@ -17,6 +17,7 @@ describe('plain mode', () => {
     member.input({ kind: 'update' });
     member.run(1_000);
     expect(member.asked('publish-commit').map(({ input }) => input.attempt)).toEqual([0]);
+    expect(member.asked('lock').at(-1)?.input.request).toEqual({ mode: 'plain', val: 1n });
     expect(member.epochs.at(-1)?.epoch).toBe(1n);
   });
 });

@@ -126,6 +126,31 @@ describe('a KeyPackage', () => {
   });
 });
 
+test('whoever was kicked while it waited is not let in, and others are not kept waiting', () => {
+  const member = alone('plain');
+  const key = new Uint8Array(32).fill(7).with(0, 9).with(1, 0);
+  const other = member.otherMls(key);
+  member.input({ ...knock(member, 9), payload: other.makeKeyPackage().keyPackage });
+  member.run(batch);
+  const [welcome] = member.asked('publish-commit')[0]?.input.welcomes ?? [];
+  const joined = other.join(welcome?.welcome ?? new Uint8Array(0));
+  if (joined.kind !== 'joined') throw new Error(joined.reason);
+  const input = knock(member, 10);
+  member.input(input);
+  const kicks = [new Uint8Array(32).fill(7).with(0, 10).with(1, 0)];
+  const staged = other.stage(joined.group, { adds: [], removes: [], kicks });
+  if (staged.kind !== 'staged') throw new Error(staged.reason);
+  member.current = epoch(2n);
+  const object = { epoch: epoch(2n), object: 0, payload: staged.commit.commit };
+  member.input({ kind: 'commit-object', object });
+  member.run(1_000);
+  expect(member.epochs.at(-1)).toMatchObject({ epoch: 2n, parameters: { kickedKeys: kicks } });
+  expect(member.asked('stage').length).toBe(1);
+  member.input(knock(member, 11));
+  member.run(2_000);
+  expect(member.epochs.at(-1)?.roster.length).toBe(3);
+});
+
 describe.each(['fenced', 'plain'] as const)('a joiner that asks again, in %s mode,', (mode) => {
   /** Lets somebody in, as attempt `attempt`. */
   function letIn() {
@@ -167,8 +192,21 @@ describe('about leaves', () => {
     const from = member.asks.length;
     for (const kind of ['kick', 'member-left', 'member-vanished'] as const)
       member.input({ kind, leaf: leafIndex(7) });
-    member.run(grace - 1);
+    member.run(grace + 1);
     expect(kindsFrom(member, from)).not.toContain('stage');
+  });
+
+  test('that nobody has, or that is ours, the member is not even called', () => {
+    const wakesOf = (leaf: number | undefined): number[] => {
+      const member = together('plain');
+      for (const kind of ['kick', 'member-left', 'member-vanished'] as const)
+        if (leaf !== undefined) member.input({ kind, leaf: leafIndex(leaf) });
+      const from = member.now;
+      member.run(2 * grace);
+      return member.wakes.filter((at) => at > from);
+    };
+    expect(wakesOf(7)).toEqual(wakesOf(undefined));
+    expect(wakesOf(0)).toEqual(wakesOf(undefined));
   });
 
   test('who left is removed, who is kicked is barred as well', () => {
@@ -288,6 +326,38 @@ describe('a member asks what it has missed', () => {
   });
 });
 
+describe('after something that was missing has come', () => {
+  test('the next that is missing is asked for after 0.7 s again, and hints are believed as before', () => {
+    const member: OneCoordinator = new OneCoordinator('fenced', {
+      history: () => ({ kind: 'ok', current: member.current, entries: member.logged, nextFrom: undefined }),
+    });
+    member.startCreating();
+    const key = new Uint8Array(32).fill(7);
+    const other = member.otherMls(key);
+    const sender = senderIdOf(fingerprintOf(key, crypto), new Uint8Array(8));
+    member.input({ kind: 'key-package', sender, payload: other.makeKeyPackage().keyPackage });
+    member.run(batch);
+    const [welcome] = member.asked('publish-commit')[0]?.input.welcomes ?? [];
+    const joined = other.join(welcome?.welcome ?? new Uint8Array(0));
+    const previous = member.asked('publish-receipt')[0]?.input.receipt;
+    if (joined.kind !== 'joined' || previous === undefined) throw new Error('not joined');
+    const staged = other.stage(joined.group, { adds: [], removes: [], kicks: [] });
+    if (staged.kind !== 'staged') throw new Error(staged.reason);
+    const { commit, transcript } = staged.commit;
+    member.run(1);
+    member.input({ kind: 'epoch-hint', epoch: epoch(2n) });
+    member.current = epoch(2n);
+    const logged = member.receipt(epoch(2n), transcript, { commit, previous });
+    member.logged = [{ epoch: epoch(2n), attempt: 0, commit, receipt: logged }];
+    member.run(receipt);
+    expect(member.epochs.at(-1)?.epoch).toBe(2n);
+    const from = member.now;
+    member.input({ kind: 'epoch-hint', epoch: epoch(3n) });
+    member.run(receipt);
+    expect(timesOf(member.asked('history'), from + 1)).toEqual([from + receipt]);
+  });
+});
+
 describe('the counter’s log', () => {
   /** A member whose counter answers so, once it is asked the second time. */
   function memberWith(answer: (from: Epoch) => HistoryOutcome): OneCoordinator {
@@ -307,6 +377,7 @@ describe('the counter’s log', () => {
   test('that goes on where it cannot be followed makes a member ask to be let in again', () => {
     const member = memberWith(() => ({ kind: 'ok', current: epoch(5n), entries: [], nextFrom: undefined }));
     const kinds = kindsFrom(member, 0);
+    expect(member.asked('forget-group')[0]?.input.handle).toBe(member.asked('save')[0]?.input.handle);
     expect(kinds.slice(kinds.indexOf('forget-group')).slice(0, 3)).toEqual([
       'forget-group',
       'erase',
@@ -354,8 +425,9 @@ describe('the counter’s log', () => {
     member.run(historyLeast);
     expect(member.epochs.map((view) => view.epoch)).toEqual([0n, 1n, 2n, 3n, 4n]);
     expect(member.epochs.at(-1)?.transcript).toEqual(made.at(-1));
-    // The pages follow each other at once.
-    expect(new Set(timesOf(member.asked('history'), from).slice(0, 3)).size).toBe(1);
+    // The pages follow each other at once, and nothing follows the last.
+    const times = timesOf(member.asked('history'), from);
+    expect([new Set(times.slice(0, 3)).size, times.length]).toEqual([1, 3]);
   });
 });
 

@@ -35,6 +35,8 @@ export class OneCoordinator {
   readonly mls: FakeMls;
   readonly asks: { readonly at: number; readonly ask: Ask }[] = [];
   readonly events: CoordinatorEvent[] = [];
+  /** When it was called since its time had come. */
+  readonly wakes: number[] = [];
   readonly group: GroupName;
   /** What the counter has reached. */
   current: Epoch | undefined;
@@ -150,6 +152,7 @@ export class OneCoordinator {
         return;
       }
       this.now = Math.max(this.now, deadline);
+      this.wakes.push(this.now);
       this.#coordinator.expire(millis(this.now));
     }
     throw new Error('the coordinator never rests');
