@@ -90,7 +90,7 @@ export class HttpsCounterClient implements CounterClient {
         'a Commit for the counter has at most 512 KiB',
       );
     }
-    return this.#ask('POST', incrementTarget(group), encodeIncrementBody(request), (answer) =>
+    return this.#ask('POST', incrementTarget(group, request.mode), encodeIncrementBody(request), (answer) =>
       decodeIncrementAnswer(answer, request.mode),
     );
   }

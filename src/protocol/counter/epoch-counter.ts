@@ -9,6 +9,7 @@ import {
   decideLock,
   decidePlainIncrement,
   decideUpload,
+  modeOfCounter,
 } from './rules.ts';
 import type {
   CounterId,
@@ -84,6 +85,7 @@ export class EpochCounter {
     now: UnixMillis,
     fresh: LockToken,
   ): LockAnswer {
+    if (modeOfCounter(id) !== call.mode) return { kind: 'mode-mismatch', mode: modeOfCounter(id) };
     return this.#decide(id, (transaction) =>
       decideLock(transaction.readRecord(id), { ...call, fresh, ttlMs: this.#ttlMs }, now),
     );

@@ -299,7 +299,7 @@ function counterError(current: Epoch | undefined): HttpAnswer {
 }
 
 function modeMismatch(mode: CounterMode): HttpAnswer {
-  return problem('mode-mismatch', `This counter is kept in ${mode} mode since its first lock.`, { mode });
+  return problem('mode-mismatch', `A counter of this name is kept in ${mode} mode.`, { mode });
 }
 
 function readCounterError(body: JsonFields): { kind: 'counter-error'; current: Epoch | undefined } {

@@ -17,7 +17,7 @@ import type { CounterMode, IncrementRequest, LockRequest, LockToken, UploadEntry
 import { JsonFields, malformed, MAX_COUNTER_VALUE, parsing } from './json.ts';
 import type { Parsed } from './json.ts';
 import { parseReceipt, RECEIPT_LIMITS } from './receipt.ts';
-import type { CounterId } from './rules.ts';
+import { counterIdOf, groupOfCounter, type CounterId } from './rules.ts';
 
 /** Largest JSON bodies that a service reads, in bytes. */
 export const BODY_LIMITS = {
@@ -29,8 +29,8 @@ export const BODY_LIMITS = {
 export const MAX_RECEIPT_BYTES = 19 + 8 + 1 + 255 + 8 + 4 + 32 + 1 + 64 + 8 + 32 + 64;
 
 const TOKEN = /^[A-Za-z0-9_-]{22,64}$/;
-/** Unreserved characters of RFC 3986: the draft leaves the Counter ID open. */
-const COUNTER_ID = /^[A-Za-z0-9._~-]{1,340}$/;
+/** Unreserved characters of RFC 3986: the draft leaves the Counter ID open. The longest is that of a group id of 255 bytes. */
+const COUNTER_ID = /^[A-Za-z0-9._~-]{1,342}$/;
 
 /** Query parameters in the order they came, names possibly repeated. */
 export type Query = readonly (readonly [name: string, value: string])[];
@@ -49,18 +49,18 @@ export interface UploadedReceipt extends UploadEntry {
 
 /** Path and query of a lock. */
 export function lockTarget(group: Uint8Array, request: LockRequest): string {
-  const path = `/lock/${encodeBase64Url(group)}?val=${String(request.val)}`;
+  const path = `/lock/${counterIdOf(group, request.mode)}?val=${String(request.val)}`;
   return request.mode === 'plain' ? path : `${path}&mode=fenced&nonce=${encodeBase64Url(request.nonce)}`;
 }
 
 /** Path of an increment. */
-export function incrementTarget(group: Uint8Array): string {
-  return `/increment/${encodeBase64Url(group)}`;
+export function incrementTarget(group: Uint8Array, mode: CounterMode): string {
+  return `/increment/${counterIdOf(group, mode)}`;
 }
 
-/** Path of an upload; with `from`, of a page of history. */
+/** Path of an upload; with `from`, of a page of history. Fenced counters alone have one. */
 export function historyTarget(group: Uint8Array, from?: Epoch): string {
-  const path = `/history/${encodeBase64Url(group)}`;
+  const path = `/history/${counterIdOf(group, 'fenced')}`;
   return from === undefined ? path : `${path}?from=${String(from)}`;
 }
 
@@ -89,7 +89,7 @@ export function encodeUploadBody(entries: readonly UploadEntry[]): string {
 export function parseCounterId(segment: string): Parsed<CounterId> {
   return parsing(() => {
     if (!COUNTER_ID.test(segment)) {
-      malformed('the counter id is not 1 to 340 letters, digits, and - . _ ~');
+      malformed('the counter id is not 1 to 342 letters, digits, and - . _ ~');
     }
     return segment as CounterId;
   });
@@ -98,9 +98,11 @@ export function parseCounterId(segment: string): Parsed<CounterId> {
 /** The group id that names a fenced counter. */
 export function parseGroup(id: CounterId): Parsed<Uint8Array> {
   return parsing(() => {
-    const group = decodeBase64Url(id);
+    const group = groupOfCounter(id);
     if (group === undefined || group.length === 0 || group.length > RECEIPT_LIMITS.group) {
-      malformed('the id of a fenced counter is base64url without padding of a group id of 1 to 255 bytes');
+      malformed(
+        'the id of a fenced counter is f. and base64url without padding of a group id of 1 to 255 bytes',
+      );
     }
     return group;
   });

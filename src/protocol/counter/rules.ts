@@ -8,6 +8,7 @@
  * @see draft-jennings-moq-e2ee-mls #epoch-svc
  */
 
+import { decodeBase64Url, encodeBase64Url } from '../bytes/base64url.ts';
 import { equal } from '../bytes/equal.ts';
 import { encodeUtf8 } from '../bytes/utf8.ts';
 import { invariant } from '../errors.ts';
@@ -17,8 +18,26 @@ import type { CounterError, CounterMode, LockToken, LockVerdict } from './client
 import { encodeReceipt, NO_PREVIOUS_RECEIPT, parseReceipt, receiptHash, verifyReceipt } from './receipt.ts';
 import type { Receipt, ReceiptSigner, ReceiptVerifier } from './receipt.ts';
 
-/** Name of a counter as it stands in a URL; for fenced counters base64url of the group id. */
+/** Name of a counter as it stands in a URL; it says the counter's mode. */
 export type CounterId = Brand<string, 'CounterId'>;
+
+/** Begins the name of each fenced counter and of no other, so that a call of one mode never takes a counter of the other. */
+const FENCED = 'f.';
+
+/** Name of a group's counter: base64url of its id, in fenced mode behind `f.`. */
+export function counterIdOf(group: Uint8Array, mode: CounterMode): CounterId {
+  return `${mode === 'fenced' ? FENCED : ''}${encodeBase64Url(group)}` as CounterId;
+}
+
+/** The mode in which a counter of this name is kept. */
+export function modeOfCounter(id: CounterId): CounterMode {
+  return id.startsWith(FENCED) ? 'fenced' : 'plain';
+}
+
+/** The id of the group that a fenced counter belongs to; undefined when its name is not that of one. */
+export function groupOfCounter(id: CounterId): Uint8Array | undefined {
+  return modeOfCounter(id) === 'fenced' ? decodeBase64Url(id.slice(FENCED.length)) : undefined;
+}
 
 /** A lock as it is stored; it may have expired. */
 export interface Lock {

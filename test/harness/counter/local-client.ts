@@ -21,7 +21,7 @@ import { PROBLEMS } from '../../../src/protocol/counter/http-answer.ts';
 import type { ProblemName } from '../../../src/protocol/counter/http-answer.ts';
 import { parseReceipt } from '../../../src/protocol/counter/receipt.ts';
 import type { ReceiptSigner } from '../../../src/protocol/counter/receipt.ts';
-import type { CounterId } from '../../../src/protocol/counter/rules.ts';
+import { counterIdOf } from '../../../src/protocol/counter/rules.ts';
 import type { Epoch, Millis, UnixMillis } from '../../../src/protocol/units.ts';
 
 /** A signing key of this run. */
@@ -44,15 +44,20 @@ export class LocalCounterClient implements CounterClient {
   lock(group: Uint8Array, request: LockRequest): Promise<LockOutcome> {
     const nonce = request.mode === 'fenced' ? encodeBase64Url(request.nonce) : undefined;
     const fresh = randomBytes(16).toString('base64url') as LockToken;
-    const answer = this.#counter.lock(idOf(group), { ...request, nonce }, this.#now(), fresh);
+    const answer = this.#counter.lock(
+      counterIdOf(group, request.mode),
+      { ...request, nonce },
+      this.#now(),
+      fresh,
+    );
     return Promise.resolve(answer.kind === 'mode-mismatch' ? refused(answer.kind) : answer);
   }
 
   increment(group: Uint8Array, request: IncrementRequest): Promise<IncrementOutcome> {
     const answer =
       request.mode === 'plain'
-        ? this.#counter.incrementPlain(idOf(group), this.#now())
-        : this.#counter.incrementFenced(idOf(group), { ...request, group }, this.#now());
+        ? this.#counter.incrementPlain(counterIdOf(group, 'plain'), this.#now())
+        : this.#counter.incrementFenced(counterIdOf(group, 'fenced'), { ...request, group }, this.#now());
     switch (answer.kind) {
       case 'ok':
         return Promise.resolve({ kind: 'ok', receipt: answer.receipt });
@@ -65,7 +70,7 @@ export class LocalCounterClient implements CounterClient {
 
   history(group: Uint8Array, from: Epoch): Promise<HistoryOutcome> {
     const limits = { entries: COUNTER_LIMITS.historyEntries, bytes: COUNTER_LIMITS.historyPage };
-    const page = this.#counter.history(idOf(group), from, limits);
+    const page = this.#counter.history(counterIdOf(group, 'fenced'), from, limits);
     const entries = page.entries.map(({ epoch, attempt, commit, receipt }) => ({
       epoch,
       attempt,
@@ -76,7 +81,7 @@ export class LocalCounterClient implements CounterClient {
   }
 
   upload(group: Uint8Array, entries: readonly UploadEntry[]): Promise<UploadOutcome> {
-    const id = idOf(group);
+    const id = counterIdOf(group, 'fenced');
     const parsed = entries.map((entry) => ({ ...entry, epoch: parseReceipt(entry.receipt).epoch }));
     const answer = this.#counter.upload(id, group, parsed, this.#now());
     switch (answer.kind) {
@@ -92,10 +97,6 @@ export class LocalCounterClient implements CounterClient {
   receiptKey(): Promise<ReceiptKeyOutcome> {
     return Promise.resolve({ kind: 'ok', publicKey: this.#counter.publicKey });
   }
-}
-
-function idOf(group: Uint8Array): CounterId {
-  return encodeBase64Url(group) as CounterId;
 }
 
 function refused(name: ProblemName): CounterFailure {

@@ -4,7 +4,7 @@ import { COUNTER_LIMITS } from '../../../src/protocol/counter/client.ts';
 import type { CounterFailure, CounterMode, LockToken } from '../../../src/protocol/counter/client.ts';
 import { EpochCounter } from '../../../src/protocol/counter/epoch-counter.ts';
 import { parseReceipt } from '../../../src/protocol/counter/receipt.ts';
-import type { CounterId } from '../../../src/protocol/counter/rules.ts';
+import { counterIdOf } from '../../../src/protocol/counter/rules.ts';
 import type { Ask, MembershipRecord } from '../../../src/protocol/group/coordination/asks.ts';
 import type {
   CoordinatorEvent,
@@ -383,25 +383,33 @@ export class Simulation {
     const now = unixMillis(1_000_000 + this.#now);
     switch (ask.kind) {
       case 'probe':
-        return { kind: 'ok', current: this.#counter.current(idOf(ask.input.group)) };
+        return { kind: 'ok', current: this.#counter.current(counterIdOf(ask.input.group, 'fenced')) };
       case 'lock': {
         const { group, request } = ask.input;
         const nonce = request.mode === 'fenced' ? encodeBase64Url(request.nonce) : undefined;
         const fresh = `token ${String((this.#fresh += 1))}` as LockToken;
-        return this.#counter.lock(idOf(group), { mode: request.mode, val: request.val, nonce }, now, fresh);
+        return this.#counter.lock(
+          counterIdOf(group, request.mode),
+          { mode: request.mode, val: request.val, nonce },
+          now,
+          fresh,
+        );
       }
       case 'increment': {
         const { group, request } = ask.input;
         return request.mode === 'plain'
-          ? this.#counter.incrementPlain(idOf(group), now)
-          : this.#counter.incrementFenced(idOf(group), { ...request, group }, now);
+          ? this.#counter.incrementPlain(counterIdOf(group, 'plain'), now)
+          : this.#counter.incrementFenced(counterIdOf(group, 'fenced'), { ...request, group }, now);
       }
       case 'history': {
         const limits = { entries: COUNTER_LIMITS.historyEntries, bytes: COUNTER_LIMITS.historyPage };
-        return { kind: 'ok', ...this.#counter.history(idOf(ask.input.group), ask.input.from, limits) };
+        return {
+          kind: 'ok',
+          ...this.#counter.history(counterIdOf(ask.input.group, 'fenced'), ask.input.from, limits),
+        };
       }
       case 'upload': {
-        const id = idOf(ask.input.group);
+        const id = counterIdOf(ask.input.group, 'fenced');
         const entries = ask.input.entries.map((each) => ({
           ...each,
           epoch: parseReceipt(each.receipt).epoch,
@@ -502,10 +510,6 @@ export class Simulation {
       }
     });
   }
-}
-
-function idOf(group: Uint8Array): CounterId {
-  return encodeBase64Url(group) as CounterId;
 }
 
 function leafOf(view: EpochView | undefined, key: Uint8Array): EpochView['ownLeaf'] | undefined {

@@ -3,7 +3,7 @@ import { encodeBase64Url } from '../../../src/protocol/bytes/base64url.ts';
 import { COUNTER_LIMITS, type CounterMode, type LockToken } from '../../../src/protocol/counter/client.ts';
 import { EpochCounter } from '../../../src/protocol/counter/epoch-counter.ts';
 import { parseReceipt } from '../../../src/protocol/counter/receipt.ts';
-import type { CounterId } from '../../../src/protocol/counter/rules.ts';
+import { counterIdOf } from '../../../src/protocol/counter/rules.ts';
 import type { CounterAsk } from '../../../src/protocol/meeting/effects.ts';
 import { millis, unixMillis } from '../../../src/protocol/units.ts';
 import { MemoryCounterStore } from '../counter/memory-store.ts';
@@ -51,7 +51,7 @@ export class SimulatedCounter {
   }
 
   #answer(ask: CounterAsk): unknown {
-    const id = encodeBase64Url(ask.input.group) as CounterId;
+    const id = counterIdOf(ask.input.group, modeOf(ask));
     const now = unixMillis(Math.round(1_000_000 + this.#agenda.now));
     switch (ask.kind) {
       case 'lock': {
@@ -81,3 +81,6 @@ export class SimulatedCounter {
     }
   }
 }
+
+const modeOf = (ask: CounterAsk): CounterMode =>
+  ask.kind === 'lock' || ask.kind === 'increment' ? ask.input.request.mode : 'fenced';

@@ -174,10 +174,10 @@ describe('what the client sends', () => {
     const id = 'AQEBAQEBAQEBAQEBAQEBAQ';
     expect(seen).toEqual([
       `GET /lock/${id}?val=0 Bearer abc `,
-      `GET /lock/${id}?val=3&mode=fenced&nonce=AgICAgICAgICAgICAgICAg Bearer abc `,
+      `GET /lock/f.${id}?val=3&mode=fenced&nonce=AgICAgICAgICAgICAgICAg Bearer abc `,
       `POST /increment/${id} Bearer abc `,
-      `POST /increment/${id} Bearer abc {"val":3,"token":"${TOKEN}","commit":"AQIDBA==","transcript":"AgICAgICAgICAgICAgICAg=="}`,
-      `GET /history/${id}?from=7 Bearer abc `,
+      `POST /increment/f.${id} Bearer abc {"val":3,"token":"${TOKEN}","commit":"AQIDBA==","transcript":"AgICAgICAgICAgICAgICAg=="}`,
+      `GET /history/f.${id}?from=7 Bearer abc `,
     ]);
   });
 

@@ -1,11 +1,10 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { receiptVerifier } from '../../../src/io/counter/receipt-crypto.ts';
-import { encodeBase64Url } from '../../../src/protocol/bytes/base64url.ts';
 import type { CounterMode, LockToken } from '../../../src/protocol/counter/client.ts';
 import { EpochCounter } from '../../../src/protocol/counter/epoch-counter.ts';
 import { encodeReceipt, NO_PREVIOUS_RECEIPT, parseReceipt } from '../../../src/protocol/counter/receipt.ts';
 import type { ReceiptSigner } from '../../../src/protocol/counter/receipt.ts';
-import type { CounterId, UploadAnswer } from '../../../src/protocol/counter/rules.ts';
+import { counterIdOf, type UploadAnswer } from '../../../src/protocol/counter/rules.ts';
 import { epoch, millis, unixMillis } from '../../../src/protocol/units.ts';
 import { freshSigner } from '../../harness/counter/local-client.ts';
 import { MemoryCounterStore } from '../../harness/counter/memory-store.ts';
@@ -13,7 +12,8 @@ import { MemoryCounterStore } from '../../harness/counter/memory-store.ts';
 const TTL_MS = 1000;
 const START_MS = 1_800_000_000_000;
 const GROUP = new Uint8Array(16).fill(9);
-const ID = encodeBase64Url(GROUP) as CounterId;
+const ID = counterIdOf(GROUP, 'fenced');
+const PLAIN = counterIdOf(GROUP, 'plain');
 const ALL = { entries: 1000, bytes: 1e6 };
 const signer = freshSigner();
 
@@ -32,7 +32,7 @@ function serviceOf(store: MemoryCounterStore): EpochCounter {
 function lock(val: bigint, nonce?: string, mode: CounterMode = 'fenced') {
   tokens += 1;
   const token = `token-${String(tokens)}` as LockToken;
-  return counter.lock(ID, { mode, val: epoch(val), nonce }, unixMillis(now), token);
+  return counter.lock(counterIdOf(GROUP, mode), { mode, val: epoch(val), nonce }, unixMillis(now), token);
 }
 const commitOf = (text: string): Uint8Array => new Uint8Array(Buffer.from(text));
 function increment(val: bigint, token: LockToken, commit = commitOf('a Commit')) {
@@ -120,13 +120,12 @@ describe('locks', () => {
 
 describe('the log', () => {
   test('says in which mode its counter is kept, once it was locked', () => {
-    const modeOf = () => counter.history(ID, epoch(0n), ALL).mode;
-    expect(modeOf()).toBeUndefined();
+    const modes = () => [PLAIN, ID].map((id) => counter.history(id, epoch(0n), ALL).mode);
+    expect(modes()).toEqual([undefined, undefined]);
     lock(0n, undefined, 'plain');
-    expect(modeOf()).toBe('plain');
-    counter = serviceOf(new MemoryCounterStore());
+    expect(modes()).toEqual(['plain', undefined]);
     lock(0n);
-    expect(modeOf()).toBe('fenced');
+    expect(modes()).toEqual(['plain', 'fenced']);
   });
 
   test('is read on from where a page ended, up to the current epoch', () => {
@@ -169,7 +168,9 @@ describe('receipts that are given back', () => {
 
   test('are not for plain counters', () => {
     lock(0n, undefined, 'plain');
-    expect(upload(receiptOf({}))).toEqual({ kind: 'mode-mismatch', mode: 'plain' });
+    const entries = [receiptOf({})];
+    const answer = counter.upload(PLAIN, GROUP, entries, unixMillis(now));
+    expect(answer).toEqual({ kind: 'mode-mismatch', mode: 'plain' });
   });
 
   test('bring the Commit that was missing, and take away none', () => {

@@ -141,7 +141,7 @@ describe('what the service answers is what its members read', () => {
     'a counter kept in %s mode refuses the calls of the other',
     (mode) => {
       const mismatch = { kind: 'mode-mismatch', mode } as const;
-      const reason = `This counter is kept in ${mode} mode since its first lock.`;
+      const reason = `A counter of this name is kept in ${mode} mode.`;
       const refused = { kind: 'refused', status: 422, reason };
       const other = mode === 'plain' ? 'fenced' : 'plain';
       const lock = encodeLockAnswer(mismatch);

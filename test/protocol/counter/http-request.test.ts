@@ -82,7 +82,7 @@ describe('what a member asks is what the service reads', () => {
 
         const plain = received(lockTarget(group, { mode: 'plain', val }));
         expect(plain.path).toBe('lock');
-        expect(groupOf(plain.id)).toEqual(parsed(group));
+        expect(plain.id).toBe(Buffer.from(group).toString('base64url'));
         expect(parseLockQuery(plain.query)).toEqual(parsed({ mode: 'plain', val, nonce: undefined }));
       }),
     );
@@ -97,8 +97,11 @@ describe('what a member asks is what the service reads', () => {
     const transcripts = fc.uint8Array({ minLength: 1, maxLength: 64 });
     fc.assert(
       fc.property(groups, epochs, tokens, commits, transcripts, (group, val, token, commit, hash) => {
-        const { path, id, query } = received(incrementTarget(group));
+        const { path, id, query } = received(incrementTarget(group, 'fenced'));
         expect([path, query]).toEqual(['increment', []]);
+        expect(incrementTarget(group, 'plain')).toBe(
+          `/increment/${Buffer.from(group).toString('base64url')}`,
+        );
         expect(groupOf(id)).toEqual(parsed(group));
         const transcript = val === 0n ? new Uint8Array() : hash;
         const request = { mode: 'fenced', val, token, commit, transcript } as const;
@@ -148,23 +151,33 @@ describe('what a member asks is what the service reads', () => {
 });
 
 describe('names of counters', () => {
-  test.each(['a', '~', '._~-', 'Zz09', 'a'.repeat(340)])('%s is one: unreserved characters', (id) => {
+  test.each(['a', '~', '._~-', 'Zz09', 'a'.repeat(342)])('%s is one: unreserved characters', (id) => {
     expect(parseCounterId(id)).toEqual(parsed(id));
   });
 
-  test.each(['', '/a', 'a/', 'a b', 'a%2Fb', 'gr\u00fc\u00dfe', 'a'.repeat(341), 'a\n'])(
+  test.each(['', '/a', 'a/', 'a b', 'a%2Fb', 'gr\u00fc\u00dfe', 'a'.repeat(343), 'a\n'])(
     '"%s" is none',
     (id) => {
-      expect(parseCounterId(id)).toEqual(refusedFor(/^the counter id is not 1 to 340 /));
+      expect(parseCounterId(id)).toEqual(refusedFor(/^the counter id is not 1 to 342 /));
     },
   );
 
   test('a fenced counter is named by a group id of 1 to 255 bytes', () => {
-    const named = (bytes: number): string => Buffer.alloc(bytes, 7).toString('base64url');
+    const named = (bytes: number): string => `f.${Buffer.alloc(bytes, 7).toString('base64url')}`;
     expect(groupOf(named(1))).toEqual(parsed(new Uint8Array(1).fill(7)));
     expect(groupOf(named(255))).toEqual(parsed(new Uint8Array(255).fill(7)));
-    const reason = /^the id of a fenced counter is base64url .* 1 to 255 bytes$/;
-    for (const id of ['', named(256), 'a.b', 'a~', 'AB']) {
+    const reason = /^the id of a fenced counter is f\. and base64url .* 1 to 255 bytes$/;
+    for (const id of [
+      '',
+      named(256),
+      'f.',
+      'f.a.b',
+      'f.a~',
+      'f.AB',
+      named(16).slice(2),
+      named(16).slice(1),
+      `F${named(16).slice(1)}`,
+    ]) {
       expect(parseGroup(id as CounterId)).toEqual(refusedFor(reason));
     }
   });

@@ -6,14 +6,14 @@ import type { LockToken } from '../../../src/protocol/counter/client.ts';
 import { EpochCounter } from '../../../src/protocol/counter/epoch-counter.ts';
 import { checkReceiptChain, verifyReceipt } from '../../../src/protocol/counter/receipt.ts';
 import type { Receipt } from '../../../src/protocol/counter/receipt.ts';
-import type { CounterId } from '../../../src/protocol/counter/rules.ts';
+import { counterIdOf } from '../../../src/protocol/counter/rules.ts';
 import { epoch, millis, unixMillis } from '../../../src/protocol/units.ts';
 import { freshSigner } from '../../harness/counter/local-client.ts';
 import { MemoryCounterStore } from '../../harness/counter/memory-store.ts';
 
 const TTL_MS = 100;
 const GROUP = new Uint8Array(16).fill(9);
-const ID = encodeBase64Url(GROUP) as CounterId;
+const ID = counterIdOf(GROUP, 'fenced');
 const NUM_RUNS = Number(process.env.CONCLAVE_PROPERTY_RUNS ?? 60);
 const signer = freshSigner();
 

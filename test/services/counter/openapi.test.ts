@@ -98,7 +98,7 @@ describe('the OpenAPI document', () => {
   });
 
   test('describes what is answered', async () => {
-    const id = randomBytes(16).toString('base64url');
+    const id = `f.${randomBytes(16).toString('base64url')}`;
     const plain = randomBytes(16).toString('base64url');
     const nonce = randomBytes(16).toString('base64url');
     const seen = new Set<string>();

@@ -11,7 +11,8 @@ import { ask } from './raw-request.ts';
 import { startRunningCounter } from './running-counter.ts';
 import type { RunningCounter } from './running-counter.ts';
 
-const ID = 'Y291bnRlciB0ZXN0IGlk';
+const ID = 'f.Y291bnRlciB0ZXN0IGlk';
+const PLAIN_ID = 'Y291bnRlciB0ZXN0IGlk';
 const TOKEN = 'A'.repeat(22);
 const body = (fields: Record<string, unknown>): string =>
   JSON.stringify({ val: 0, token: TOKEN, commit: 'AAAA', transcript: '', ...fields });
@@ -45,11 +46,15 @@ describe('requests that are wrong', () => {
     ['malformed', 'GET', `/lock/${ID}?val=0&mode=fenced&nonce=${'A'.repeat(44)}`],
     ['malformed', 'GET', `/lock/${ID}?val=0&mode=fenced&nonce=${'='.repeat(22)}`],
     ['malformed', 'GET', `/lock/a%2Fb?val=0`],
-    ['malformed', 'GET', `/lock/${'a'.repeat(341)}?val=0`],
+    ['malformed', 'GET', `/lock/${'a'.repeat(343)}?val=0`],
     ['malformed', 'GET', `/lock/not.base64url?val=0&mode=fenced`],
     ['malformed', 'GET', `/lock/${'A'.repeat(340)}?val=0&mode=fenced&nonce=bad~`],
     ['malformed', 'GET', `/history/${ID}`],
     ['malformed', 'GET', `/history/${ID}?from=x`],
+    ['malformed', 'GET', `/lock/${PLAIN_ID}?val=0&mode=fenced`],
+    ['malformed', 'POST', `/increment/${PLAIN_ID}`, body({})],
+    ['malformed', 'POST', `/history/${PLAIN_ID}`, '{"entries":[]}'],
+    ['mode-mismatch', 'GET', `/lock/${ID}?val=0`],
     ['malformed', 'POST', `/increment/${ID}`, 'not json'],
     ['malformed', 'POST', `/increment/${ID}`, '[]'],
     ['malformed', 'POST', `/increment/${ID}`, 'null'],
@@ -88,7 +93,7 @@ describe('requests that are wrong', () => {
     ['method-not-allowed', 'PUT', '/healthz'],
     ['too-large', 'POST', `/increment/${ID}`, Buffer.alloc(BODY_LIMITS.increment + 1, 0x20)],
     ['too-large', 'POST', `/history/${ID}`, Buffer.alloc(BODY_LIMITS.upload + 1, 0x20)],
-    ['too-large', 'GET', `/lock/${ID}?val=0`, '{}'],
+    ['too-large', 'GET', `/lock/${PLAIN_ID}?val=0`, '{}'],
   ])('%s: %s %s', async (name, method, target, sent) => {
     const answer = await ask(counter, method, target, sent === undefined ? {} : { body: sent });
     const { status, title } = PROBLEMS[name as keyof typeof PROBLEMS];
@@ -249,8 +254,8 @@ describe('limits', () => {
 test('metrics count answers by route and result', async () => {
   const counter = await startRunningCounter();
   try {
-    await ask(counter, 'GET', `/lock/${ID}?val=0`);
-    await ask(counter, 'GET', `/lock/${ID}?val=0`);
+    await ask(counter, 'GET', `/lock/${PLAIN_ID}?val=0`);
+    await ask(counter, 'GET', `/lock/${PLAIN_ID}?val=0`);
     await ask(counter, 'GET', `/${'x'.repeat(50)}`);
     const { text, headers } = await ask(counter, 'GET', '/metrics');
     expect(headers['content-type']).toBe('text/plain; version=0.0.4; charset=utf-8');
@@ -261,7 +266,7 @@ test('metrics count answers by route and result', async () => {
     expect(text).toMatch(/^conclave_counter_connections [1-9]/m);
     expect(text).toMatch(/^conclave_counter_rate_limited_clients 1$/m);
     expect(text).toMatch(/^process_resident_memory_bytes [1-9]/m);
-    expect(text).not.toContain(ID);
+    expect(text).not.toContain(PLAIN_ID);
     for (const line of text.trimEnd().split('\n')) {
       expect(line).toMatch(
         /^(|# (HELP|TYPE) [a-z0-9_]+ .+|[a-z0-9_]+(\{[a-z]+="[^"]+"(,[a-z]+="[^"]+")*\})? (Nan|[0-9.e+-]+))$/,
