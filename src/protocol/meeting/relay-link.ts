@@ -185,7 +185,7 @@ export class RelayLink {
       if (effect.kind === 'event') this.#event(open, effect.event);
       else this.#core.emit({ kind: 'transport', connection: open.connection, command: effect.command });
     }
-    return any;
+    return open.client.drain() || any;
   }
 
   /** Ends the session and all tries. */

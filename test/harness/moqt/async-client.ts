@@ -128,6 +128,7 @@ export class AsyncClient {
     };
     const event = (event: SessionEvent): void => {
       this.#client.receive(event);
+      this.#client.drain();
       if (event.kind === 'ready') connected({ kind: 'connected', client: this });
       if (event.kind === 'goaway') for (const told of this.#goaway) told(event.uri);
       if (event.kind === 'closed') {

@@ -25,8 +25,8 @@ export class ClientPair {
     for (;;) {
       this.#pair.run();
       const event = events.shift();
-      if (event === undefined) return;
-      this.client.receive(event);
+      if (event !== undefined) this.client.receive(event);
+      else if (!this.client.drain()) return;
     }
   }
 

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { ConnectionId } from '../../../src/protocol/meeting/effects.ts';
 import { RelayLink } from '../../../src/protocol/meeting/relay-link.ts';
-import type { MoqtClient } from '../../../src/protocol/moqt/client/client-api.ts';
+import type { MoqtClient, PublishOffer } from '../../../src/protocol/moqt/client/client-api.ts';
 import { SessionCode } from '../../../src/protocol/moqt/codes.ts';
 import { draft18 } from '../../../src/protocol/moqt/draft18/draft18.ts';
 import { DEFAULT_LIMITS } from '../../../src/protocol/moqt/limits.ts';
@@ -9,7 +9,7 @@ import { Session } from '../../../src/protocol/moqt/session.ts';
 import type { TransportCommand, TransportEvent } from '../../../src/protocol/moqt/transport.ts';
 import { millis } from '../../../src/protocol/units.ts';
 import { effectsOf, meetingCore } from '../../harness/meeting/core.ts';
-import { namespace } from '../../harness/moqt/names.ts';
+import { namespace, track } from '../../harness/moqt/names.ts';
 import { Peer } from '../../harness/moqt/session-pair.ts';
 import { Wire, type Side } from '../../harness/moqt/wire.ts';
 
@@ -213,6 +213,24 @@ describe('the link to a relay', () => {
     peer.session.acceptRequest(peer.request('publish-namespace').id);
     world.settle();
     expect(outcome?.settled?.value.kind).toBe('published');
+  });
+
+  test('tells who accepts an offer that the relay has taken back', () => {
+    world.manners.set('a', 'up');
+    world.start();
+    const offers: PublishOffer[] = [];
+    world.client?.subscribeTracks(namespace('room'), { forward: false }, (offer) => offers.push(offer));
+    world.settle();
+    const { peer } = world.last;
+    peer.session.acceptRequest(peer.request('subscribe-tracks').id);
+    const id = peer.session.publish(track('room', 'media'), { forward: true, description: {} });
+    world.settle();
+    peer.session.cancel(id);
+    world.settle();
+    const told: string[] = [];
+    offers[0]?.accept({}, { object: () => told.push('object'), done: () => told.push('done') });
+    world.settle();
+    expect(told).toEqual(['done']);
   });
 
   test('comes back soon to a relay whose session held', () => {

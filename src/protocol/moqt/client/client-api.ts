@@ -52,7 +52,7 @@ export interface SubscriptionOwner {
 export interface PublishOffer {
   readonly track: FullTrackName;
   readonly description: TrackDescription;
-  /** Takes it. Its owner is told of nothing before this has returned. */
+  /** Takes it. Its owner is told of nothing before this has returned; soon after that, if the offer has ended meanwhile. */
   accept(parameters: SubscribeParameters, owner: SubscriptionOwner): Subscription;
   reject(refusal: RequestRefusal): void;
 }

@@ -24,11 +24,11 @@ import type {
   PublishOutcome,
   Refused,
   SubscribeOutcome,
-  Subscription,
   SubscriptionOwner,
   TrackOrigin,
 } from './client-api.ts';
 import { RunningFetch } from './fetching.ts';
+import { HeldSubscriptions } from './held-subscriptions.ts';
 import { answerByOrigin } from './origin-answers.ts';
 import { SentPublication } from './sent-publication.ts';
 
@@ -45,9 +45,6 @@ interface NamespaceOwner {
   namespaceDone(suffix: TrackNamespace): void;
 }
 
-/** Has a subscription between two owners. */
-const NOBODY: SubscriptionOwner = { object: () => undefined, done: () => undefined };
-
 /** A client of one session. Whoever owns the session feeds it the session's events. */
 export class SessionClient implements MoqtClient {
   readonly #session: MoqtSession;
@@ -55,7 +52,7 @@ export class SessionClient implements MoqtClient {
   #peerImplementation: string | undefined;
   #over = false;
   readonly #answers: Owned<Answered> = new Map();
-  readonly #subscriptions: Owned<SubscriptionOwner> = new Map();
+  readonly #subscriptions: HeldSubscriptions;
   readonly #publications: Owned<SentPublication> = new Map();
   readonly #fetches: Owned<RunningFetch> = new Map();
   readonly #offers: Owned<{ prefix: TrackNamespace; offered: (offer: PublishOffer) => void }> = new Map();
@@ -65,6 +62,7 @@ export class SessionClient implements MoqtClient {
   constructor(session: MoqtSession, origin: TrackOrigin | undefined) {
     this.#session = session;
     this.#origin = origin;
+    this.#subscriptions = new HeldSubscriptions(session);
   }
 
   get peerImplementation(): string | undefined {
@@ -78,10 +76,10 @@ export class SessionClient implements MoqtClient {
   ): Pending<SubscribeOutcome> {
     if (this.#over) return Pending.of<SubscribeOutcome>({ kind: 'gone' });
     const id = this.#session.subscribe(track, parameters);
-    this.#subscriptions.set(id, owner);
+    this.#subscriptions.follow(id, owner);
     return this.#outcome(id, ({ event }): SubscribeOutcome => {
       const description = event.kind === 'subscribe-ok' ? event.description : {};
-      return { kind: 'subscribed', subscription: this.#subscription(id, track, description) };
+      return { kind: 'subscribed', subscription: this.#subscriptions.subscription(id, track, description) };
     });
   }
 
@@ -171,16 +169,16 @@ export class SessionClient implements MoqtClient {
         this.#ended(event.id, 'cancelled by the peer');
         return;
       case 'publish-done':
-        this.#subscriptionDone(event.id, event.code, event.reason);
+        this.#subscriptions.done(event.id, event.code, event.reason);
         return;
       case 'subscription-updated':
         this.#publications.get(event.id)?.update(event.parameters);
         return;
       case 'object':
-        this.#subscriptions.get(event.id)?.object(event.object);
+        this.#subscriptions.ownerOf(event.id)?.object(event.object);
         return;
       case 'subgroup-end':
-        this.#subscriptions.get(event.id)?.subgroupEnd?.(event.group, event.subgroup, event.complete);
+        this.#subscriptions.ownerOf(event.id)?.subgroupEnd?.(event.group, event.subgroup, event.complete);
         return;
       case 'namespace':
         this.#namespaces.get(event.id)?.namespace(event.suffix);
@@ -208,6 +206,14 @@ export class SessionClient implements MoqtClient {
       default:
         unreachable(event);
     }
+  }
+
+  /**
+   * Tells the owners of subscriptions that were accepted too late of their end; to be called after the session's events.
+   * @returns whether there was any.
+   */
+  drain(): boolean {
+    return this.#subscriptions.drain();
   }
 
   /** The outcome of a request; `accepted` runs before any later event is looked at. */
@@ -250,15 +256,9 @@ export class SessionClient implements MoqtClient {
     this.#fetches.get(id)?.breakOff();
     this.#fetches.delete(id);
     const publication = this.#publications.get(id);
-    this.#subscriptionDone(id, PublishDoneCode.INTERNAL_ERROR, reason);
+    this.#subscriptions.done(id, PublishDoneCode.INTERNAL_ERROR, reason);
     this.#forget(id);
     publication?.end(reason);
-  }
-
-  #subscriptionDone(id: RequestId, code: number, reason: string): void {
-    const subscription = this.#subscriptions.get(id);
-    this.#subscriptions.delete(id);
-    subscription?.done(code, reason);
   }
 
   #giveUpFetch(id: RequestId): void {
@@ -270,7 +270,7 @@ export class SessionClient implements MoqtClient {
   }
 
   #forget(id: RequestId): void {
-    this.#subscriptions.delete(id);
+    this.#subscriptions.forget(id);
     this.#publications.delete(id);
     this.#namespaces.delete(id);
     this.#offers.delete(id);
@@ -280,34 +280,6 @@ export class SessionClient implements MoqtClient {
     return () => {
       this.#forget(id);
       if (!this.#over) this.#session.cancel(id);
-    };
-  }
-
-  #subscription(id: RequestId, track: FullTrackName, description: TrackDescription): Subscription {
-    return {
-      track,
-      description,
-      update: (parameters: SubscribeParameters) => {
-        this.#session.updateSubscription(id, parameters);
-      },
-      cancel: this.#canceller(id),
-      handOver: () => this.#handOver(id, track, description),
-    };
-  }
-
-  #handOver(id: RequestId, track: FullTrackName, description: TrackDescription): PublishOffer {
-    if (this.#subscriptions.has(id)) this.#subscriptions.set(id, NOBODY);
-    return {
-      track,
-      description,
-      accept: (parameters, owner) => {
-        if (this.#subscriptions.has(id)) {
-          this.#subscriptions.set(id, owner);
-          this.#session.updateSubscription(id, parameters);
-        }
-        return this.#subscription(id, track, description);
-      },
-      reject: this.#canceller(id),
     };
   }
 
@@ -335,24 +307,14 @@ export class SessionClient implements MoqtClient {
   }
 
   /** Hands a PUBLISH to whoever asked for tracks of its namespace. */
-  #offer({ id, track, description }: Extract<IncomingRequest, { kind: 'publish' }>): void {
+  #offer(request: Extract<IncomingRequest, { kind: 'publish' }>): void {
     for (const { prefix, offered } of this.#offers.values()) {
-      if (!hasPrefix(track.namespace, prefix)) continue;
-      offered({
-        track,
-        description,
-        accept: (parameters, owner) => {
-          this.#subscriptions.set(id, owner);
-          this.#session.acceptPublish(id, parameters);
-          return this.#subscription(id, track, description);
-        },
-        reject: (refusal) => {
-          this.#session.reject(id, refusal);
-        },
-      });
+      if (!hasPrefix(request.track.namespace, prefix)) continue;
+      offered(this.#subscriptions.offer(request));
       return;
     }
-    this.#session.reject(id, { code: RequestErrorCode.UNINTERESTED, reason: 'nobody asked for this track' });
+    const refusal = { code: RequestErrorCode.UNINTERESTED, reason: 'nobody asked for this track' };
+    this.#session.reject(request.id, refusal);
   }
 
   /** The session is gone: every owner is told. */
@@ -361,8 +323,7 @@ export class SessionClient implements MoqtClient {
     for (const id of [...this.#answers.keys()]) this.#settle(id, { kind: 'gone' });
     for (const fetch of this.#fetches.values()) fetch.fail({ kind: 'gone' });
     this.#fetches.clear();
-    for (const id of [...this.#subscriptions.keys()])
-      this.#subscriptionDone(id, PublishDoneCode.INTERNAL_ERROR, reason);
+    this.#subscriptions.close(reason);
     const publications = [...this.#publications.values()];
     this.#publications.clear();
     for (const publication of publications) publication.end(reason);
