@@ -2,7 +2,7 @@
  * One instance of a track of another member: its subscription and its opener. It opens each object, holds those whose key
  * is on its way, and hands on what was opened. What cannot be opened is counted and goes nowhere.
  */
-import type { PublishOffer, SubscriptionOwner, Subscription } from '../moqt/client/client-api.ts';
+import type { Fetch, PublishOffer, SubscriptionOwner, Subscription } from '../moqt/client/client-api.ts';
 import { groupId, objectId, type FullTrackName, type MoqtObject } from '../moqt/model.ts';
 import type { TrackOpener } from '../secure-objects/track-opener.ts';
 import { settledUntil, type Task } from '../tasks.ts';
@@ -58,6 +58,8 @@ export class MemberTrack implements SubscriptionOwner {
   readonly #opener: TrackOpener;
   readonly #held = new HeldObjects();
   readonly #subscription: Subscription;
+  /** What was published before, while it is on its way. */
+  #fetch: Fetch | undefined;
   #ended = false;
   #unreadable = 0;
   #openedAt: Millis | undefined;
@@ -156,6 +158,7 @@ export class MemberTrack implements SubscriptionOwner {
     if (largest === undefined || client === undefined || this.#ended) return;
     const whole = { group: largest.group, object: objectId(0n) };
     const fetch = client.fetch(this.name, whole, whole, FETCH_MAX_BYTES);
+    this.#fetch = fetch;
     yield* settledUntil(fetch.outcome, this.#context.core.tasks.after(FETCH_MS));
     fetch.giveUp();
     const outcome = fetch.outcome.settled?.value;
@@ -191,6 +194,7 @@ export class MemberTrack implements SubscriptionOwner {
     if (this.#ended) return false;
     this.#ended = true;
     this.#context.keys.release(this.#opener);
+    this.#fetch?.giveUp();
     return true;
   }
 

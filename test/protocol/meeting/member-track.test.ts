@@ -272,16 +272,29 @@ describe('what was published before', () => {
     expect([opened, track.unreadable, core.tasks.deadline()]).toEqual([[], 0, undefined]);
   });
 
-  test('is not opened on a track that is closed meanwhile', () => {
-    begin(3n);
-    const objects = [text(3n, 'old')];
-    const { pair, track, answer } = offered({ group: 0, object: 0 });
-    track.catchUp();
-    pair.run();
-    track.close();
-    pair.relay.session.endFetch(answer(objects));
-    pair.run();
-    core.tasks.run();
-    expect([opened, track.unreadable]).toEqual([[], 0]);
+  test('is not waited for, nor opened, on a track that is over', () => {
+    for (const end of [
+      (track: MemberTrack) => {
+        track.close();
+      },
+      (track: MemberTrack) => track.handOver(),
+      (track: MemberTrack) => {
+        track.done();
+      },
+    ]) {
+      keys = meetingKeys();
+      published = mediaOf(BO, 'catalog');
+      begin(3n);
+      const objects = [text(3n, 'old')];
+      const { pair, track, answer } = offered({ group: 0, object: 0 });
+      track.catchUp();
+      pair.run();
+      const id = answer(objects);
+      end(track);
+      pair.run();
+      core.tasks.run();
+      expect(pair.relay.of('request-cancelled').map((event) => event.id)).toContain(id);
+      expect([opened, track.unreadable, core.tasks.deadline()]).toEqual([[], 0, undefined]);
+    }
   });
 });
