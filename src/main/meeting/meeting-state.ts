@@ -135,7 +135,10 @@ function joinStep({ connection, step }: MeetingView): JoinStep {
   return joinSteps[step];
 }
 
-function joinSentence({ connection, step }: MeetingView): string | undefined {
+function joinSentence({ connection, step, attention }: MeetingView): string | undefined {
+  // Whatever else is amiss, nobody is let in before that is saved.
+  if (attention.has('store-failing'))
+    return 'This app cannot save its state to disk, and cannot enter the meeting until it can. Free up some space.';
   if (connection.kind === 'connecting')
     return connection.attempt > 1
       ? `The relay is not answering. Trying again (attempt ${String(connection.attempt)}). Check your network.`

@@ -49,4 +49,6 @@ export type GroupEvent =
   | { readonly kind: 'equivocation'; readonly epoch: Epoch }
   /** The membership cannot be written; it is tried again every second, and nothing is sent meanwhile. */
   | { readonly kind: 'store-failing' }
+  /** After that: the store takes what is written again. */
+  | { readonly kind: 'store-working' }
   | { readonly kind: 'stopped'; readonly reason: StopReason };

@@ -302,8 +302,6 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
         this.#step = event.step;
         return;
       case 'epoch':
-        // Nothing of an epoch is used before its state was saved.
-        this.#attention.delete('store-failing');
         this.#epochBegan(event);
         return;
       case 'generation':
@@ -315,6 +313,9 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
       case 'equivocation':
       case 'store-failing':
         this.#attention.add(event.kind);
+        return;
+      case 'store-working':
+        this.#attention.delete('store-failing');
         return;
       case 'stopped':
         this.#end(event.reason);

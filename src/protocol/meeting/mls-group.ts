@@ -52,6 +52,8 @@ export class MlsGroup implements GroupNotices {
   #writes = 0;
   /** The answer to the write that was asked for last. */
   #writing: Pending<WriteAnswer> = Pending.of<WriteAnswer>('written');
+  /** The last write that was answered failed, which was told. */
+  #storeFails = false;
   #state: State = { kind: 'loading', early: [{ kind: 'disconnected' }] };
   /** The coordinator's, until something is fed to it: frames come by the hundred between. */
   #deadline: { readonly at: Millis | undefined } | undefined;
@@ -276,16 +278,24 @@ export class MlsGroup implements GroupNotices {
   *#write(ask: StoreAsk): Task {
     this.#writes += 1;
     const turn = this.#writes;
-    for (let isFirst = true; ; isFirst = false) {
+    for (;;) {
       // One that was given up may still be under way, and must not have the last word.
       yield* settled(this.#writing);
       if (this.#state.kind === 'over' || turn !== this.#writes) return;
       const written = this.#store<WriteAnswer>(ask);
       this.#writing = written;
-      if ((yield* settled(written)) === 'written') return;
-      if (isFirst && this.#isRunning()) this.#owner.event({ kind: 'store-failing' });
+      const outcome = yield* settled(written);
+      this.#noteStore(outcome === 'failed');
+      if (outcome === 'written') return;
       yield* pause(this.#core.tasks.after(STORE_RETRY_MS));
     }
+  }
+
+  /** Tells when writing begins to fail, and when it works again. */
+  #noteStore(fails: boolean): void {
+    if (fails === this.#storeFails || !this.#isRunning()) return;
+    this.#storeFails = fails;
+    this.#owner.event({ kind: fails ? 'store-failing' : 'store-working' });
   }
 
   *#counter<Kind extends CounterAsk['kind']>(ask: CounterAsk & { kind: Kind }): Task<Answer<Kind>> {

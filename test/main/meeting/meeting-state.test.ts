@@ -10,8 +10,8 @@ const context: MeetingContext = {
   names: new Map(),
 };
 
-/** A meeting that is over. */
-function ended(end: MeetingEnd, ...attention: readonly Attention[]): MeetingView {
+/** A meeting that we are not in. @param end - undefined while one waits to be let in. */
+function outside(end: MeetingEnd | undefined, ...attention: readonly Attention[]): MeetingView {
   return {
     step: 'member',
     connection: { kind: 'connecting', relay: 'moqt://relay.test/', attempt: 1 },
@@ -26,7 +26,7 @@ function ended(end: MeetingEnd, ...attention: readonly Attention[]): MeetingView
 
 describe('whoever left', () => {
   test('is told that the keys are erased', () => {
-    expect(describeMeeting(ended('left'), context)).toMatchObject({
+    expect(describeMeeting(outside('left'), context)).toMatchObject({
       kind: 'ended',
       reason: 'left',
       sentence: 'You left the meeting. Your keys for it are erased.',
@@ -34,8 +34,20 @@ describe('whoever left', () => {
   });
 
   test('is not told so where the disk still has them', () => {
-    const state = describeMeeting(ended('left', 'store-failing'), context);
+    const state = describeMeeting(outside('left', 'store-failing'), context);
     expect(state).toMatchObject({ kind: 'ended', reason: 'left', link: context.link });
     expect('sentence' in state && state.sentence).toMatch(/could not erase/);
+  });
+});
+
+describe('whoever waits to be let in', () => {
+  test('is told where the disk keeps it out, and what to do', () => {
+    const state = describeMeeting(outside(undefined, 'store-failing'), context);
+    expect(state.kind).toBe('joining');
+    expect('sentence' in state && state.sentence).toMatch(/cannot save.* cannot enter.* Free up some space/);
+  });
+
+  test('is told nothing where nothing is amiss', () => {
+    expect(describeMeeting(outside(undefined), context)).toMatchObject({ sentence: undefined });
   });
 });

@@ -397,6 +397,31 @@ describe('a disk that fails', () => {
     expect([...ana.view.attention]).toEqual([]);
   });
 
+  test('and works again is not told any more, though the keys cannot change yet', () => {
+    const { world, ana, bo } = pair();
+    bo.failDisk(true);
+    ana.feed({ kind: 'leave' });
+    world.until('it is told', () => bo.view.attention.has('store-failing'));
+    const { epoch: before } = bo;
+    world.counter.reachable = false;
+    bo.failDisk(false);
+    world.until('it is not told any more', () => bo.view.attention.size === 0, 2_000);
+    expect(bo.epoch).toBe(before);
+    world.counter.reachable = true;
+    world.until('the keys change', () => bo.epoch !== before);
+  });
+
+  test('for a while only is not told to whoever leaves after that', () => {
+    const world = new SimulatedMeeting();
+    const ana = world.join('Ana');
+    ana.failDisk(true);
+    world.until('it is told', () => ana.view.attention.has('store-failing'));
+    ana.feed({ kind: 'leave' });
+    ana.failDisk(false);
+    world.until('it is left', () => ana.hasEnded);
+    expect([ana.view.end, [...ana.view.attention], ana.hasSaved]).toEqual(['left', [], false]);
+  });
+
   test('keeps nobody in a meeting that is to be left for longer than three seconds', () => {
     const world = new SimulatedMeeting();
     const [ana] = meet(world, 'Ana');

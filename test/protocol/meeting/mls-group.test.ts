@@ -372,7 +372,7 @@ describe('a disk that fails', () => {
     expect([scene.told.length, scene.count('save')]).toEqual([3, 6]);
     scene.diskFails = false;
     scene.pass(1_100);
-    expect(scene.told).toEqual(['seeking', 'creating', 'store-failing', 'epoch', 'member']);
+    expect(scene.told).toEqual(['seeking', 'creating', 'store-failing', 'store-working', 'epoch', 'member']);
     expect(scene.disk?.record.creating).toBe(false);
   });
 
