@@ -37,7 +37,7 @@ export interface InvitationSummary {
 
 /** Why a link cannot be used; `kind` for the program, `sentence` for the person. */
 export interface LinkProblem {
-  readonly kind: 'not-a-link' | 'damaged' | 'newer-version' | 'unsupported';
+  readonly kind: 'not-a-link' | 'damaged' | 'other-version' | 'unsupported';
   readonly sentence: string;
 }
 

@@ -6,12 +6,11 @@ import { decodeBase64Url } from '../protocol/bytes/base64url.ts';
 import {
   encodeInvitation,
   parseInvitation,
-  SECRET_BYTES,
   type Invitation,
   type InvitationFault,
   type TrustAnchor,
 } from '../protocol/group/invitation.ts';
-import { ROOM_BYTES, type RoomId } from '../protocol/group/names.ts';
+import { SECRET_BYTES } from '../protocol/group/room-keys.ts';
 import { certificatesIn, isCertificate, pemOf } from './certificates.ts';
 import { nodeGroupCrypto } from './mls/node-group-crypto.ts';
 import type { Servers } from './servers.ts';
@@ -19,7 +18,7 @@ import type { Servers } from './servers.ts';
 /** Title of a meeting whose link names none. */
 const UNTITLED = 'Meeting';
 
-/** Makes the link of a new meeting: a new room and a new secret. */
+/** Makes the link of a new meeting: a new secret, and with it a new room. */
 export function createInvitation(
   servers: Servers,
   title: string,
@@ -29,7 +28,6 @@ export function createInvitation(
   const receiptKey = mode === 'fenced' ? decodeBase64Url(servers.receiptKey) : undefined;
   return encodeInvitation(
     {
-      room: new Uint8Array(randomBytes(ROOM_BYTES)) as RoomId,
       name: title,
       mode,
       suite: keyAgreement === 'post-quantum' ? 0x0053 : 0x0001,
@@ -122,9 +120,9 @@ function problemOf(fault: InvitationFault): LinkProblem {
       };
     case 'unknown-version':
       return {
-        kind: 'newer-version',
+        kind: 'other-version',
         sentence:
-          'This invitation was made with a newer version of Conclave. Update the app, then open the link again.',
+          'This invitation was made with another version of Conclave. Update the app, or ask for a new link.',
       };
     case 'unknown-mode':
     case 'unknown-suite':

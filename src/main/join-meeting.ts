@@ -8,6 +8,7 @@ import { encodeBase64Url } from '../protocol/bytes/base64url.ts';
 import { DEFAULT_TIMING } from '../protocol/group/coordination/timing.ts';
 import type { Invitation } from '../protocol/group/invitation.ts';
 import { fingerprintOf, type GroupName } from '../protocol/group/names.ts';
+import { roomKeysOf, type RoomKey } from '../protocol/group/room-keys.ts';
 import type { DownlinkItem } from '../protocol/media/encoded-media.ts';
 import { PROTOCOLS } from '../protocol/moqt/drafts.ts';
 import { unixMillis } from '../protocol/units.ts';
@@ -53,7 +54,8 @@ export interface JoinedMeeting {
 /** Begins to join the invitation's meeting; everything else is told by the meeting. */
 export function joinMeeting(options: JoinMeetingOptions): JoinedMeeting {
   const { invitation, identity, store, mls, displayName, downlink, changed } = options;
-  const { room, mode, receiptKey, suite, secret } = invitation;
+  const { mode, receiptKey, suite, secret } = invitation;
+  const { room, joinProofKey } = roomKeysOf(secret, nodeGroupCrypto);
   const trust = trustOf(invitation.anchors);
   const counter = new HttpsCounterClient({
     url: invitation.counter,
@@ -81,13 +83,13 @@ export function joinMeeting(options: JoinMeetingOptions): JoinedMeeting {
     },
     counter,
     mls,
-    store: store && membershipStore(store, invitation),
+    store: store && membershipStore(store, room),
     room,
     membershipOf: (group: GroupName): MlsMembership => ({
       identity: identity.signatureKey,
       suite,
       groupId: group,
-      secret,
+      joinProofKey,
     }),
     wallClock: () => unixMillis(Date.now()),
     clock: systemClock,
@@ -127,7 +129,7 @@ function quicTrust(trust: ReturnType<typeof trustOf>): TlsTrust {
 }
 
 /** The membership of one room in the sealed store; what cannot be read is as good as not there: one joins again. */
-function membershipStore(store: StateStore, { room }: Invitation): MembershipStore {
+function membershipStore(store: StateStore, room: RoomKey): MembershipStore {
   const name = `membership-${encodeBase64Url(room)}`;
   return {
     load: async () => {

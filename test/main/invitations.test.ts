@@ -8,7 +8,6 @@ import { nodeGroupCrypto } from '../../src/main/mls/node-group-crypto.ts';
 import type { Servers } from '../../src/main/servers.ts';
 import { encodeInvitation } from '../../src/protocol/group/invitation.ts';
 import type { TrustAnchor } from '../../src/protocol/group/invitation.ts';
-import type { RoomId } from '../../src/protocol/group/names.ts';
 import { makeAuthority } from '../io/quic/certificates.ts';
 import type { Leaf } from '../io/quic/certificates.ts';
 import { listen, transports, urlOf } from '../io/quic/pair.ts';
@@ -68,7 +67,6 @@ describe('the authorities of an invitation', () => {
     if (anchor?.kind !== 'ca-certificate') throw new Error('no authority');
     const link = encodeInvitation(
       {
-        room: new Uint8Array(16) as RoomId,
         name: '',
         mode: 'plain',
         suite: 0x0001,

@@ -1,5 +1,6 @@
 /** Answers the meeting's asks of the store: one room's membership, MLS state and record together. */
-import { groupNameOf, type GroupName, type RoomId } from '../../protocol/group/names.ts';
+import { groupNameOf, type GroupName } from '../../protocol/group/names.ts';
+import type { RoomKey } from '../../protocol/group/room-keys.ts';
 import { decodeMembership, encodeMembership } from '../../protocol/meeting/membership-codec.ts';
 import type { LoadAnswer, StoreAsk, WriteAnswer } from '../../protocol/meeting/effects.ts';
 import type { MlsMembership, MlsPort } from '../mls/mls-port.ts';
@@ -18,7 +19,7 @@ export interface StoreAskPorts {
   readonly mls: MlsPort;
   /** Undefined for guests, who keep nothing. */
   readonly store: MembershipStore | undefined;
-  readonly room: RoomId;
+  readonly room: RoomKey;
   readonly membershipOf: (group: GroupName) => MlsMembership;
 }
 

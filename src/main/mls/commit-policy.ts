@@ -44,7 +44,7 @@ export function proofVerdict(
 ): ProofVerdict {
   const proof = keyPackage.extensions.find((each) => each.extensionType === INVITATION_PROOF_EXTENSION);
   const subject = {
-    secret: membership.secret,
+    joinProofKey: membership.joinProofKey,
     group: membership.groupId,
     signatureKey: keyPackage.leafNode.signaturePublicKey,
   };

@@ -34,8 +34,8 @@ export interface MlsMembership {
   readonly identity: SignatureIdentity;
   readonly suite: MlsSuite;
   readonly groupId: Uint8Array;
-  /** The invitation's secret, which KeyPackages prove to know. */
-  readonly secret: Uint8Array;
+  /** HMAC key by which KeyPackages prove that their owner was invited, 32 bytes: secret. */
+  readonly joinProofKey: Uint8Array;
 }
 
 /** The port. Byte arrays passed in are only read; byte arrays returned belong to the caller. */

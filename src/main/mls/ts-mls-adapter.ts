@@ -326,8 +326,8 @@ export class TsMlsAdapter implements MlsPort {
     membership: MlsMembership,
     now: UnixMillis,
   ): Promise<{ publicPackage: KeyPackage; privatePackage: PrivateKeyPackage }> {
-    const { identity, groupId, secret, suite } = membership;
-    const subject = { secret, group: groupId, signatureKey: identity.publicKey };
+    const { identity, groupId, joinProofKey, suite } = membership;
+    const subject = { joinProofKey, group: groupId, signatureKey: identity.publicKey };
     const notAfter = unixMillis(now + MAX_PROOF_LIFETIME - PROOF_MARGIN);
     const proof = makeInvitationProof(subject, notAfter, nodeGroupCrypto);
     return generateKeyPackageWithKey(

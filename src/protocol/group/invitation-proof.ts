@@ -6,7 +6,6 @@ import { concat } from '../bytes/concat.ts';
 import { ByteReader } from '../bytes/byte-reader.ts';
 import { ByteWriter } from '../bytes/byte-writer.ts';
 import { equal } from '../bytes/equal.ts';
-import { encodeUtf8 } from '../bytes/utf8.ts';
 import type { UnixMillis } from '../units.ts';
 import type { GroupCrypto } from './crypto-port.ts';
 
@@ -17,12 +16,10 @@ export const MAX_PROOF_LIFETIME = 10 * 60_000;
 /** Bytes of a proof. */
 export const PROOF_BYTES = 8 + 32;
 
-const LABEL = encodeUtf8('conclave invite v1');
-
 /** What a proof is about. */
 export interface ProofSubject {
-  /** The invitation's secret. */
-  readonly secret: Uint8Array;
+  /** See `RoomKeys`. */
+  readonly joinProofKey: Uint8Array;
   /** The MLS group id asked for. */
   readonly group: Uint8Array;
   /** The joiner's signature public key. */
@@ -70,7 +67,5 @@ function tagOf(
   notAfter: Uint8Array,
   crypto: Pick<GroupCrypto, 'hmacSha256'>,
 ): Uint8Array {
-  // HKDF-Expand of one block: T(1) = HMAC(PRK, info || 0x01).
-  const key = crypto.hmacSha256(subject.secret, concat(LABEL, Uint8Array.of(1)));
-  return crypto.hmacSha256(key, concat(subject.group, subject.signatureKey, notAfter));
+  return crypto.hmacSha256(subject.joinProofKey, concat(subject.group, subject.signatureKey, notAfter));
 }

@@ -1,7 +1,7 @@
 /**
  * Invitations: `conclave://join/<base64url>`, all that a stranger's machine needs to enter a meeting.
  *
- * Bytes: version (1), mode (1), MLS suite (2), room (16), secret (32), meeting name, counter URL, counter's receipt
+ * Bytes: version (1), mode (1), MLS suite (2), secret (32), meeting name, counter URL, counter's receipt
  * key, counter's token, count of relays and their URLs, count of trust anchors and each as kind (1) and bytes; then the
  * first 4 bytes of SHA-256 over all before. Texts and byte strings carry a vi64 length.
  */
@@ -16,8 +16,7 @@ import type { CounterMode } from '../counter/client.ts';
 import { invariant } from '../errors.ts';
 import type { GroupCrypto } from './crypto-port.ts';
 import type { MlsSuite } from './mls.ts';
-import { ROOM_BYTES } from './names.ts';
-import type { RoomId } from './names.ts';
+import { SECRET_BYTES } from './room-keys.ts';
 
 /** Begins every invitation link. */
 export const INVITATION_PREFIX = 'conclave://join/';
@@ -35,10 +34,8 @@ export const INVITATION_LIMITS = {
   /** A CA certificate in DER. */
   certificate: 2048,
 } as const;
-/** Bytes of the invitation's secret. */
-export const SECRET_BYTES = 32;
 
-const VERSION = 1;
+const VERSION = 2;
 const KEY_BYTES = 32;
 const CHECK_BYTES = 4;
 
@@ -51,12 +48,11 @@ export type TrustAnchor =
 
 /** A meeting, for somebody who is to join it. */
 export interface Invitation {
-  readonly room: RoomId;
   /** What people call the meeting; may be empty. */
   readonly name: string;
   readonly mode: CounterMode;
   readonly suite: MlsSuite;
-  /** 32 random bytes that KeyPackages prove to know. */
+  /** 32 random bytes, from which the room and its keys follow. */
   readonly secret: Uint8Array;
   /** `https://` (WebTransport) or `moqt://` (QUIC), in order of preference; at least one. */
   readonly relays: readonly string[];
@@ -83,7 +79,7 @@ export type InvitationFault =
   | 'damaged-characters'
   /** The end is missing, or something was changed on the way. */
   | 'cut-off-or-changed'
-  /** Made by a newer Conclave. */
+  /** Made by another version of Conclave. */
   | 'unknown-version'
   | 'unknown-mode'
   | 'unknown-suite'
@@ -115,7 +111,6 @@ export function encodeInvitation(invitation: Invitation, crypto: Pick<GroupCrypt
     .u8(VERSION)
     .u8(invitation.mode === 'fenced' ? 1 : 0)
     .u16(invitation.suite)
-    .bytes(invitation.room)
     .bytes(invitation.secret)
     .lengthPrefixed(encodeUtf8(invitation.name))
     .lengthPrefixed(encodeUtf8(invitation.counter))
@@ -163,7 +158,6 @@ function parse(link: string, crypto: Pick<GroupCrypto, 'sha256'>): Invitation {
   reader.u8();
   const mode = modeOf(reader.u8());
   const suite = suiteOf(reader.u16());
-  const room = reader.bytes(ROOM_BYTES).slice() as RoomId;
   const secret = reader.bytes(SECRET_BYTES).slice();
   const name = textOf(reader.lengthPrefixed(INVITATION_LIMITS.name), 'bad-name');
   if (hasControlCharacters(name)) throw new Fault('bad-name');
@@ -183,7 +177,6 @@ function parse(link: string, crypto: Pick<GroupCrypto, 'sha256'>): Invitation {
   }
   if (reader.remaining > 0) throw new Fault('malformed');
   return {
-    room,
     name,
     mode,
     suite,

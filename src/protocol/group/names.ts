@@ -13,9 +13,8 @@ import { invariant } from '../errors.ts';
 import type { FullTrackName, TrackNamespace } from '../moqt/model.ts';
 import type { Brand } from '../units.ts';
 import type { GroupCrypto } from './crypto-port.ts';
+import type { RoomKey } from './room-keys.ts';
 
-/** A room: 16 random bytes that an invitation names. */
-export type RoomId = Brand<Uint8Array, 'RoomId'>;
 /** The MLS group id and counter id of one generation of a room: 16 bytes. */
 export type GroupName = Brand<Uint8Array, 'GroupName'>;
 /** SenderId and RecipientId: base64url, as ASCII bytes, of fingerprint and 8 random bytes of one join. */
@@ -23,11 +22,12 @@ export type SenderId = Brand<Uint8Array, 'SenderId'>;
 /** SHA-256 of a signature public key: 32 bytes. */
 export type Fingerprint = Brand<Uint8Array, 'Fingerprint'>;
 
-/** Bytes of a room id, and of a group name. */
-export const ROOM_BYTES = 16;
+/** Bytes of a group name. */
+const GROUP_NAME_BYTES = 16;
 /** Random bytes in each join's SenderId. */
 export const JOIN_RANDOM_BYTES = 8;
 
+const ROOM_KEY_BYTES = 32;
 const FINGERPRINT_BYTES = 32;
 const KEY_PACKAGES = encodeUtf8('keypackages');
 const WELCOME = encodeUtf8('welcome');
@@ -46,17 +46,17 @@ export type GroupTrack =
   | { readonly kind: 'foreign' };
 
 /**
- * Name of one generation of a room: `SHA-256("conclave room" || room || uint32 generation)[0..16]`.
+ * Name of one generation of a room: `SHA-256("conclave group v2" || room key || uint32 generation)[0..16]`.
  * @param generation - 0 to 2^32 - 1.
  */
 export function groupNameOf(
-  room: RoomId,
+  room: RoomKey,
   generation: number,
   crypto: Pick<GroupCrypto, 'sha256'>,
 ): GroupName {
-  invariant(room.length === ROOM_BYTES, 'a room id has 16 bytes');
-  const input = new ByteWriter().bytes(encodeUtf8('conclave room')).bytes(room).u32(generation).finish();
-  return crypto.sha256(input).slice(0, ROOM_BYTES) as GroupName;
+  invariant(room.length === ROOM_KEY_BYTES, 'a room key has 32 bytes');
+  const input = new ByteWriter().bytes(encodeUtf8('conclave group v2')).bytes(room).u32(generation).finish();
+  return crypto.sha256(input).slice(0, GROUP_NAME_BYTES) as GroupName;
 }
 
 /** Fingerprint of a signature public key, which is also the identity of its MLS credential. */

@@ -2,7 +2,8 @@
 import type { GroupCrypto } from '../group/crypto-port.ts';
 import type { Timing } from '../group/coordination/timing.ts';
 import type { MeetingParameters } from '../group/meeting-parameters.ts';
-import type { Fingerprint, RoomId } from '../group/names.ts';
+import type { Fingerprint } from '../group/names.ts';
+import type { RoomKey } from '../group/room-keys.ts';
 import type { LeafIndex } from '../group/roster.ts';
 import type { SecureObjectsCrypto } from '../secure-objects/crypto.ts';
 import { Pending, type Tasks } from '../tasks.ts';
@@ -13,7 +14,7 @@ import type { AskId, MeetingEffect } from './effects.ts';
 export interface MeetingOptions {
   /** Relay URLs, best first; at least one. */
   readonly relays: readonly string[];
-  readonly room: RoomId;
+  readonly room: RoomKey;
   /** What a group of this meeting is created with, and has to have. */
   readonly parameters: MeetingParameters;
   /** Of our signature key. */

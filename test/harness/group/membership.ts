@@ -6,14 +6,14 @@ import type { MlsSuite } from '../../../src/protocol/group/mls.ts';
 import { unixMillis } from '../../../src/protocol/units.ts';
 import type { UnixMillis } from '../../../src/protocol/units.ts';
 
-/** A fresh identity in a group that `groupId` and `secret` name. */
+/** A fresh identity that was invited to a group. */
 export function makeMembership(
   groupId: Uint8Array,
-  secret: Uint8Array,
+  joinProofKey: Uint8Array,
   suite: MlsSuite = 0x0001,
 ): MlsMembership {
   const seed = new Uint8Array(randomBytes(32));
-  return { identity: { seed, publicKey: ed25519PublicKey(seed) }, suite, groupId, secret };
+  return { identity: { seed, publicKey: ed25519PublicKey(seed) }, suite, groupId, joinProofKey };
 }
 
 /** Parameters of a plain test meeting. */

@@ -17,7 +17,8 @@ import type { GroupCrypto } from '../../../src/protocol/group/crypto-port.ts';
 import type { MeetingParameters } from '../../../src/protocol/group/meeting-parameters.ts';
 import type { EpochView } from '../../../src/protocol/group/mls.ts';
 import { fingerprintOf } from '../../../src/protocol/group/names.ts';
-import type { GroupName, RoomId, SenderId } from '../../../src/protocol/group/names.ts';
+import type { GroupName, SenderId } from '../../../src/protocol/group/names.ts';
+import type { RoomKey } from '../../../src/protocol/group/room-keys.ts';
 import { millis, unixMillis } from '../../../src/protocol/units.ts';
 import type { Epoch } from '../../../src/protocol/units.ts';
 import { MemoryCounterStore } from '../counter/memory-store.ts';
@@ -63,6 +64,7 @@ export const fakeSignature = (key: Uint8Array, message: Uint8Array): Uint8Array 
   new Uint8Array(createHash('sha512').update(key).update(message).digest());
 export const fakeCrypto: GroupCrypto = {
   sha256: digest,
+  ed25519PublicKey: digest,
   hmacSha256: (key, bytes) => new Uint8Array(createHmac('sha256', key).update(bytes).digest()),
   verifyEd25519: (key, message, signature) =>
     Buffer.from(fakeSignature(key, message)).equals(Buffer.from(signature)),
@@ -114,7 +116,7 @@ export class Simulation {
   readonly devices = ['a', 'b', 'c'].map((name) => new Device(name));
   readonly #parameters: MeetingParameters;
   readonly #counter: EpochCounter;
-  readonly #room = new Uint8Array(16).fill(1) as RoomId;
+  readonly #room = new Uint8Array(32).fill(1) as RoomKey;
   readonly #queue: (Pending & { device: Device })[] = [];
   readonly #later: { at: number; run: () => void }[] = [];
   /** The one transcript of each epoch of each group. */

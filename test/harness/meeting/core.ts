@@ -2,7 +2,8 @@
 import { nodeCrypto } from '../../../src/io/crypto/node-crypto.ts';
 import { nodeGroupCrypto } from '../../../src/main/mls/node-group-crypto.ts';
 import { DEFAULT_TIMING } from '../../../src/protocol/group/coordination/timing.ts';
-import type { Fingerprint, RoomId } from '../../../src/protocol/group/names.ts';
+import type { Fingerprint } from '../../../src/protocol/group/names.ts';
+import type { RoomKey } from '../../../src/protocol/group/room-keys.ts';
 import type { DownlinkItem } from '../../../src/protocol/media/encoded-media.ts';
 import { MeetingCore, type GroupNotices, type MeetingOptions } from '../../../src/protocol/meeting/core.ts';
 import type { MeetingEffect } from '../../../src/protocol/meeting/effects.ts';
@@ -19,7 +20,7 @@ export function meetingCore(options: Partial<MeetingOptions> = {}): MeetingCore 
   return new MeetingCore(
     {
       relays: ['https://a.example/meet', 'https://b.example/meet'],
-      room: new Uint8Array(16).fill(1) as RoomId,
+      room: new Uint8Array(32).fill(1) as RoomKey,
       parameters: {
         secureObjectsSuite: 4,
         profile: '01',

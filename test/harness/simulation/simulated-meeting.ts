@@ -7,7 +7,8 @@ import type { CounterMode } from '../../../src/protocol/counter/client.ts';
 import { DEFAULT_TIMING, type Timing } from '../../../src/protocol/group/coordination/timing.ts';
 import type { MembershipRecord } from '../../../src/protocol/group/coordination/asks.ts';
 import type { MeetingParameters } from '../../../src/protocol/group/meeting-parameters.ts';
-import { fingerprintOf, type RoomId } from '../../../src/protocol/group/names.ts';
+import { fingerprintOf } from '../../../src/protocol/group/names.ts';
+import type { RoomKey } from '../../../src/protocol/group/room-keys.ts';
 import type { DownlinkItem, MediaKind } from '../../../src/protocol/media/encoded-media.ts';
 import type { ConnectionId, MeetingEffect, StoreAsk } from '../../../src/protocol/meeting/effects.ts';
 import type { MeetingInput } from '../../../src/protocol/meeting/inputs.ts';
@@ -310,7 +311,7 @@ export class SimulatedMember {
     this.#mls = new FakeMls(this.#key, parameters, () => this.#world.fresh());
     const machine = new Meeting({
       relays,
-      room: new Uint8Array(16).fill(1) as RoomId,
+      room: new Uint8Array(32).fill(1) as RoomKey,
       parameters,
       fingerprint: fingerprintOf(this.#key, fakeCrypto),
       displayName: this.name,

@@ -11,14 +11,15 @@ import type { CounterClient } from '../../../src/protocol/counter/client.ts';
 import { DEFAULT_TIMING } from '../../../src/protocol/group/coordination/timing.ts';
 import type { MeetingParameters } from '../../../src/protocol/group/meeting-parameters.ts';
 import type { GroupHandle } from '../../../src/protocol/group/mls.ts';
-import { fingerprintOf, groupNameOf, senderIdOf, type RoomId } from '../../../src/protocol/group/names.ts';
+import { fingerprintOf, groupNameOf, senderIdOf } from '../../../src/protocol/group/names.ts';
+import type { RoomKey } from '../../../src/protocol/group/room-keys.ts';
 import type { MeetingOptions } from '../../../src/protocol/meeting/core.ts';
 import { encodeMembership } from '../../../src/protocol/meeting/membership-codec.ts';
 import type { TransportSession } from '../../../src/protocol/moqt/transport.ts';
 import type { SecureObjectsCrypto } from '../../../src/protocol/secure-objects/crypto.ts';
 import { epoch, millis, unixMillis } from '../../../src/protocol/units.ts';
 
-const ROOM = new Uint8Array(16).fill(1) as RoomId;
+const ROOM = new Uint8Array(32).fill(1) as RoomKey;
 const IDENTITY = signatureKeyOf(new Uint8Array(32).fill(2));
 const FINGERPRINT = fingerprintOf(IDENTITY.publicKey, nodeGroupCrypto);
 const GROUP = groupNameOf(ROOM, 0, nodeGroupCrypto);
@@ -33,7 +34,7 @@ const membershipOf = (groupId: Uint8Array): MlsMembership => ({
   identity: IDENTITY,
   suite: 0x0001,
   groupId,
-  secret: new Uint8Array(32),
+  joinProofKey: new Uint8Array(32),
 });
 const NOW = unixMillis(Date.now());
 

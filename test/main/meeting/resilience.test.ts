@@ -8,6 +8,7 @@ import { createInvitation, readInvitation } from '../../../src/main/invitations.
 import { nodeGroupCrypto } from '../../../src/main/mls/node-group-crypto.ts';
 import { MemoryStore } from '../../../src/main/storage/memory-store.ts';
 import { classifyTrack, groupNameOf, type GroupName } from '../../../src/protocol/group/names.ts';
+import { roomKeysOf } from '../../../src/protocol/group/room-keys.ts';
 import { Eavesdropper } from '../../harness/meeting/eavesdropper.ts';
 import { FileStore } from '../../harness/meeting/file-store.ts';
 import { eventually, HeadlessMember, identityOfSeed } from '../../harness/meeting/headless-member.ts';
@@ -69,7 +70,7 @@ async function meet(link: string, ...names: readonly string[]): Promise<Headless
 function groupOf(link: string): GroupName {
   const read = readInvitation(link);
   if (!read.ok) throw new Error(read.problem.sentence);
-  return groupNameOf(read.value.room, 0, nodeGroupCrypto);
+  return groupNameOf(roomKeysOf(read.value.secret, nodeGroupCrypto).room, 0, nodeGroupCrypto);
 }
 
 test.concurrent(

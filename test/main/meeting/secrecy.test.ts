@@ -13,6 +13,7 @@ import { nodeGroupCrypto } from '../../../src/main/mls/node-group-crypto.ts';
 import { TsMlsAdapter } from '../../../src/main/mls/ts-mls-adapter.ts';
 import { invariant } from '../../../src/protocol/errors.ts';
 import { groupNameOf, groupNamespace, type GroupName } from '../../../src/protocol/group/names.ts';
+import { roomKeysOf } from '../../../src/protocol/group/room-keys.ts';
 import { readSealedProperties } from '../../../src/protocol/secure-objects/immutable-properties.ts';
 import { deriveEpochSecret, deriveTrackBaseKey } from '../../../src/protocol/secure-objects/key-schedule.ts';
 import { TrackOpener } from '../../../src/protocol/secure-objects/track-opener.ts';
@@ -80,7 +81,7 @@ async function scene(speech: Uint8Array, picture: Uint8Array): Promise<Scene> {
   const link = createInvitation(services.servers, TITLE, 'classical');
   const read = readInvitation(link);
   invariant(read.ok, 'our own invitation is one');
-  const group = groupNameOf(read.value.room, 0, nodeGroupCrypto);
+  const group = groupNameOf(roomKeysOf(read.value.secret, nodeGroupCrypto).room, 0, nodeGroupCrypto);
   const spy = await Eavesdropper.listen(services.servers, group);
   const people: Hoarder[] = [];
   const talk = setInterval(() => {

@@ -23,7 +23,7 @@ beforeEach(async () => {
   group = (await mls.createGroup(creator, testParameters, wallClock())).group;
 });
 
-const newcomer = (): MlsMembership => makeMembership(creator.groupId, creator.secret);
+const newcomer = (): MlsMembership => makeMembership(creator.groupId, creator.joinProofKey);
 const inspect = (bytes: Uint8Array) => mls.inspectKeyPackage(group, bytes, wallClock());
 const encoded = (keyPackage: KeyPackage): Uint8Array =>
   encodeMlsMessage({ version: 'mls10', wireformat: 'mls_key_package', keyPackage });

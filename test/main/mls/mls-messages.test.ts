@@ -102,8 +102,8 @@ describe('a plan', () => {
 
 test('a roster names each member by leaf and keys, over leaves that became empty', async () => {
   const mls = new TsMlsAdapter();
-  const { groupId, secret } = membership;
-  const members = Array.from({ length: 4 }, () => makeMembership(groupId, secret));
+  const { groupId, joinProofKey } = membership;
+  const members = Array.from({ length: 4 }, () => makeMembership(groupId, joinProofKey));
   const [first, ...joiners] = members;
   if (first === undefined) throw new Error('four members');
   const { group } = await mls.createGroup(first, testParameters, wallClock());

@@ -7,12 +7,12 @@ import { Coordinator } from '../../../src/protocol/group/coordination/coordinato
 import type { CoordinatorEffect } from '../../../src/protocol/group/coordination/coordinator.ts';
 import { DEFAULT_TIMING } from '../../../src/protocol/group/coordination/timing.ts';
 import { fingerprintOf, groupNameOf, senderIdOf } from '../../../src/protocol/group/names.ts';
-import type { RoomId } from '../../../src/protocol/group/names.ts';
+import type { RoomKey } from '../../../src/protocol/group/room-keys.ts';
 import { epoch, millis } from '../../../src/protocol/units.ts';
 import { OneCoordinator } from './one-coordinator.ts';
 
 const KEY = new Uint8Array(32).fill(1);
-const room = new Uint8Array(16).fill(1) as RoomId;
+const room = new Uint8Array(32).fill(1) as RoomKey;
 
 function bare(): Coordinator {
   return new Coordinator({

@@ -4,13 +4,13 @@ import { nodeGroupCrypto as crypto } from '../../../src/main/mls/node-group-cryp
 import type { CounterFailure } from '../../../src/protocol/counter/client.ts';
 import { DEFAULT_TIMING } from '../../../src/protocol/group/coordination/timing.ts';
 import { fingerprintOf, groupNameOf, senderIdOf } from '../../../src/protocol/group/names.ts';
-import type { RoomId } from '../../../src/protocol/group/names.ts';
+import type { RoomKey } from '../../../src/protocol/group/room-keys.ts';
 import { epoch } from '../../../src/protocol/units.ts';
 import { OneCoordinator } from './one-coordinator.ts';
 
 const { lonely, healthy } = DEFAULT_TIMING;
 const OTHER_KEY = new Uint8Array(32).fill(2);
-const room = new Uint8Array(16).fill(1) as RoomId;
+const room = new Uint8Array(32).fill(1) as RoomKey;
 const named = (generation: number): string =>
   Buffer.from(groupNameOf(room, generation, crypto)).toString('hex');
 

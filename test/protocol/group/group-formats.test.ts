@@ -34,7 +34,7 @@ import {
   trackShape,
   welcomeTrack,
 } from '../../../src/protocol/group/names.ts';
-import type { RoomId } from '../../../src/protocol/group/names.ts';
+import type { RoomKey } from '../../../src/protocol/group/room-keys.ts';
 import { InvariantError } from '../../../src/protocol/errors.ts';
 import type { FullTrackName } from '../../../src/protocol/moqt/model.ts';
 import { compareRosters, leafIndex } from '../../../src/protocol/group/roster.ts';
@@ -43,11 +43,11 @@ import { securityCodeOf } from '../../../src/protocol/group/security-code.ts';
 import { unixMillis } from '../../../src/protocol/units.ts';
 
 const bytes = (length: number, fill: number): Uint8Array => new Uint8Array(length).fill(fill);
-const room = bytes(16, 1) as RoomId;
+const room = bytes(32, 1) as RoomKey;
 
 describe('invitation proofs', () => {
   const now = unixMillis(1_800_000_000_000);
-  const subject = { secret: bytes(32, 1), group: bytes(16, 2), signatureKey: bytes(32, 3) };
+  const subject = { joinProofKey: bytes(32, 1), group: bytes(16, 2), signatureKey: bytes(32, 3) };
   const proof = makeInvitationProof(subject, unixMillis(now + 60_000), crypto);
 
   test('a proof holds for its subject until its end', () => {
@@ -67,7 +67,7 @@ describe('invitation proofs', () => {
 
   test('it holds for nothing else', () => {
     for (const other of [
-      { ...subject, secret: bytes(32, 9) },
+      { ...subject, joinProofKey: bytes(32, 9) },
       { ...subject, group: bytes(16, 9) },
       { ...subject, signatureKey: bytes(32, 9) },
     ]) {
@@ -80,9 +80,9 @@ describe('invitation proofs', () => {
   });
 
   test('its bytes are those of the key profile', () => {
-    // Computed with Python: hmac.new(hmac.new(b'\x01'*32, b'conclave invite v1\x01', 'sha256').digest(), …).
+    // Computed with Python: hmac.new(b'\x01' * 32, …, 'sha256').
     expect(encodeHex(makeInvitationProof(subject, unixMillis(1), crypto))).toBe(
-      '000000000000000146d94c2a284890dbf333e982b1274f680c555e338a8a66637f82416f4c34c351',
+      '0000000000000001d94e09e44c51bec75bf4755a35ff4296104e5fd05006fd6547f2a954b3ef32f0',
     );
   });
 });
@@ -191,7 +191,7 @@ describe('names', () => {
   const sender = senderIdOf(fingerprintOf(bytes(32, 3), crypto), bytes(8, 4));
 
   test('each generation has its own group', () => {
-    const input = new Uint8Array([...encodeUtf8('conclave room'), ...room, 0, 0, 0, 1]);
+    const input = new Uint8Array([...encodeUtf8('conclave group v2'), ...room, 0, 0, 0, 1]);
     expect(groupNameOf(room, 1, crypto)).toEqual(crypto.sha256(input).slice(0, 16));
     expect(groupNameOf(room, 1, crypto)).not.toEqual(group);
   });
@@ -279,7 +279,7 @@ describe('names', () => {
   });
 
   test('of rooms and joins have their sizes', () => {
-    expect(() => groupNameOf(bytes(15, 1) as RoomId, 0, crypto)).toThrow(InvariantError);
+    expect(() => groupNameOf(bytes(31, 1) as RoomKey, 0, crypto)).toThrow(InvariantError);
     expect(() => senderIdOf(fingerprintOf(bytes(32, 3), crypto), bytes(7, 4))).toThrow(InvariantError);
     expect(group.length).toBe(16);
   });

@@ -10,12 +10,10 @@ import {
   parseInvitation,
 } from '../../../src/protocol/group/invitation.ts';
 import type { Invitation } from '../../../src/protocol/group/invitation.ts';
-import type { RoomId } from '../../../src/protocol/group/names.ts';
 import { fakeCrypto as crypto } from '../../harness/group/simulation.ts';
 
 const bytes = (length: number, fill: number): Uint8Array => new Uint8Array(length).fill(fill);
 const invitation: Invitation = {
-  room: bytes(16, 1) as RoomId,
   name: 'Budget 2027 – Übersicht',
   mode: 'fenced',
   suite: 0x0001,
@@ -44,7 +42,7 @@ interface Fields {
   readonly behind: Uint8Array;
 }
 const usual: Fields = {
-  version: 1,
+  version: 2,
   mode: 1,
   suite: 0x0001,
   name: invitation.name,
@@ -67,7 +65,6 @@ function bodyOf(change: Partial<Fields> = {}): Uint8Array {
     .u8(fields.version)
     .u8(fields.mode)
     .u16(fields.suite)
-    .bytes(invitation.room)
     .bytes(invitation.secret)
     .lengthPrefixed(raw(fields.name))
     .lengthPrefixed(raw(fields.counter))
@@ -172,7 +169,8 @@ describe('a link', () => {
 describe('what is wrong is said exactly:', () => {
   test.each<[string, Partial<Fields>]>([
     ['unknown-version', { version: 0 }],
-    ['unknown-version', { version: 2 }],
+    ['unknown-version', { version: 1 }],
+    ['unknown-version', { version: 3 }],
     ['unknown-mode', { mode: 2 }],
     ['unknown-suite', { suite: 0x0000 }],
     ['unknown-suite', { suite: 0x0002 }],

@@ -20,7 +20,8 @@ import { DEFAULT_TIMING } from '../../../src/protocol/group/coordination/timing.
 import type { MeetingParameters } from '../../../src/protocol/group/meeting-parameters.ts';
 import type { EpochView } from '../../../src/protocol/group/mls.ts';
 import { fingerprintOf, senderIdOf } from '../../../src/protocol/group/names.ts';
-import type { GroupName, RoomId } from '../../../src/protocol/group/names.ts';
+import type { GroupName } from '../../../src/protocol/group/names.ts';
+import type { RoomKey } from '../../../src/protocol/group/room-keys.ts';
 import { epoch, millis, unixMillis } from '../../../src/protocol/units.ts';
 import type { Epoch } from '../../../src/protocol/units.ts';
 
@@ -68,7 +69,7 @@ export class OneCoordinator {
     };
     this.mls = before?.mls ?? this.otherMls(OWN_KEY);
     this.#coordinator = new Coordinator({
-      room: new Uint8Array(16).fill(1) as RoomId,
+      room: new Uint8Array(32).fill(1) as RoomKey,
       parameters: this.#parameters,
       fingerprint: fingerprintOf(OWN_KEY, crypto),
       crypto,

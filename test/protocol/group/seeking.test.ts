@@ -5,13 +5,13 @@ import type { CounterFailure, IncrementOutcome, LockToken } from '../../../src/p
 import type { Answer } from '../../../src/protocol/group/coordination/asks.ts';
 import type { CreatedGroup } from '../../../src/protocol/group/mls.ts';
 import { groupNameOf } from '../../../src/protocol/group/names.ts';
-import type { RoomId } from '../../../src/protocol/group/names.ts';
+import type { RoomKey } from '../../../src/protocol/group/room-keys.ts';
 import { epoch, millis } from '../../../src/protocol/units.ts';
 import { OneCoordinator } from './one-coordinator.ts';
 
 const GENESIS = epoch(0n);
 const unreachable: CounterFailure = { kind: 'unreachable', reason: 'away' };
-const named = (generation: number) => groupNameOf(new Uint8Array(16).fill(1) as RoomId, generation, crypto);
+const named = (generation: number) => groupNameOf(new Uint8Array(32).fill(1) as RoomKey, generation, crypto);
 const steps = ({ events }: OneCoordinator): string[] =>
   events.flatMap((event) => (event.kind === 'status' ? [event.step] : []));
 const kinds = ({ asks }: OneCoordinator): string[] => asks.map(({ ask }) => ask.kind);

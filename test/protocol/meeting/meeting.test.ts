@@ -1,6 +1,7 @@
 /** What people do in a meeting and what they are shown: the machine as a whole, in virtual time. */
 import { describe, expect, test } from 'vitest';
-import { groupNameOf, type RoomId } from '../../../src/protocol/group/names.ts';
+import { groupNameOf } from '../../../src/protocol/group/names.ts';
+import type { RoomKey } from '../../../src/protocol/group/room-keys.ts';
 import type { DownlinkItem } from '../../../src/protocol/media/encoded-media.ts';
 import { epoch } from '../../../src/protocol/units.ts';
 import { fakeCrypto } from '../../harness/group/simulation.ts';
@@ -378,7 +379,7 @@ describe('who is removed for good', () => {
 test('a newer generation of the room is told to those who are well in theirs', () => {
   const world = new SimulatedMeeting({ mode: 'plain' });
   const [ana] = meet(world, 'Ana', 'Bo');
-  const group = groupNameOf(new Uint8Array(16).fill(1) as RoomId, 1, fakeCrypto);
+  const group = groupNameOf(new Uint8Array(32).fill(1) as RoomKey, 1, fakeCrypto);
   const ignore = (): void => undefined;
   world.counter.ask({ kind: 'lock', input: { group, request: { mode: 'plain', val: epoch(0n) } } }, ignore);
   world.counter.ask({ kind: 'increment', input: { group, request: { mode: 'plain' } } }, ignore);

@@ -4,7 +4,8 @@ import type { Millis, UnixMillis } from '../../units.ts';
 import type { GroupCrypto } from '../crypto-port.ts';
 import type { MeetingParameters } from '../meeting-parameters.ts';
 import type { BegunEpoch, EpochView, GroupHandle, MasterKey, StagedCommit } from '../mls.ts';
-import type { Fingerprint, GroupName, RoomId, SenderId } from '../names.ts';
+import type { Fingerprint, GroupName, SenderId } from '../names.ts';
+import type { RoomKey } from '../room-keys.ts';
 import type { GroupStep, StopReason } from '../progress.ts';
 import type { LeafIndex, RosterChange } from '../roster.ts';
 import type { Epoch } from '../../units.ts';
@@ -13,7 +14,7 @@ import type { Timing } from './timing.ts';
 
 /** What stays the same for the whole life of a coordinator. */
 export interface CoordinatorOptions {
-  readonly room: RoomId;
+  readonly room: RoomKey;
   /** With what a group of this meeting is created, and what a joiner insists on: mode, receipt key, suite, profile. */
   readonly parameters: MeetingParameters;
   readonly fingerprint: Fingerprint;

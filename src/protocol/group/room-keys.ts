@@ -1,0 +1,46 @@
+/**
+ * What follows from an invitation's secret: the room, and keys that only those have who were invited.
+ * @see docs/protocol.md #rooms-generations-and-names
+ */
+import { concat } from '../bytes/concat.ts';
+import { encodeUtf8 } from '../bytes/utf8.ts';
+import { invariant } from '../errors.ts';
+import type { Brand } from '../units.ts';
+import type { GroupCrypto } from './crypto-port.ts';
+
+/** A room: the Ed25519 public key that follows from its invitation's secret, 32 bytes. It is no secret itself. */
+export type RoomKey = Brand<Uint8Array, 'RoomKey'>;
+
+/** Keys of a room. */
+export interface RoomKeys {
+  readonly room: RoomKey;
+  /** HMAC key of the proof in KeyPackages, 32 bytes: secret. */
+  readonly joinProofKey: Uint8Array;
+}
+
+/** Bytes of the invitation's secret. */
+export const SECRET_BYTES = 32;
+
+const SALT = encodeUtf8('conclave room v2');
+const ROOM_KEY = encodeUtf8('room key');
+const JOIN_PROOF = encodeUtf8('join proof');
+
+/**
+ * The keys of an invitation's room.
+ * @param secret - the invitation's, 32 bytes; read, not kept.
+ */
+export function roomKeysOf(
+  secret: Uint8Array,
+  crypto: Pick<GroupCrypto, 'hmacSha256' | 'ed25519PublicKey'>,
+): RoomKeys {
+  invariant(secret.length === SECRET_BYTES, 'the secret of an invitation has 32 bytes');
+  // HKDF-Extract; each key is one block of HKDF-Expand. @see RFC 5869 §2
+  const pseudorandomKey = crypto.hmacSha256(SALT, secret);
+  const expand = (info: Uint8Array): Uint8Array =>
+    crypto.hmacSha256(pseudorandomKey, concat(info, Uint8Array.of(1)));
+  const seed = expand(ROOM_KEY);
+  const keys = { room: crypto.ed25519PublicKey(seed) as RoomKey, joinProofKey: expand(JOIN_PROOF) };
+  seed.fill(0);
+  pseudorandomKey.fill(0);
+  return keys;
+}

@@ -1,0 +1,68 @@
+/** The published vectors, computed twice: by the product's code, and here from docs/protocol.md over other libraries. */
+import { createPrivateKey, createPublicKey } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { expand, extract } from '@noble/hashes/hkdf.js';
+import { sha256 } from '@noble/hashes/sha2.js';
+import { describe, expect, test } from 'vitest';
+import { membershipVectorsText } from '../../../scripts/vectors/membership.ts';
+import { nodeGroupCrypto } from '../../../src/main/mls/node-group-crypto.ts';
+import { InvariantError } from '../../../src/protocol/errors.ts';
+import { groupNameOf } from '../../../src/protocol/group/names.ts';
+import { roomKeysOf } from '../../../src/protocol/group/room-keys.ts';
+
+interface Vectors {
+  readonly secret: string;
+  readonly room_public: string;
+  readonly groups: readonly { readonly generation: number | string; readonly group: string }[];
+}
+
+const text = readFileSync(new URL('../../vectors/membership.json', import.meta.url), 'utf8');
+const vectors = JSON.parse(text) as Vectors;
+const bytes = (hex: string): Uint8Array => new Uint8Array(Buffer.from(hex, 'hex'));
+const hex = (of: Uint8Array): string => Buffer.from(of).toString('hex');
+
+/** A key of the room, from the words of docs/protocol.md. */
+function keyOf(info: string): Uint8Array {
+  const pseudorandomKey = extract(sha256, bytes(vectors.secret), Buffer.from('conclave room v2'));
+  return expand(sha256, pseudorandomKey, Buffer.from(info), 32);
+}
+
+/** The Ed25519 public key of a seed, by PKCS #8 (RFC 8410). */
+function publicKeyOf(seed: Uint8Array): Uint8Array {
+  const key = Buffer.concat([Buffer.from('302e020100300506032b657004220420', 'hex'), seed]);
+  const privateKey = createPrivateKey({ key, format: 'der', type: 'pkcs8' });
+  return new Uint8Array(createPublicKey(privateKey).export({ format: 'der', type: 'spki' }).subarray(-32));
+}
+
+describe('what follows from the secret of an invitation', () => {
+  test('the file is what the generator writes', () => {
+    expect(membershipVectorsText()).toBe(text);
+  });
+
+  test('the room, by its key', () => {
+    expect(hex(publicKeyOf(keyOf('room key')))).toBe(vectors.room_public);
+    expect(hex(roomKeysOf(bytes(vectors.secret), nodeGroupCrypto).room)).toBe(vectors.room_public);
+  });
+
+  test('the names of its generations', () => {
+    expect(vectors.groups.map(({ generation }) => Number(generation))).toEqual([0, 1, 2 ** 32 - 1]);
+    const { room } = roomKeysOf(bytes(vectors.secret), nodeGroupCrypto);
+    for (const { generation, group } of vectors.groups) {
+      const number = Buffer.alloc(4);
+      number.writeUInt32BE(Number(generation));
+      const input = Buffer.concat([Buffer.from('conclave group v2'), bytes(vectors.room_public), number]);
+      expect(hex(sha256(input).slice(0, 16))).toBe(group);
+      expect(hex(groupNameOf(room, Number(generation), nodeGroupCrypto))).toBe(group);
+    }
+  });
+
+  test('the key of the proof in KeyPackages', () => {
+    const { joinProofKey } = roomKeysOf(bytes(vectors.secret), nodeGroupCrypto);
+    expect(joinProofKey).toEqual(keyOf('join proof'));
+  });
+
+  test('from 32 bytes and no other number', () => {
+    for (const length of [0, 16, 31, 33])
+      expect(() => roomKeysOf(new Uint8Array(length), nodeGroupCrypto)).toThrow(InvariantError);
+  });
+});
