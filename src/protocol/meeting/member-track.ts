@@ -6,7 +6,7 @@ import type { Fetch, PublishOffer, SubscriptionOwner, Subscription } from '../mo
 import { groupId, objectId, type FullTrackName, type MoqtObject } from '../moqt/model.ts';
 import type { TrackOpener } from '../secure-objects/track-opener.ts';
 import { settledUntil, type Task } from '../tasks.ts';
-import { epoch, type Epoch, type Millis } from '../units.ts';
+import type { Epoch, Millis } from '../units.ts';
 import type { GroupNotices, MeetingCore } from './core.ts';
 import { HeldObjects } from './held-objects.ts';
 import type { MeetingKeys } from './meeting-keys.ts';
@@ -47,8 +47,6 @@ const FETCH_MS = 5_000;
 const FETCH_MAX_BYTES = 4 * 1024 * 1024;
 /** Objects that follow each other within this time say nothing new about the track. */
 const STEADY_MS = 1_000;
-/** Nothing was sealed in it: any Key ID is later. */
-const NO_EPOCH = epoch(-1n);
 
 /** The track. */
 export class MemberTrack implements SubscriptionOwner {
@@ -171,7 +169,6 @@ export class MemberTrack implements SubscriptionOwner {
   #open(object: MoqtObject, live: boolean): void {
     if (object.content.kind !== 'payload') return;
     const { group, object: id } = object.location;
-    const current = this.#context.keys.epoch ?? NO_EPOCH;
     this.#opener.expire(this.#now);
     const header = { ...object.location, priority: object.publisherPriority };
     const outcome = this.#opener.open(header, object.properties, object.content.payload);
@@ -182,7 +179,7 @@ export class MemberTrack implements SubscriptionOwner {
       if (before === undefined || this.#now - before > STEADY_MS) this.#context.core.changed();
       const { epoch: of, payload, encryptedProperties } = outcome;
       this.#owner.opened(this, { epoch: of, group, object: id, payload, encryptedProperties }, live);
-    } else if (outcome.kind === 'unknown-key' && outcome.epoch > current) {
+    } else if (outcome.kind === 'unknown-key') {
       this.#waitedAt = this.#now;
       this.#countUnreadable(this.#held.hold(object, outcome.epoch, this.#now));
       this.#context.notices.epochSeen(outcome.epoch);
