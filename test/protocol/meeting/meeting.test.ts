@@ -229,7 +229,7 @@ describe('people', () => {
   });
 
   test('see the history of their keys, who came, and since when', () => {
-    const { ana, bo } = pair();
+    const { world, ana, bo } = pair();
     expect(
       ana.view.history.map(({ epoch, change }) => [epoch, change.added.length, change.removed.length]),
     ).toEqual([
@@ -243,6 +243,9 @@ describe('people', () => {
       [0n, true],
       [1n, false],
     ]);
+    world.join('Cy');
+    world.until('Cy is in', () => world.agree());
+    expect(ana.group?.participants.map(({ joinedEpoch }) => joinedEpoch)).toEqual([0n, 1n, 2n]);
     expect([ana.view.step, ana.view.connection]).toEqual([bo.view.step, { kind: 'connected', relay: RELAY }]);
   });
 

@@ -47,10 +47,12 @@ class Subscriber implements Publication {
 class Session {
   readonly subscriber = new Subscriber();
   owner: PublicationOwner | undefined;
+  options: unknown;
   readonly #outcome = new Pending<PublishOutcome>();
   readonly client = {
-    publish: (_track: FullTrackName, _options: unknown, owner: PublicationOwner) => {
+    publish: (_track: FullTrackName, options: unknown, owner: PublicationOwner) => {
       this.owner = owner;
+      this.options = options;
       return this.#outcome;
     },
   } as unknown as MoqtClient;
@@ -119,27 +121,56 @@ describe('a track that we publish', () => {
     expect(groups).toEqual([...groups].sort((a, b) => a - b));
   });
 
-  test('knows its largest location', () => {
+  test('knows its largest location, and offers itself with it', () => {
+    expect(attach().options).toEqual({ forward: true, description: {} });
     send(true);
     send(false);
-    expect(track.largest).toEqual({ group: 0n, object: 1n });
+    const largest = { group: 0n, object: 1n };
+    expect([track.largest, attach().options]).toEqual([largest, { forward: true, description: { largest } }]);
+  });
+
+  test('begins with what can be decoded by itself', () => {
+    expect(send(false)).toBe(false);
+    expect([seals, send(true), send(false)]).toEqual([['0/0', '0/1'], true, true]);
+    track.pause();
+    expect(send(false)).toBe(false);
+  });
+
+  test('sends nothing on a session that is gone', () => {
+    const { subscriber } = attach();
+    send(true);
+    track.detach();
+    send(false);
+    send(true);
+    expect(subscriber.log).toEqual(['open 0', 'write 0/0']);
   });
 
   test('gives the rest of a group up for a subscriber that is behind, and goes on with the next', () => {
     const { subscriber } = attach();
     const other = attach().subscriber;
     send(true);
+    subscriber.queued = 100;
+    send(false);
     subscriber.queued = 101;
     send(false);
     subscriber.queued = 0;
     send(false);
     send(true);
-    expect(subscriber.log).toEqual(['open 0', 'write 0/0', 'write 0/1', 'reset 0', 'open 1', 'write 1/0']);
+    expect(subscriber.log).toEqual([
+      'open 0',
+      'write 0/0',
+      'write 0/1',
+      'write 0/2',
+      'reset 0',
+      'open 1',
+      'write 1/0',
+    ]);
     expect(other.log).toEqual([
       'open 0',
       'write 0/0',
       'write 0/1',
       'write 0/2',
+      'write 0/3',
       'close 0',
       'open 1',
       'write 1/0',
@@ -217,6 +248,8 @@ describe('a track that we publish', () => {
     expect(wanted).toBe(1);
     send(true);
     owner.updated?.(false);
+    owner.updated?.(false);
+    expect(wanted).toBe(1);
     owner.updated?.(true);
     expect(wanted).toBe(2);
     owner.ended('gone');

@@ -204,6 +204,49 @@ describe('the link to a relay', () => {
     expect(link.connectedSince).toBe(world.calls[1]?.at);
   });
 
+  test('says who calls, and gives its client out once the relay has answered', () => {
+    world.manners.set('a', 'mute').set('b', 'up');
+    world.start();
+    const { link } = world;
+    expect([link.client, link.connection, link.connectedSince]).toEqual([undefined, undefined, undefined]);
+    world.pass(DEFAULT_LIMITS.setupTimeout + 500);
+    expect(world.last.peer.last('ready').peerImplementation).toBe('conclave');
+    expect(link.client).toBe(world.client);
+  });
+
+  test('takes answers to its newest call only', () => {
+    world.manners.set('a', 'slow').set('b', 'slow');
+    world.start();
+    const [first] = world.calls;
+    if (first === undefined) throw new Error('nobody was called');
+    world.link.failed((Number(first.id) + 7) as ConnectionId);
+    expect(world.link.view).toEqual({ kind: 'connecting', relay: 'a', attempt: 1 });
+    world.link.failed(first.id);
+    world.pass(500);
+    const second = world.calls[1];
+    if (second === undefined) throw new Error('only one was called');
+    expect(second.id).not.toBe(first.id);
+    world.link.established(first.id, ESTABLISHED);
+    world.settle();
+    expect(world.strays).toEqual([{ kind: 'close', code: SessionCode.NO_ERROR, reason: 'done' }]);
+    expect(world.link.view).toEqual({ kind: 'connecting', relay: 'b', attempt: 2 });
+    world.accept(second.id, 'b');
+    world.settle();
+    expect(world.link.view).toEqual({ kind: 'connected', relay: 'b' });
+    world.link.failed(second.id);
+    world.settle();
+    expect(world.link.view).toEqual({ kind: 'connected', relay: 'b' });
+  });
+
+  test('does not call before its time', () => {
+    world.start();
+    const deadline = world.link.deadline() ?? millis(0);
+    world.link.expire(millis(deadline - 1));
+    expect(world.calls).toHaveLength(1);
+    world.link.expire(deadline);
+    expect(world.core.poll()).toMatchObject({ kind: 'connect', relay: 'b' });
+  });
+
   test('carries requests and answers', () => {
     world.manners.set('a', 'up');
     world.start();
