@@ -3,7 +3,7 @@
  * is on its way, and hands on what was opened. What cannot be opened is counted and goes nowhere.
  */
 import type { Fetch, PublishOffer, SubscriptionOwner, Subscription } from '../moqt/client/client-api.ts';
-import { groupId, objectId, type FullTrackName, type MoqtObject } from '../moqt/model.ts';
+import { objectId, type FullTrackName, type MoqtObject } from '../moqt/model.ts';
 import type { TrackOpener } from '../secure-objects/track-opener.ts';
 import { settledUntil, type Task } from '../tasks.ts';
 import type { Epoch, Millis } from '../units.ts';
