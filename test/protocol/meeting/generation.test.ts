@@ -145,6 +145,15 @@ describe('a join', () => {
     expect([pair.requests('publish').length, downlinkOf(core)]).toEqual([4, [WANTED]]);
   });
 
+  test('says nothing on a session that is gone, and lets the tracks of others come anew', () => {
+    const join = joined();
+    const track = controlOf(BO, 1, 1);
+    join.members.offered(track.offer());
+    join.detach();
+    join.hello();
+    expect([said(), track.cancelled]).toEqual([['hello'], 1]);
+  });
+
   test('gives a sign of life every four seconds since we spoke last, while there is a session', () => {
     const join = joined();
     pass(3_000);

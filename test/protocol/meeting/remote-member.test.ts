@@ -347,6 +347,13 @@ describe('a member', () => {
     expect(downlinkOf(core)).toEqual([AUDIO_ON]);
   });
 
+  test('whose track ends is looked at again', () => {
+    const audio = offered('audio');
+    core.takeChanged();
+    audio.owner?.done(2, 'over');
+    expect(core.takeChanged()).toBe(true);
+  });
+
   test('whose session is lost keeps what it said, and its tracks come anew', () => {
     const [control, catalog] = [offered('control'), offered('catalog')];
     catalog.send(0n, catalogOf(AUDIO));
