@@ -71,6 +71,9 @@ export class App {
   #recent: readonly RecentMeeting[] = [];
   #pendingLink: string | undefined;
   #current: CurrentMeeting | undefined;
+  /** Resolves when nothing of the newest meeting is under way any more, though the window has dismissed it. */
+  #over: Promise<void> = Promise.resolve();
+  #isStopping = false;
   /** Until the page has done so: a page that is loaded again must not undo what the person said since. */
   #devicesAtStart: boolean;
   #showing: NodeJS.Timeout | undefined;
@@ -114,7 +117,9 @@ export class App {
   /** Leaves the meeting, so that the others' keys change at once, and lets the profile go. */
   async stop(): Promise<void> {
     clearTimeout(this.#showing);
+    this.#isStopping = true;
     await this.#current?.meeting.leave();
+    await this.#over;
     await this.#ports.mls.close();
     await this.#ports.profile.close();
   }
@@ -255,10 +260,13 @@ export class App {
     link: string,
     sending: { microphone: boolean; camera: boolean },
   ): Promise<Result<null, Problem>> {
+    const already = problem('You are already in a meeting. Leave it first.');
+    if (this.#isInMeeting()) return already;
+    // What the meeting before writes late must not land in one of the same room.
+    await this.#over;
+    if (this.#isInMeeting() || this.#isStopping) return already;
     const identity = this.#identity;
     if (identity === undefined) return problem('Enter your name first.');
-    if (this.#current !== undefined && this.#current.meeting.view.end === undefined)
-      return problem('You are already in a meeting. Leave it first.');
     const read = readInvitation(link);
     if (!read.ok) return failed({ sentence: read.problem.sentence });
     const joined = joinMeeting({
@@ -279,11 +287,16 @@ export class App {
       ...joined,
       context: { invitation, link, since: Date.now(), displayName: this.#displayName(), names: new Map() },
     };
+    this.#over = joined.meeting.over;
     joined.meeting.setSending(sending);
     this.#pendingLink = undefined;
     const remembered = { title: invitation.title, link, time: Date.now() };
     this.#recent = await rememberMeeting(this.#store, this.#recent, remembered);
     return this.#done();
+  }
+
+  #isInMeeting(): boolean {
+    return this.#current !== undefined && this.#current.meeting.view.end === undefined;
   }
 
   async #exportHistory(): Promise<Result<{ readonly path: string } | null, Problem>> {

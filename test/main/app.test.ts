@@ -3,10 +3,19 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { Problem } from '../../src/contract/calls.ts';
+import type { Result } from '../../src/contract/result.ts';
 import { App, type AppPorts } from '../../src/main/app.ts';
+import { readInvitation } from '../../src/main/invitations.ts';
+import { nodeGroupCrypto } from '../../src/main/mls/node-group-crypto.ts';
 import { TsMlsAdapter } from '../../src/main/mls/ts-mls-adapter.ts';
 import type { Servers } from '../../src/main/servers.ts';
 import { openProfile } from '../../src/main/storage/profile.ts';
+import { openSealedStore } from '../../src/main/storage/sealed-store.ts';
+import { encodeBase64Url } from '../../src/protocol/bytes/base64url.ts';
+import type { SenderId } from '../../src/protocol/group/names.ts';
+import { roomKeysOf } from '../../src/protocol/group/room-keys.ts';
+import { encodeMembership } from '../../src/protocol/meeting/membership-codec.ts';
 import { MemoryKeychain } from './identity/memory-keychain.ts';
 
 const SERVERS: Servers = {
@@ -55,6 +64,49 @@ async function startApp(ports: Partial<AppPorts> = {}): Promise<App> {
 async function stopApp(app: App): Promise<void> {
   running = running.filter((each) => each !== app);
   await app.stop();
+}
+
+/** MLS that is long about reading a membership back. */
+class SlowRestore extends TsMlsAdapter {
+  #asked: () => void = () => undefined;
+  #answer: () => void = () => undefined;
+  readonly isAsked = new Promise<void>((resolve) => (this.#asked = resolve));
+  readonly #answered = new Promise<void>((resolve) => (this.#answer = resolve));
+
+  answer(): void {
+    this.#answer();
+  }
+
+  override async restore(): Promise<undefined> {
+    this.#asked();
+    await this.#answered;
+    return undefined;
+  }
+}
+
+function linkOf(created: Result<{ readonly link: string }, Problem>): string {
+  if (!created.ok) throw new Error(created.problem.sentence);
+  return created.value.link;
+}
+
+/** Leaves a membership in the store, as a meeting that was suspended does. */
+async function saveMembership(link: string): Promise<void> {
+  const invitation = readInvitation(link);
+  const opened = await openProfile(folder);
+  if (opened.kind !== 'open' || !invitation.ok) throw new Error('there is a profile and a link');
+  const { profile } = opened;
+  const sealed = await openSealedStore({
+    directory: profile.stateDirectory,
+    profileId: profile.id,
+    keychain,
+  });
+  if (sealed.kind !== 'open') throw new Error(sealed.kind);
+  const { room } = roomKeysOf(invitation.value.secret, nodeGroupCrypto);
+  const senderId = new Uint8Array(32) as SenderId;
+  const record = { generation: 0, senderId, creating: false, log: [], ownRefs: [], recipients: [] };
+  const bytes = encodeMembership({ record, state: new Uint8Array(8) });
+  await sealed.store.save(`membership-${encodeBase64Url(room)}`, bytes);
+  await profile.close();
 }
 
 describe('who one is', () => {
@@ -126,6 +178,40 @@ describe('meetings', () => {
     expect(app.state().recent.map(({ title }) => title)).toEqual(['Board']);
     await stopApp(app);
     expect((await startApp()).state().recent.map(({ title }) => title)).toEqual(['Board']);
+  });
+
+  test('begin when the one before has nothing under way any more, though it was dismissed', async () => {
+    const mls = new SlowRestore();
+    const before = await startApp();
+    await before.handlers['identity.create']({ displayName: 'Ana' });
+    const link = linkOf(
+      await before.handlers['meeting.create']({ title: 'Board', keyAgreement: 'classical' }),
+    );
+    await stopApp(before);
+    await saveMembership(link);
+    let ended: () => void = () => undefined;
+    const hasEnded = new Promise<void>((resolve) => (ended = resolve));
+    const app = await startApp({
+      mls,
+      changed: ({ meeting }) => {
+        if (meeting.kind === 'ended') ended();
+      },
+    });
+    const join = { link, microphone: false, camera: false };
+    await app.handlers['meeting.join'](join);
+    await mls.isAsked;
+    // The membership is still being read: the meeting gives up erasing it.
+    const left = app.handlers['meeting.leave'](undefined);
+    await hasEnded;
+    await app.handlers['meeting.dismiss'](undefined);
+    const joined = [app.handlers['meeting.join'](join), app.handlers['meeting.join'](join)];
+    await app.handlers['settings.theme']({ theme: 'dark' });
+    const meanwhile = app.state().meeting;
+    mls.answer();
+    await left;
+    expect(meanwhile).toEqual({ kind: 'none' });
+    expect((await Promise.all(joined)).map(({ ok }) => ok)).toEqual([true, false]);
+    expect(app.state().meeting.kind).toBe('joining');
   });
 
   test('whose link the system hands over are shown until they were looked at', async () => {

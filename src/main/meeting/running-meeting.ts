@@ -85,6 +85,11 @@ export class RunningMeeting {
     return this.#view;
   }
 
+  /** Resolves when the meeting is over for us and nothing of it is under way any more: nothing is written after that. */
+  get over(): Promise<void> {
+    return this.#over;
+  }
+
   /** Takes encoded media from the renderer; what is switched off is not taken. */
   uplink(item: UplinkItem): void {
     this.#driver.feed({ kind: 'uplink', item });
