@@ -115,11 +115,6 @@ describe('however much is published,', () => {
     const beyond = flooded();
     beyond.receipt(naming(NEXT, commit(8)), CURRENT, NOW);
     expect(beyond.next(NEXT)?.commit).toBeUndefined();
-    put(beyond, NEXT, 0, commit(9));
-    expect(beyond.plain(NEXT)).toEqual(commit(0));
-    beyond.rejectPlain(NEXT);
-    put(beyond, NEXT, 0, commit(9));
-    expect(beyond.plain(NEXT)).toBeUndefined();
     put(beyond, NEXT, 16, commit(8));
     expect(beyond.next(NEXT)?.commit).toEqual(commit(8));
   });
@@ -183,11 +178,44 @@ describe('in plain mode', () => {
     put(inbox, NEXT, 0, commit(2));
     expect(inbox.plain(NEXT)).toEqual(commit(1));
     inbox.rejectPlain(NEXT);
+    expect(inbox.plain(NEXT)).toEqual(commit(2));
+    inbox.rejectPlain(NEXT);
     expect(inbox.plain(NEXT)).toBeUndefined();
     put(inbox, NEXT, 0, commit(3));
     expect(inbox.plain(NEXT)).toEqual(commit(3));
     inbox.rejectPlain(FARTHEST);
     expect(inbox.plain(FARTHEST)).toBeUndefined();
+  });
+
+  test('what was refused is not taken again, and what came after it is next', () => {
+    const inbox = plain();
+    for (let at = 0; at < 20; at += 1) put(inbox, NEXT, 0, commit(at));
+    for (let at = 0; at < INBOX_LIMITS.commits; at += 1) {
+      expect(inbox.plain(NEXT)).toEqual(commit(at));
+      inbox.rejectPlain(NEXT);
+      put(inbox, NEXT, 0, commit(at));
+    }
+    expect(inbox.plain(NEXT)).toBeUndefined();
+    put(inbox, NEXT, 0, commit(19));
+    expect(inbox.plain(NEXT)).toEqual(commit(19));
+  });
+
+  test('1024 refused Commits are remembered, and their bytes are free', () => {
+    const inbox = plain();
+    const big = (number: number): Uint8Array => {
+      const bytes = new Uint8Array(INBOX_LIMITS.bytes / 128);
+      bytes.set(commit(number));
+      return bytes;
+    };
+    for (let at = 0; at <= INBOX_LIMITS.refused; at += 1) {
+      put(inbox, NEXT, 0, big(at));
+      expect(inbox.plain(NEXT)?.subarray(0, 2)).toEqual(commit(at));
+      inbox.rejectPlain(NEXT);
+    }
+    put(inbox, NEXT, 0, big(1));
+    expect(inbox.plain(NEXT)).toBeUndefined();
+    put(inbox, NEXT, 0, big(0));
+    expect(inbox.plain(NEXT)).toBeDefined();
   });
 
   test('the counter’s log has no object 0', () => {

@@ -209,6 +209,29 @@ test('in plain mode nothing is published where somebody else’s Commit came whi
   expect(kinds.indexOf('process')).toBeLessThan(kinds.indexOf('publish-commit'));
 });
 
+test.each([
+  ['always new', 1],
+  ['always the same', 0],
+])('in plain mode what is refused keeps nothing else waiting, however fast it comes: %s', (_, step) => {
+  let count = 0;
+  const flood = (): void => {
+    const payload = Buffer.from(`junk ${String((count += step))}`);
+    member.feedMeanwhile({ kind: 'commit-object', object: { epoch: NEXT, object: 0, payload } });
+  };
+  const member: OneCoordinator = new OneCoordinator('plain', {
+    process: () => {
+      flood();
+      return { kind: 'refused', reason: 'junk' };
+    },
+  });
+  member.startCreating();
+  member.run(1);
+  flood();
+  member.input({ kind: 'update' });
+  expect(last(member)).toBe(NEXT);
+  expect(member.asked('process').length).toBeLessThan(20);
+});
+
 test('in plain mode our Commit is merged whatever comes of the increment, which is made up for', () => {
   let fails = false;
   const member: OneCoordinator = new OneCoordinator('plain', {

@@ -5,6 +5,7 @@ import { compareRosters } from '../roster.ts';
 import type { LeafIndex } from '../roster.ts';
 import { ask } from './asks.ts';
 import type { Job } from './asks.ts';
+import { INBOX_LIMITS } from './commit-inbox.ts';
 import type { KnownReceipt, Phase } from './context.ts';
 import { holding } from './key-custody.ts';
 import type { MemberState, ReceiptedCommit } from './member-state.ts';
@@ -73,6 +74,21 @@ export function* applyPlain(state: MemberState, commit: Uint8Array): Job<Phase |
       return yield* merge(state, { staged: outcome.staged, committer, added, commit, receipt: undefined });
     }
   }
+}
+
+/**
+ * Applies another member's Commit that arrived while we asked for the lock, in plain mode. Looks at as many as the inbox
+ * holds: what comes later comes after ours, and may be refused for ever.
+ */
+export function* applyPlainAtHand(state: MemberState): Job<Phase | undefined> {
+  const { nextEpoch } = state;
+  for (let looked = 0; looked < INBOX_LIMITS.commits; looked += 1) {
+    const commit = state.nextPlain;
+    if (commit === undefined) return undefined;
+    const phase = yield* applyPlain(state, commit);
+    if (phase !== undefined || state.nextEpoch !== nextEpoch) return phase;
+  }
+  return undefined;
 }
 
 /** Merges our own staged Commit without a receipt, in plain mode. */

@@ -22,6 +22,8 @@ export const INBOX_LIMITS = {
   commits: 8,
   /** All Commits together, in bytes. */
   bytes: 8 * 1024 * 1024,
+  /** Refused Commits of one epoch that are remembered. */
+  refused: 1024,
 } as const;
 
 /** Outcome of taking a receipt. */
@@ -30,8 +32,10 @@ export type ReceiptNews = 'known' | 'new' | 'invalid' | 'equivocation';
 interface EpochInbox {
   /** Commits by the hexadecimal of their SHA-256. */
   readonly commits: Map<string, Uint8Array>;
-  /** The Commit of object 0, for plain mode. */
-  first: Uint8Array | undefined;
+  /** Hashes of those that came as object 0, in order, for plain mode. */
+  readonly first: Set<string>;
+  /** Hashes of those that MLS refused. */
+  readonly refused: Set<string>;
   receipt: KnownReceipt | undefined;
   /** When something of this epoch was seen first. */
   readonly since: Millis;
@@ -98,15 +102,24 @@ export class CommitInbox {
     return { receipt: inbox.receipt, commit, since: inbox.since };
   }
 
-  /** The Commit that plain mode takes for an epoch: object 0. */
+  /** The Commit that plain mode takes for an epoch: object 0, the first that came and was not refused. */
   plain(begun: Epoch): Uint8Array | undefined {
-    return this.#epochs.get(begun)?.first;
+    const inbox = this.#epochs.get(begun);
+    const [hash] = inbox?.first ?? [];
+    return hash === undefined ? undefined : inbox?.commits.get(hash);
   }
 
-  /** Drops object 0 of an epoch, which we cannot process; another one may take its place. */
+  /** Drops {@link CommitInbox.plain}, which we cannot process, for good; the next one takes its place. */
   rejectPlain(begun: Epoch): void {
     const inbox = this.#epochs.get(begun);
-    if (inbox !== undefined) inbox.first = undefined;
+    const [hash] = inbox?.first ?? [];
+    if (inbox === undefined || hash === undefined) return;
+    this.#bytes -= inbox.commits.get(hash)?.length ?? 0;
+    inbox.first.delete(hash);
+    inbox.commits.delete(hash);
+    inbox.refused.add(hash);
+    const [oldest] = inbox.refused;
+    if (inbox.refused.size > INBOX_LIMITS.refused && oldest !== undefined) inbox.refused.delete(oldest);
   }
 
   /** When anything beyond `current` was seen first. */
@@ -130,6 +143,7 @@ export class CommitInbox {
   #keepCommit(begun: Epoch, commit: Uint8Array, first: boolean, now: Millis): void {
     const inbox = this.#inbox(begun, now);
     const hash = encodeHex(this.#crypto.sha256(commit));
+    if (inbox.refused.has(hash)) return;
     const wanted = inbox.receipt && encodeHex(inbox.receipt.receipt.commitHash) === hash;
     const full = inbox.commits.size >= INBOX_LIMITS.commits || this.#bytes >= INBOX_LIMITS.bytes;
     if (!inbox.commits.has(hash) && (wanted === true || !full)) {
@@ -137,13 +151,13 @@ export class CommitInbox {
       inbox.commits.set(hash, own);
       this.#bytes += own.length;
     }
-    if (first) inbox.first ??= inbox.commits.get(hash);
+    if (first && inbox.commits.has(hash)) inbox.first.add(hash);
   }
 
   #inbox(begun: Epoch, now: Millis): EpochInbox {
     let inbox = this.#epochs.get(begun);
     if (inbox === undefined) {
-      inbox = { commits: new Map(), first: undefined, receipt: undefined, since: now };
+      inbox = { commits: new Map(), first: new Set(), refused: new Set(), receipt: undefined, since: now };
       this.#epochs.set(epoch(begun), inbox);
     }
     return inbox;

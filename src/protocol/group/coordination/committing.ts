@@ -5,7 +5,7 @@
 import { ask } from './asks.ts';
 import type { Job } from './asks.ts';
 import type { LockToken } from '../../counter/client.ts';
-import { applyOwnPlain, applyReceipted } from './applying.ts';
+import { applyOwnPlain, applyPlainAtHand, applyReceipted } from './applying.ts';
 import { isFailure } from './counter-calls.ts';
 import type { Phase } from './context.ts';
 import type { MemberState, OwnStage } from './member-state.ts';
@@ -32,8 +32,10 @@ export function* commitOnce(state: MemberState): Job<Phase | undefined> {
     counter.isElsewhere();
     return undefined;
   }
-  // Another member's Commit arrived while we asked for the lock.
-  if (!state.isFenced && state.nextPlain !== undefined) return undefined;
+  if (!state.isFenced) {
+    const phase = yield* applyPlainAtHand(state);
+    if (phase !== undefined || state.nextEpoch !== val) return phase;
+  }
   if (state.isFenced && state.nextReceipt !== undefined) {
     // A counter that grants the lock all the same was restored from a backup: it is not asked without a pause.
     counter.lockLost();

@@ -53,6 +53,7 @@ export class MemberState {
   #view: EpochView;
   #stage: OwnStage | undefined;
   #isDistrusted = false;
+  #hasRejected = false;
 
   constructor(context: Context, start: MembershipStart) {
     const { options, now } = context;
@@ -172,7 +173,15 @@ export class MemberState {
 
   /** Drops {@link MemberState.nextPlain}, which cannot be processed. */
   rejectPlain(): void {
+    this.#hasRejected = true;
     this.#inbox.rejectPlain(this.nextEpoch);
+  }
+
+  /** @returns whether something was dropped since this was last asked. */
+  takeRejected(): boolean {
+    const had = this.#hasRejected;
+    this.#hasRejected = false;
+    return had;
   }
 
   /** Since when we have had something of a later epoch that cannot be applied yet. */

@@ -109,10 +109,23 @@ class Membership implements Phase {
 
   next(): Job<Phase | undefined> | undefined {
     const { state } = this;
-    const { now } = this.#context;
     if (state.isDistrusted) return undefined;
     const apply = this.#nextToApply();
-    if (apply !== undefined) return apply;
+    // Anybody may publish what is refused, at any rate: it takes turns with the rest.
+    const isOthersTurn = apply === undefined || state.takeRejected();
+    return (isOthersTurn ? this.#nextBesides() : undefined) ?? apply;
+  }
+
+  deadline(): Millis | undefined {
+    if (this.state.isDistrusted) return undefined;
+    const graceEnd = this.state.work.graceEnd(this.#context.now);
+    return earliest(this.#catchUpAt(), this.#commitAt(), graceEnd, this.#probeAt);
+  }
+
+  /** What there is to do besides applying. */
+  #nextBesides(): Job<Phase | undefined> | undefined {
+    const { state } = this;
+    const { now } = this.#context;
     const catchUpAt = this.#catchUpAt();
     if (catchUpAt !== undefined && catchUpAt <= now) return this.#catchUp();
     const commitAt = this.#commitAt();
@@ -122,12 +135,6 @@ class Membership implements Phase {
     if (joiner !== undefined) return joiner;
     if (commitAt !== undefined && commitAt <= now) return commitOnce(state);
     return now >= this.#probeAt ? this.#probe() : undefined;
-  }
-
-  deadline(): Millis | undefined {
-    if (this.state.isDistrusted) return undefined;
-    const graceEnd = this.state.work.graceEnd(this.#context.now);
-    return earliest(this.#catchUpAt(), this.#commitAt(), graceEnd, this.#probeAt);
   }
 
   #isOther(leaf: LeafIndex): boolean {
