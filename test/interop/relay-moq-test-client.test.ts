@@ -31,16 +31,20 @@ const CASES = [
 
 /**
  * Cases in which the peer lets a fixed time pass where it would have to wait, or keeps less than it was given, by its source:
- * a busy machine makes it lose against itself, so that these get three attempts. All others must pass at once.
+ * it loses against itself now and then, one time in four in the worst case, so that these get some attempts. All others must
+ * pass at once.
  */
 const RACES: ReadonlyMap<string, string> = new Map([
-  ['publish-track-subscribe', 'its publisher ends the track 100 ms after its subscriber was let go'],
+  [
+    'publish-track-subscribe',
+    'its publisher ends the track 100 ms after its subscriber was let go, and over QUIC a RESET_STREAM ends its session',
+  ],
   ['moq-test-forward-zero', 'its SUBSCRIBE has 200 ms to come before its PUBLISH, or Objects flow'],
   ['rendezvous-timeout', 'it waits 2 s at most for an answer that it asks to come after 500 ms'],
   ['moq-test-datagram', 'publisher and subscriber keep the newest datagram only for whoever reads next'],
   ['moq-test-datagram-eog', 'publisher and subscriber keep the newest datagram only for whoever reads next'],
 ]);
-const ATTEMPTS = 3;
+const ATTEMPTS = 10;
 
 describe.skipIf(!existsSync(CLIENT)).each(['https', 'moqt'] as const)('moq-test-client over %s', (scheme) => {
   let relay: RelayProcess;
