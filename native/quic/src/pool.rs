@@ -11,6 +11,8 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 
+use tokio::sync::oneshot;
+
 use crate::runtime::locked;
 
 /// Steps in one turn of the pool's task, so that it does not keep a thread to itself.
@@ -97,6 +99,21 @@ impl Pool {
         if let Some(task) = task {
             task.wake();
         }
+    }
+
+    /// Does work ahead of all streams, for example the opening of one: its header needs room in the connection's
+    /// windows as well, and an urgent stream would wait for it as long as bulk data fills them. `place` is a number
+    /// that no stream has, used by one such work at a time.
+    pub fn first<T: Send + 'static>(
+        &self,
+        place: u64,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> oneshot::Receiver<T> {
+        let (done, result) = oneshot::channel();
+        self.add(place, || i32::MAX, async move {
+            let _ = done.send(work.await);
+        });
+        result
     }
 
     pub fn set_priority(&self, stream: u64, priority: i32) {
