@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { nodeGroupCrypto } from '../../src/main/mls/node-group-crypto.ts';
 import { encodeHex } from '../../src/protocol/bytes/hex.ts';
 import { groupNameOf } from '../../src/protocol/group/names.ts';
-import { roomKeysOf } from '../../src/protocol/group/room-keys.ts';
+import { invitationPskIdOf, invitationPskOf, roomKeysOf } from '../../src/protocol/group/room-keys.ts';
 
 const GENERATIONS = [0, 1, 4_294_967_295];
 
@@ -22,7 +22,15 @@ export function membershipVectorsText(): string {
     generation: generation < 2 ** 31 ? generation : String(generation),
     group: encodeHex(groupNameOf(room, generation, nodeGroupCrypto)),
   }));
-  const vectors = { secret: encodeHex(secret), room_public: encodeHex(room), groups };
+  const psks = GENERATIONS.map((generation) => {
+    const group = groupNameOf(room, generation, nodeGroupCrypto);
+    return {
+      group: encodeHex(group),
+      psk_id: encodeHex(invitationPskIdOf(group)),
+      psk: encodeHex(invitationPskOf(secret, group, nodeGroupCrypto)),
+    };
+  });
+  const vectors = { secret: encodeHex(secret), room_public: encodeHex(room), groups, psks };
   return `${JSON.stringify(vectors, undefined, 2)}\n`;
 }
 

@@ -8,7 +8,7 @@ import { encodeBase64Url } from '../protocol/bytes/base64url.ts';
 import { DEFAULT_TIMING } from '../protocol/group/coordination/timing.ts';
 import type { Invitation } from '../protocol/group/invitation.ts';
 import { fingerprintOf, type GroupName } from '../protocol/group/names.ts';
-import { roomKeysOf, type RoomKey } from '../protocol/group/room-keys.ts';
+import { invitationPskOf, roomKeysOf, type RoomKey } from '../protocol/group/room-keys.ts';
 import type { DownlinkItem } from '../protocol/media/encoded-media.ts';
 import { PROTOCOLS } from '../protocol/moqt/drafts.ts';
 import { unixMillis } from '../protocol/units.ts';
@@ -90,6 +90,7 @@ export function joinMeeting(options: JoinMeetingOptions): JoinedMeeting {
       suite,
       groupId: group,
       joinProofKey,
+      invitationPsk: invitationPskOf(secret, group, nodeGroupCrypto),
     }),
     wallClock: () => unixMillis(Date.now()),
     clock: systemClock,

@@ -1,8 +1,16 @@
 /**
  * Which proposals Conclave accepts in a Commit, beyond what MLS itself checks: member Commits with Add, Remove and
- * GroupContextExtensions. What an added KeyPackage has to be is in `key-package-check.ts`.
+ * GroupContextExtensions, and with each that adds somebody the invitation's PSK, once. What an added KeyPackage has to be is
+ * in `key-package-check.ts`.
  */
-import type { ClientState, Extension, IncomingMessageCallback, KeyPackage, ProposalWithSender } from 'ts-mls';
+import type {
+  CiphersuiteImpl,
+  ClientState,
+  Extension,
+  IncomingMessageCallback,
+  KeyPackage,
+  ProposalWithSender,
+} from 'ts-mls';
 import { encodeHex } from '../../protocol/bytes/hex.ts';
 import { checkInvitationProof, INVITATION_PROOF_EXTENSION } from '../../protocol/group/invitation-proof.ts';
 import type { ProofVerdict } from '../../protocol/group/invitation-proof.ts';
@@ -15,6 +23,7 @@ import type { MeetingParameters } from '../../protocol/group/meeting-parameters.
 import { leafIndex } from '../../protocol/group/roster.ts';
 import type { LeafIndex } from '../../protocol/group/roster.ts';
 import type { UnixMillis } from '../../protocol/units.ts';
+import { isInvitationPsk } from './invitation-psk.ts';
 import type { MlsMembership } from './mls-port.ts';
 import { nodeGroupCrypto } from './node-group-crypto.ts';
 
@@ -23,6 +32,8 @@ export interface SeenCommit {
   committer: LeafIndex | undefined;
   readonly removed: LeafIndex[];
   readonly added: KeyPackage[];
+  /** How many PreSharedKey proposals there were; each was the invitation's. */
+  psks: number;
   /** Parameters after the Commit. */
   parameters: MeetingParameters;
   /** Why the Commit is refused; undefined when it is accepted. */
@@ -63,29 +74,51 @@ export function encryptionKeysOf(state: ClientState): ReadonlySet<string> {
   return keys;
 }
 
+/** The group that a Commit is for. */
+export interface PolicyGroup {
+  readonly groupId: Uint8Array;
+  readonly suite: CiphersuiteImpl;
+  /** Those before the Commit. */
+  readonly parameters: MeetingParameters;
+}
+
 /**
  * A callback for ts-mls that applies the policy to a Commit.
- * @param parameters - those before the Commit.
  * @returns the callback, and a record that the callback fills in.
  */
-export function commitPolicy(parameters: MeetingParameters): {
+export function commitPolicy(group: PolicyGroup): {
   callback: IncomingMessageCallback;
   seen: SeenCommit;
 } {
-  const seen: SeenCommit = { committer: undefined, removed: [], added: [], parameters, refusal: undefined };
+  const { parameters } = group;
+  const seen: SeenCommit = {
+    committer: undefined,
+    removed: [],
+    added: [],
+    psks: 0,
+    parameters,
+    refusal: undefined,
+  };
   const callback: IncomingMessageCallback = (incoming) => {
     if (incoming.kind !== 'commit') seen.refusal = 'a proposal outside a Commit';
     else if (incoming.senderLeafIndex === undefined) seen.refusal = 'an external Commit';
     else {
       seen.committer = leafIndex(incoming.senderLeafIndex);
-      for (const { proposal } of incoming.proposals) seen.refusal ??= look(proposal, seen);
+      for (const { proposal } of incoming.proposals) seen.refusal ??= look(proposal, seen, group);
+      if (seen.psks !== (seen.added.length > 0 ? 1 : 0)) {
+        seen.refusal ??= 'an Add without the invitation’s PSK, or that PSK more often';
+      }
     }
     return seen.refusal === undefined ? 'accept' : 'reject';
   };
   return { callback, seen };
 }
 
-function look(proposal: ProposalWithSender['proposal'], seen: SeenCommit): string | undefined {
+function look(
+  proposal: ProposalWithSender['proposal'],
+  seen: SeenCommit,
+  { groupId, suite }: PolicyGroup,
+): string | undefined {
   switch (proposal.proposalType) {
     case 'add':
       seen.added.push(proposal.add.keyPackage);
@@ -101,6 +134,10 @@ function look(proposal: ProposalWithSender['proposal'], seen: SeenCommit): strin
       seen.parameters = next;
       return undefined;
     }
+    case 'psk':
+      if (!isInvitationPsk(proposal.psk.preSharedKeyId, groupId, suite)) return 'a PSK of another kind';
+      seen.psks += 1;
+      return undefined;
     default:
       return `a proposal of type ${String(proposal.proposalType)}`;
   }

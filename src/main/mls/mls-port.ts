@@ -36,6 +36,8 @@ export interface MlsMembership {
   readonly groupId: Uint8Array;
   /** HMAC key by which KeyPackages prove that their owner was invited, 32 bytes: secret. */
   readonly joinProofKey: Uint8Array;
+  /** The external PSK of the group, which follows from its invitation, 32 bytes: secret. */
+  readonly invitationPsk: Uint8Array;
 }
 
 /** The port. Byte arrays passed in are only read; byte arrays returned belong to the caller. */

@@ -7,9 +7,7 @@
 import {
   createCommit,
   createGroup,
-  emptyPskIndex,
   encodeMlsMessage,
-  generateKeyPackageWithKey,
   joinGroup,
   mlsExporter,
   processPrivateMessage,
@@ -20,11 +18,6 @@ import { encode } from 'ts-mls/codec/tlsEncoder.js';
 import { makeKeyPackageRef } from 'ts-mls/keyPackage.js';
 import { equal } from '../../protocol/bytes/equal.ts';
 import { invariant } from '../../protocol/errors.ts';
-import {
-  INVITATION_PROOF_EXTENSION,
-  makeInvitationProof,
-  MAX_PROOF_LIFETIME,
-} from '../../protocol/group/invitation-proof.ts';
 import {
   encodeMeetingParameters,
   isKicked,
@@ -47,21 +40,16 @@ import type {
   StageOutcome,
 } from '../../protocol/group/mls.ts';
 import { leafIndex } from '../../protocol/group/roster.ts';
-import { epoch, unixMillis } from '../../protocol/units.ts';
+import { epoch } from '../../protocol/units.ts';
 import type { UnixMillis } from '../../protocol/units.ts';
-import {
-  capabilitiesOf,
-  clientConfig,
-  credentialOf,
-  lifetimeFrom,
-  SUITE_NAMES,
-  suiteImplementation,
-} from './client-config.ts';
+import { clientConfig, SUITE_NAMES, suiteImplementation } from './client-config.ts';
 import { commitPolicy, parametersOf } from './commit-policy.ts';
+import { InvitationPskIndex, invitationPskProposal } from './invitation-psk.ts';
 import { decodeGroupRecord, encodeGroupRecord } from './group-state-codec.ts';
 import type { StagedRecord } from './group-state-codec.ts';
 import { eraseKeyPackage, eraseState } from './group-secrets.ts';
 import { addsFault, inspectKeyPackage } from './key-package-check.ts';
+import { makeKeyPackage } from './key-package-making.ts';
 import {
   decodeWhole,
   MLS_LIMITS,
@@ -73,7 +61,6 @@ import {
   splitWelcome,
 } from './mls-messages.ts';
 import type { MlsMembership, MlsPort } from './mls-port.ts';
-import { nodeGroupCrypto } from './node-group-crypto.ts';
 
 const EXPORTER_LABEL = 'SecureObject MLS Master Key';
 const NONE = new Uint8Array(0);
@@ -116,7 +103,7 @@ export class TsMlsAdapter implements MlsPort {
     now: UnixMillis,
   ): Promise<CreatedGroup> {
     const suite = await suiteImplementation(membership.suite);
-    const { publicPackage, privatePackage } = await this.#makeKeyPackage(membership, now);
+    const { publicPackage, privatePackage } = await makeKeyPackage(membership, now);
     const extensions = [
       {
         extensionType: MEETING_PARAMETERS_EXTENSION,
@@ -138,7 +125,7 @@ export class TsMlsAdapter implements MlsPort {
   }
 
   async keyPackage(membership: MlsMembership, now: UnixMillis): Promise<OwnKeyPackage> {
-    const made = await this.#makeKeyPackage(membership, now);
+    const made = await makeKeyPackage(membership, now);
     const { publicPackage } = made;
     const keyPackage = encodeMlsMessage({
       version: 'mls10',
@@ -166,17 +153,18 @@ export class TsMlsAdapter implements MlsPort {
 
   async stageCommit(handle: GroupHandle, plan: CommitPlan): Promise<StageOutcome> {
     const group = this.#group(handle);
-    const { state, suite } = group;
+    const { state, suite, membership } = group;
     invariant(![...group.staged.values()].some((each) => each.own), 'one own Commit is staged at a time');
     const planned = planToProposals(plan, requiredParameters(state));
     if (planned === undefined) return refused('an Add of something that is not a KeyPackage');
     const { proposals, added, parameters } = planned;
     const fault = await addsFault(group, added, parameters);
     if (fault !== undefined) return refused(fault);
+    if (added.length > 0) proposals.push(invitationPskProposal(membership, suite));
     let result;
     try {
       result = await createCommit(
-        { state, cipherSuite: suite },
+        { state, cipherSuite: suite, pskIndex: new InvitationPskIndex(membership, suite) },
         { extraProposals: proposals, ratchetTreeExtension: true },
       );
     } catch (error) {
@@ -200,10 +188,12 @@ export class TsMlsAdapter implements MlsPort {
     if (privateMessage.contentType !== 'commit') return refused('no Commit');
     if (privateMessage.epoch !== state.groupContext.epoch) return refused('a Commit of another epoch');
     if (!equal(privateMessage.groupId, membership.groupId)) return refused('a Commit of another group');
-    const { callback, seen } = commitPolicy(requiredParameters(state));
+    const { groupId } = membership;
+    const { callback, seen } = commitPolicy({ groupId, suite, parameters: requiredParameters(state) });
+    const psks = new InvitationPskIndex(membership, suite);
     let result;
     try {
-      result = await processPrivateMessage(state, privateMessage, emptyPskIndex, suite, callback);
+      result = await processPrivateMessage(state, privateMessage, psks, suite, callback);
     } catch (error) {
       return refused(nameOf(error));
     }
@@ -263,13 +253,14 @@ export class TsMlsAdapter implements MlsPort {
     );
     if (held === undefined) return refused('a Welcome for KeyPackages that are not ours');
     const suite = await suiteImplementation(membership.suite);
+    const psks = new InvitationPskIndex(membership, suite);
     let state: ClientState;
     try {
       state = await joinGroup(
         message.welcome,
         held.publicPackage,
         held.privatePackage,
-        emptyPskIndex,
+        psks,
         suite,
         undefined,
         undefined,
@@ -278,6 +269,8 @@ export class TsMlsAdapter implements MlsPort {
     } catch (error) {
       return refused(nameOf(error));
     }
+    // Whoever was not invited can make a Welcome for a KeyPackage, but none that names this PSK.
+    if (!psks.wasAskedOnce) return refused('a Welcome without the invitation’s PSK, or with others');
     if (!equal(state.groupContext.groupId, membership.groupId)) return refused('a Welcome to another group');
     if (parametersOf(state.groupContext.extensions) === undefined) return refused('no meeting parameters');
     const group = this.#hold(membership, suite, state);
@@ -320,24 +313,6 @@ export class TsMlsAdapter implements MlsPort {
 
   close(): Promise<void> {
     return Promise.resolve();
-  }
-
-  async #makeKeyPackage(
-    membership: MlsMembership,
-    now: UnixMillis,
-  ): Promise<{ publicPackage: KeyPackage; privatePackage: PrivateKeyPackage }> {
-    const { identity, groupId, joinProofKey, suite } = membership;
-    const subject = { joinProofKey, group: groupId, signatureKey: identity.publicKey };
-    const notAfter = unixMillis(now + MAX_PROOF_LIFETIME - PROOF_MARGIN);
-    const proof = makeInvitationProof(subject, notAfter, nodeGroupCrypto);
-    return generateKeyPackageWithKey(
-      credentialOf(identity.publicKey),
-      capabilitiesOf(suite),
-      lifetimeFrom(now),
-      [{ extensionType: INVITATION_PROOF_EXTENSION, extensionData: proof }],
-      { signKey: identity.seed.slice(), publicKey: identity.publicKey.slice() },
-      await suiteImplementation(suite),
-    );
   }
 
   async #epochOf(handle: GroupHandle): Promise<BegunEpoch> {
@@ -391,9 +366,6 @@ export class TsMlsAdapter implements MlsPort {
     return this.#nextHandle - 1;
   }
 }
-
-/** By how much our clock may be ahead of a member's before it takes our proof for "too far ahead". */
-const PROOF_MARGIN = 2 * 60_000;
 
 function isSame(a: MlsMembership, b: MlsMembership): boolean {
   return equal(a.groupId, b.groupId) && equal(a.identity.publicKey, b.identity.publicKey);

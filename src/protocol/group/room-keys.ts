@@ -24,6 +24,8 @@ export const SECRET_BYTES = 32;
 const SALT = encodeUtf8('conclave room v2');
 const ROOM_KEY = encodeUtf8('room key');
 const JOIN_PROOF = encodeUtf8('join proof');
+const INVITATION_PSK = encodeUtf8('invitation psk');
+const INVITATION_PSK_ID = encodeUtf8('conclave invitation');
 
 /**
  * The keys of an invitation's room.
@@ -33,14 +35,46 @@ export function roomKeysOf(
   secret: Uint8Array,
   crypto: Pick<GroupCrypto, 'hmacSha256' | 'ed25519PublicKey'>,
 ): RoomKeys {
+  return deriving(secret, crypto, (expand) => {
+    const seed = expand(ROOM_KEY);
+    const room = crypto.ed25519PublicKey(seed) as RoomKey;
+    seed.fill(0);
+    return { room, joinProofKey: expand(JOIN_PROOF) };
+  });
+}
+
+/**
+ * The external PSK of one group of an invitation's room, which every Commit with an Add names: nobody makes a group without
+ * the invitation that a joiner takes for its own.
+ * @param secret - the invitation's, 32 bytes; read, not kept.
+ * @returns 32 fresh bytes: secret.
+ * @see RFC 9420 §8.4
+ */
+export function invitationPskOf(
+  secret: Uint8Array,
+  group: Uint8Array,
+  crypto: Pick<GroupCrypto, 'hmacSha256'>,
+): Uint8Array {
+  return deriving(secret, crypto, (expand) => expand(concat(INVITATION_PSK, group)));
+}
+
+/** The id of that PSK in PreSharedKey proposals and Welcomes: `"conclave invitation" || group`. */
+export function invitationPskIdOf(group: Uint8Array): Uint8Array {
+  return concat(INVITATION_PSK_ID, group);
+}
+
+/** Derives keys from the secret, and erases what lies between. */
+function deriving<Keys>(
+  secret: Uint8Array,
+  crypto: Pick<GroupCrypto, 'hmacSha256'>,
+  derive: (expand: (info: Uint8Array) => Uint8Array) => Keys,
+): Keys {
   invariant(secret.length === SECRET_BYTES, 'the secret of an invitation has 32 bytes');
   // HKDF-Extract; each key is one block of HKDF-Expand. @see RFC 5869 §2
   const pseudorandomKey = crypto.hmacSha256(SALT, secret);
-  const expand = (info: Uint8Array): Uint8Array =>
-    crypto.hmacSha256(pseudorandomKey, concat(info, Uint8Array.of(1)));
-  const seed = expand(ROOM_KEY);
-  const keys = { room: crypto.ed25519PublicKey(seed) as RoomKey, joinProofKey: expand(JOIN_PROOF) };
-  seed.fill(0);
-  pseudorandomKey.fill(0);
-  return keys;
+  try {
+    return derive((info) => crypto.hmacSha256(pseudorandomKey, concat(info, Uint8Array.of(1))));
+  } finally {
+    pseudorandomKey.fill(0);
+  }
 }

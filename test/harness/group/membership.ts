@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import type { MlsMembership } from '../../../src/main/mls/mls-port.ts';
 import { ed25519PublicKey } from '../../../src/io/crypto/raw-keys.ts';
 import type { MeetingParameters } from '../../../src/protocol/group/meeting-parameters.ts';
@@ -6,14 +6,21 @@ import type { MlsSuite } from '../../../src/protocol/group/mls.ts';
 import { unixMillis } from '../../../src/protocol/units.ts';
 import type { UnixMillis } from '../../../src/protocol/units.ts';
 
-/** A fresh identity that was invited to a group. */
+/** A fresh identity that was invited to a group: whoever has the same proof key has the same PSK. */
 export function makeMembership(
   groupId: Uint8Array,
   joinProofKey: Uint8Array,
   suite: MlsSuite = 0x0001,
 ): MlsMembership {
   const seed = new Uint8Array(randomBytes(32));
-  return { identity: { seed, publicKey: ed25519PublicKey(seed) }, suite, groupId, joinProofKey };
+  const invitationPsk = new Uint8Array(createHash('sha256').update('psk').update(joinProofKey).digest());
+  return {
+    identity: { seed, publicKey: ed25519PublicKey(seed) },
+    suite,
+    groupId,
+    joinProofKey,
+    invitationPsk,
+  };
 }
 
 /** Parameters of a plain test meeting. */

@@ -1,5 +1,6 @@
+import { randomBytes } from 'node:crypto';
 import { createCommit, createGroup, encodeMlsMessage, generateKeyPackageWithKey } from 'ts-mls';
-import type { Extension, Proposal } from 'ts-mls';
+import type { Extension, PreSharedKeyID, Proposal } from 'ts-mls';
 import {
   capabilitiesOf,
   clientConfig,
@@ -9,9 +10,13 @@ import {
 } from '../../../src/main/mls/client-config.ts';
 import { decodeGroupRecord } from '../../../src/main/mls/group-state-codec.ts';
 import { decodeKeyPackage } from '../../../src/main/mls/mls-messages.ts';
-import type { MlsPort } from '../../../src/main/mls/mls-port.ts';
-import type { GroupHandle, MlsSuite } from '../../../src/protocol/group/mls.ts';
+import { invitationPskProposal } from '../../../src/main/mls/invitation-psk.ts';
+import type { MlsMembership, MlsPort } from '../../../src/main/mls/mls-port.ts';
+import { invitationPskIdOf } from '../../../src/protocol/group/room-keys.ts';
+import type { GroupHandle } from '../../../src/protocol/group/mls.ts';
 import { makeMembership, wallClock } from './membership.ts';
+
+const NOBODY = { suite: 0x0001, invitationPsk: new Uint8Array(32) } as const;
 
 /** The Add of a KeyPackage, whatever is wrong with it. */
 export function addOf(bytes: Uint8Array): Proposal {
@@ -20,13 +25,37 @@ export function addOf(bytes: Uint8Array): Proposal {
   return { proposalType: 'add', add: { keyPackage } };
 }
 
+/** The Adds of KeyPackages, whatever is wrong with them, and the invitation's PSK that goes with Adds. */
+export async function addsOf(membership: MlsMembership, ...packages: Uint8Array[]): Promise<Proposal[]> {
+  return [...packages.map(addOf), await pskOf(membership)];
+}
+
+/** The proposal of the invitation's PSK. */
+export async function pskOf(membership: MlsMembership): Promise<Proposal> {
+  return invitationPskProposal(membership, await suiteImplementation(membership.suite));
+}
+
+/** A PSK with its id. */
+export interface RoguePsk {
+  readonly id: PreSharedKeyID;
+  readonly psk: Uint8Array;
+}
+
+/** The invitation's PSK of a group, each time with another nonce; changed by `craft`. */
+export function invitationPsk({ groupId, invitationPsk: psk }: MlsMembership, craft: Partial<RoguePsk> = {}) {
+  const pskNonce = new Uint8Array(randomBytes(32));
+  return { id: { psktype: 'external' as const, pskId: invitationPskIdOf(groupId), pskNonce }, psk, ...craft };
+}
+
 /**
  * A Welcome for a KeyPackage into a group of the caller's own making.
+ * @param psks - those that its group secrets name.
  */
 export async function rogueWelcome(
   keyPackage: Uint8Array,
   groupId: Uint8Array,
   extensions: Extension[],
+  psks: readonly RoguePsk[],
 ): Promise<Uint8Array> {
   const cipherSuite = await suiteImplementation(0x0001);
   const { identity } = makeMembership(groupId, new Uint8Array(32));
@@ -47,18 +76,23 @@ export async function rogueWelcome(
     cipherSuite,
     clientConfig,
   );
-  const options = { extraProposals: [addOf(keyPackage)], ratchetTreeExtension: true };
-  const { welcome } = await createCommit({ state, cipherSuite }, options);
+  const named = psks.map(({ id }): Proposal => ({ proposalType: 'psk', psk: { preSharedKeyId: id } }));
+  const options = { extraProposals: [addOf(keyPackage), ...named], ratchetTreeExtension: true };
+  const findPsk = (id: PreSharedKeyID) => psks.find((each) => each.id === id)?.psk;
+  const { welcome } = await createCommit({ state, cipherSuite, pskIndex: { findPsk } }, options);
   if (welcome === undefined) throw new Error('an Add has a Welcome');
   return encodeMlsMessage({ version: 'mls10', wireformat: 'mls_welcome', welcome });
 }
 
-/** A Commit of a member that keeps to no rule: it takes every credential, adds anybody twice, and proposes what it likes. */
+/**
+ * A Commit of a member that keeps to no rule: it takes every credential, adds anybody twice, and proposes what it likes.
+ * @param membership - of somebody in the group: whose suite, and whose PSK for all PSKs that are proposed.
+ */
 export async function rogueCommit(
   mls: MlsPort,
   group: GroupHandle,
   proposals: Proposal[],
-  suite: MlsSuite = 0x0001,
+  { suite, invitationPsk: psk }: Pick<MlsMembership, 'suite' | 'invitationPsk'> = NOBODY,
 ): Promise<Uint8Array> {
   const record = decodeGroupRecord(await mls.serialise(group));
   if (record === undefined) throw new Error('a group reads back');
@@ -70,7 +104,7 @@ export async function rogueCommit(
   const lawless = { ...clientConfig, authService, keyPackageEqualityConfig };
   const state = { ...record.state, clientConfig: lawless };
   const { commit } = await createCommit(
-    { state, cipherSuite: await suiteImplementation(suite) },
+    { state, cipherSuite: await suiteImplementation(suite), pskIndex: { findPsk: () => psk } },
     { extraProposals: proposals, ratchetTreeExtension: true },
   );
   return encodeMlsMessage(commit);

@@ -35,6 +35,7 @@ const membershipOf = (groupId: Uint8Array): MlsMembership => ({
   suite: 0x0001,
   groupId,
   joinProofKey: new Uint8Array(32),
+  invitationPsk: new Uint8Array(32),
 });
 const NOW = unixMillis(Date.now());
 

@@ -1,11 +1,13 @@
 import { createHash, createHmac, randomBytes } from 'node:crypto';
-import { createCommit, createProposal, encodeMlsMessage } from 'ts-mls';
-import type { Extension, Proposal } from 'ts-mls';
+import { acceptAll, createCommit, createProposal, encodeMlsMessage, processPrivateMessage } from 'ts-mls';
+import type { Extension, PreSharedKeyID, Proposal } from 'ts-mls';
 import { toLeafIndex } from 'ts-mls/treemath.js';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { lifetimeFrom, suiteImplementation } from '../../../src/main/mls/client-config.ts';
 import { commitPolicy } from '../../../src/main/mls/commit-policy.ts';
 import { decodeGroupRecord } from '../../../src/main/mls/group-state-codec.ts';
+import { decodeWhole } from '../../../src/main/mls/mls-messages.ts';
+import type { MlsMembership } from '../../../src/main/mls/mls-port.ts';
 import { TsMlsAdapter } from '../../../src/main/mls/ts-mls-adapter.ts';
 import {
   encodeMeetingParameters,
@@ -16,7 +18,15 @@ import type { GroupHandle } from '../../../src/protocol/group/mls.ts';
 import { unixMillis } from '../../../src/protocol/units.ts';
 import { craftKeyPackage } from '../../harness/group/crafted-key-package.ts';
 import { makeMembership, testParameters, wallClock } from '../../harness/group/membership.ts';
-import { addOf, rogueCommit, rogueWelcome } from '../../harness/group/rogue-commit.ts';
+import {
+  addOf,
+  addsOf,
+  invitationPsk,
+  pskOf,
+  rogueCommit,
+  rogueWelcome,
+} from '../../harness/group/rogue-commit.ts';
+import type { RoguePsk } from '../../harness/group/rogue-commit.ts';
 
 const NO_CHANGE = { adds: [], removes: [], kicks: [] };
 const HOUR_MS = 60 * 60_000;
@@ -122,7 +132,7 @@ describe('a Commit is refused', () => {
     const { hpkePublicKey } = add.add.keyPackage.leafNode;
     const { initKey } = add.add.keyPackage;
     const refusal = async (...packages: Uint8Array[]): Promise<unknown> =>
-      mls.processCommit(group, await rogueCommit(mls, rogue, packages.map(addOf)));
+      mls.processCommit(group, await rogueCommit(mls, rogue, await addsOf(one, ...packages), one));
     // In a Commit that is received ts-mls notices this before we do.
     expect(await refusal(first.keyPackage, again.keyPackage)).toMatchObject({ kind: 'refused' });
     const twice = { ...NO_CHANGE, adds: [first.keyPackage, again.keyPackage] };
@@ -185,7 +195,96 @@ describe('a Commit is refused', () => {
   });
 });
 
-describe('the policy', () => {
+describe('a Commit with an Add', () => {
+  const external = (psk: RoguePsk): Proposal => ({ proposalType: 'psk', psk: { preSharedKeyId: psk.id } });
+  const MISSING = 'an Add without the invitation’s PSK, or that PSK more often';
+  const OTHER = 'a PSK of another kind';
+
+  test('names the invitation’s PSK once, with a fresh nonce', async () => {
+    const { mls, group, rogue, newcomer } = await setUp();
+    const joiner = newcomer();
+    const state = await stateOf(mls, rogue);
+    const pskIdsOf = async (commit: Uint8Array): Promise<PreSharedKeyID[]> => {
+      const message = decodeWhole(commit);
+      if (message?.wireformat !== 'mls_private_message') throw new Error('a PrivateMessage');
+      const ids: PreSharedKeyID[] = [];
+      const findPsk = (id: PreSharedKeyID) => (ids.push(id), joiner.invitationPsk);
+      const suite = await suiteImplementation(0x0001);
+      await processPrivateMessage(state, message.privateMessage, { findPsk }, suite, acceptAll);
+      return ids;
+    };
+    const nonces: string[] = [];
+    for (let time = 0; time < 2; time += 1) {
+      const { keyPackage } = await mls.keyPackage(joiner, wallClock());
+      const { group: again } = (await mls.restore(joiner, await mls.serialise(group)))!;
+      const adding = await mls.stageCommit(again, { ...NO_CHANGE, adds: [keyPackage] });
+      if (adding.kind !== 'staged') throw new Error(adding.reason);
+      const [id, ...others] = await pskIdsOf(adding.commit.commit);
+      expect(others).toEqual([]);
+      if (id?.psktype !== 'external') throw new Error('an external PSK');
+      const text = Buffer.from('conclave invitation');
+      expect(Buffer.from(id.pskId)).toEqual(Buffer.concat([text, joiner.groupId]));
+      expect(id.pskNonce).toHaveLength(32);
+      nonces.push(Buffer.from(id.pskNonce).toString('hex'));
+    }
+    expect(new Set(nonces).size).toBe(2);
+    const update = await mls.stageCommit(group, NO_CHANGE);
+    if (update.kind !== 'staged') throw new Error(update.reason);
+    expect(await pskIdsOf(update.commit.commit)).toEqual([]);
+  });
+
+  test.each<[string, (joiner: MlsMembership) => Promise<Proposal[]>, string]>([
+    ['no PSK', () => Promise.resolve([]), MISSING],
+    ['that PSK twice', async (joiner) => [await pskOf(joiner), await pskOf(joiner)], MISSING],
+    [
+      'the PSK of another group',
+      (joiner) => Promise.resolve([external(invitationPsk({ ...joiner, groupId: new Uint8Array(16) }))]),
+      'Could not find pskId referenced in proposal',
+    ],
+    [
+      'a nonce of another size',
+      (joiner) => {
+        const { id } = invitationPsk(joiner);
+        return Promise.resolve([
+          external({ id: { ...id, pskNonce: new Uint8Array(16) }, psk: new Uint8Array(32) }),
+        ]);
+      },
+      'Could not find pskId referenced in proposal',
+    ],
+  ])('and %s is refused', async (_, psks, reason) => {
+    const { mls, group, rogue, newcomer } = await setUp();
+    const joiner = newcomer();
+    const add = addOf((await mls.keyPackage(joiner, wallClock())).keyPackage);
+    const commit = await rogueCommit(mls, rogue, [add, ...(await psks(joiner))], joiner);
+    expect(await mls.processCommit(group, commit)).toEqual({ kind: 'refused', reason });
+  });
+
+  test('and the PSK of another invitation is refused', async () => {
+    const { mls, group, rogue, newcomer } = await setUp();
+    const joiner = newcomer();
+    const { keyPackage } = await mls.keyPackage(joiner, wallClock());
+    const adds = await addsOf(joiner, keyPackage);
+    const wrong = { ...joiner, invitationPsk: new Uint8Array(32) };
+    expect(await mls.processCommit(group, await rogueCommit(mls, rogue, adds, wrong))).toEqual({
+      kind: 'refused',
+      reason: 'Could not verify confirmation tag',
+    });
+    // The same with the right one.
+    const honest = await rogueCommit(mls, rogue, adds, joiner);
+    expect((await mls.processCommit(group, honest)).kind).toBe('staged');
+  });
+
+  test('is the only one with a PSK', async () => {
+    const { mls, group, rogue, newcomer } = await setUp();
+    const member = newcomer();
+    const commit = await rogueCommit(mls, rogue, [await pskOf(member)], member);
+    expect(await mls.processCommit(group, commit)).toEqual({ kind: 'refused', reason: MISSING });
+  });
+});
+
+describe('the policy', async () => {
+  const suite = await suiteImplementation(0x0001);
+  const policyGroup = { groupId: new Uint8Array(16), suite, parameters: testParameters };
   const removal = (removed: number) => ({
     proposal: { proposalType: 'remove' as const, remove: { removed } },
     senderLeafIndex: 0,
@@ -196,29 +295,30 @@ describe('the policy', () => {
   });
 
   test('records who commits and what is done', () => {
-    const { callback, seen } = commitPolicy(testParameters);
+    const { callback, seen } = commitPolicy(policyGroup);
     const proposals = [removal(2), removal(5)];
     expect(callback({ kind: 'commit', senderLeafIndex: toLeafIndex(3), proposals })).toBe('accept');
     expect(seen).toEqual({
       committer: 3,
       removed: [2, 5],
       added: [],
+      psks: 0,
       parameters: testParameters,
       refusal: undefined,
     });
   });
 
   test('accepts no Commit from outside and no proposal by itself', () => {
-    const outside = commitPolicy(testParameters);
+    const outside = commitPolicy(policyGroup);
     expect(outside.callback({ kind: 'commit', senderLeafIndex: undefined, proposals: [] })).toBe('reject');
     expect(outside.seen.refusal).toBe('an external Commit');
-    const loose = commitPolicy(testParameters);
+    const loose = commitPolicy(policyGroup);
     expect(loose.callback({ kind: 'proposal', proposal: removal(1) })).toBe('reject');
     expect(loose.seen.refusal).toBe('a proposal outside a Commit');
   });
 
   test('names the first proposal that it refuses', () => {
-    const { callback, seen } = commitPolicy(testParameters);
+    const { callback, seen } = commitPolicy(policyGroup);
     const proposals = [removal(1), unknown(0xfa00), unknown(0xfa01)];
     expect(callback({ kind: 'commit', senderLeafIndex: toLeafIndex(3), proposals })).toBe('reject');
     expect(seen.refusal).toBe('a proposal of type 64000');
@@ -245,8 +345,43 @@ test.each<[string, boolean, Extension[], string]>([
   const membership = makeMembership(new Uint8Array(randomBytes(16)), new Uint8Array(randomBytes(32)));
   const { keyPackage } = await mls.keyPackage(membership, wallClock());
   const groupId = isOurs ? membership.groupId : new Uint8Array(16);
-  const welcome = await rogueWelcome(keyPackage, groupId, context);
+  const welcome = await rogueWelcome(keyPackage, groupId, context, [invitationPsk(membership)]);
   expect(await mls.join(membership, welcome)).toEqual({ kind: 'refused', reason });
+});
+
+describe('a Welcome from somebody who was not invited', () => {
+  const membership = makeMembership(new Uint8Array(randomBytes(16)), new Uint8Array(randomBytes(32)));
+  const { groupId } = membership;
+  const MISSING = 'a Welcome without the invitation’s PSK, or with others';
+  const UNKNOWN = 'Could not find pskId referenced in proposal';
+  const resumption: RoguePsk = {
+    id: {
+      psktype: 'resumption',
+      usage: 'application',
+      pskGroupId: groupId,
+      pskEpoch: 0n,
+      pskNonce: new Uint8Array(32),
+    },
+    psk: new Uint8Array(32),
+  };
+  test.each<[string, RoguePsk[], string]>([
+    ['no PSK', [], MISSING],
+    ['the id of the PSK and a guess', [invitationPsk(membership, { psk: new Uint8Array(32) })], ''],
+    ['the PSK of another group', [invitationPsk({ ...membership, groupId: new Uint8Array(16) })], UNKNOWN],
+    ['the PSK twice', [invitationPsk(membership), invitationPsk(membership)], MISSING],
+    ['another PSK beside it', [invitationPsk(membership), resumption], UNKNOWN],
+    ['a PSK of another kind', [resumption], UNKNOWN],
+  ])('with %s makes no group of his the joiner’s', async (_, psks, reason) => {
+    const mls = new TsMlsAdapter();
+    const { keyPackage } = await mls.keyPackage(membership, wallClock());
+    const welcome = await rogueWelcome(keyPackage, groupId, [change(testParameters)], psks);
+    const refusal = await mls.join(membership, welcome);
+    expect(refusal).toEqual({ kind: 'refused', reason: reason === '' ? expect.any(String) : reason });
+    // With the PSK as members name it the same Welcome is taken.
+    const honest = [invitationPsk(membership)];
+    const invited = await rogueWelcome(keyPackage, groupId, [change(testParameters)], honest);
+    expect((await mls.join(membership, invited)).kind).toBe('joined');
+  });
 });
 
 describe('the lifetime of a KeyPackage', () => {

@@ -9,7 +9,7 @@ import type { GroupHandle, MlsSuite } from '../../../src/protocol/group/mls.ts';
 import { craftKeyPackage } from '../../harness/group/crafted-key-package.ts';
 import type { Craft } from '../../harness/group/crafted-key-package.ts';
 import { makeMembership, testParameters, wallClock } from '../../harness/group/membership.ts';
-import { addOf, rogueCommit } from '../../harness/group/rogue-commit.ts';
+import { addOf, addsOf, rogueCommit } from '../../harness/group/rogue-commit.ts';
 
 const NO_CHANGE = { adds: [], removes: [], kicks: [] };
 const bytesOf = (hex: string): Uint8Array => new Uint8Array(Buffer.from(hex, 'hex'));
@@ -165,7 +165,8 @@ describe.each<[string, () => MlsPort]>([
       await craftKeyPackage(newcomer(), WRONG_CREDENTIAL),
       await craftKeyPackage(newcomer(), WRONG_CREDENTIAL),
     ];
-    const commit = await rogueCommit(mls, rogue, adds.map(addOf));
+    const member = newcomer();
+    const commit = await rogueCommit(mls, rogue, await addsOf(member, ...adds), member);
     expect(await mls.processCommit(group, commit)).toEqual({
       kind: 'refused',
       reason: 'Could not validate credential',
@@ -176,8 +177,10 @@ describe.each<[string, () => MlsPort]>([
   test('a leaf key of small order in a member’s Commit is refused, so that others can be removed later', async () => {
     const { group, newcomer, enter } = await start();
     const rogue = await enter();
-    const keyPackage = await craftKeyPackage(newcomer(), { leaf: { hpkePublicKey: new Uint8Array(32) } });
-    expect(await mls.processCommit(group, await rogueCommit(mls, rogue, [addOf(keyPackage)]))).toEqual({
+    const member = newcomer();
+    const keyPackage = await craftKeyPackage(member, { leaf: { hpkePublicKey: new Uint8Array(32) } });
+    const commit = await rogueCommit(mls, rogue, await addsOf(member, keyPackage), member);
+    expect(await mls.processCommit(group, commit)).toEqual({
       kind: 'refused',
       reason: 'an Add with a key that nothing can be sealed to',
     });

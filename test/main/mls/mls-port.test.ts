@@ -7,7 +7,7 @@ import type { GroupHandle, MlsSuite } from '../../../src/protocol/group/mls.ts';
 import { MAX_PROOF_LIFETIME } from '../../../src/protocol/group/invitation-proof.ts';
 import { unixMillis } from '../../../src/protocol/units.ts';
 import { makeMembership, testParameters, wallClock } from '../../harness/group/membership.ts';
-import { addOf, rogueCommit } from '../../harness/group/rogue-commit.ts';
+import { addsOf, rogueCommit } from '../../harness/group/rogue-commit.ts';
 
 const NO_CHANGE = { adds: [], removes: [], kicks: [] };
 
@@ -145,7 +145,8 @@ describe.each<[string, () => MlsPort]>([
     const { group, groupId, secret } = await start();
     const { joined } = await add(group, makeMembership(groupId, secret));
     const stranger = await mls.keyPackage(makeMembership(groupId, randomBytes(32)), wallClock());
-    const commit = await rogueCommit(mls, group, [addOf(stranger.keyPackage)]);
+    const member = makeMembership(groupId, secret);
+    const commit = await rogueCommit(mls, group, await addsOf(member, stranger.keyPackage), member);
     expect(await mls.processCommit(joined.group, commit)).toEqual({
       kind: 'refused',
       reason: 'an Add without proof of the invitation (forged)',
@@ -175,7 +176,7 @@ describe.each<[string, () => MlsPort]>([
     const again = await mls.keyPackage(kicked, wallClock());
     expect((await mls.inspectKeyPackage(group, again.keyPackage, wallClock())).kind).toBe('kicked');
     // A member that does not keep to it is refused by the others.
-    const rogue = await rogueCommit(mls, group, [addOf(again.keyPackage)]);
+    const rogue = await rogueCommit(mls, group, await addsOf(kicked, again.keyPackage), kicked);
     expect(await mls.processCommit(witness.joined.group, rogue)).toEqual({
       kind: 'refused',
       reason: 'an Add of a kicked key',

@@ -8,12 +8,13 @@ import { membershipVectorsText } from '../../../scripts/vectors/membership.ts';
 import { nodeGroupCrypto } from '../../../src/main/mls/node-group-crypto.ts';
 import { InvariantError } from '../../../src/protocol/errors.ts';
 import { groupNameOf } from '../../../src/protocol/group/names.ts';
-import { roomKeysOf } from '../../../src/protocol/group/room-keys.ts';
+import { invitationPskIdOf, invitationPskOf, roomKeysOf } from '../../../src/protocol/group/room-keys.ts';
 
 interface Vectors {
   readonly secret: string;
   readonly room_public: string;
   readonly groups: readonly { readonly generation: number | string; readonly group: string }[];
+  readonly psks: readonly { readonly group: string; readonly psk_id: string; readonly psk: string }[];
 }
 
 const text = readFileSync(new URL('../../vectors/membership.json', import.meta.url), 'utf8');
@@ -22,9 +23,9 @@ const bytes = (hex: string): Uint8Array => new Uint8Array(Buffer.from(hex, 'hex'
 const hex = (of: Uint8Array): string => Buffer.from(of).toString('hex');
 
 /** A key of the room, from the words of docs/protocol.md. */
-function keyOf(info: string): Uint8Array {
+function keyOf(info: string | Uint8Array): Uint8Array {
   const pseudorandomKey = extract(sha256, bytes(vectors.secret), Buffer.from('conclave room v2'));
-  return expand(sha256, pseudorandomKey, Buffer.from(info), 32);
+  return expand(sha256, pseudorandomKey, typeof info === 'string' ? Buffer.from(info) : info, 32);
 }
 
 /** The Ed25519 public key of a seed, by PKCS #8 (RFC 8410). */
@@ -61,8 +62,24 @@ describe('what follows from the secret of an invitation', () => {
     expect(joinProofKey).toEqual(keyOf('join proof'));
   });
 
+  test('the PSK of each group, and its id', () => {
+    expect(vectors.psks.map(({ group }) => group)).toEqual(vectors.groups.map(({ group }) => group));
+    for (const { group, psk_id, psk } of vectors.psks) {
+      const name = bytes(group);
+      expect(psk_id).toBe(hex(Buffer.concat([Buffer.from('conclave invitation'), name])));
+      expect(hex(keyOf(Buffer.concat([Buffer.from('invitation psk'), name])))).toBe(psk);
+      expect(hex(invitationPskIdOf(name))).toBe(psk_id);
+      expect(hex(invitationPskOf(bytes(vectors.secret), name, nodeGroupCrypto))).toBe(psk);
+    }
+  });
+
   test('from 32 bytes and no other number', () => {
-    for (const length of [0, 16, 31, 33])
-      expect(() => roomKeysOf(new Uint8Array(length), nodeGroupCrypto)).toThrow(InvariantError);
+    for (const length of [0, 16, 31, 33]) {
+      const secret = new Uint8Array(length);
+      expect(() => roomKeysOf(secret, nodeGroupCrypto)).toThrow(InvariantError);
+      expect(() => invitationPskOf(secret, bytes(vectors.psks[0]!.group), nodeGroupCrypto)).toThrow(
+        InvariantError,
+      );
+    }
   });
 });
