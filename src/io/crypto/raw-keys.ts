@@ -1,6 +1,7 @@
 /** Keys of Curve25519 for node:crypto: from raw bytes and back. @see RFC 8410 */
-import { createPrivateKey, createPublicKey, verify } from 'node:crypto';
+import { createPrivateKey, createPublicKey, sign, verify } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
+import type { Ed25519Signer } from '../../protocol/group/crypto-port.ts';
 
 /** Bytes of a raw key, private or public, of either curve. */
 export const RAW_KEY_BYTES = 32;
@@ -61,6 +62,12 @@ export function rawPrivateKey(key: KeyObject): Uint8Array {
 /** The Ed25519 public key, 32 bytes, of a seed. @throws {RangeError} the seed has another length than 32 bytes. */
 export function ed25519PublicKey(seed: Uint8Array): Uint8Array {
   return rawPublicKey(privateKeyFrom('ed25519', seed));
+}
+
+/** Signs with the Ed25519 key of a seed, of which no copy in the clear is kept. @throws {RangeError} as {@link ed25519PublicKey}. */
+export function ed25519Signer(seed: Uint8Array): Ed25519Signer {
+  const key = privateKeyFrom('ed25519', seed);
+  return { publicKey: rawPublicKey(key), sign: (message) => new Uint8Array(sign(null, message, key)) };
 }
 
 /**

@@ -6,7 +6,7 @@ import { concat } from '../bytes/concat.ts';
 import { encodeUtf8 } from '../bytes/utf8.ts';
 import { invariant } from '../errors.ts';
 import type { Brand } from '../units.ts';
-import type { GroupCrypto } from './crypto-port.ts';
+import type { Ed25519Signer, GroupCrypto } from './crypto-port.ts';
 
 /** A room: the Ed25519 public key that follows from its invitation's secret, 32 bytes. It is no secret itself. */
 export type RoomKey = Brand<Uint8Array, 'RoomKey'>;
@@ -14,6 +14,8 @@ export type RoomKey = Brand<Uint8Array, 'RoomKey'>;
 /** Keys of a room. */
 export interface RoomKeys {
   readonly room: RoomKey;
+  /** Signs as the room: that one was invited. */
+  readonly signer: Ed25519Signer;
   /** HMAC key of the proof in KeyPackages, 32 bytes: secret. */
   readonly joinProofKey: Uint8Array;
 }
@@ -33,13 +35,13 @@ const INVITATION_PSK_ID = encodeUtf8('conclave invitation');
  */
 export function roomKeysOf(
   secret: Uint8Array,
-  crypto: Pick<GroupCrypto, 'hmacSha256' | 'ed25519PublicKey'>,
+  crypto: Pick<GroupCrypto, 'hmacSha256' | 'ed25519Signer'>,
 ): RoomKeys {
   return deriving(secret, crypto, (expand) => {
     const seed = expand(ROOM_KEY);
-    const room = crypto.ed25519PublicKey(seed) as RoomKey;
+    const signer = crypto.ed25519Signer(seed);
     seed.fill(0);
-    return { room, joinProofKey: expand(JOIN_PROOF) };
+    return { room: signer.publicKey as RoomKey, signer, joinProofKey: expand(JOIN_PROOF) };
   });
 }
 

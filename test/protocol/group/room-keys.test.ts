@@ -1,5 +1,5 @@
 /** The published vectors, computed twice: by the product's code, and here from docs/protocol.md over other libraries. */
-import { createPrivateKey, createPublicKey } from 'node:crypto';
+import { createPrivateKey, createPublicKey, verify } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { expand, extract } from '@noble/hashes/hkdf.js';
 import { sha256 } from '@noble/hashes/sha2.js';
@@ -43,6 +43,16 @@ describe('what follows from the secret of an invitation', () => {
   test('the room, by its key', () => {
     expect(hex(publicKeyOf(keyOf('room key')))).toBe(vectors.room_public);
     expect(hex(roomKeysOf(bytes(vectors.secret), nodeGroupCrypto).room)).toBe(vectors.room_public);
+  });
+
+  test('the room signs with its key', () => {
+    const { room, signer } = roomKeysOf(bytes(vectors.secret), nodeGroupCrypto);
+    const message = Buffer.from('something said by whoever was invited');
+    const key = Buffer.concat([Buffer.from('302a300506032b6570032100', 'hex'), room]);
+    const publicKey = createPublicKey({ key, format: 'der', type: 'spki' });
+    expect(signer.publicKey).toEqual(room);
+    expect(verify(null, message, publicKey, signer.sign(message))).toBe(true);
+    expect(verify(null, Buffer.from('something else'), publicKey, signer.sign(message))).toBe(false);
   });
 
   test('the names of its generations', () => {
