@@ -93,6 +93,12 @@ export class MeetingKeys {
     return sealer;
   }
 
+  /** A track of ours is over: its keys are overwritten. */
+  retire(sealer: TrackSealer): void {
+    sealer.erase();
+    this.#sealers.delete(sealer);
+  }
+
   /** An opener for somebody's track; to be handed back by {@link MeetingKeys.release}. */
   opener(track: FullTrackName, use: TrackUse, now: Millis): TrackOpener {
     const window = this.#windows.follow(track);

@@ -1,7 +1,7 @@
 /**
  * A track that this member publishes: seals each object and hands it to whoever subscribes.
  *
- * Group IDs only rise, over reconnections too, so that no (group, object) is ever sealed twice. The objects of the
+ * Group IDs only rise, so that no (group, object) is ever sealed twice. The objects of the
  * newest group are kept (bounded) to answer FETCH where a relay keeps nothing itself.
  */
 import {
@@ -170,7 +170,7 @@ export class OutgoingTrack {
     this.#subscribers.clear();
   }
 
-  /** The session is gone; subscribers come anew with the next one. */
+  /** The session is gone, and its subscribers with it. */
   detach(): void {
     this.#subscribers.clear();
   }

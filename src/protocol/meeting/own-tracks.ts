@@ -11,6 +11,7 @@ import type { FullTrackName, TrackNamespace } from '../moqt/model.ts';
 import { trackNameKey } from '../moqt/names.ts';
 import { namespaceText } from '../moqt/name-text.ts';
 import { controlSize, soundSize, type PaddedSize } from '../secure-objects/padding.ts';
+import type { TrackSealer } from '../secure-objects/track-sealer.ts';
 import type { MeetingCore } from './core.ts';
 import type { MeetingKeys } from './meeting-keys.ts';
 import { OutgoingTrack, type SealObject } from './outgoing-track.ts';
@@ -18,6 +19,7 @@ import type { Encoding, OwnMedia } from './own-media.ts';
 import { controlInstance, INSTANCE_BYTES, mediaInstance } from './track-instance.ts';
 
 type OwnTrackKind = 'control' | 'catalog' | MediaKind;
+type OwnTrackSet = Readonly<Record<OwnTrackKind, OutgoingTrack>>;
 type Chunk = Extract<UplinkItem, { kind: 'uplink-chunk' }>;
 
 /** Who is told what the tracks need. */
@@ -51,10 +53,16 @@ const VOICE_LEVEL = 50;
 /** The tracks. */
 export class OwnTracks {
   readonly #core: MeetingCore;
+  readonly #names: { readonly group: GroupName; readonly senderId: SenderId };
+  readonly #keys: MeetingKeys;
   readonly #media: OwnMedia;
   readonly #owner: OwnTracksOwner;
   readonly #namespaces: readonly TrackNamespace[];
-  readonly #tracks: Readonly<Record<OwnTrackKind, OutgoingTrack>>;
+  #tracks: OwnTrackSet;
+  /** Sealers of the tracks there are. */
+  #sealers: TrackSealer[] = [];
+  /** The tracks have been offered on a session. */
+  #offered = false;
   /** Video is sent from the next key frame on. */
   #videoFlows = false;
   /** End what the session was told of our namespaces. */
@@ -69,43 +77,27 @@ export class OwnTracks {
     owner: OwnTracksOwner,
   ) {
     this.#core = core;
+    this.#names = names;
+    this.#keys = keys;
     this.#media = media;
     this.#owner = owner;
     const { group, senderId } = names;
-    // Made here, so that nothing seals a location twice, not even a membership that this process takes up again.
-    const instance = core.options.random(INSTANCE_BYTES);
     const root = groupNamespace(group);
     this.#namespaces = [
       [...root, encodeUtf8('control'), senderId],
       [...root, encodeUtf8('media'), senderId],
     ];
-    const track = (kind: OwnTrackKind, name: FullTrackName, queueLimit: number): OutgoingTrack =>
-      new OutgoingTrack({
-        track: name,
-        priority: PRIORITY[kind],
-        queueLimit,
-        seal: this.#sealWith(keys, name, PADDED_SIZE[kind]),
-        onWanted: () => {
-          this.#wanted(kind);
-        },
-        onCongestion: () => {
-          owner.congested();
-          if (kind === 'video') owner.keyframeWanted();
-        },
-      });
-    const inMedia = (kind: 'catalog' | MediaKind): FullTrackName =>
-      mediaTrack(group, senderId, mediaInstance(kind, instance));
-    this.#tracks = {
-      control: track('control', controlTrack(group, senderId, controlInstance(instance)), SMALL_QUEUE_LIMIT),
-      catalog: track('catalog', inMedia('catalog'), SMALL_QUEUE_LIMIT),
-      audio: track('audio', inMedia('audio'), SMALL_QUEUE_LIMIT),
-      video: track('video', inMedia('video'), VIDEO_QUEUE_LIMIT),
-    };
+    this.#tracks = this.#newTracks();
   }
 
-  /** Announces and offers the tracks on a new session. */
+  /**
+   * Announces and offers the tracks on a new session, each session's under names of their own: those of the session before
+   * may be held by it for a while, or by somebody who has learned them meanwhile.
+   */
   attach(client: MoqtClient): void {
     this.detach();
+    if (this.#offered) this.#renew();
+    this.#offered = true;
     // Where a relay keeps nothing, FETCH finds its way to us through the namespace.
     for (const namespace of this.#namespaces)
       client.publishNamespace(namespace).whenSettled((outcome) => {
@@ -210,8 +202,47 @@ export class OwnTracks {
     );
   }
 
-  #sealWith(keys: MeetingKeys, track: FullTrackName, paddedSize: PaddedSize | undefined): SealObject {
-    const sealer = keys.sealer(track);
+  #renew(): void {
+    for (const sealer of this.#sealers) this.#keys.retire(sealer);
+    this.#sealers = [];
+    this.#tracks = this.#newTracks();
+    this.#videoFlows = false;
+  }
+
+  #newTracks(): OwnTrackSet {
+    const { group, senderId } = this.#names;
+    // Made here, so that nothing seals a location twice, not even a membership that this process takes up again.
+    const instance = this.#core.options.random(INSTANCE_BYTES);
+    const inMedia = (kind: 'catalog' | MediaKind): FullTrackName =>
+      mediaTrack(group, senderId, mediaInstance(kind, instance));
+    const control = controlTrack(group, senderId, controlInstance(instance));
+    return {
+      control: this.#newTrack('control', control, SMALL_QUEUE_LIMIT),
+      catalog: this.#newTrack('catalog', inMedia('catalog'), SMALL_QUEUE_LIMIT),
+      audio: this.#newTrack('audio', inMedia('audio'), SMALL_QUEUE_LIMIT),
+      video: this.#newTrack('video', inMedia('video'), VIDEO_QUEUE_LIMIT),
+    };
+  }
+
+  #newTrack(kind: OwnTrackKind, track: FullTrackName, queueLimit: number): OutgoingTrack {
+    return new OutgoingTrack({
+      track,
+      priority: PRIORITY[kind],
+      queueLimit,
+      seal: this.#sealWith(track, PADDED_SIZE[kind]),
+      onWanted: () => {
+        this.#wanted(kind);
+      },
+      onCongestion: () => {
+        this.#owner.congested();
+        if (kind === 'video') this.#owner.keyframeWanted();
+      },
+    });
+  }
+
+  #sealWith(track: FullTrackName, paddedSize: PaddedSize | undefined): SealObject {
+    const sealer = this.#keys.sealer(track);
+    this.#sealers.push(sealer);
     return (header, payload, encrypted) => {
       if (sealer.epoch === undefined) return undefined;
       const outcome = sealer.seal(header, payload, { encrypted }, paddedSize);

@@ -31,8 +31,8 @@ export interface RelayCounters {
   sessionsTooSlow: number;
 }
 
-/** When to ask again after a refusal about load. */
-const RETRY_AFTER = millis(1_000);
+/** When to ask again after a refusal about load, or of a track that another session publishes. */
+export const RETRY_AFTER = millis(1_000);
 
 /** Shared by all parts of one relay. */
 export class RelayCore implements PeerOwner {

@@ -1,5 +1,6 @@
 /** Namespaces: who announces them, who follows them, and who is offered their tracks. @see moqt-18 #track-discovery */
 import { RequestErrorCode } from '../moqt/codes.ts';
+import type { TrackNamespace } from '../moqt/model.ts';
 import type { IncomingRequest, RequestRefusal } from '../moqt/session-api.ts';
 import type { RelayCore } from './core.ts';
 import { keyHasPrefix, namespaceKey } from '../moqt/names.ts';
@@ -29,7 +30,7 @@ export class Discovery {
   announce(peer: Peer, request: IncomingRequest & { kind: 'publish-namespace' }): void {
     const { id, namespace } = request;
     const limit = this.#core.limits.namespacesPerSession;
-    const refusal = this.#core.refusal(peer, namespace, 'announcement', limit);
+    const refusal = this.#core.refusal(peer, namespace, 'announcement', limit) ?? this.#shortness(namespace);
     if (refusal !== undefined) {
       this.#refuse(peer, request, refusal);
       return;
@@ -161,13 +162,18 @@ export class Discovery {
   ): RequestRefusal | undefined {
     const refusal = this.#core.refusal(peer, prefix, kind, this.#core.limits.namespacesPerSession);
     if (refusal !== undefined) return refusal;
-    if (prefix.length < this.#core.limits.minimumPrefixFields) {
-      return { code: RequestErrorCode.UNAUTHORIZED, reason: 'the prefix is too short for this relay' };
-    }
+    const shortness = this.#shortness(prefix);
+    if (shortness !== undefined) return shortness;
     if (others.overlaps(peer, prefix)) {
       return { code: RequestErrorCode.PREFIX_OVERLAP, reason: 'this session follows an overlapping prefix' };
     }
     return undefined;
+  }
+
+  #shortness(prefix: TrackNamespace): RequestRefusal | undefined {
+    return prefix.length < this.#core.limits.minimumPrefixFields
+      ? { code: RequestErrorCode.UNAUTHORIZED, reason: 'the prefix is too short for this relay' }
+      : undefined;
   }
 
   #refuse(peer: Peer, request: { id: PrefixRequest['id'] }, refusal: RequestRefusal): void {

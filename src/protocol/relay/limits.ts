@@ -11,7 +11,10 @@ export interface RelayLimits {
   readonly namespacesPerSession: number;
   readonly subscriptionsPerSession: number;
   readonly fetchesPerSession: number;
-  /** Fewest fields of a prefix in SUBSCRIBE_NAMESPACE and SUBSCRIBE_TRACKS; 1 keeps strangers from listing all. */
+  /**
+   * Fewest fields of what PUBLISH_NAMESPACE, SUBSCRIBE_NAMESPACE and SUBSCRIBE_TRACKS name; 1 keeps strangers from listing
+   * all, and from being asked for all that others look for.
+   */
   readonly minimumPrefixFields: number;
 
   /** Longest time that a SUBSCRIBE waits for a publisher. */

@@ -18,6 +18,11 @@ export interface TrackTreatment {
   readonly reliable: boolean;
   /** One session publishes it at a time; the next one is refused until that one has ended. */
   readonly exclusive: boolean;
+  /**
+   * Of what several publishers send at one location the first counts, and the others are ignored. Without it whoever sends
+   * another content has broken the track, and publishes it no more.
+   */
+  readonly firstWins: boolean;
 }
 
 /** Says how each track is treated. */

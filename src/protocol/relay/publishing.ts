@@ -1,6 +1,7 @@
 /** PUBLISH: tracks that come in, their objects and their end. @see moqt-18 #publisher-interactions */
 import { PublishDoneCode, RequestErrorCode } from '../moqt/codes.ts';
-import type { IncomingRequest, SessionEvent } from '../moqt/session-api.ts';
+import type { IncomingRequest, RequestRefusal, SessionEvent } from '../moqt/session-api.ts';
+import { RETRY_AFTER } from './core.ts';
 import type { RelayCore } from './core.ts';
 import type { Discovery } from './discovery.ts';
 import { trackNameKey } from '../moqt/names.ts';
@@ -8,6 +9,21 @@ import { objectSize } from './object-cache.ts';
 import type { Peer } from './peer.ts';
 import type { Subscribing } from './subscribing.ts';
 import type { Upstream } from './track.ts';
+
+const BROKEN: RequestRefusal = {
+  code: RequestErrorCode.MALFORMED_TRACK,
+  reason: 'this session sent two contents of one object',
+};
+const PUBLISHED: RequestRefusal = {
+  code: RequestErrorCode.DUPLICATE_SUBSCRIPTION,
+  reason: 'this session publishes the track already',
+};
+/** @see moqt-18 #multiple-publishers */
+const TAKEN: RequestRefusal = {
+  code: RequestErrorCode.UNINTERESTED,
+  reason: 'another session publishes this track',
+  retryAfter: RETRY_AFTER,
+};
 
 /** Takes tracks in. */
 export class Publishing {
@@ -28,31 +44,30 @@ export class Publishing {
     this.#backfill = backfill;
   }
 
-  /** A PUBLISH came. Any number of sessions may publish a track. */
+  /** A PUBLISH came. Any number of sessions may publish a track that is not exclusive. */
   publish(peer: Peer, request: IncomingRequest & { kind: 'publish' }): void {
     const { id, track: name, description } = request;
-    const refuse = (code: number, reason: string): void => {
+    const refuse = (refusal: RequestRefusal): void => {
       this.#core.counters.requestsRefused += 1;
-      peer.useSession().reject(id, { code, reason });
+      peer.useSession().reject(id, refusal);
     };
     const refusal = this.#core.refusal(peer, name.namespace, 'upstream', this.#core.limits.tracksPerSession);
     if (refusal !== undefined) {
-      this.#core.counters.requestsRefused += 1;
-      peer.useSession().reject(id, refusal);
+      refuse(refusal);
       return;
     }
     if (peer.malformed.has(trackNameKey(name))) {
-      refuse(RequestErrorCode.MALFORMED_TRACK, 'this session sent two contents of one object');
+      refuse(BROKEN);
       return;
     }
     const track = this.#core.track(peer, name);
     const own = [...track.upstreams].find((upstream) => upstream.peer === peer);
     if (own?.state === 'established') {
-      refuse(RequestErrorCode.DUPLICATE_SUBSCRIPTION, 'this session publishes the track already');
+      refuse(PUBLISHED);
       return;
     }
     if (track.isTakenFrom(peer)) {
-      refuse(RequestErrorCode.UNINTERESTED, 'another session publishes this track');
+      refuse(TAKEN);
       return;
     }
     if (own !== undefined) {

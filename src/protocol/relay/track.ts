@@ -218,7 +218,7 @@ export class Track {
   receive(upstream: Upstream, received: ReceivedObject, now: Millis): Reception {
     const object = compactObject(received.object);
     const { group, addition } = this.cache.add(object, `${upstream.peer.id}`, now);
-    if (addition.kind === 'malformed') return addition;
+    if (addition.kind === 'malformed') return this.treatment.firstWins ? { kind: 'duplicate' } : addition;
     let subgroup: Subgroup | undefined;
     let previous: bigint | undefined;
     if (object.subgroup !== undefined) {
@@ -250,8 +250,8 @@ export class Track {
   ): void {
     const group = this.cache.group(end.group);
     const subgroup = group?.subgroups.get(end.subgroup);
-    if (group === undefined || subgroup === undefined) return;
-    subgroup.open.delete(upstream);
+    // Who brought nothing to a subgroup does not end it either: what it sent there was ignored.
+    if (group === undefined || subgroup?.open.delete(upstream) !== true) return;
     upstream.open.delete(subgroup);
     if (!end.complete) {
       if (!subgroup.complete && subgroup.open.size === 0) this.#cut(subgroup);

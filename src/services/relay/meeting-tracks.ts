@@ -2,25 +2,33 @@
 import { trackShape } from '../../protocol/group/names.ts';
 import type { RelayPolicy, TrackTreatment } from '../../protocol/relay/policy.ts';
 
-/** Whoever comes late needs it, and nobody can do without any of it. */
-const MLS: TrackTreatment = { kept: true, reliable: true, exclusive: false };
-const CONTROL: TrackTreatment = { kept: false, reliable: true, exclusive: false };
-const OTHER: TrackTreatment = { kept: false, reliable: false, exclusive: false };
+/**
+ * Whoever comes late needs it, and nobody can do without any of it. All members write it, and none can keep another from
+ * doing so by having been the first to write something else.
+ */
+const OF_ALL: TrackTreatment = { kept: true, reliable: true, exclusive: false, firstWins: true };
+const KEY_PACKAGES: TrackTreatment = { kept: true, reliable: true, exclusive: true, firstWins: false };
+const CONTROL: TrackTreatment = { kept: false, reliable: true, exclusive: true, firstWins: false };
+const MEDIA: TrackTreatment = { kept: false, reliable: false, exclusive: true, firstWins: false };
+/** As MOQT has it. */
+const OTHER: TrackTreatment = { kept: false, reliable: false, exclusive: false, firstWins: false };
 
 /**
- * Keeps and never drops MLS tracks, never drops control messages. No track is exclusive: a member that reconnects
- * publishes its tracks again while its last session may still count as alive here.
+ * Keeps and never drops MLS tracks, never drops control messages. What one member alone says has one publisher at a time:
+ * a member that comes back publishes control and media under new names, as its last session may still count as alive here.
  */
 export const meetingTracks: RelayPolicy = {
   treatmentOf: (track) => {
     switch (trackShape(track)) {
       case 'commits':
       case 'welcome':
+        return OF_ALL;
       case 'key-packages':
-        return MLS;
+        return KEY_PACKAGES;
       case 'control':
         return CONTROL;
       case 'media':
+        return MEDIA;
       case 'foreign':
         return OTHER;
     }

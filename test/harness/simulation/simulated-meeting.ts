@@ -15,6 +15,7 @@ import type { MeetingInput } from '../../../src/protocol/meeting/inputs.ts';
 import { Meeting } from '../../../src/protocol/meeting/meeting.ts';
 import type { GroupView, MeetingView, ParticipantView } from '../../../src/protocol/meeting/view.ts';
 import { negotiatedDraft } from '../../../src/protocol/moqt/drafts.ts';
+import type { TransportEvent } from '../../../src/protocol/moqt/transport.ts';
 import type { RelayPolicy } from '../../../src/protocol/relay/policy.ts';
 import { RelayNode, type RelayEffect, type RelayInput } from '../../../src/protocol/relay/relay-node.ts';
 import { meetingTracks } from '../../../src/services/relay/meeting-tracks.ts';
@@ -54,7 +55,8 @@ export interface WorldOptions {
 interface RelayLink {
   readonly id: number;
   readonly link: Link;
-  readonly member: SimulatedMember;
+  /** Undefined: it is no member's. */
+  readonly member: SimulatedMember | undefined;
 }
 
 /** The world of one meeting. */
@@ -190,43 +192,48 @@ export class SimulatedMeeting {
       member.feed(input, life);
     };
     this.agenda.after(2 * this.network.latency, () => {
-      const relay = this.#relay;
-      if (relay === undefined || url !== RELAY || !member.reachesRelay) {
+      if (this.#relay === undefined || url !== RELAY || !member.reachesRelay) {
         feed({ kind: 'connect-failed', connection, reason: 'refused' });
         return;
       }
-      const id = this.#nextLink;
-      this.#nextLink += 1;
-      const link = new Link(this.agenda, this.network, this.random, {
-        a: (event) => {
-          feed({ kind: 'transport', connection, event });
-        },
-        b: (event) => {
-          this.#relay?.feed({ kind: 'transport', connection: id, event });
-          if (event.kind === 'closed') {
-            this.#relay?.feed({ kind: 'gone', connection: id });
-            this.#links.delete(id);
-          }
-        },
+      const link = this.reachRelay(member, (event) => {
+        feed({ kind: 'transport', connection, event });
       });
-      this.#links.set(id, { id, link, member });
       member.links.set(connection, link);
-      const draft = negotiatedDraft(PROTOCOL);
-      if (draft === undefined) throw new Error('no draft');
-      relay.feed({
-        kind: 'accepted',
-        connection: id,
-        draft,
-        transport: 'quic',
-        path: '/',
-        queuedBytes: () => 0,
-      });
       feed({
         kind: 'connected',
         connection,
         established: { transport: 'quic', protocol: PROTOCOL, path: '/', authority: 'relay.test' },
       });
     });
+  }
+
+  /** A connection to the relay, whose end here is side `a`. @param member - whose network it is on, if a member's. */
+  reachRelay(member: SimulatedMember | undefined, deliver: (event: TransportEvent) => void): Link {
+    const id = this.#nextLink;
+    this.#nextLink += 1;
+    const link = new Link(this.agenda, this.network, this.random, {
+      a: deliver,
+      b: (event) => {
+        this.#relay?.feed({ kind: 'transport', connection: id, event });
+        if (event.kind === 'closed') {
+          this.#relay?.feed({ kind: 'gone', connection: id });
+          this.#links.delete(id);
+        }
+      },
+    });
+    this.#links.set(id, { id, link, member });
+    const draft = negotiatedDraft(PROTOCOL);
+    if (draft === undefined) throw new Error('no draft');
+    this.#relay?.feed({
+      kind: 'accepted',
+      connection: id,
+      draft,
+      transport: 'quic',
+      path: '/',
+      queuedBytes: () => 0,
+    });
+    return link;
   }
 
   /** Each epoch of a group has one security code, whoever shows it. */

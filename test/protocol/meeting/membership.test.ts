@@ -8,7 +8,7 @@ import { SimulatedMeeting, type SimulatedMember } from '../../harness/simulation
 
 /** A relay that keeps nothing and lets one publisher write a track at a time, as others than ours do. */
 const takesTurns: RelayPolicy = {
-  treatmentOf: () => ({ kept: false, reliable: true, exclusive: true }),
+  treatmentOf: () => ({ kept: false, reliable: true, exclusive: true, firstWins: false }),
 };
 const relays = { keeps: meetingTracks, 'takes turns': takesTurns };
 

@@ -1,9 +1,10 @@
 import fc from 'fast-check';
-import { beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { encodeUtf8 } from '../../../src/protocol/bytes/utf8.ts';
 import { decodeControlMessage } from '../../../src/protocol/group/control.ts';
 import type { UplinkItem } from '../../../src/protocol/media/encoded-media.ts';
 import { OwnTracks } from '../../../src/protocol/meeting/own-tracks.ts';
+import { TrackSealer } from '../../../src/protocol/secure-objects/track-sealer.ts';
 import { trackNameKey } from '../../../src/protocol/moqt/names.ts';
 import { namespaceText } from '../../../src/protocol/moqt/name-text.ts';
 import { millis } from '../../../src/protocol/units.ts';
@@ -328,17 +329,40 @@ describe('our tracks', () => {
     expect(scene.pair.relay.of('publish-done')).toHaveLength(4);
   });
 
-  test('go on over the next session, with groups that only rise', () => {
+  test('go on over the next session under other names, which nobody can have taken', () => {
+    const names = (): string[] => scene.pair.requests('publish').map(({ track }) => trackNameKey(track));
     scene.begin(0n);
     scene.attach();
+    const before = names();
     scene.own.send(sound('first'));
+    scene.own.send(picture('key', true));
     expect(scene.texts('audio')).toEqual(['0/0 first']);
     scene.reconnect();
     scene.own.send(sound('nobody hears it'));
     scene.attach();
     scene.own.send(sound('second'));
-    expect(scene.texts('audio')).toEqual(['2/0 second']);
-    const offers = scene.pair.requests('publish').filter(({ track }) => kindOf(track) === 'audio');
-    expect(offers.map(({ description }) => description.largest)).toEqual([{ group: 1n, object: 0n }]);
+    expect(scene.texts('audio')).toEqual(['0/0 second']);
+    expect(names()).toHaveLength(4);
+    expect(names().filter((name) => before.includes(name))).toEqual([]);
+    // Pictures begin anew with one that can be decoded by itself.
+    scene.log.length = 0;
+    scene.own.send(picture('delta', false));
+    expect(scene.texts('video')).toEqual([]);
+    expect(scene.log).toEqual(['key frame wanted']);
+  });
+
+  test('keep no key of the names that they had', () => {
+    const keyed = vi.spyOn(TrackSealer.prototype, 'setKey');
+    scene.begin(0n);
+    const former = keyed.mock.contexts.slice() as TrackSealer[];
+    scene.attach();
+    scene.reconnect();
+    expect(former.map(({ epoch }) => epoch)).toEqual([0n, 0n, 0n, 0n]);
+    scene.attach();
+    expect(former.map(({ epoch }) => epoch)).toEqual([undefined, undefined, undefined, undefined]);
+    keyed.mockClear();
+    scene.begin(1n);
+    expect(keyed).toHaveBeenCalledTimes(4);
+    vi.restoreAllMocks();
   });
 });

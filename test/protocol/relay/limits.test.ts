@@ -58,12 +58,17 @@ describe('limits of a session', () => {
     expect(bob.of('publish-blocked')).toHaveLength(1);
   });
 
-  test('an empty prefix, which would list every meeting, is refused', () => {
+  test('an empty prefix, which would list every meeting, is refused, announced or asked for', () => {
     const net = new RelayNet();
     const bob = net.connect();
-    const all = [bob.session.subscribeTracks([], { forward: true }), bob.session.subscribeNamespace([])];
+    const all = [
+      bob.session.subscribeTracks([], { forward: true }),
+      bob.session.subscribeNamespace([]),
+      bob.session.publishNamespace([]),
+    ];
     net.run();
     expect(all.map((id) => bob.refusal(id))).toEqual([
+      RequestErrorCode.UNAUTHORIZED,
       RequestErrorCode.UNAUTHORIZED,
       RequestErrorCode.UNAUTHORIZED,
     ]);

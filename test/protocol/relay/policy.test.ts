@@ -11,7 +11,12 @@ import type { RelayClient } from '../../harness/relay/relay-net.ts';
 const POLICY: RelayPolicy = {
   treatmentOf: ({ name }) => {
     const text = decodeUtf8(name) ?? '';
-    return { kept: text.includes('kept'), reliable: text === 'reliable', exclusive: text === 'exclusive' };
+    return {
+      kept: text.includes('kept'),
+      reliable: text === 'reliable',
+      exclusive: text === 'exclusive',
+      firstWins: text === 'of all',
+    };
   },
 };
 const EXCLUSIVE = track('place', 'exclusive');
@@ -47,7 +52,7 @@ describe('the policy of whoever runs the relay', () => {
 
   test('is asked once for each track of a scope', () => {
     const asked: string[] = [];
-    const treatment: TrackTreatment = { kept: false, reliable: false, exclusive: false };
+    const treatment: TrackTreatment = { kept: false, reliable: false, exclusive: false, firstWins: false };
     const policy: RelayPolicy = {
       treatmentOf: ({ name }) => {
         asked.push(decodeUtf8(name) ?? '');
@@ -72,6 +77,8 @@ describe('an exclusive track', () => {
     const first = publish(net, alice, EXCLUSIVE);
     expect(alice.refusal(first)).toBeUndefined();
     expect(bob.refusal(publish(net, bob, EXCLUSIVE))).toBe(RequestErrorCode.UNINTERESTED);
+    // It may come again: the first may have gone by then.
+    expect(bob.last('request-error').refusal.retryAfter).toBeGreaterThan(0);
     const shared = publish(net, alice, track('place', 'shared'));
     expect(bob.refusal(publish(net, bob, track('place', 'shared')))).toBeUndefined();
     expect(alice.refusal(shared)).toBeUndefined();
@@ -100,5 +107,51 @@ describe('an exclusive track', () => {
     }
     expect(carol.objects(subscription)).toEqual(['0/0=a']);
     expect(bob.of('request-cancelled')).toHaveLength(1);
+  });
+});
+
+describe('a track of which the first content counts', () => {
+  const OF_ALL = track('place', 'of all');
+
+  test('hands on what came first at a location, and lets whoever came later go on', () => {
+    const net = new RelayNet({}, POLICY);
+    const [alice, bob, carol] = [net.connect(), net.connect(), net.connect()];
+    const [first, second] = [publish(net, alice, OF_ALL), publish(net, bob, OF_ALL)];
+    const subscription = carol.session.subscribe(OF_ALL, {});
+    net.run();
+    const send = (client: RelayClient, id: RequestId, group: number, at: number, payload: string): void => {
+      client.session.sendSingleObject(id, object(group, at, payload, { subgroup: at }), false);
+      net.run();
+    };
+    send(alice, first, 0, 0, 'a');
+    send(bob, second, 0, 0, 'b');
+    send(bob, second, 0, 1, 'c');
+    send(alice, first, 1, 0, 'd');
+    expect(carol.objects(subscription)).toEqual(['0/0=a', '0/1=c', '1/0=d']);
+    expect(bob.of('request-cancelled')).toEqual([]);
+    expect(net.relay.statistics()).toMatchObject({ objectsDuplicate: 1, tracksMalformed: 0 });
+  });
+
+  test('has no subgroup ended by whoever brought nothing to it', () => {
+    const net = new RelayNet({}, POLICY);
+    const [alice, bob, carol] = [net.connect(), net.connect(), net.connect()];
+    const [first, second] = [publish(net, alice, OF_ALL), publish(net, bob, OF_ALL)];
+    const subscription = carol.session.subscribe(OF_ALL, {});
+    net.run();
+    const whole = object(0, 0, 'a');
+    alice.session.openSubgroup(first, {
+      group: whole.location.group,
+      subgroup: whole.subgroup ?? whole.location.object,
+      publisherPriority: 128,
+      endOfGroup: false,
+      firstObject: true,
+    } as never);
+    alice.session.writeObject(first, whole);
+    net.run();
+    bob.session.sendSingleObject(second, object(0, 0, 'another'), false);
+    net.run();
+    alice.session.writeObject(first, object(0, 1, 'b'));
+    net.run();
+    expect(carol.objects(subscription)).toEqual(['0/0=a', '0/1=b']);
   });
 });

@@ -1,0 +1,67 @@
+/** Somebody who reaches the relay of a simulated meeting and keeps to MOQT, but not to Conclave's rules: it does what the test says. */
+import { draft18 } from '../../../src/protocol/moqt/draft18/draft18.ts';
+import type { FullTrackName, MoqtObject, RequestId } from '../../../src/protocol/moqt/model.ts';
+import { Session } from '../../../src/protocol/moqt/session.ts';
+import type { SessionEvent } from '../../../src/protocol/moqt/session-api.ts';
+import { Peer } from '../moqt/session-pair.ts';
+import type { Link } from './link.ts';
+import type { SimulatedMeeting } from './simulated-meeting.ts';
+
+/** A bare session with the meeting's relay, with all that it was told. */
+export class Intruder extends Peer {
+  readonly #world: SimulatedMeeting;
+  readonly #link: Link;
+
+  constructor(world: SimulatedMeeting) {
+    const common = { draft: draft18, transport: 'quic', now: world.agenda.now } as const;
+    super(new Session({ ...common, role: 'client', path: '/', authority: 'relay.test' }));
+    this.#world = world;
+    this.#link = world.reachRelay(undefined, (event) => {
+      this.session.handle(event, world.agenda.now);
+      this.#drain();
+    });
+    this.run();
+  }
+
+  /** Sends what the session was told to send, and waits for the answers. */
+  run(): void {
+    this.#drain();
+    this.#world.pass(6 * this.#world.network.latency);
+  }
+
+  /** PUBLISH. */
+  publish(track: FullTrackName): RequestId {
+    const id = this.session.publish(track, { forward: true, description: {} });
+    this.run();
+    return id;
+  }
+
+  /** Sends objects, each as the whole of its subgroup. */
+  send(id: RequestId, ...objects: readonly MoqtObject[]): void {
+    for (const object of objects) this.session.sendSingleObject(id, object, false);
+    this.run();
+  }
+
+  /** Why a request was refused, if it was. */
+  refusal(id: RequestId): number | undefined {
+    return this.of('request-error').find((event) => event.id === id)?.refusal.code;
+  }
+
+  /** Requests of one kind that the relay made. */
+  requests<Kind extends Extract<SessionEvent, { kind: 'request' }>['request']['kind']>(
+    kind: Kind,
+  ): Extract<Extract<SessionEvent, { kind: 'request' }>['request'], { kind: Kind }>[] {
+    return this.of('request').flatMap(({ request }) =>
+      request.kind === kind
+        ? [request as Extract<Extract<SessionEvent, { kind: 'request' }>['request'], { kind: Kind }>]
+        : [],
+    );
+  }
+
+  #drain(): void {
+    for (let effect = this.session.poll(); effect !== undefined; effect = this.session.poll()) {
+      if (effect.kind === 'event') this.events.push(effect.event);
+      else this.#link.command('a', effect.command);
+    }
+  }
+}
