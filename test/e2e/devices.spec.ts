@@ -27,18 +27,22 @@ for (const person of people) {
       const page = await app.firstWindow();
       await tapSound(page);
       await page.click('button');
-      await page.waitForTimeout(1500);
 
-      for (const video of ['video:first-of-type', 'video.square']) {
-        const painted = pictureFromPng(await page.locator(video).screenshot());
-        const scores = scoresOf((name) => likeness(painted, framesOf(name)).score);
-        expect(scores[person], `${video} ${JSON.stringify(scores)}`).toBeGreaterThan(0.95);
-        expect(bestOther(scores, person), `${video} ${JSON.stringify(scores)}`).toBeLessThan(0.7);
-      }
-      const [voice] = await listen(page, 4.5);
-      const scores = scoresOf((name) => bestHeard(voice!, speechOf(name)));
-      expect(scores[person], JSON.stringify(scores)).toBeGreaterThan(0.9);
-      expect(bestOther(scores, person), JSON.stringify(scores)).toBeLessThan(0.4);
+      // A busy machine shows late, and plays with gaps: what counts is that it is known once it is there.
+      await expect(async () => {
+        for (const video of ['video:first-of-type', 'video.square']) {
+          const painted = pictureFromPng(await page.locator(video).screenshot());
+          const scores = scoresOf((name) => likeness(painted, framesOf(name)).score);
+          expect(scores[person], `${video} ${JSON.stringify(scores)}`).toBeGreaterThan(0.95);
+          expect(bestOther(scores, person), `${video} ${JSON.stringify(scores)}`).toBeLessThan(0.7);
+        }
+      }).toPass();
+      await expect(async () => {
+        const [voice] = await listen(page, 4.5);
+        const scores = scoresOf((name) => bestHeard(voice!, speechOf(name)));
+        expect(scores[person], JSON.stringify(scores)).toBeGreaterThan(0.9);
+        expect(bestOther(scores, person), JSON.stringify(scores)).toBeLessThan(0.4);
+      }).toPass();
     } finally {
       await app.close();
     }
