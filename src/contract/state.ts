@@ -97,6 +97,12 @@ export type ConnectionState =
   | { readonly kind: 'connected'; readonly relay: string }
   | { readonly kind: 'reconnecting'; readonly relay: string; readonly attempt: number };
 
+/** One was away, for which microphone and camera were switched off; `at` in ms since 1970 tells times apart. */
+export interface Away {
+  readonly kind: 'slept' | 'rejoined';
+  readonly at: number;
+}
+
 /** Where the meeting stands. */
 export type MeetingState =
   | { readonly kind: 'none' }
@@ -108,6 +114,8 @@ export type MeetingState =
       readonly since: number;
       /** What is being waited for, when it takes longer than usual. */
       readonly sentence: string | undefined;
+      /** One was in the meeting, and the others went on without: devices are off when one is back. */
+      readonly again: boolean;
     }
   | {
       readonly kind: 'in-meeting';
@@ -119,6 +127,8 @@ export type MeetingState =
       readonly participants: readonly Participant[];
       readonly encryption: EncryptionState;
       readonly sending: { readonly microphone: boolean; readonly camera: boolean };
+      /** What one should know about having been away. */
+      readonly away: Away | undefined;
     }
   | {
       readonly kind: 'ended';

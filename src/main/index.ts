@@ -95,6 +95,8 @@ async function run(commandLine: CommandLine): Promise<void> {
   app.on('window-all-closed', () => {
     app.quit();
   });
+  powerMonitor.on('suspend', () => conclave.meeting?.sleeping());
+  powerMonitor.on('resume', () => conclave.meeting?.woke());
   quitInOrder(conclave);
 }
 

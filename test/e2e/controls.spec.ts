@@ -153,6 +153,7 @@ test.describe('the talk key', () => {
               step: 'connecting',
               since: 0,
               sentence: undefined,
+              again: false,
             },
           }
         : state,

@@ -1,5 +1,6 @@
 /** Puts the engine's view of a meeting into words for the window. */
 import type {
+  Away,
   EncryptionState,
   InvitationSummary,
   JoinStep,
@@ -12,6 +13,7 @@ import { SUITES, isSuiteId } from '../../protocol/secure-objects/suite.ts';
 import type { GroupStep } from '../../protocol/group/progress.ts';
 import { participantIdOf } from '../../protocol/meeting/members.ts';
 import type {
+  Absence,
   Attention,
   EpochRecord,
   GroupView,
@@ -43,6 +45,7 @@ export function describeMeeting(view: MeetingView, context: MeetingContext): Mee
       since,
       step: joinStep(view),
       sentence: joinSentence(view),
+      again: view.absence.kind === 'rejoining',
     };
   return {
     kind: 'in-meeting',
@@ -56,7 +59,12 @@ export function describeMeeting(view: MeetingView, context: MeetingContext): Mee
     participants: participantsOf(group, context),
     encryption: encryptionOf(view, group, context),
     sending,
+    away: awayOf(view.absence),
   };
+}
+
+function awayOf(absence: Absence): Away | undefined {
+  return absence.kind === 'slept' || absence.kind === 'rejoined' ? absence : undefined;
 }
 
 function participantsOf({ participants }: GroupView, context: MeetingContext): Participant[] {
@@ -135,14 +143,18 @@ function joinStep({ connection, step }: MeetingView): JoinStep {
   return joinSteps[step];
 }
 
-function joinSentence({ connection, step, attention }: MeetingView): string | undefined {
+function joinSentence({ connection, step, attention, absence }: MeetingView): string | undefined {
   // Whatever else is amiss, nobody is let in before that is saved.
   if (attention.has('store-failing'))
     return 'This app cannot save its state to disk, and cannot enter the meeting until it can. Free up some space.';
+  const again =
+    absence.kind === 'rejoining'
+      ? 'You were away, so the others changed the keys without you. You are joining again.'
+      : undefined;
   if (connection.kind === 'connecting')
     return connection.attempt > 1
       ? `The relay is not answering. Trying again (attempt ${String(connection.attempt)}). Check your network.`
-      : undefined;
+      : again;
   switch (step) {
     case 'counter-unreachable':
       return 'The counter service is not answering. Trying again. Check your network, or ask whoever runs the service.';
@@ -155,7 +167,7 @@ function joinSentence({ connection, step, attention }: MeetingView): string | un
     case 'waiting-for-member':
     case 'welcomed':
     case 'member':
-      return undefined;
+      return again;
   }
 }
 
@@ -183,12 +195,6 @@ function endOf(
         sentence: attention.has('store-failing')
           ? 'You left the meeting, but this app could not erase its encrypted state from the disk. Free up some space.'
           : 'You left the meeting. Your keys for it are erased.',
-        link,
-      };
-    case 'removed':
-      return {
-        reason: 'removed',
-        sentence: 'The others removed you because they heard nothing from this app. You can join again.',
         link,
       };
     case 'kicked':

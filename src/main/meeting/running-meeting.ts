@@ -128,6 +128,16 @@ export class RunningMeeting {
     this.#driver.feed({ kind: 'announce' });
   }
 
+  /** The machine is about to sleep: nothing is sent from now on. */
+  sleeping(): void {
+    this.#driver.feed({ kind: 'sleeping' });
+  }
+
+  /** The machine woke: a new session to the relay is made at once. */
+  woke(): void {
+    this.#driver.feed({ kind: 'woke' });
+  }
+
   /** Says good-bye and leaves; resolves when our state of the group is erased. */
   leave(): Promise<void> {
     this.#driver.feed({ kind: 'leave' });

@@ -21,8 +21,6 @@ export type GroupStep =
 /** Why a membership ended for good. */
 export type StopReason =
   | 'left'
-  /** Others removed us. */
-  | 'removed'
   /** Others removed us and will not let us in again. */
   | 'kicked'
   /** Our leaf was replaced by a join that this device did not make: somebody else has our key. */

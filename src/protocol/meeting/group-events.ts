@@ -43,6 +43,8 @@ export type GroupEvent =
   | { readonly kind: 'generation'; readonly generation: number }
   /** A newer generation of the room exists, while ours is healthy. */
   | { readonly kind: 'newer-generation'; readonly generation: number }
+  /** Others removed us since they heard nothing of us; we ask to be let in again. */
+  | { readonly kind: 'removed-as-absent' }
   /** Somebody with a kicked key asks to be let in. */
   | { readonly kind: 'kicked-asks'; readonly signatureKey: Uint8Array }
   /** The counter signed two different Commits for one epoch: it is not trusted any more. */

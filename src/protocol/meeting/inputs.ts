@@ -49,6 +49,10 @@ export type MeetingInput =
   | { readonly kind: 'kick'; readonly participant: ParticipantId }
   /** A renderer has just begun: it is told what is on. */
   | { readonly kind: 'announce' }
+  /** The machine is about to sleep: nothing is sent from now on, since nobody who closes a lid means to go on talking. */
+  | { readonly kind: 'sleeping' }
+  /** The machine slept and is awake: the session to the relay is not believed any more. */
+  | { readonly kind: 'woke' }
   /** Says good-bye and leaves; our state of the group is erased. */
   | { readonly kind: 'leave' }
   /** Ends here without leaving: a later start resumes the membership. */

@@ -24,10 +24,12 @@ import { OwnMedia, type Sending } from './own-media.ts';
 import { ownOrigin } from './own-origin.ts';
 import { RelayLink } from './relay-link.ts';
 import { showGroup } from './showing.ts';
-import type { Attention, EpochRecord, MeetingEnd, MeetingView } from './view.ts';
+import type { Absence, Attention, EpochRecord, MeetingEnd, MeetingView } from './view.ts';
 
 /** How often what depends on time alone is looked at: silence, overlaps of keys, signs of life. */
 const TICK_MS = 250;
+/** Who comes to its work so much too late was halted, and what it holds for a session may be one no more. */
+const HALTED_MS = 5_000;
 /** Video is encoded with fewer bits for this long after a queue grew too long. */
 const CONGESTION_MS = 5_000;
 const CONGESTED_BITRATE = 250_000;
@@ -60,6 +62,7 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
   #life: Life = { kind: 'new' };
   #displayName: string;
   #step: GroupStep = 'seeking';
+  #absence: Absence = { kind: 'none' };
   #begun: Omit<EpochBegun, 'masterKey'> | undefined;
   #history: readonly EpochRecord[] = [];
   #generation: Generation | undefined;
@@ -199,6 +202,15 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
         this.#generation?.members.announce();
         this.#downlink({ kind: 'keyframe-wanted' });
         return;
+      case 'sleeping':
+        if (this.#absence.kind !== 'rejoining') this.#absence = { kind: 'slept', at: this.#core.wallClock };
+        // There is no later.
+        this.#showFrom = this.#tasks.now;
+        this.#setSending({ microphone: false, camera: false });
+        return;
+      case 'woke':
+        this.#link.renew();
+        return;
       case 'leave':
         if (this.#life.kind === 'going') this.#tasks.start(this.#leave());
         return;
@@ -308,6 +320,16 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
         this.#closeGeneration('over');
         this.#attention.delete('newer-generation');
         return;
+      case 'removed-as-absent':
+        // The others heard our good-bye.
+        if (this.#life.kind === 'leaving') {
+          this.#group.leave();
+          return;
+        }
+        this.#absence = { kind: 'rejoining' };
+        // Whoever comes back to the machine has perhaps forgotten that it listens.
+        this.#setSending({ microphone: false, camera: false });
+        return;
       case 'newer-generation':
       case 'kicked-asks':
       case 'equivocation':
@@ -337,6 +359,7 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
     }
     generation.epochBegan(begun);
     this.#begun = rest;
+    if (this.#absence.kind === 'rejoining') this.#absence = { kind: 'rejoined', at: begun.change.time };
     // Who is in the group, and under which code, is shown at once.
     this.#showFrom = this.#tasks.now;
     const record = { epoch: begun.epoch, change: begun.change, securityCode: begun.securityCode };
@@ -371,7 +394,10 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
   }
 
   #tick(): void {
+    const late = this.#tickAt === undefined ? 0 : this.#tasks.now - this.#tickAt;
     this.#tickAt = this.#tasks.after(TICK_MS);
+    // Not every machine says that it slept, and a process can be halted.
+    if (late >= HALTED_MS) this.#link.renew();
     this.#generation?.tick();
     if (this.#congestedUntil !== undefined && this.#tasks.now >= this.#congestedUntil) {
       this.#congestedUntil = undefined;
@@ -424,6 +450,7 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
       group: begun && members && showGroup(begun, members, this.#media.sending),
       history: this.#history,
       attention: new Set(this.#attention),
+      absence: this.#absence,
       sending: this.#media.sending,
       unreadableObjects: this.#unreadableBefore + (this.#generation?.members.unreadable ?? 0),
       end: this.#life.kind === 'ended' ? this.#life.end : undefined,

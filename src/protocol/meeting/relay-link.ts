@@ -156,6 +156,16 @@ export class RelayLink {
     this.#openOf(connection)?.session.noteQueued(stream, bytes);
   }
 
+  /** The session may have died without a word while this machine slept: it is let go, and a new one is tried for at once. */
+  renew(): void {
+    const { kind } = this.#state;
+    if (kind === 'idle' || kind === 'stopped') return;
+    this.#open?.session.close(SessionCode.NO_ERROR, 'begins anew');
+    // Tells that the session is gone.
+    this.drain();
+    this.#try(1);
+  }
+
   /** When {@link RelayLink.expire} wants to be called. */
   deadline(): Millis | undefined {
     return this.#state.kind === 'waiting' ? this.#state.until : this.#open?.session.deadline();

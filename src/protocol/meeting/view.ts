@@ -4,7 +4,7 @@ import type { MlsSuite } from '../group/mls.ts';
 import type { MeetingParameters } from '../group/meeting-parameters.ts';
 import type { LeafIndex, Member } from '../group/roster.ts';
 import type { MediaState, ParticipantId } from '../media/encoded-media.ts';
-import type { Epoch } from '../units.ts';
+import type { Epoch, UnixMillis } from '../units.ts';
 import type { GroupStep, StopReason } from '../group/progress.ts';
 import type { EpochChange } from './group-events.ts';
 import type { Sending } from './own-media.ts';
@@ -32,6 +32,16 @@ export type ConnectionView =
 
 /** Something that a person must know and that does not end the meeting. */
 export type Attention = 'equivocation' | 'newer-generation' | 'kicked-asks' | 'store-failing';
+
+/** What the others had to do without us, for example while this machine slept. */
+export type Absence =
+  | { readonly kind: 'none' }
+  /** The machine went to sleep, and perhaps woke: nothing has been sent since, until the person wants it. */
+  | { readonly kind: 'slept'; readonly at: UnixMillis }
+  /** They removed us; we ask to be let in again. */
+  | { readonly kind: 'rejoining' }
+  /** After that they let us in again. */
+  | { readonly kind: 'rejoined'; readonly at: UnixMillis };
 
 /** One leaf of the tree. */
 export interface ParticipantView {
@@ -71,6 +81,7 @@ export interface MeetingView {
   /** The changes of keys that we have seen, oldest first. */
   readonly history: readonly EpochRecord[];
   readonly attention: ReadonlySet<Attention>;
+  readonly absence: Absence;
   readonly sending: Sending;
   /** Objects that could not be opened since the meeting began. */
   readonly unreadableObjects: number;

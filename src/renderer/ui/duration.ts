@@ -19,3 +19,8 @@ export function ago(time: number, now: number): string {
   if (minutes < 24 * 60) return `${String(Math.floor(minutes / 60))} h ago`;
   return new Date(time).toLocaleDateString(undefined, { day: 'numeric', month: 'short', year: 'numeric' });
 }
+
+/** `14:05`, as people here write it. @param at - ms since 1970. */
+export function timeOfDay(at: number): string {
+  return new Intl.DateTimeFormat(undefined, { timeStyle: 'short' }).format(at);
+}

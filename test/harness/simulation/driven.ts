@@ -1,5 +1,6 @@
 /** A machine in virtual time: what `src/io/driver.ts` does, on an agenda. */
 import type { Machine } from '../../../src/protocol/machine.ts';
+import { millis, type Millis } from '../../../src/protocol/units.ts';
 import type { Agenda } from './agenda.ts';
 
 export class Driven<Input, Effect> {
@@ -9,6 +10,10 @@ export class Driven<Input, Effect> {
   #draining = false;
   #wakeAt = Infinity;
   #over = false;
+  /** What came while the process was halted. */
+  #waiting: Input[] | undefined;
+  /** How much of the agenda's time the process's clock has not counted. */
+  #behind = 0;
 
   constructor(machine: Machine<Input, Effect>, perform: (effect: Effect) => void, agenda: Agenda) {
     this.#machine = machine;
@@ -18,12 +23,16 @@ export class Driven<Input, Effect> {
 
   feed(input: Input): void {
     if (this.#over) return;
-    this.#machine.handle(input, this.#agenda.now);
+    if (this.#waiting !== undefined) {
+      this.#waiting.push(input);
+      return;
+    }
+    this.#machine.handle(input, this.#now);
     this.drain();
   }
 
   drain(): void {
-    if (this.#draining || this.#over) return;
+    if (this.#draining || this.#over || this.#waiting !== undefined) return;
     this.#draining = true;
     for (let effect = this.#machine.poll(); effect !== undefined; effect = this.#machine.poll())
       this.#perform(effect);
@@ -36,17 +45,39 @@ export class Driven<Input, Effect> {
     this.#over = true;
   }
 
+  /** The process does nothing for a while; what comes meanwhile waits. @param counted - whether its clock goes on. */
+  halt(duration: number, counted: boolean): void {
+    this.#waiting = [];
+    this.#agenda.after(duration, () => {
+      const waiting = this.#waiting ?? [];
+      this.#waiting = undefined;
+      if (!counted) this.#behind += duration;
+      if (this.#over) return;
+      this.#expire();
+      for (const input of waiting) this.feed(input);
+    });
+  }
+
+  get #now(): Millis {
+    return millis(this.#agenda.now - this.#behind);
+  }
+
+  #expire(): void {
+    const due = this.#machine.deadline();
+    if (due !== undefined && due <= this.#now) this.#machine.expire(this.#now);
+    this.drain();
+  }
+
   #setTimer(): void {
-    const deadline = this.#machine.deadline();
+    const due = this.#machine.deadline();
+    const deadline = due && due + this.#behind;
     // One that is set earlier than needed only looks and sets the next.
     if (deadline === undefined || this.#wakeAt <= deadline) return;
     this.#wakeAt = deadline;
     this.#agenda.at(deadline, () => {
       if (this.#over || this.#wakeAt !== deadline) return;
       this.#wakeAt = Infinity;
-      const due = this.#machine.deadline();
-      if (due !== undefined && due <= this.#agenda.now) this.#machine.expire(this.#agenda.now);
-      this.drain();
+      if (this.#waiting === undefined) this.#expire();
     });
   }
 }

@@ -65,6 +65,18 @@ export class Link {
     });
   }
 
+  /** One end stands still for a while, and so does its clock: it notices long after the other that nothing came. */
+  freeze(side: Side, duration: number): void {
+    if (duration < IDLE_MS) {
+      this.cut(duration);
+      return;
+    }
+    this.kill(side);
+    this.#agenda.after(duration + IDLE_MS, () => {
+      this.#closed(side);
+    });
+  }
+
   /** One end's process is gone; the other end notices by silence. */
   kill(side: Side): void {
     if (this.#over) return;

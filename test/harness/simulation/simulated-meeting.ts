@@ -348,6 +348,20 @@ export class SimulatedMember {
     this.links.clear();
   }
 
+  /**
+   * The process, or the whole machine, stands still for a while, and nobody hears of it.
+   * @param machine - whether the machine sleeps: its clock stands still too, and it says when it falls asleep and wakes.
+   */
+  sleep(duration: number, machine: boolean): void {
+    if (machine) this.feed({ kind: 'sleeping' });
+    this.#driven?.halt(duration, !machine);
+    for (const link of this.links.values()) link.freeze('a', duration);
+    if (machine)
+      this.#world.agenda.after(duration, () => {
+        this.feed({ kind: 'woke' });
+      });
+  }
+
   /** Writes fail from now on, or work again. */
   failDisk(fails: boolean): void {
     this.#diskFails = fails;

@@ -17,6 +17,7 @@ function outside(end: MeetingEnd | undefined, ...attention: readonly Attention[]
     connection: { kind: 'connecting', relay: 'moqt://relay.test/', attempt: 1 },
     group: undefined,
     history: [],
+    absence: { kind: 'none' },
     attention: new Set(attention),
     sending: { microphone: false, camera: false },
     unreadableObjects: 0,
@@ -48,6 +49,14 @@ describe('whoever waits to be let in', () => {
   });
 
   test('is told nothing where nothing is amiss', () => {
-    expect(describeMeeting(outside(undefined), context)).toMatchObject({ sentence: undefined });
+    const state = describeMeeting(outside(undefined), context);
+    expect(state).toMatchObject({ sentence: undefined, again: false });
   });
+});
+
+test('whoever was away and is on the way back in is told so, and that devices are off', () => {
+  const view: MeetingView = { ...outside(undefined), absence: { kind: 'rejoining' } };
+  const state = describeMeeting({ ...view, step: 'waiting-for-member' }, context);
+  expect(state).toMatchObject({ kind: 'joining', again: true });
+  expect('sentence' in state && state.sentence).toMatch(/You were away.* joining again/);
 });

@@ -47,10 +47,10 @@ const JOINS_AGAIN = { kind: 'status', step: 'waiting-for-member' };
 
 test.each<[string, (own: OwnKeyPackage) => Pick<Removed, 'replacedBy' | 'kicked'>, boolean, object]>([
   [
-    'before our eyes is final',
+    'before our eyes makes us join again',
     () => ({ replacedBy: undefined, kicked: false }),
     false,
-    { kind: 'stopped', reason: 'removed' },
+    JOINS_AGAIN,
   ],
   [
     'while we were away makes us join again',

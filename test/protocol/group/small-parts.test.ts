@@ -173,7 +173,7 @@ describe('calls to the counter', () => {
 
   test('are made at once, and a Commit may be', () => {
     const { counter } = contact();
-    expect([counter.checkAt, counter.commitNotBefore, counter.isAway]).toEqual([1_000, 1_000, true]);
+    expect([counter.checkAt, counter.commitNotBefore]).toEqual([1_000, 1_000]);
   });
 
   test('that fail are made again after pauses that double, until one succeeds', () => {
@@ -240,14 +240,8 @@ describe('calls to the counter', () => {
     expect(counter.checkAt).toBe(2_000);
   });
 
-  test('tell whether we may have missed something, and since when the counter is ahead', () => {
+  test('tell since when the counter is ahead', () => {
     const { counter, clock } = contact();
-    counter.inStep();
-    expect(counter.isAway).toBe(false);
-    // However much the counter tells, the others do not hear us.
-    clock.isReached = false;
-    expect(counter.isAway).toBe(true);
-    clock.isReached = true;
     expect(counter.isAhead()).toBe(1_000);
     clock.now = 2_000;
     expect(counter.isAhead()).toBe(1_000);
@@ -255,7 +249,7 @@ describe('calls to the counter', () => {
     expect(counter.isAhead()).toBe(2_000);
     counter.checkIn(millis(9_000));
     counter.reconnected();
-    expect([counter.isAway, counter.checkAt]).toEqual([true, 2_000]);
+    expect(counter.checkAt).toBe(2_000);
   });
 
   test('fail in four ways; all else is an answer', () => {

@@ -359,6 +359,10 @@ test('who was away too long is replaced, joins again by itself, and is heard on 
   world.until('Bo is in again', () => world.agree([ana, bo]), 60_000);
   expect(bo.group?.senderId).not.toEqual(before);
   world.pass(500);
+  // Whoever is back is heard once the microphone is on again.
+  bo.speak('to myself');
+  world.pass(100);
+  bo.goLive();
   bo.speak('again');
   ana.speak('welcome');
   world.pass(100);

@@ -321,6 +321,41 @@ describe('the link to a relay', () => {
     expect(world.link.view).toEqual({ kind: 'connecting', relay: 'a', attempt: 3 });
   });
 
+  test('begins anew at once, whatever it is doing, once this machine was asleep', () => {
+    // Nothing to renew before it starts.
+    world.link.renew();
+    expect(world.calls).toEqual([]);
+    world.manners.set('a', 'up');
+    world.start();
+    world.pass(10_000);
+    world.link.renew();
+    world.settle();
+    expect(world.connections[0]?.peer.last('closed')).toMatchObject({ by: 'peer', reason: 'begins anew' });
+    expect(world.log).toEqual(['call a', 'connected a', 'lost', 'call a', 'connected a']);
+    // While it waits for its next try.
+    world.manners.clear();
+    world.pass(10_000);
+    world.lose('restart');
+    world.pass(5_000);
+    const { length } = world.calls;
+    world.manners.set('a', 'slow').set('b', 'slow');
+    world.link.renew();
+    world.settle();
+    expect(world.calls.length).toBe(length + 1);
+    expect(world.link.view).toMatchObject({ attempt: 1 });
+    // While a call is under way: what comes of it is not taken.
+    const asked = world.calls.at(-1)!;
+    world.link.renew();
+    world.settle();
+    world.accept(asked.id, asked.relay);
+    world.settle();
+    expect(world.last.peer.last('closed')).toMatchObject({ by: 'peer', reason: 'done' });
+    expect(world.link.client).toBeUndefined();
+    world.link.stop();
+    world.link.renew();
+    expect(world.calls.length).toBe(length + 2);
+  });
+
   test('hears nothing of a connection that is over', () => {
     world.manners.set('a', 'up');
     world.start();

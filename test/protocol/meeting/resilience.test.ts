@@ -225,3 +225,65 @@ describe('members that are replaced and join again by themselves, beside each ot
     expect(world.broken).toEqual([]);
   });
 });
+
+describe('absence', () => {
+  /** How each of them is gone: the machine sleeps and its clock with it, or the process alone is halted. */
+  const ways = [
+    ['a machine that sleeps', true],
+    ['a process that is halted', false],
+  ] as const;
+  const lengths = [
+    ['40 s', 40_000],
+    ['ten minutes', 600_000],
+  ] as const;
+
+  describe.each(ways)('of %s', (_, machine) => {
+    test.each(lengths)(
+      'for %s ends in the same meeting, with microphone and camera off',
+      (_length, duration) => {
+        const world = new SimulatedMeeting();
+        const [ana, bo, cy] = meet(world, 'Ana', 'Bo', 'Cy');
+        allHear(world, [ana!, bo!, cy!]);
+        const { group } = bo!.group!;
+        bo!.sleep(duration, machine);
+        world.pass(duration - 1_000);
+        // The others did not let a machine that nobody hears keep the keys.
+        expect(world.agree([ana!, cy!])).toBe(true);
+        expect(ana!.sees(bo!)).toBeUndefined();
+        world.pass(1_000);
+        const heard = count(ana!, bo!);
+        // The old session is dead, and would be believed for another 7 s.
+        world.until('Bo is in again', () => world.agree([ana!, bo!, cy!]), 2_000);
+        expect(bo!.view).toMatchObject({
+          absence: { kind: 'rejoined' },
+          sending: { microphone: false, camera: false },
+        });
+        expect(bo!.group!.group).toEqual(group);
+        bo!.speak('nobody asked for this');
+        world.pass(1_000);
+        expect(count(ana!, bo!)).toBe(heard);
+        bo!.goLive();
+        allHear(world, [ana!, bo!, cy!]);
+        expect(world.broken).toEqual([]);
+      },
+    );
+  });
+
+  test('of a few seconds costs nobody a place, and microphone and camera are off all the same', () => {
+    const world = new SimulatedMeeting();
+    const [ana, bo] = meet(world, 'Ana', 'Bo');
+    allHear(world, [ana!, bo!]);
+    const { senderId } = bo!.group!;
+    bo!.sleep(15_000, true);
+    world.pass(17_000);
+    expect(bo!.view.connection.kind).toBe('connected');
+    expect(bo!.view).toMatchObject({
+      absence: { kind: 'slept' },
+      sending: { microphone: false, camera: false },
+    });
+    world.pass(20_000);
+    expect([ana!.epoch, bo!.epoch, bo!.group!.senderId]).toEqual([1n, 1n, senderId]);
+    bo!.goLive();
+    allHear(world, [ana!, bo!]);
+  });
+});

@@ -89,6 +89,7 @@ export function meetingOf(
       unreadableObjects: 0,
     },
     sending: { microphone: false, camera: false },
+    away: undefined,
   };
 }
 
@@ -137,6 +138,7 @@ const meetings: Record<string, () => MeetingState> = {
     step: 'waiting-for-member',
     since: Date.now() - 14_000,
     sentence: 'Waiting to be let in. Ana and 3 others are in the meeting.',
+    again: false,
   }),
   creating: () => ({
     kind: 'joining',
@@ -144,7 +146,18 @@ const meetings: Record<string, () => MeetingState> = {
     step: 'creating',
     since: Date.now() - 900,
     sentence: undefined,
+    again: false,
   }),
+  'joining-again': () => ({
+    kind: 'joining',
+    invitation,
+    step: 'waiting-for-member',
+    since: Date.now() - 1_400,
+    sentence: 'You were away, so the others changed the keys without you. You are joining again.',
+    again: true,
+  }),
+  'meeting-slept': () => ({ ...meetingOf(people(4)), away: { kind: 'slept', at: Date.now() } }),
+  'meeting-rejoined': () => ({ ...meetingOf(people(4)), away: { kind: 'rejoined', at: Date.now() } }),
   'ended-left': () => ({
     kind: 'ended',
     invitation,

@@ -122,9 +122,10 @@ function* merge(state: MemberState, { staged, committer, added, commit, receipt 
 function* beRemoved(state: MemberState, { replacedBy, kicked }: Removed): Job<Phase> {
   const { phases } = state.context;
   if (kicked) return phases.stopped('kicked');
-  if (replacedBy === undefined)
-    return state.counter.isAway ? yield* joinAgain(state) : phases.stopped('removed');
-  return state.isOwnJoin(replacedBy) ? yield* joinAgain(state) : phases.stopped('replaced');
+  if (replacedBy !== undefined && !state.isOwnJoin(replacedBy)) return phases.stopped('replaced');
+  // Nobody barred our key: the others heard nothing of us for a while, as of a machine that slept.
+  if (replacedBy === undefined) state.context.emit({ kind: 'removed-as-absent' });
+  return yield* joinAgain(state);
 }
 
 /** Erases our state, which cannot catch up, and asks to be let in again. */

@@ -50,6 +50,8 @@ export type CoordinatorEvent =
     }
   | { readonly kind: 'generation'; readonly generation: number }
   | { readonly kind: 'newer-generation'; readonly generation: number }
+  /** Others removed us without barring our key; we ask to be let in again. */
+  | { readonly kind: 'removed-as-absent' }
   | { readonly kind: 'kicked-asks'; readonly signatureKey: Uint8Array }
   | { readonly kind: 'equivocation'; readonly epoch: Epoch }
   | { readonly kind: 'stopped'; readonly reason: StopReason };

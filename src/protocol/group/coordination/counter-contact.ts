@@ -11,7 +11,6 @@ export class CounterContact {
   readonly #context: Context;
   readonly #failures: Backoff;
   readonly #lostTurns: Backoff;
-  #isAway = true;
   #checkAt: Millis;
   #commitNotBefore: Millis;
   /** In plain mode: since when the counter has been seen ahead of us. */
@@ -38,23 +37,13 @@ export class CounterContact {
     return this.#commitNotBefore;
   }
 
-  /**
-   * Whether we may have missed Commits, or the others us. Whoever was removed while away joins again; a removal that we
-   * watch is final.
-   */
-  get isAway(): boolean {
-    return this.#isAway || this.#context.reachedSince === undefined;
-  }
-
   /** The relay was lost and is back: we may have missed anything. */
   reconnected(): void {
-    this.#isAway = true;
     this.#checkAt = this.#context.now;
   }
 
   /** The counter is where we are. */
   inStep(): void {
-    this.#isAway = false;
     this.#aheadSince = undefined;
     this.#restoredFrom = undefined;
   }

@@ -1,5 +1,5 @@
 import { untrack } from 'svelte';
-import type { MeetingState, Participant, ParticipantId } from '../../../contract/state.ts';
+import type { Away, MeetingState, Participant, ParticipantId } from '../../../contract/state.ts';
 import type { AppModel } from '../../app/app.svelte.ts';
 import type { MediaModel } from '../../app/media.svelte.ts';
 import type { MeetingAction } from './shortcuts.ts';
@@ -35,6 +35,13 @@ export class MeetingModel {
   readonly question: 'leave' | 'close' | undefined = $derived.by(() => {
     if (this.#closing !== undefined) return 'close';
     return this.#askedToLeave ? 'leave' : undefined;
+  });
+  /** When one was away last, of what is shown no more: the person has seen it, or uses a device again. */
+  #awaySeen: number | undefined = $state();
+  /** What one should know about having been away. */
+  readonly away: Away | undefined = $derived.by(() => {
+    const { away } = this.#meeting();
+    return away?.at === this.#awaySeen ? undefined : away;
   });
   /** Others whose names are known, as they were before. */
   #named: readonly Participant[] | undefined;
@@ -75,6 +82,7 @@ export class MeetingModel {
     switch (action) {
       case 'microphone':
       case 'camera':
+        this.seenAway();
         this.#media.toggle(action);
         break;
       case 'people':
@@ -116,6 +124,10 @@ export class MeetingModel {
   /** Closes what is open. */
   readonly escape = (): void => {
     this.panel = 'none';
+  };
+
+  readonly seenAway = (): void => {
+    this.#awaySeen = this.#meeting().away?.at;
   };
 
   /** Whose pictures are on the screen now. */

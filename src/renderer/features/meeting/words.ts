@@ -1,4 +1,5 @@
-import type { ConnectionState, MediaState, Participant } from '../../../contract/state.ts';
+import type { Away, ConnectionState, MediaState, Participant } from '../../../contract/state.ts';
+import { timeOfDay } from '../../ui/duration.ts';
 
 /** Why there is no picture; undefined when there is one or is about to be. */
 const pictureWords: Record<MediaState, string> = {
@@ -68,6 +69,12 @@ export const words = {
   left: (name: string): string => `${name} left.`,
   reconnecting: ({ attempt }: ConnectionState & { readonly kind: 'reconnecting' }): string =>
     `Connection to the relay lost. Reconnecting (${ordinal(attempt)} try). You are not sending anything.`,
+  /** One was away. */
+  away: ({ kind, at }: Away): string =>
+    kind === 'slept'
+      ? 'This computer was asleep. Your microphone and camera are off.'
+      : `You were away, so the others changed the keys without you. You joined again at ${timeOfDay(at)}. Your microphone and camera are off.`,
+  understood: 'Close this message',
   encoderFailed:
     'Your camera’s picture could not be prepared for sending. Switch the camera off and on again.',
   fullScreen: 'Full screen',
