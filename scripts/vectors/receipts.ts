@@ -46,6 +46,7 @@ function receiptsOf({ group, hash, attempts }: Chain): unknown[] {
   return attempts.map((attempt, index) => {
     const commit = Buffer.from(index === 0 ? 'GroupContext of epoch 0' : `Commit of epoch ${String(index)}`);
     const transcript = index === 0 ? Buffer.alloc(0) : derived(`transcript of epoch ${String(index)}`, hash);
+    const nextKey = derived(`key of epoch ${String(index)}`);
     const time = 1_767_225_600_000 + index * 61_001;
     const body = {
       group,
@@ -53,6 +54,7 @@ function receiptsOf({ group, hash, attempts }: Chain): unknown[] {
       attempt,
       commitHash: receiptVerifier.sha256(commit),
       transcript,
+      nextKey,
       time: unixMillis(time),
       previousHash,
     };
@@ -66,6 +68,7 @@ function receiptsOf({ group, hash, attempts }: Chain): unknown[] {
       commit: encodeHex(commit),
       transcript: encodeHex(transcript),
       time_ms: String(time),
+      next_key: encodeHex(nextKey),
       previous: encodeHex(previous),
       signed: encodeHex(receipt.signed),
       signature: encodeHex(receipt.signature),

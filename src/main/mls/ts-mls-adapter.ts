@@ -61,8 +61,11 @@ import {
   splitWelcome,
 } from './mls-messages.ts';
 import type { MlsMembership, MlsPort } from './mls-port.ts';
+import { nodeGroupCrypto } from './node-group-crypto.ts';
 
 const EXPORTER_LABEL = 'SecureObject MLS Master Key';
+const EPOCH_KEY_LABEL = 'conclave epoch key';
+const EPOCH_KEY_BYTES = 32;
 const NONE = new Uint8Array(0);
 
 interface Staged {
@@ -171,7 +174,7 @@ export class TsMlsAdapter implements MlsPort {
       return refused(nameOf(error));
     }
     const { newState, consumed, commit, welcome } = result;
-    const own = this.#stageOwn(group, consumed, {
+    const own = await this.#stageOwn(group, consumed, {
       newState,
       commit: encodeMlsMessage(commit),
       welcomes: welcome === undefined ? [] : splitWelcome(welcome),
@@ -225,6 +228,7 @@ export class TsMlsAdapter implements MlsPort {
       staged,
       epoch: epoch(newState.groupContext.epoch),
       transcript: newState.groupContext.confirmedTranscriptHash.slice(),
+      nextKey: await epochKeyOf(newState, suite),
       contents,
     };
   }
@@ -296,7 +300,7 @@ export class TsMlsAdapter implements MlsPort {
     if (!equal(context.groupId, membership.groupId)) return undefined;
     if (parametersOf(context.extensions) === undefined) return undefined;
     const group = this.#hold(membership, await suiteImplementation(membership.suite), record.state);
-    const staged = record.staged && this.#stageOwn(this.#group(group), [], record.staged);
+    const staged = record.staged && (await this.#stageOwn(this.#group(group), [], record.staged));
     const groupContext = encode(groupContextEncoder)(context);
     return { group, staged, groupContext, ...(await this.#epochOf(group)) };
   }
@@ -324,6 +328,7 @@ export class TsMlsAdapter implements MlsPort {
       epoch: epoch(groupContext.epoch),
       transcript: groupContext.confirmedTranscriptHash.slice(),
       epochAuthenticator: keySchedule.epochAuthenticator.slice(),
+      epochKey: await epochKeyOf(state, suite),
       suite: membership.suite,
       ownLeaf: leafIndex(state.privatePath.leafIndex),
       roster: rosterOf(state),
@@ -339,16 +344,17 @@ export class TsMlsAdapter implements MlsPort {
     return handle;
   }
 
-  #stageOwn(
+  async #stageOwn(
     group: Group,
     consumed: readonly Uint8Array[],
     { newState, commit, welcomes }: StagedRecord,
-  ): StagedCommit {
+  ): Promise<StagedCommit> {
     const own = {
       staged: this.#newHandle() as StagedHandle,
       epoch: epoch(newState.groupContext.epoch),
       commit,
       transcript: newState.groupContext.confirmedTranscriptHash.slice(),
+      nextKey: await epochKeyOf(newState, group.suite),
       welcomes,
     };
     group.staged.set(own.staged, { newState, consumed, own });
@@ -365,6 +371,14 @@ export class TsMlsAdapter implements MlsPort {
     this.#nextHandle += 1;
     return this.#nextHandle - 1;
   }
+}
+
+/** The public key of a state's epoch. @see docs/protocol.md#epoch-keys */
+async function epochKeyOf({ keySchedule }: ClientState, suite: CiphersuiteImpl): Promise<Uint8Array> {
+  const seed = await mlsExporter(keySchedule.exporterSecret, EPOCH_KEY_LABEL, NONE, EPOCH_KEY_BYTES, suite);
+  const { publicKey } = nodeGroupCrypto.ed25519Signer(seed);
+  seed.fill(0);
+  return publicKey;
 }
 
 function isSame(a: MlsMembership, b: MlsMembership): boolean {

@@ -131,6 +131,8 @@ export type IncrementRequest =
       readonly commit: Uint8Array;
       /** Confirmed transcript hash of the new epoch; empty at epoch 0. */
       readonly transcript: Uint8Array;
+      /** The new epoch's key, 32 bytes: what begins the epoch after has to be signed with it. */
+      readonly nextKey: Uint8Array;
     }
   | { readonly mode: 'plain' };
 

@@ -16,7 +16,7 @@ import { COUNTER_LIMITS } from './client.ts';
 import type { CounterMode, IncrementRequest, LockRequest, LockToken, UploadEntry } from './client.ts';
 import { JsonFields, malformed, MAX_COUNTER_VALUE, parsing } from './json.ts';
 import type { Parsed } from './json.ts';
-import { parseReceipt, RECEIPT_LIMITS } from './receipt.ts';
+import { parseReceipt, PUBLIC_KEY_BYTES, RECEIPT_LIMITS } from './receipt.ts';
 import { counterIdOf, groupOfCounter, type CounterId } from './rules.ts';
 
 /** Largest JSON bodies that a service reads, in bytes. */
@@ -26,7 +26,7 @@ export const BODY_LIMITS = {
 } as const;
 
 /** Largest receipt: all fixed fields, the longest group id and transcript, the signature. */
-export const MAX_RECEIPT_BYTES = 19 + 8 + 1 + 255 + 8 + 4 + 32 + 1 + 64 + 8 + 32 + 64;
+export const MAX_RECEIPT_BYTES = 19 + 8 + 1 + 255 + 8 + 4 + 32 + 1 + 64 + 32 + 8 + 32 + 64;
 
 const TOKEN = /^[A-Za-z0-9_-]{22,64}$/;
 /** Unreserved characters of RFC 3986: the draft leaves the Counter ID open. The longest is that of a group id of 255 bytes. */
@@ -72,6 +72,7 @@ export function encodeIncrementBody(request: IncrementRequest): string {
     token: request.token,
     commit: encodeBase64(request.commit),
     transcript: encodeBase64(request.transcript),
+    next_key: encodeBase64(request.nextKey),
   });
 }
 
@@ -137,7 +138,7 @@ export function parseHistoryQuery(query: Query): Parsed<Epoch> {
 export function parseIncrementBody(text: string): Parsed<IncrementRequest> {
   return parsing(() => {
     if (text.trim() === '') return { mode: 'plain' };
-    const names = ['val', 'token', 'commit', 'transcript'];
+    const names = ['val', 'token', 'commit', 'transcript', 'next_key'];
     const body = JsonFields.fromText(text, names);
     if (names.every((name) => body.isAbsent(name))) return { mode: 'plain' };
     const val = body.epoch('val');
@@ -147,7 +148,8 @@ export function parseIncrementBody(text: string): Parsed<IncrementRequest> {
     if ((transcript.length === 0) !== (val === 0n)) {
       malformed('transcript is empty at epoch 0 and nowhere else');
     }
-    return { mode: 'fenced', val, token, commit, transcript };
+    const nextKey = body.bytes('next_key', PUBLIC_KEY_BYTES, PUBLIC_KEY_BYTES);
+    return { mode: 'fenced', val, token, commit, transcript, nextKey };
   });
 }
 

@@ -28,7 +28,7 @@ export const PUBLIC_KEY_BYTES = 32;
 export const SIGNATURE_BYTES = 64;
 
 const CLAUSE = 'conclave-protocol#receipts';
-const CONTEXT = encodeUtf8('conclave receipt v1');
+const CONTEXT = encodeUtf8('conclave receipt v2');
 const KEY_ID_BYTES = 8;
 const HASH_BYTES = 32;
 
@@ -46,6 +46,8 @@ export interface ReceiptBody {
   readonly commitHash: Uint8Array;
   /** Confirmed transcript hash of the new epoch; empty at epoch 0. */
   readonly transcript: Uint8Array;
+  /** The new epoch's key, see `EpochView.epochKey`: who signs with it may begin the epoch after. 32 bytes. */
+  readonly nextKey: Uint8Array;
   /** When the counter signed, on its own clock; never before the previous receipt. */
   readonly time: UnixMillis;
   /** SHA-256 of the previous receipt's signed bytes; 32 zero bytes at epoch 0. */
@@ -116,6 +118,7 @@ export function encodeReceiptBody(body: ReceiptBody): Uint8Array {
   );
   invariant(body.commitHash.length === HASH_BYTES, 'a Commit hash has 32 bytes');
   invariant(body.transcript.length <= RECEIPT_LIMITS.transcript, 'a transcript hash has at most 64 bytes');
+  invariant(body.nextKey.length === PUBLIC_KEY_BYTES, 'an epoch key has 32 bytes');
   invariant(Number.isSafeInteger(body.time) && body.time >= 0, 'a time is a whole number of milliseconds');
   invariant(body.previousHash.length === HASH_BYTES, 'a receipt hash has 32 bytes');
 
@@ -128,6 +131,7 @@ export function encodeReceiptBody(body: ReceiptBody): Uint8Array {
     .u32(body.attempt)
     .bytes(body.commitHash)
     .lengthPrefixed(body.transcript)
+    .bytes(body.nextKey)
     .u64(BigInt(body.time))
     .bytes(body.previousHash)
     .finish();
@@ -220,7 +224,7 @@ export function checkReceiptChain(
 function readReceipt(bytes: Uint8Array): Receipt {
   const reader = new ByteReader(bytes);
   if (!equal(reader.bytes(CONTEXT.length), CONTEXT)) {
-    throw new PeerViolation(0, CLAUSE, 'not a receipt of version 1');
+    throw new PeerViolation(0, CLAUSE, 'not a receipt of version 2');
   }
   const keyId = reader.bytes(KEY_ID_BYTES);
   const group = reader.bytes(reader.u8());
@@ -233,6 +237,7 @@ function readReceipt(bytes: Uint8Array): Receipt {
   if (reader.offset - transcriptAt !== 1 + transcript.length) {
     throw new PeerViolation(0, CLAUSE, 'transcript length is not minimal');
   }
+  const nextKey = reader.bytes(PUBLIC_KEY_BYTES);
   const time = reader.u64();
   if (time > BigInt(Number.MAX_SAFE_INTEGER)) throw new PeerViolation(0, CLAUSE, 'time out of range');
   const previousHash = reader.bytes(HASH_BYTES);
@@ -249,6 +254,7 @@ function readReceipt(bytes: Uint8Array): Receipt {
     attempt,
     commitHash,
     transcript,
+    nextKey,
     time: unixMillis(Number(time)),
     previousHash,
     signed,

@@ -125,6 +125,8 @@ export interface FencedIncrementCall {
   readonly token: LockToken;
   readonly commit: Uint8Array;
   readonly transcript: Uint8Array;
+  /** The key of the epoch that begins, 32 bytes. */
+  readonly nextKey: Uint8Array;
 }
 
 /** Signing and hashing, for decisions that write receipts. */
@@ -205,6 +207,7 @@ export function decideFencedIncrement(
       attempt,
       commitHash,
       transcript: call.transcript,
+      nextKey: call.nextKey,
       time,
       previousHash: record.head,
     },

@@ -26,6 +26,12 @@ export interface EpochView {
   readonly transcript: Uint8Array;
   /** RFC 9420 §8.7. */
   readonly epochAuthenticator: Uint8Array;
+  /**
+   * Public key of the epoch, Ed25519, 32 bytes; its seed is `MLS-Exporter("conclave epoch key", "", 32)`. Members alone sign
+   * with it.
+   * @see docs/protocol.md#epoch-keys
+   */
+  readonly epochKey: Uint8Array;
   readonly suite: MlsSuite;
   readonly ownLeaf: LeafIndex;
   readonly roster: readonly Member[];
@@ -64,6 +70,8 @@ export interface StagedCommit {
   readonly commit: Uint8Array;
   /** Confirmed transcript hash of the new epoch. */
   readonly transcript: Uint8Array;
+  /** {@link EpochView.epochKey} of the new epoch. */
+  readonly nextKey: Uint8Array;
   readonly welcomes: readonly JoinerWelcome[];
 }
 
@@ -88,6 +96,8 @@ export type ProcessOutcome =
       readonly staged: StagedHandle;
       readonly epoch: Epoch;
       readonly transcript: Uint8Array;
+      /** {@link EpochView.epochKey} of the new epoch. */
+      readonly nextKey: Uint8Array;
       readonly contents: CommitContents;
     }
   /** The Commit removes this member: there is no next epoch for it. `replacedBy` says whether its own key was added again. */

@@ -146,6 +146,7 @@ export class FakeMls {
       staged: id,
       epoch: epoch(BigInt(next.epoch)),
       transcript: unhex(next.transcript),
+      nextKey: fakeEpochKey(unhex(next.transcript)),
       contents,
     };
   }
@@ -206,6 +207,7 @@ export class FakeMls {
       epoch: epoch(BigInt(state.epoch)),
       transcript: unhex(state.transcript),
       epochAuthenticator: unhex(sha256(`authenticator ${state.transcript}`)),
+      epochKey: fakeEpochKey(unhex(state.transcript)),
       suite: 0x0001,
       ownLeaf: leafIndex(state.own),
       roster: state.roster.map(({ leaf, key, encryption }) => ({
@@ -232,6 +234,7 @@ export class FakeMls {
       epoch: epoch(BigInt(next.epoch)),
       commit: encode(commit),
       transcript: unhex(next.transcript),
+      nextKey: fakeEpochKey(unhex(next.transcript)),
       welcomes: commit.adds.map(({ ref }) => ({ ref: unhex(ref), welcome: encode({ ref, state: next }) })),
     };
   }
@@ -256,6 +259,11 @@ export class FakeMls {
   #name(kind: string): string {
     return `${kind} ${String(this.#fresh())}`;
   }
+}
+
+/** The key of the epoch that begins with a transcript. */
+export function fakeEpochKey(transcript: Uint8Array): Uint8Array {
+  return unhex(sha256(`epoch key ${hex(transcript)}`));
 }
 
 function apply(state: FakeState, commit: FakeCommit): FakeState | undefined {

@@ -23,6 +23,7 @@ export function receiptFor(
       attempt: 0,
       commitHash: new Uint8Array(32),
       transcript: new Uint8Array(32).fill(Number(of % 256n)),
+      nextKey: new Uint8Array(32).fill(Number(of % 255n) + 1),
       time: unixMillis(1_000_000),
       previousHash: new Uint8Array(32),
       ...body,

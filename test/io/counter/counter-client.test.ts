@@ -18,6 +18,7 @@ import { ensureDevelopmentCertificate } from '../../../src/services/tls/developm
 import type { DevelopmentCertificate } from '../../../src/services/tls/development-ca.ts';
 
 const GROUP = new Uint8Array(16).fill(1);
+const KEY = new Uint8Array(32).fill(5);
 const NONCE = new Uint8Array(16).fill(2);
 const TOKEN = 'T'.repeat(22) as LockToken;
 const VECTOR_RECEIPT_BYTES = 300;
@@ -169,6 +170,7 @@ describe('what the client sends', () => {
       token: TOKEN,
       commit,
       transcript: NONCE,
+      nextKey: KEY,
     });
     await client.history(GROUP, epoch(7n));
     const id = 'AQEBAQEBAQEBAQEBAQEBAQ';
@@ -176,7 +178,7 @@ describe('what the client sends', () => {
       `GET /lock/${id}?val=0 Bearer abc `,
       `GET /lock/f.${id}?val=3&mode=fenced&nonce=AgICAgICAgICAgICAgICAg Bearer abc `,
       `POST /increment/${id} Bearer abc `,
-      `POST /increment/f.${id} Bearer abc {"val":3,"token":"${TOKEN}","commit":"AQIDBA==","transcript":"AgICAgICAgICAgICAgICAg=="}`,
+      `POST /increment/f.${id} Bearer abc {"val":3,"token":"${TOKEN}","commit":"AQIDBA==","transcript":"AgICAgICAgICAgICAgICAg==","next_key":"BQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQU="}`,
       `GET /history/f.${id}?from=7 Bearer abc `,
     ]);
   });
@@ -216,6 +218,7 @@ describe('what the client sends', () => {
       token: TOKEN,
       commit,
       transcript: NONCE,
+      nextKey: KEY,
     });
     await expect(call).rejects.toThrow(InvariantError);
   });
@@ -268,7 +271,14 @@ describe('what the client makes of answers', () => {
 
   test('an increment without its receipt has an unknown outcome', async () => {
     const client = await serve(answering(200, '{"current":3}'));
-    const call = { mode: 'fenced', val: epoch(3n), token: TOKEN, commit: NONCE, transcript: NONCE } as const;
+    const call = {
+      mode: 'fenced',
+      val: epoch(3n),
+      token: TOKEN,
+      commit: NONCE,
+      transcript: NONCE,
+      nextKey: KEY,
+    } as const;
     expect((await client.increment(GROUP, call)).kind).toBe('unreachable');
   });
 

@@ -1,6 +1,7 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, createHmac, randomBytes } from 'node:crypto';
 import { encodeMlsMessage } from 'ts-mls';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { ed25519PublicKey } from '../../../src/io/crypto/raw-keys.ts';
 import { decodeGroupRecord, encodeGroupRecord } from '../../../src/main/mls/group-state-codec.ts';
 import { decodeWhole, MLS_LIMITS } from '../../../src/main/mls/mls-messages.ts';
 import type { MlsMembership } from '../../../src/main/mls/mls-port.ts';
@@ -102,6 +103,37 @@ describe('a group that was created', () => {
     for (const group of groups) staged.push((await stage(group)).staged);
     expect([...groups, ...staged].sort()).toEqual([100, 101, 102, 103]);
   });
+});
+
+test('a group has a key pair of each epoch, from the exporter, known before anything is merged', async () => {
+  /** From the words of docs/protocol.md, over RFC 9420 §8 in node:crypto. */
+  const keyOf = async (group: GroupHandle): Promise<Uint8Array> => {
+    const exporter = decodeGroupRecord(await mls.serialise(group))?.state.keySchedule.exporterSecret;
+    const labelled = (secret: Uint8Array, label: string, context: Uint8Array): Buffer => {
+      const full = Buffer.from(`MLS 1.0 ${label}`);
+      const info = [Buffer.of(0, 32, full.length), full, Buffer.of(context.length), context, Buffer.of(1)];
+      return createHmac('sha256', secret).update(Buffer.concat(info)).digest();
+    };
+    const hashed = createHash('sha256').digest();
+    const derived = labelled(exporter ?? new Uint8Array(0), 'conclave epoch key', new Uint8Array(0));
+    return ed25519PublicKey(labelled(derived, 'exported', hashed));
+  };
+  const { group, view } = await create();
+  expect(view.epochKey).toEqual(await keyOf(group));
+  const other = await enter(group);
+  const staged = await stage(group);
+  const seen = await mls.processCommit(other, staged.commit);
+  const [{ view: next }, restored] = [
+    await mls.apply(group, staged.staged),
+    await mls.restore(creator, await mls.serialise(group)),
+  ];
+  expect(next.epochKey).toEqual(await keyOf(group));
+  expect(next.epochKey).not.toEqual(view.epochKey);
+  expect([staged.nextKey, seen.kind === 'staged' && seen.nextKey, restored?.view.epochKey]).toEqual([
+    next.epochKey,
+    next.epochKey,
+    next.epochKey,
+  ]);
 });
 
 describe('a Commit', () => {

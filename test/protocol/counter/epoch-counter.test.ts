@@ -34,12 +34,13 @@ function lock(val: bigint, nonce?: string, mode: CounterMode = 'fenced') {
   const token = `token-${String(tokens)}` as LockToken;
   return counter.lock(counterIdOf(GROUP, mode), { mode, val: epoch(val), nonce }, unixMillis(now), token);
 }
+const NEXT_KEY = new Uint8Array(32).fill(5);
 const commitOf = (text: string): Uint8Array => new Uint8Array(Buffer.from(text));
 function increment(val: bigint, token: LockToken, commit = commitOf('a Commit')) {
   const transcript = new Uint8Array(val === 0n ? 0 : 32);
   return counter.incrementFenced(
     ID,
-    { group: GROUP, val: epoch(val), token, commit, transcript },
+    { group: GROUP, val: epoch(val), token, commit, transcript, nextKey: NEXT_KEY },
     unixMillis(now),
   );
 }
@@ -69,6 +70,7 @@ function receiptOf(
     attempt: 0,
     commitHash: receiptVerifier.sha256(commitOf('a Commit')),
     transcript: new Uint8Array(0),
+    nextKey: NEXT_KEY,
     time: unixMillis(START_MS),
     previousHash: NO_PREVIOUS_RECEIPT,
     ...change,

@@ -57,6 +57,8 @@ function groupOf(id: string): Parsed<Uint8Array> {
   return name.kind === 'parsed' ? parseGroup(name.value) : name;
 }
 
+const KEY = new Uint8Array(32).fill(5);
+
 function receiptOf(begun: bigint, group = Uint8Array.of(1), transcript = new Uint8Array()): Uint8Array {
   const body = {
     group,
@@ -64,6 +66,7 @@ function receiptOf(begun: bigint, group = Uint8Array.of(1), transcript = new Uin
     attempt: 0,
     commitHash: new Uint8Array(32),
     transcript,
+    nextKey: KEY,
     time: unixMillis(0),
     previousHash: NO_PREVIOUS_RECEIPT,
   };
@@ -94,19 +97,28 @@ describe('what a member asks is what the service reads', () => {
   });
 
   test('increments in fenced mode', () => {
+    const keys = fc.uint8Array({ minLength: 32, maxLength: 32 });
     const transcripts = fc.uint8Array({ minLength: 1, maxLength: 64 });
     fc.assert(
-      fc.property(groups, epochs, tokens, commits, transcripts, (group, val, token, commit, hash) => {
-        const { path, id, query } = received(incrementTarget(group, 'fenced'));
-        expect([path, query]).toEqual(['increment', []]);
-        expect(incrementTarget(group, 'plain')).toBe(
-          `/increment/${Buffer.from(group).toString('base64url')}`,
-        );
-        expect(groupOf(id)).toEqual(parsed(group));
-        const transcript = val === 0n ? new Uint8Array() : hash;
-        const request = { mode: 'fenced', val, token, commit, transcript } as const;
-        expect(parseIncrementBody(encodeIncrementBody(request))).toEqual(parsed(request));
-      }),
+      fc.property(
+        groups,
+        epochs,
+        tokens,
+        commits,
+        transcripts,
+        keys,
+        (group, val, token, commit, hash, nextKey) => {
+          const { path, id, query } = received(incrementTarget(group, 'fenced'));
+          expect([path, query]).toEqual(['increment', []]);
+          expect(incrementTarget(group, 'plain')).toBe(
+            `/increment/${Buffer.from(group).toString('base64url')}`,
+          );
+          expect(groupOf(id)).toEqual(parsed(group));
+          const transcript = val === 0n ? new Uint8Array() : hash;
+          const request = { mode: 'fenced', val, token, commit, transcript, nextKey } as const;
+          expect(parseIncrementBody(encodeIncrementBody(request))).toEqual(parsed(request));
+        },
+      ),
     );
   });
 
@@ -249,7 +261,8 @@ describe('queries', () => {
 });
 
 describe('bodies of increments', () => {
-  const fields = { val: 3, token: 'T'.repeat(22), commit: 'AQID', transcript: 'AAAA' };
+  const KEY_TEXT = Buffer.from(KEY).toString('base64');
+  const fields = { val: 3, token: 'T'.repeat(22), commit: 'AQID', transcript: 'AAAA', next_key: KEY_TEXT };
   const body = (change: Readonly<Record<string, unknown>>): string =>
     JSON.stringify({ ...fields, ...change });
   const base64 = (bytes: number): string => Buffer.alloc(bytes).toString('base64');
@@ -280,7 +293,14 @@ describe('bodies of increments', () => {
     ['a transcript hash over 64 bytes', { transcript: base64(65) }, /^transcript is not base64/],
     ['an empty one after epoch 0', { transcript: '' }, /^transcript is empty at epoch 0 and nowhere else$/],
     ['one at epoch 0', { val: 0 }, /^transcript is empty at epoch 0 and nowhere else$/],
-    ['a field more', { mode: 'fenced' }, /^the body has fields besides val, token, commit, transcript$/],
+    ['no key of the new epoch', { next_key: undefined }, /^next_key is not base64 of 32 to 32 bytes$/],
+    ['one of 31 bytes', { next_key: base64(31) }, /^next_key is not base64/],
+    ['one of 33 bytes', { next_key: base64(33) }, /^next_key is not base64/],
+    [
+      'a field more',
+      { mode: 'fenced' },
+      /^the body has fields besides val, token, commit, transcript, next_key$/,
+    ],
   ])('%s is refused', (_name, change, reason) => {
     expect(parseIncrementBody(body(change))).toEqual(refusedFor(reason));
   });
@@ -297,6 +317,7 @@ describe('bodies of increments', () => {
       token: 'T'.repeat(64) as LockToken,
       commit: new Uint8Array(COUNTER_LIMITS.commit),
       transcript: new Uint8Array(64),
+      nextKey: KEY,
     });
     expect(BODY_LIMITS.increment).toBeGreaterThanOrEqual(largest.length);
     expect(BODY_LIMITS.increment).toBeLessThan(largest.length + 2048);
@@ -328,7 +349,7 @@ describe('bodies of uploads', () => {
     ['an empty Commit', body({ receipt: text, commit: '' }), /^commit is not base64 of 1 to 524288 bytes$/],
     ['a Commit that is null', body({ receipt: text, commit: null }), /^commit is not base64/],
     ['what is no receipt', body({ receipt: 'AAAA' }), /^receipt: .*receipt ends early/],
-    ['a receipt of another version', body({ receipt: text.replace(/^Y/, 'Z') }), /^receipt: .*version 1/],
+    ['a receipt of another version', body({ receipt: text.replace(/^Y/, 'Z') }), /^receipt: .*version 2/],
   ])('with %s are refused', (_name, sent, reason) => {
     expect(parseUploadBody(sent)).toEqual(refusedFor(reason));
   });

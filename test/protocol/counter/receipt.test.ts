@@ -22,6 +22,7 @@ interface Vector {
   commit: string;
   transcript: string;
   time_ms: string;
+  next_key: string;
   previous: string;
   signed: string;
   signature: string;
@@ -53,7 +54,7 @@ describe('published receipt vectors', () => {
       const previous = vector.epoch === '0' ? Buffer.alloc(32) : sha256(hex(before?.signed ?? ''));
       expect(vector.previous).toBe(previous.toString('hex'));
       const signed = Buffer.concat([
-        Buffer.from('conclave receipt v1', 'latin1'),
+        Buffer.from('conclave receipt v2', 'latin1'),
         sha256(publicKey).subarray(0, 8),
         uint(BigInt(group.length), 1),
         group,
@@ -62,6 +63,7 @@ describe('published receipt vectors', () => {
         sha256(hex(vector.commit)),
         uint(BigInt(transcript.length), 1),
         transcript,
+        hex(vector.next_key),
         uint(BigInt(vector.time_ms), 8),
         previous,
       ]);
@@ -90,6 +92,7 @@ describe('receipts', () => {
       attempt: fc.integer({ min: 0, max: 2 ** 32 - 1 }),
       commitHash: fc.uint8Array({ minLength: 32, maxLength: 32 }),
       transcript: fc.uint8Array({ maxLength: 64 }),
+      nextKey: fc.uint8Array({ minLength: 32, maxLength: 32 }),
       time: fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER }).map(unixMillis),
       previousHash: fc.uint8Array({ minLength: 32, maxLength: 32 }),
     })
@@ -142,7 +145,7 @@ describe('receipts', () => {
   });
 
   test.each<[string, Parameters<typeof layOut>[0], string]>([
-    ['of another version', { context: 'conclave receipt v2' }, 'not a receipt of version 1'],
+    ['of another version', { context: 'conclave receipt v1' }, 'not a receipt of version 2'],
     ['without a group', { group: Uint8Array.of(0) }, 'empty group id'],
     [
       'with a transcript hash of 65 bytes',
@@ -223,13 +226,14 @@ function layOut(change: {
   const uint64 = (value: bigint): Buffer => hex(value.toString(16).padStart(16, '0'));
   return new Uint8Array(
     Buffer.concat([
-      Buffer.from(change.context ?? 'conclave receipt v1'),
+      Buffer.from(change.context ?? 'conclave receipt v2'),
       Buffer.alloc(8),
       change.group ?? Uint8Array.of(1, 7),
       uint64(change.begun ?? 5n),
       Buffer.alloc(4),
       Buffer.alloc(32),
       change.transcript ?? Uint8Array.of(1, 9),
+      Buffer.alloc(32, 5),
       uint64(change.time ?? 0n),
       change.previous ?? new Uint8Array(32).fill(3),
       change.signature ?? new Uint8Array(64),

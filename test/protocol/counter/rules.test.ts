@@ -99,6 +99,7 @@ describe('the rules, whatever members and clock do', () => {
               token: member.token ?? ('guess' as LockToken),
               commit: Buffer.from(`${String(index)} commits ${String(member.expected)}`),
               transcript: member.expected === 0n ? new Uint8Array() : new Uint8Array(32),
+              nextKey: new Uint8Array(32).fill(5),
             },
             unixMillis(now),
           );

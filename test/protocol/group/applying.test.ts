@@ -7,7 +7,7 @@ import { fingerprintOf, senderIdOf } from '../../../src/protocol/group/names.ts'
 import { leafIndex } from '../../../src/protocol/group/roster.ts';
 import { epoch, millis } from '../../../src/protocol/units.ts';
 import type { Epoch } from '../../../src/protocol/units.ts';
-import type { FakeMls } from '../../harness/group/fake-mls.ts';
+import { fakeEpochKey, type FakeMls } from '../../harness/group/fake-mls.ts';
 import { OneCoordinator } from './one-coordinator.ts';
 
 const OTHER_KEY = new Uint8Array(32).fill(2);
@@ -73,8 +73,17 @@ describe('somebody’s Commit', () => {
 
   test('that leads to another transcript than its receipt says ends the generation', () => {
     const { member, stage, deliver, last } = setUp();
-    const { commit, epoch: at } = stage();
-    deliver(at, commit, member.receipt(at, WRONG, { commit, previous: last() }));
+    const { commit, nextKey, epoch: at } = stage();
+    deliver(at, commit, member.receipt(at, WRONG, { commit, previous: last(), nextKey }));
+    expect(member.epochs.map((view) => view.epoch)).toEqual([0n, 1n]);
+    expect(member.asked('apply').length).toBe(1);
+    expect(member.events).toContainEqual({ kind: 'generation', generation: 1 });
+  });
+
+  test('that leads to another epoch key than its receipt says ends the generation', () => {
+    const { member, stage, deliver, last } = setUp();
+    const { commit, transcript, epoch: at } = stage();
+    deliver(at, commit, member.receipt(at, transcript, { commit, previous: last(), nextKey: WRONG }));
     expect(member.epochs.map((view) => view.epoch)).toEqual([0n, 1n]);
     expect(member.asked('apply').length).toBe(1);
     expect(member.events).toContainEqual({ kind: 'generation', generation: 1 });
@@ -119,16 +128,21 @@ describe('our own Commit', () => {
     expect(member.epochs.map((view) => view.epoch)).toEqual([0n, 1n, 2n]);
   });
 
-  test('that the counter signed with another transcript ends the generation', () => {
-    const { member } = setUp((of, _, commit) => {
-      const previous = of.asked('publish-receipt').at(-1)?.input.receipt;
-      return of.receipt(epoch(2n), WRONG, { commit, previous });
-    });
-    member.input({ kind: 'update' });
-    member.run(100);
-    expect(member.epochs.map((view) => view.epoch)).toEqual([0n, 1n]);
-    expect(member.events).toContainEqual({ kind: 'generation', generation: 1 });
-  });
+  test.each(['transcript', 'epoch key'])(
+    'that the counter signed with another %s ends the generation',
+    (what) => {
+      const { member } = setUp((of, transcript, commit) => {
+        const previous = of.asked('publish-receipt').at(-1)?.input.receipt;
+        const nextKey = what === 'epoch key' ? WRONG : fakeEpochKey(transcript);
+        const signed = what === 'transcript' ? WRONG : transcript;
+        return of.receipt(epoch(2n), signed, { commit, previous, nextKey });
+      });
+      member.input({ kind: 'update' });
+      member.run(100);
+      expect(member.epochs.map((view) => view.epoch)).toEqual([0n, 1n]);
+      expect(member.events).toContainEqual({ kind: 'generation', generation: 1 });
+    },
+  );
 
   test('that the counter chained to another past is an equivocation', () => {
     const { member } = setUp((of, transcript, commit) => of.receipt(epoch(2n), transcript, { commit }));

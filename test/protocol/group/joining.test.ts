@@ -3,6 +3,7 @@ import { DEFAULT_TIMING } from '../../../src/protocol/group/coordination/timing.
 import type { MasterKey, OwnKeyPackage } from '../../../src/protocol/group/mls.ts';
 import { epoch } from '../../../src/protocol/units.ts';
 import type { Epoch } from '../../../src/protocol/units.ts';
+import { fakeEpochKey } from '../../harness/group/fake-mls.ts';
 import { OneCoordinator } from './one-coordinator.ts';
 
 const REAL = new Uint8Array([1, 2, 3]);
@@ -20,7 +21,12 @@ function setUp(): {
     join: ({ welcome }) => {
       if (!Buffer.from(welcome).equals(REAL)) return { kind: 'refused', reason: 'junk' };
       const { group, view, masterKey } = joiner.mls.createGroup(joiner.group);
-      return { kind: 'joined', group, view: { ...view, epoch: NEXT, transcript }, masterKey };
+      return {
+        kind: 'joined',
+        group,
+        view: { ...view, epoch: NEXT, transcript, epochKey: fakeEpochKey(transcript) },
+        masterKey,
+      };
     },
   });
   joiner.current = epoch(5n);
@@ -119,7 +125,12 @@ test('a group with other parameters than the invitation’s is left at once, and
     join: () => {
       const { group, view } = joiner.mls.createGroup(joiner.group);
       const parameters = { ...view.parameters, profile: '1999-12' };
-      return { kind: 'joined', group, view: { ...view, epoch: NEXT, transcript, parameters }, masterKey };
+      return {
+        kind: 'joined',
+        group,
+        view: { ...view, epoch: NEXT, transcript, epochKey: fakeEpochKey(transcript), parameters },
+        masterKey,
+      };
     },
   });
   joiner.current = NEXT;
@@ -134,28 +145,32 @@ test('a group with other parameters than the invitation’s is left at once, and
 });
 
 test.each([
-  ['another transcript', NEXT, new Uint8Array(32).fill(8)],
-  ['another epoch', epoch(7n), transcript],
-])('a Welcome that leads to %s than the receipt of its epoch says is not used', (_, at, leadsTo) => {
-  const joiner: OneCoordinator = new OneCoordinator('fenced', {
-    join: () => {
-      const { view, ...created } = joiner.mls.createGroup(joiner.group);
-      return { kind: 'joined', ...created, view: { ...view, epoch: at, transcript: leadsTo } };
-    },
-  });
-  joiner.current = NEXT;
-  joiner.startJoining();
-  for (const [object, payload] of [
-    [0, REAL],
-    [1, joiner.receipt(NEXT, transcript)],
-  ] as const) {
-    joiner.input({ kind: 'welcome-object', object: { epoch: NEXT, object, payload } });
-  }
-  joiner.run(1_000);
-  expect(joiner.asked('join').length).toBe(1);
-  expect(joiner.asked('forget-group').length).toBe(1);
-  expect(joiner.epochs).toEqual([]);
-});
+  ['another transcript', NEXT, new Uint8Array(32).fill(8), fakeEpochKey(transcript)],
+  ['another epoch', epoch(7n), transcript, fakeEpochKey(transcript)],
+  ['another epoch key', NEXT, transcript, new Uint8Array(32).fill(8)],
+])(
+  'a Welcome that leads to %s than the receipt of its epoch says is not used',
+  (_, at, leadsTo, epochKey) => {
+    const joiner: OneCoordinator = new OneCoordinator('fenced', {
+      join: () => {
+        const { view, ...created } = joiner.mls.createGroup(joiner.group);
+        return { kind: 'joined', ...created, view: { ...view, epoch: at, transcript: leadsTo, epochKey } };
+      },
+    });
+    joiner.current = NEXT;
+    joiner.startJoining();
+    for (const [object, payload] of [
+      [0, REAL],
+      [1, joiner.receipt(NEXT, transcript)],
+    ] as const) {
+      joiner.input({ kind: 'welcome-object', object: { epoch: NEXT, object, payload } });
+    }
+    joiner.run(1_000);
+    expect(joiner.asked('join').length).toBe(1);
+    expect(joiner.asked('forget-group').length).toBe(1);
+    expect(joiner.epochs).toEqual([]);
+  },
+);
 
 test('a group is given up after 30 s in which somebody could have been heard', () => {
   const { joiner } = setUp();
@@ -272,7 +287,12 @@ test('whoever was let in forgets its KeyPackages, and keeps the receipt and the 
     },
     join: () => {
       const { group, view, masterKey } = joiner.mls.createGroup(joiner.group);
-      return { kind: 'joined', group, view: { ...view, epoch: NEXT, transcript }, masterKey };
+      return {
+        kind: 'joined',
+        group,
+        view: { ...view, epoch: NEXT, transcript, epochKey: fakeEpochKey(transcript) },
+        masterKey,
+      };
     },
   });
   joiner.startJoining();

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import type { MasterKey } from '../../../src/protocol/group/mls.ts';
 import { eraseUnused } from '../../../src/protocol/group/coordination/key-custody.ts';
 import { epoch } from '../../../src/protocol/units.ts';
+import { fakeEpochKey } from '../../harness/group/fake-mls.ts';
 import { OneCoordinator } from './one-coordinator.ts';
 
 const NEXT = epoch(6n);
@@ -14,7 +15,12 @@ function joinerWith(masterKey: MasterKey, receipted: Uint8Array): OneCoordinator
   const joiner: OneCoordinator = new OneCoordinator('fenced', {
     join: () => {
       const { group, view } = joiner.mls.createGroup(joiner.group);
-      return { kind: 'joined', group, view: { ...view, epoch: NEXT, transcript }, masterKey };
+      return {
+        kind: 'joined',
+        group,
+        view: { ...view, epoch: NEXT, transcript, epochKey: fakeEpochKey(transcript) },
+        masterKey,
+      };
     },
   });
   joiner.current = epoch(5n);

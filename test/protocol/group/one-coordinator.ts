@@ -1,5 +1,5 @@
 import { freshSigner } from '../../harness/counter/local-client.ts';
-import { FakeMls } from '../../harness/group/fake-mls.ts';
+import { fakeEpochKey, FakeMls } from '../../harness/group/fake-mls.ts';
 import { nodeGroupCrypto as crypto } from '../../../src/main/mls/node-group-crypto.ts';
 import type {
   CounterMode,
@@ -181,14 +181,19 @@ export class OneCoordinator {
 
   /**
    * The counter's word for an epoch.
-   * @param of - the Commit that it is for, the receipt before it, and the group; by default, bytes of no meaning.
+   * @param of - the Commit that it is for, the receipt before it, the group and the epoch's key; by default, bytes of no meaning.
    */
   receipt(
     at: Epoch,
     transcript: Uint8Array,
-    of: { readonly commit?: Uint8Array; readonly previous?: Uint8Array; readonly group?: Uint8Array } = {},
+    of: {
+      readonly commit?: Uint8Array;
+      readonly previous?: Uint8Array;
+      readonly group?: Uint8Array;
+      readonly nextKey?: Uint8Array;
+    } = {},
   ): Uint8Array {
-    const { commit = transcript, previous, group = this.group } = of;
+    const { commit = transcript, previous, group = this.group, nextKey = fakeEpochKey(transcript) } = of;
     const previousHash =
       previous === undefined ? new Uint8Array(32) : receiptHash(parseReceipt(previous), crypto);
     return encodeReceipt(
@@ -198,6 +203,7 @@ export class OneCoordinator {
         attempt: 0,
         commitHash: crypto.sha256(commit),
         transcript,
+        nextKey,
         time: unixMillis(1_000_000),
         previousHash,
       },

@@ -89,6 +89,7 @@ describe('where there is none', () => {
         token: 'token',
         commit: made[0]?.groupContext,
         transcript: new Uint8Array(0),
+        nextKey: made[0]?.view.epochKey,
       },
     });
     const [first, last] = creator.asked('save').map(({ input }) => input.record);

@@ -23,6 +23,8 @@ export interface CounterUnderTest {
 }
 
 const TRANSCRIPT = new Uint8Array(32).fill(7);
+/** The key of an epoch. */
+const keyOf = (val: bigint): Uint8Array => new Uint8Array(32).fill(Number(val) + 1);
 const nonce = (): Uint8Array => new Uint8Array(randomBytes(16));
 const commitOf = (text: string): Uint8Array => new Uint8Array(Buffer.from(text));
 const sha256 = (bytes: Uint8Array): Uint8Array => new Uint8Array(createHash('sha256').update(bytes).digest());
@@ -57,6 +59,7 @@ export function describeCounter(name: string, start: () => Promise<CounterUnderT
         token,
         commit,
         transcript: val === 0n ? new Uint8Array() : TRANSCRIPT,
+        nextKey: keyOf(val),
       });
     const commitEpoch = async (val: bigint): Promise<UploadEntry> => {
       const commit = commitOf(`commit ${String(val)}`);
@@ -119,7 +122,7 @@ export function describeCounter(name: string, start: () => Promise<CounterUnderT
       });
     });
 
-    test('receipts name group, epoch, attempt, Commit and transcript, and form a chain', async () => {
+    test('receipts name group, epoch, attempt, Commit, transcript and next key, and form a chain', async () => {
       let previous: Receipt | undefined;
       for (const val of [0n, 1n, 2n, 3n]) {
         const { receipt, commit } = await commitEpoch(val);
@@ -127,6 +130,7 @@ export function describeCounter(name: string, start: () => Promise<CounterUnderT
         expect(read).toMatchObject({ group, epoch: val, attempt: 0 });
         expect(read.commitHash).toEqual(sha256(commit ?? new Uint8Array()));
         expect(read.transcript).toEqual(val === 0n ? new Uint8Array() : TRANSCRIPT);
+        expect(read.nextKey).toEqual(keyOf(val));
         expect(checkReceiptChain(previous, read, receiptVerifier)).toEqual({ kind: 'follows' });
         previous = read;
       }

@@ -61,6 +61,8 @@ function typeOf(value: unknown): string {
   return Number.isInteger(value) ? 'integer' : typeof value;
 }
 
+/** The key of an epoch. */
+const NEXT_KEY = Buffer.alloc(32, 5).toString('base64');
 describe('the OpenAPI document', () => {
   let counter: RunningCounter;
   beforeAll(async () => {
@@ -130,7 +132,7 @@ describe('the OpenAPI document', () => {
     await check('GET', `/lock/${id}?val=7&mode=fenced`);
     await check('GET', `/lock/${id}?val=0`);
     await check('GET', `/lock/${id}`);
-    const increment = { val: 0, token, commit: 'AAAA', transcript: '' };
+    const increment = { val: 0, token, commit: 'AAAA', transcript: '', next_key: NEXT_KEY };
     await check('POST', `/increment/${id}`, { ...increment, token: 'A'.repeat(22) });
     await check('POST', `/increment/${id}`, { ...increment, val: 4, transcript: 'AAAA' });
     await check('POST', `/increment/${id}`, { ...increment, val: '4' });

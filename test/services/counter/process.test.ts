@@ -120,6 +120,7 @@ describe('conclave-counter as a process', () => {
             val: epoch(next),
             ...pending,
             transcript,
+            nextKey: new Uint8Array(32).fill(5),
           });
           if (done.kind === 'unreachable') break;
           if (done.kind === 'not-locked') {

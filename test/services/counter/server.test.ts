@@ -11,11 +11,13 @@ import { ask } from './raw-request.ts';
 import { startRunningCounter } from './running-counter.ts';
 import type { RunningCounter } from './running-counter.ts';
 
+/** The key of an epoch. */
+const NEXT_KEY = Buffer.alloc(32, 5).toString('base64');
 const ID = 'f.Y291bnRlciB0ZXN0IGlk';
 const PLAIN_ID = 'Y291bnRlciB0ZXN0IGlk';
 const TOKEN = 'A'.repeat(22);
 const body = (fields: Record<string, unknown>): string =>
-  JSON.stringify({ val: 0, token: TOKEN, commit: 'AAAA', transcript: '', ...fields });
+  JSON.stringify({ val: 0, token: TOKEN, commit: 'AAAA', transcript: '', next_key: NEXT_KEY, ...fields });
 const without = (name: string): string =>
   JSON.stringify({ ...(JSON.parse(body({})) as Record<string, unknown>), [name]: undefined });
 
@@ -77,6 +79,7 @@ describe('requests that are wrong', () => {
     ['malformed', 'POST', `/increment/${ID}`, without('token')],
     ['malformed', 'POST', `/increment/${ID}`, without('commit')],
     ['malformed', 'POST', `/increment/${ID}`, without('transcript')],
+    ['malformed', 'POST', `/increment/${ID}`, without('next_key')],
     ['malformed', 'POST', `/history/${ID}`, '{}'],
     ['malformed', 'POST', `/history/${ID}`, '{"entries":[1]}'],
     ['malformed', 'POST', `/history/${ID}`, '{"entries":[{"receipt":"AAAA"}]}'],

@@ -30,10 +30,9 @@ export function* applyReceipted(
     state.distrust(receipt.receipt.epoch);
     return undefined;
   }
-  const { transcript } = receipt.receipt;
   const { stage } = state;
   if (stage !== undefined && state.isOurs(receipt)) {
-    if (!equal(stage.commit.transcript, transcript)) return yield* leaveGeneration(state);
+    if (!agrees(receipt, stage.commit)) return yield* leaveGeneration(state);
     return yield* merge(state, {
       staged: stage.commit.staged,
       committer: state.view.ownLeaf,
@@ -50,11 +49,19 @@ export function* applyReceipted(
     case 'removed':
       return yield* beRemoved(state, outcome);
     case 'staged': {
-      if (!equal(outcome.transcript, transcript)) return yield* leaveGeneration(state);
+      if (!agrees(receipt, outcome)) return yield* leaveGeneration(state);
       const { committer, added } = outcome.contents;
       return yield* merge(state, { staged: outcome.staged, committer, added, commit, receipt });
     }
   }
+}
+
+/** Whether a receipt is about the epoch to which MLS came: transcript, and the key that is to sign for the epoch after. */
+function agrees(
+  { receipt }: KnownReceipt,
+  epoch: { readonly transcript: Uint8Array; readonly nextKey: Uint8Array },
+): boolean {
+  return equal(receipt.transcript, epoch.transcript) && equal(receipt.nextKey, epoch.nextKey);
 }
 
 /**

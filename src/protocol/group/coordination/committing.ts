@@ -77,8 +77,8 @@ function* incrementFenced(
   attempt: number,
 ): Job<Phase | undefined> {
   const { group, counter } = state;
-  const { epoch: val, commit, transcript } = stage.commit;
-  const request = { mode: 'fenced', val, token, commit, transcript } as const;
+  const { epoch: val, commit, transcript, nextKey } = stage.commit;
+  const request = { mode: 'fenced', val, token, commit, transcript, nextKey } as const;
   const outcome = yield* ask('increment', { group, request });
   if (isFailure(outcome)) {
     // The Commit may have been logged: the lock of the next attempt will tell.

@@ -178,7 +178,10 @@ export class Joining implements Phase {
     const { parameters } = this.#context.options;
     const receipted =
       parameters.mode === 'plain' ||
-      (known !== undefined && equal(known.receipt.transcript, view.transcript) && view.epoch === held.epoch);
+      (known !== undefined &&
+        equal(known.receipt.transcript, view.transcript) &&
+        equal(known.receipt.nextKey, view.epochKey) &&
+        view.epoch === held.epoch);
     if (!receipted) {
       masterKey.fill(0);
       yield* ask('forget-group', { handle });

@@ -153,6 +153,7 @@ function* finish(context: Context, creation: Creation, nonce: Uint8Array, held: 
             token,
             commit: created.groupContext,
             transcript: NO_TRANSCRIPT,
+            nextKey: created.view.epochKey,
           } as const);
     const outcome = yield* insist(context, 'increment', { group, request });
     if (outcome.kind === 'ok') return yield* settle(context, creation, outcome.receipt);
@@ -202,7 +203,8 @@ function genesisReceipt(
   const ours =
     receipt.epoch === GENESIS &&
     equal(receipt.group, group) &&
-    equal(receipt.commitHash, crypto.sha256(created.groupContext));
+    equal(receipt.commitHash, crypto.sha256(created.groupContext)) &&
+    equal(receipt.nextKey, created.view.epochKey);
   return ours ? { receipt, bytes } : undefined;
 }
 
