@@ -6,7 +6,7 @@
  *   node scripts/unused-members.mjs [FOLDER]     a folder with `src`, and its other users beside it
  *
  * A member counts as used when an access resolves to it, or to the member of that name of a type that its class or
- * interface can stand for. In components every word counts, so that they need no compiling.
+ * interface can stand for, or is asked for by a type of a library. In components every word counts, so that they need no compiling.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
@@ -79,7 +79,10 @@ export function unusedMembers(folder) {
     .flat()
     .filter(
       (candidate) =>
-        !words.has(candidate.name) && !used.has(candidate.member) && !isReachedAsOther(candidate),
+        !words.has(candidate.name) &&
+        !used.has(candidate.member) &&
+        !isReachedAsOther(candidate) &&
+        !isOfLibrary(candidate),
     )
     .map(({ member, owner, name }) => {
       const file = member.getSourceFile();
@@ -144,6 +147,17 @@ export function unusedMembers(folder) {
       if (inherits(owner, parent) || inherits(parent, owner)) return true;
       return !ts.isClassLike(parent) && checker.isTypeAssignableTo(type, checker.getTypeAtLocation(parent));
     });
+  }
+
+  /**
+   * @param {Candidate} candidate
+   * @returns {boolean} whether the member is one that a library's type asks for, which is called there
+   */
+  function isOfLibrary({ owner, name }) {
+    return (owner.heritageClauses ?? [])
+      .flatMap(({ types }) => types)
+      .flatMap((base) => checker.getTypeAtLocation(base).getProperty(name)?.declarations ?? [])
+      .some((declaration) => /[\\/]node_modules[\\/]/.test(declaration.getSourceFile().fileName));
   }
 
   /**

@@ -37,6 +37,14 @@ const files = {
     }
     export class Shaped { shape(): void {} }
   `,
+  'node_modules/library/index.d.ts': 'export interface Index { find(): void; }',
+  'src/index.ts': `
+    import type { Index } from '../node_modules/library/index.d.ts';
+    export class OurIndex implements Index {
+      find(): void {}
+      lose(): void {}
+    }
+  `,
   'src/use.ts': `
     import { Implementation, Other, Shaped, Thing, type Port } from './thing.ts';
     const thing = new Thing();
@@ -71,6 +79,7 @@ test('finds exactly the members that nothing outside their class uses', () => {
       .sort(),
   ).toEqual(
     [
+      'OurIndex.lose',
       'Thing.deadGetter',
       'Thing.inner',
       'Thing.deadMethod',
