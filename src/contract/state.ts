@@ -81,6 +81,8 @@ export interface EncryptionState {
   readonly seal: SealState;
   /** What a person must know or do, when `seal` is 'attention' or 'changing'. */
   readonly sentence: string | undefined;
+  /** Names of those who left or were removed while nothing can change the keys. */
+  readonly stillHolding: readonly string[];
   readonly epoch: string;
   /** Six groups of digits, equal for all members of the epoch. */
   readonly securityCode: readonly string[];

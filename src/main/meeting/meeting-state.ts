@@ -89,11 +89,18 @@ function participantsOf({ participants }: GroupView, context: MeetingContext): P
 
 function encryptionOf(view: MeetingView, group: GroupView, context: MeetingContext): EncryptionState {
   const { secureObjectsSuite } = group.parameters;
-  const attention = attentionSentence(view.attention);
-  const leaving = group.participants.some((participant) => participant.leaving);
+  const leaving = group.participants.filter((participant) => participant.leaving);
+  const hindrance = leaving.length > 0 ? hindranceOf(view) : undefined;
+  const stillHolding =
+    hindrance === undefined ? [] : leaving.map(({ member }) => nameOf(member, context.names));
+  const attention =
+    attentionSentence(view.attention) ??
+    (hindrance === undefined ? undefined : stillHoldingSentence(stillHolding, hindrance));
   return {
-    seal: attention !== undefined ? 'attention' : leaving ? 'changing' : 'sealed',
-    sentence: attention ?? (leaving ? 'Someone has left. The keys are about to change.' : undefined),
+    seal: attention !== undefined ? 'attention' : leaving.length > 0 ? 'changing' : 'sealed',
+    sentence:
+      attention ?? (leaving.length > 0 ? 'Someone has left. The keys are about to change.' : undefined),
+    stillHolding,
     epoch: String(group.epoch),
     securityCode: group.securityCode.split(' '),
     keyAgreement: group.suite === 0x0053 ? 'post-quantum' : 'classical',
@@ -113,18 +120,32 @@ function keyChange(
   names: ReadonlyMap<string, string>,
 ): KeyChange {
   const { epoch, change } = record;
-  const nameOf = (member: Member): string => {
-    const id = participantIdOf(member);
-    return names.get(id) ?? `Member ${fingerprintGroups(member.fingerprint)[0] ?? ''}`;
-  };
+  const named = (member: Member): string => nameOf(member, names);
   const by = participants.find(({ member }) => member.leaf === change.by)?.member;
   return {
     epoch: String(epoch),
     time: change.time,
-    added: change.added.map(nameOf),
-    removed: change.removed.map(nameOf),
-    by: by === undefined ? undefined : nameOf(by),
+    added: change.added.map(named),
+    removed: change.removed.map(named),
+    by: by === undefined ? undefined : named(by),
   };
+}
+
+function nameOf(member: Member, names: ReadonlyMap<string, string>): string {
+  return names.get(participantIdOf(member)) ?? `Member ${fingerprintGroups(member.fingerprint)[0] ?? ''}`;
+}
+
+/** Why the keys cannot be changed just now. */
+function hindranceOf({ connection, step }: MeetingView): string | undefined {
+  if (connection.kind !== 'connected') return 'the relay does not answer';
+  if (step === 'counter-unreachable') return 'the counter does not answer';
+  return step === 'counter-unauthorized' ? 'the counter refuses this app' : undefined;
+}
+
+function stillHoldingSentence(names: readonly string[], hindrance: string): string {
+  const who = new Intl.ListFormat('en', { type: 'conjunction' }).format(names);
+  const hold = names.length === 1 ? 'holds' : 'hold';
+  return `${who} still ${hold} the keys: ${hindrance}. This app keeps trying to change them.`;
 }
 
 const joinSteps: Readonly<Record<GroupStep, JoinStep>> = {

@@ -195,7 +195,10 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
         return;
       case 'kick': {
         const member = this.#generation?.members.get(input.participant)?.member;
-        if (member !== undefined) this.#group.kick(member.leaf);
+        if (member === undefined) return;
+        this.#generation?.members.cut(input.participant);
+        this.#group.kick(member.leaf);
+        this.#core.changed();
         return;
       }
       case 'announce':

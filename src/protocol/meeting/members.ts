@@ -44,6 +44,8 @@ export class Members {
   readonly #joinedEpochs = new Map<ParticipantId, Epoch>();
   readonly #leaving = new Set<ParticipantId>();
   readonly #vanished = new Set<ParticipantId>();
+  /** Whom a person here removes: until the keys have changed, nothing more is taken from them. */
+  readonly #cut = new Set<ParticipantId>();
   #watched: ReadonlySet<ParticipantId> = new Set();
   #waiting: Offered[] = [];
   #unreadableBefore = 0;
@@ -58,9 +60,9 @@ export class Members {
     return this.#members.get(id);
   }
 
-  /** Said good-bye or fell silent, and still has the keys. */
+  /** Said good-bye, fell silent or is being removed, and still has the keys. */
   isLeaving(id: ParticipantId): boolean {
-    return this.#leaving.has(id) || this.#vanished.has(id);
+    return this.#leaving.has(id) || this.#vanished.has(id) || this.#cut.has(id);
   }
 
   /** The epoch that a participant joined in, or the first that we saw it in. */
@@ -112,6 +114,12 @@ export class Members {
   /** The member said good-bye. */
   left(id: ParticipantId): void {
     this.#leaving.add(id);
+  }
+
+  /** A person here removes the member: nothing of it is opened or played from now on. */
+  cut(id: ParticipantId): void {
+    this.#cut.add(id);
+    this.#members.get(id)?.close();
   }
 
   /** Whose pictures are wanted. */
@@ -192,6 +200,7 @@ export class Members {
     this.#joinedEpochs.delete(id);
     this.#leaving.delete(id);
     this.#vanished.delete(id);
+    this.#cut.delete(id);
   }
 
   #takeWaiting(): void {
@@ -202,6 +211,10 @@ export class Members {
   #accept({ kind, sender, id, offer }: Offered): boolean {
     const member = this.#members.get(id);
     if (member?.mayUse(sender) !== true) return false;
+    if (this.#cut.has(id)) {
+      offer.reject({ code: UNINTERESTED, reason: 'is being removed' });
+      return true;
+    }
     member.offered(kind, sender, offer);
     return true;
   }

@@ -1,6 +1,17 @@
 import { describe, expect, test } from 'vitest';
 import { describeMeeting, type MeetingContext } from '../../../src/main/meeting/meeting-state.ts';
-import type { Attention, MeetingEnd, MeetingView } from '../../../src/protocol/meeting/view.ts';
+import { fingerprintGroups } from '../../../src/main/identity/fingerprint.ts';
+import type { Fingerprint, GroupName, SenderId } from '../../../src/protocol/group/names.ts';
+import { leafIndex, type Member } from '../../../src/protocol/group/roster.ts';
+import { participantIdOf } from '../../../src/protocol/meeting/members.ts';
+import type {
+  Attention,
+  GroupView,
+  MeetingEnd,
+  MeetingView,
+  ParticipantView,
+} from '../../../src/protocol/meeting/view.ts';
+import { epoch } from '../../../src/protocol/units.ts';
 
 const context: MeetingContext = {
   invitation: {} as MeetingContext['invitation'],
@@ -59,4 +70,65 @@ test('whoever was away and is on the way back in is told so, and that devices ar
   const state = describeMeeting({ ...view, step: 'waiting-for-member' }, context);
   expect(state).toMatchObject({ kind: 'joining', again: true });
   expect('sentence' in state && state.sentence).toMatch(/You were away.* joining again/);
+});
+
+describe('somebody who left and still holds the keys', () => {
+  const member = (leaf: number): Member => ({
+    leaf: leafIndex(leaf),
+    signatureKey: new Uint8Array(32),
+    fingerprint: new Uint8Array(32).fill(leaf) as Fingerprint,
+    encryptionKey: new Uint8Array(32),
+  });
+  const participant = (leaf: number, displayName: string | undefined, leaving: boolean): ParticipantView => ({
+    id: participantIdOf(member(leaf)),
+    member: member(leaf),
+    self: leaf === 0,
+    displayName,
+    joinedEpoch: epoch(0n),
+    leaving,
+    audio: 'off',
+    video: 'off',
+  });
+  const group: GroupView = {
+    group: new Uint8Array(16) as GroupName,
+    senderId: new Uint8Array(40) as SenderId,
+    epoch: epoch(4n),
+    ownLeaf: leafIndex(0),
+    securityCode: '1 2 3 4 5 6',
+    suite: 1,
+    parameters: {
+      secureObjectsSuite: 4,
+      profile: '01',
+      mode: 'fenced',
+      receiptKey: undefined,
+      kickedKeys: [],
+    },
+    participants: [
+      participant(0, undefined, false),
+      participant(1, 'Bo', true),
+      participant(2, undefined, true),
+    ],
+  };
+  const connected = { kind: 'connected', relay: 'moqt://relay.test/' } as const;
+
+  test.each([
+    ['counter-unreachable', connected, 'the counter does not answer'],
+    ['counter-unauthorized', connected, 'the counter refuses this app'],
+    ['member', { kind: 'connecting', relay: 'moqt://relay.test/', attempt: 3 }, 'the relay does not answer'],
+  ] as const)('is named with what is in the way: %s', (step, connection, why) => {
+    const view: MeetingView = { ...outside(undefined), group, step, connection };
+    const state = describeMeeting(view, { ...context, names: new Map() });
+    const third = `Member ${fingerprintGroups(member(2).fingerprint)[0]!}`;
+    expect('encryption' in state && state.encryption).toMatchObject({
+      seal: 'attention',
+      sentence: `Bo and ${third} still hold the keys: ${why}. This app keeps trying to change them.`,
+      stillHolding: ['Bo', third],
+    });
+  });
+
+  test('is about to lose them where nothing is in the way', () => {
+    const view: MeetingView = { ...outside(undefined), group, connection: connected };
+    const state = describeMeeting(view, { ...context, names: new Map() });
+    expect('encryption' in state && state.encryption).toMatchObject({ seal: 'changing', stillHolding: [] });
+  });
 });

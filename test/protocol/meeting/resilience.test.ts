@@ -287,3 +287,42 @@ describe('absence', () => {
     allHear(world, [ana!, bo!]);
   });
 });
+
+describe('a removal that cannot be committed', () => {
+  test('is said, cuts off what is heard of the one removed at once, and is done when the counter is back', () => {
+    const world = new SimulatedMeeting();
+    const [ana, bo, cy] = meet(world, 'Ana', 'Bo', 'Cy');
+    allHear(world, [ana!, bo!, cy!]);
+    const heard = { ofBo: count(ana!, bo!), ofCy: count(ana!, cy!) };
+    world.counter.reachable = false;
+    ana!.feed({ kind: 'kick', participant: bo!.id });
+    talk(world, [bo!, cy!], 7_000);
+    expect(ana!.sees(bo!)).toMatchObject({ leaving: true });
+    expect(ana!.view.step).toBe('counter-unreachable');
+    expect(count(ana!, bo!)).toBe(heard.ofBo);
+    expect(count(ana!, cy!)).toBeGreaterThan(heard.ofCy + 300);
+    // New tracks are not taken either.
+    bo!.kill();
+    bo!.start();
+    world.pass(3_000);
+    bo!.goLive();
+    talk(world, [bo!], 2_000);
+    expect(count(ana!, bo!)).toBe(heard.ofBo);
+    world.counter.reachable = true;
+    world.until('Bo is out', () => world.agree([ana!, cy!]));
+    expect([bo!.view.end, ana!.view.step]).toEqual(['kicked', 'member']);
+    expect(world.broken).toEqual([]);
+  });
+
+  test('over a relay that is gone is made with the counter all the same, and the others learn of it', () => {
+    const world = new SimulatedMeeting();
+    const [ana, bo, cy] = meet(world, 'Ana', 'Bo', 'Cy');
+    world.killRelay();
+    world.until('all notice', () =>
+      [ana!, bo!, cy!].every(({ view }) => view.connection.kind === 'connecting'),
+    );
+    ana!.feed({ kind: 'kick', participant: bo!.id });
+    world.until('Bo is out', () => bo!.view.end === 'kicked' && world.agree([ana!, cy!]));
+    expect(ana!.view.connection.kind).toBe('connecting');
+  });
+});

@@ -63,6 +63,7 @@ export function meetingOf(
     encryption: {
       seal: 'sealed',
       sentence: undefined,
+      stillHolding: [],
       epoch: '7',
       securityCode: ['48213', '90117', '55620', '31874', '20955', '71338'],
       keyAgreement: 'classical',
@@ -156,6 +157,15 @@ const meetings: Record<string, () => MeetingState> = {
     sentence: 'You were away, so the others changed the keys without you. You are joining again.',
     again: true,
   }),
+  'meeting-still-holding': () => {
+    const meeting = meetingOf(people(4));
+    const sentence =
+      'Bo Chen still holds the keys: the counter does not answer. This app keeps trying to change them.';
+    return {
+      ...meeting,
+      encryption: { ...meeting.encryption, seal: 'attention', sentence, stillHolding: ['Bo Chen'] },
+    };
+  },
   'meeting-slept': () => ({ ...meetingOf(people(4)), away: { kind: 'slept', at: Date.now() } }),
   'meeting-rejoined': () => ({ ...meetingOf(people(4)), away: { kind: 'rejoined', at: Date.now() } }),
   'ended-left': () => ({

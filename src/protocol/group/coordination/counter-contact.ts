@@ -11,6 +11,8 @@ export class CounterContact {
   readonly #context: Context;
   readonly #failures: Backoff;
   readonly #lostTurns: Backoff;
+  /** The last call failed, and people were told so. */
+  #isFailing = false;
   #checkAt: Millis;
   #commitNotBefore: Millis;
   /** In plain mode: since when the counter has been seen ahead of us. */
@@ -50,7 +52,7 @@ export class CounterContact {
 
   /** The counter told what is missing; it is asked again after `wait`. */
   answered(wait: Millis): void {
-    this.#failures.reset();
+    this.#works();
     this.checkIn(wait);
   }
 
@@ -70,7 +72,7 @@ export class CounterContact {
 
   /** The counter could not be asked what is missing. */
   checkFailed(failure: CounterFailure): void {
-    this.checkIn(reportFailure(this.#context, failure, this.#failures));
+    this.checkIn(this.#failed(failure));
   }
 
   /** In plain mode the increment after a Commit failed: the counter is incremented later. */
@@ -91,7 +93,7 @@ export class CounterContact {
 
   /** A call that a Commit needs failed. */
   commitFailed(failure: CounterFailure): void {
-    this.commitIn(reportFailure(this.#context, failure, this.#failures));
+    this.commitIn(this.#failed(failure));
   }
 
   /** Our lock ran out before the increment. */
@@ -107,8 +109,19 @@ export class CounterContact {
 
   /** An epoch began: all waits are over. */
   epochBegan(): void {
-    this.#failures.reset();
+    this.#works();
     this.#lostTurns.reset();
     this.#commitNotBefore = this.#context.now;
+  }
+
+  #failed(failure: CounterFailure): Millis {
+    this.#isFailing = true;
+    return reportFailure(this.#context, failure, this.#failures);
+  }
+
+  #works(): void {
+    this.#failures.reset();
+    if (this.#isFailing) this.#context.emit({ kind: 'status', step: 'member' });
+    this.#isFailing = false;
   }
 }

@@ -126,6 +126,16 @@ export class MeetingModel {
     this.panel = 'none';
   };
 
+  /** Microphone or camera is on. */
+  readonly isSending: boolean = $derived.by(
+    () => this.#media.isOn('microphone') || this.#media.isOn('camera'),
+  );
+
+  /** Switches microphone and camera off. */
+  readonly stopSending = (): void => {
+    this.#media.switchOff();
+  };
+
   readonly seenAway = (): void => {
     this.#awaySeen = this.#meeting().away?.at;
   };

@@ -74,6 +74,8 @@ export const words = {
     kind === 'slept'
       ? 'This computer was asleep. Your microphone and camera are off.'
       : `You were away, so the others changed the keys without you. You joined again at ${timeOfDay(at)}. Your microphone and camera are off.`,
+  /** Somebody still holds the keys who should not. */
+  stopSending: 'Stop sending',
   understood: 'Close this message',
   encoderFailed:
     'Your camera’s picture could not be prepared for sending. Switch the camera off and on again.',
