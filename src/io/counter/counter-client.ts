@@ -8,6 +8,7 @@ import { COUNTER_LIMITS } from '../../protocol/counter/client.ts';
 import type {
   CounterClient,
   CounterFailure,
+  EpochSigner,
   HistoryOutcome,
   IncrementOutcome,
   IncrementRequest,
@@ -35,7 +36,10 @@ import {
 } from '../../protocol/counter/http-request.ts';
 import { InvariantError, invariant } from '../../protocol/errors.ts';
 import type { Epoch, Millis } from '../../protocol/units.ts';
+import { callSignatureBase, signatureFields } from '../../protocol/counter/message-signature.ts';
+import type { SignedCall } from '../../protocol/counter/message-signature.ts';
 import { checkPinnedCertificate } from './pinned-certificate.ts';
+import { receiptVerifier } from './receipt-crypto.ts';
 
 /** Which server to accept as the counter service; accepting any is not an option. */
 export type CounterTrust =
@@ -77,21 +81,33 @@ export class HttpsCounterClient implements CounterClient {
     });
   }
 
-  async lock(group: Uint8Array, request: LockRequest): Promise<LockOutcome> {
-    return this.#ask('GET', lockTarget(group, request), undefined, (answer) =>
-      decodeLockAnswer(answer, request.mode),
+  async lock(group: Uint8Array, request: LockRequest, member?: EpochSigner): Promise<LockOutcome> {
+    return this.#ask(
+      'GET',
+      lockTarget(group, request),
+      undefined,
+      (answer) => decodeLockAnswer(answer, request.mode),
+      member,
     );
   }
 
-  async increment(group: Uint8Array, request: IncrementRequest): Promise<IncrementOutcome> {
+  async increment(
+    group: Uint8Array,
+    request: IncrementRequest,
+    member?: EpochSigner,
+  ): Promise<IncrementOutcome> {
     if (request.mode === 'fenced') {
       invariant(
         request.commit.length <= COUNTER_LIMITS.commit,
         'a Commit for the counter has at most 512 KiB',
       );
     }
-    return this.#ask('POST', incrementTarget(group, request.mode), encodeIncrementBody(request), (answer) =>
-      decodeIncrementAnswer(answer, request.mode),
+    return this.#ask(
+      'POST',
+      incrementTarget(group, request.mode),
+      encodeIncrementBody(request),
+      (answer) => decodeIncrementAnswer(answer, request.mode),
+      member,
     );
   }
 
@@ -122,9 +138,12 @@ export class HttpsCounterClient implements CounterClient {
     target: string,
     body: string | undefined,
     decode: (answer: ReceivedAnswer) => Outcome,
+    member?: EpochSigner,
   ): Promise<Outcome | CounterFailure> {
     try {
-      return decode(await this.#send(method, target, body));
+      const bytes = Buffer.from(body ?? '');
+      const signed = member && (await signedBy(member, { method, target, body: bytes }));
+      return decode(await this.#send(method, target, bytes, signed));
     } catch (error) {
       if (error instanceof InvariantError) throw error;
       const { code, message } = error as NodeJS.ErrnoException;
@@ -132,9 +151,14 @@ export class HttpsCounterClient implements CounterClient {
     }
   }
 
-  async #send(method: 'GET' | 'POST', target: string, body: string | undefined): Promise<ReceivedAnswer> {
+  async #send(
+    method: 'GET' | 'POST',
+    target: string,
+    body: Buffer,
+    signed: Readonly<Record<string, string>> = {},
+  ): Promise<ReceivedAnswer> {
     const { token, trust, timeoutMs = DEFAULT_TIMEOUT_MS } = this.#options;
-    const bytes = body === undefined || body === '' ? undefined : Buffer.from(body);
+    const bytes = body.length === 0 ? undefined : body;
     const options: RequestOptions = {
       agent: this.#agent,
       method,
@@ -145,6 +169,7 @@ export class HttpsCounterClient implements CounterClient {
         Accept: 'application/json, application/problem+json',
         ...(method === 'POST' ? { 'Content-Length': bytes?.length ?? 0 } : {}),
         ...(bytes === undefined ? {} : { 'Content-Type': 'application/json' }),
+        ...signed,
         ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }),
       },
     };
@@ -183,6 +208,13 @@ export class HttpsCounterClient implements CounterClient {
       });
     });
   }
+}
+
+/** The header fields that a member's signature adds to a call. */
+async function signedBy(member: EpochSigner, call: SignedCall): Promise<Readonly<Record<string, string>>> {
+  const signature = await member(callSignatureBase(call, receiptVerifier));
+  if (signature === undefined) throw new AnswerError('not a member any more');
+  return signatureFields(call, signature, receiptVerifier);
 }
 
 /** An answer that cannot be read, in words. */

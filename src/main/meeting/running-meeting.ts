@@ -3,7 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { Clock } from '../../io/clock.ts';
 import { Driver } from '../../io/driver.ts';
 import { carryOut, readEvents } from '../../io/moqt/transport-io.ts';
-import type { CounterClient } from '../../protocol/counter/client.ts';
+import type { CounterClient, EpochSigner } from '../../protocol/counter/client.ts';
 import { invariant, unreachable } from '../../protocol/errors.ts';
 import type {
   DownlinkFeedback,
@@ -11,6 +11,7 @@ import type {
   ParticipantId,
   UplinkItem,
 } from '../../protocol/media/encoded-media.ts';
+import type { GroupHandle } from '../../protocol/group/mls.ts';
 import type { MeetingOptions } from '../../protocol/meeting/core.ts';
 import type {
   AskId,
@@ -167,7 +168,7 @@ export class RunningMeeting {
         void this.#flush(effect.connection);
         return;
       case 'counter':
-        void this.#answer(effect.id, answerCounterAsk(effect.ask, this.#ports.counter));
+        void this.#answer(effect.id, answerCounterAsk(effect.ask, this.#ports));
         return;
       case 'mls': {
         const { id, ask } = effect;
@@ -304,12 +305,14 @@ export class RunningMeeting {
   }
 }
 
-function answerCounterAsk(ask: CounterAsk, counter: CounterClient): Promise<unknown> {
+function answerCounterAsk(ask: CounterAsk, { counter, mls }: MeetingPorts): Promise<unknown> {
+  const signerOf = (member: GroupHandle | undefined): EpochSigner | undefined =>
+    member === undefined ? undefined : (message) => mls.signWithEpochKey(member, message);
   switch (ask.kind) {
     case 'lock':
-      return counter.lock(ask.input.group, ask.input.request);
+      return counter.lock(ask.input.group, ask.input.request, signerOf(ask.input.member));
     case 'increment':
-      return counter.increment(ask.input.group, ask.input.request);
+      return counter.increment(ask.input.group, ask.input.request, signerOf(ask.input.member));
     case 'history':
       return counter.history(ask.input.group, ask.input.from);
     case 'upload':

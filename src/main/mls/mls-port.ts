@@ -58,6 +58,11 @@ export interface MlsPort {
   stageCommit(group: GroupHandle, plan: CommitPlan): Promise<StageOutcome>;
   /** Processes somebody's Commit. The group stays in its epoch. */
   processCommit(group: GroupHandle, commit: Uint8Array): Promise<ProcessOutcome>;
+  /**
+   * Signs with the key of the epoch that the group is in.
+   * @returns 64 bytes; undefined when the group is not held here any more.
+   */
+  signWithEpochKey(group: GroupHandle, message: Uint8Array): Promise<Uint8Array | undefined>;
   /** Merges a staged Commit: the group is in the new epoch, everything else staged is discarded, old secrets are erased. */
   apply(group: GroupHandle, staged: StagedHandle): Promise<BegunEpoch>;
   /** Joins with whichever of the membership's KeyPackages the Welcome is for. */

@@ -39,6 +39,7 @@ import type {
   StagedHandle,
   StageOutcome,
 } from '../../protocol/group/mls.ts';
+import type { Ed25519Signer } from '../../protocol/group/crypto-port.ts';
 import { leafIndex } from '../../protocol/group/roster.ts';
 import { epoch } from '../../protocol/units.ts';
 import type { UnixMillis } from '../../protocol/units.ts';
@@ -233,6 +234,11 @@ export class TsMlsAdapter implements MlsPort {
     };
   }
 
+  async signWithEpochKey(handle: GroupHandle, message: Uint8Array): Promise<Uint8Array | undefined> {
+    const group = this.#groups.get(handle);
+    return group && (await epochSignerOf(group.state, group.suite)).sign(message);
+  }
+
   apply(handle: GroupHandle, stagedHandle: StagedHandle): Promise<BegunEpoch> {
     const group = this.#group(handle);
     const staged = group.staged.get(stagedHandle);
@@ -373,12 +379,16 @@ export class TsMlsAdapter implements MlsPort {
   }
 }
 
-/** The public key of a state's epoch. @see docs/protocol.md#epoch-keys */
-async function epochKeyOf({ keySchedule }: ClientState, suite: CiphersuiteImpl): Promise<Uint8Array> {
+async function epochKeyOf(state: ClientState, suite: CiphersuiteImpl): Promise<Uint8Array> {
+  return (await epochSignerOf(state, suite)).publicKey;
+}
+
+/** The key pair of a state's epoch. @see docs/protocol.md#epoch-keys */
+async function epochSignerOf({ keySchedule }: ClientState, suite: CiphersuiteImpl): Promise<Ed25519Signer> {
   const seed = await mlsExporter(keySchedule.exporterSecret, EPOCH_KEY_LABEL, NONE, EPOCH_KEY_BYTES, suite);
-  const { publicKey } = nodeGroupCrypto.ed25519Signer(seed);
+  const signer = nodeGroupCrypto.ed25519Signer(seed);
   seed.fill(0);
-  return publicKey;
+  return signer;
 }
 
 function isSame(a: MlsMembership, b: MlsMembership): boolean {

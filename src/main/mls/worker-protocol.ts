@@ -12,6 +12,7 @@ export const MLS_OPERATIONS: readonly MlsOperation[] = [
   'inspectKeyPackage',
   'stageCommit',
   'processCommit',
+  'signWithEpochKey',
   'apply',
   'join',
   'serialise',

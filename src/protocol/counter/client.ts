@@ -33,7 +33,7 @@ export const COUNTER_LIMITS = {
 
 /** Failures that each call can end in. */
 export type CounterFailure =
-  /** 401 or 403: the service wants another bearer token. */
+  /** 401: the service wants another bearer token. */
   | { readonly kind: 'unauthorized' }
   /** 429 or 503: ask again later. */
   | { readonly kind: 'busy'; readonly retryLaterMs: Millis }
@@ -110,6 +110,12 @@ export type HistoryOutcome =
 /** The key that verifies this service's receipts. */
 export type ReceiptKeyOutcome = { readonly kind: 'ok'; readonly publicKey: Uint8Array } | CounterFailure;
 
+/**
+ * Signs with the key of the epoch that a member is in.
+ * @returns an Ed25519 signature, 64 bytes; undefined once it is a member no more.
+ */
+export type EpochSigner = (message: Uint8Array) => Promise<Uint8Array | undefined>;
+
 /** A lock in fenced mode names the client; a lock in plain mode is anybody's. */
 export type LockRequest =
   | {
@@ -148,10 +154,10 @@ export interface UploadEntry {
  * No call throws for what the service or the network does.
  */
 export interface CounterClient {
-  /** Takes the lock that creating epoch `val` needs. */
-  lock(group: Uint8Array, request: LockRequest): Promise<LockOutcome>;
-  /** Moves the counter on. A Commit that is already logged gets its receipt again, whatever the token. */
-  increment(group: Uint8Array, request: IncrementRequest): Promise<IncrementOutcome>;
+  /** Takes the lock that creating epoch `val` needs. @param member - signs, in fenced mode above epoch 0. */
+  lock(group: Uint8Array, request: LockRequest, member?: EpochSigner): Promise<LockOutcome>;
+  /** Moves the counter on, signed as the lock was. A Commit that is already logged gets its receipt again, whatever the token. */
+  increment(group: Uint8Array, request: IncrementRequest, member?: EpochSigner): Promise<IncrementOutcome>;
   /** Commits and receipts from epoch `from` on, one page. */
   history(group: Uint8Array, from: Epoch): Promise<HistoryOutcome>;
   /** Gives receipts, in ascending order of epochs, to a service that is behind. */

@@ -12,6 +12,7 @@ import {
   modeOfCounter,
 } from './rules.ts';
 import type {
+  CallProof,
   CounterId,
   CounterRecord,
   Decision,
@@ -76,7 +77,7 @@ export class EpochCounter {
   }
 
   /**
-   * Locks a counter.
+   * Locks a counter. The proof is not looked at for epoch 0 and in plain mode.
    * @param fresh - an unguessable token that was never used before.
    */
   lock(
@@ -84,18 +85,27 @@ export class EpochCounter {
     call: { readonly mode: CounterMode; readonly val: Epoch; readonly nonce: string | undefined },
     now: UnixMillis,
     fresh: LockToken,
+    proof: CallProof,
   ): LockAnswer {
     if (modeOfCounter(id) !== call.mode) return { kind: 'mode-mismatch', mode: modeOfCounter(id) };
     return this.#decide(id, (transaction) =>
-      decideLock(transaction.readRecord(id), { ...call, fresh, ttlMs: this.#ttlMs }, now),
+      decideLock(transaction.readRecord(id), { ...call, fresh, ttlMs: this.#ttlMs }, proof, now),
     );
   }
 
   /** Moves a fenced counter on and logs the Commit. */
-  incrementFenced(id: CounterId, call: FencedIncrementCall, now: UnixMillis): IncrementAnswer {
+  incrementFenced(
+    id: CounterId,
+    call: FencedIncrementCall,
+    now: UnixMillis,
+    proof: CallProof,
+  ): IncrementAnswer {
     return this.#decide(id, (transaction) => {
-      const logged = transaction.readEntry(id, call.val);
-      return decideFencedIncrement(transaction.readRecord(id), logged, call, this.#crypto, now);
+      const log = {
+        before: call.val === 0n ? undefined : transaction.readEntry(id, epoch(call.val - 1n)),
+        same: transaction.readEntry(id, call.val),
+      };
+      return decideFencedIncrement(transaction.readRecord(id), log, call, proof, this.#crypto, now);
     });
   }
 

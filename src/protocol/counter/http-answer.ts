@@ -31,6 +31,7 @@ import type { IncrementAnswer, LockAnswer, UploadAnswer } from './rules.ts';
 export const PROBLEMS = {
   malformed: { status: 400, title: 'The request is malformed' },
   unauthorized: { status: 401, title: 'A valid bearer token is needed' },
+  forbidden: { status: 403, title: 'Only a member may do this' },
   'not-found': { status: 404, title: 'There is nothing at this path' },
   'method-not-allowed': { status: 405, title: 'This path does not take this method' },
   timeout: { status: 408, title: 'The request took too long to arrive' },
@@ -97,6 +98,8 @@ export function encodeLockAnswer(answer: LockAnswer): HttpAnswer {
       };
     case 'counter-error':
       return counterError(answer.current);
+    case 'forbidden':
+      return problem('forbidden', 'Sign with the key of the epoch that was reached last.');
     case 'mode-mismatch':
       return modeMismatch(answer.mode);
   }
@@ -113,6 +116,8 @@ export function encodeIncrementAnswer(answer: IncrementAnswer): HttpAnswer {
       return problem('not-locked', 'The lock was never taken, has expired, or was given to somebody else.');
     case 'counter-error':
       return counterError(answer.current);
+    case 'forbidden':
+      return problem('forbidden', 'Sign with the key of the epoch that was reached last.');
     case 'mode-mismatch':
       return modeMismatch(answer.mode);
   }
@@ -254,7 +259,7 @@ function decode<Outcome>(
   read: (body: JsonFields) => Outcome | undefined,
 ): Outcome | CounterFailure {
   const { status } = answer;
-  if (status === 401 || status === 403) return { kind: 'unauthorized' };
+  if (status === 401) return { kind: 'unauthorized' };
   if (status === 429 || status === 503) {
     return { kind: 'busy', retryLaterMs: readRetryAfter(answer.retryAfter) ?? DEFAULT_WAIT };
   }

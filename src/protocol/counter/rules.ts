@@ -61,6 +61,8 @@ export interface CounterRecord {
   readonly head: Uint8Array;
   /** Time in the newest receipt; 0 before the first. */
   readonly headTime: UnixMillis;
+  /** Public key of the epoch reached last, which the next has to be signed with; undefined before 0 and in plain mode. */
+  readonly nextKey: Uint8Array | undefined;
   readonly lock: Lock | undefined;
 }
 
@@ -82,15 +84,24 @@ export interface ModeMismatch {
   readonly mode: CounterMode;
 }
 
+/** A call that a member alone may make, and that is not signed with the key of the epoch reached last. */
+export interface Forbidden {
+  readonly kind: 'forbidden';
+}
+
+/** Whether a call is signed with an epoch's public key. */
+export type CallProof = (epochKey: Uint8Array) => boolean;
+
 /** What a lock is answered with. */
-export type LockAnswer = LockVerdict | ModeMismatch;
+export type LockAnswer = LockVerdict | ModeMismatch | Forbidden;
 
 /** What an increment is answered with. */
 export type IncrementAnswer =
   | { readonly kind: 'ok'; readonly val: Epoch; readonly receipt: Uint8Array | undefined }
   | { readonly kind: 'not-locked' }
   | CounterError
-  | ModeMismatch;
+  | ModeMismatch
+  | Forbidden;
 
 /** What one uploaded receipt is answered with. */
 export type UploadAnswer =
@@ -140,16 +151,20 @@ export interface ReceiptCrypto {
  *
  * The first lock of a counter names 0 and fixes its mode. A lock that is repeated with its nonce while it lives gets
  * the same token and is not prolonged; any later lock of the same value gets the next attempt and a fresh token.
+ * In fenced mode a lock above 0 is a member's: a wrong value is answered before its signature is looked at, as the value is
+ * no secret.
  * @see draft-jennings-moq-e2ee-mls #counter-lock
  */
 export function decideLock(
   record: CounterRecord | undefined,
   call: LockCall,
+  proof: CallProof,
   now: UnixMillis,
 ): Decision<LockAnswer> {
   const counter = record ?? newRecord(call.mode);
   if (counter.mode !== call.mode) return { answer: { kind: 'mode-mismatch', mode: counter.mode } };
   if (call.val !== counter.expected) return { answer: counterError(counter) };
+  if (!isMembers(counter, proof)) return { answer: { kind: 'forbidden' } };
   const held = counter.lock;
   if (held !== undefined && isLive(held, now)) {
     const remaining = millis(held.expiresAt - now);
@@ -176,24 +191,29 @@ export function decideLock(
  * Decides a fenced increment.
  *
  * A Commit that is logged for `val` gets its receipt again, whoever asks and with whatever token: the answer to the
- * first call may have been lost, and the token with it.
- * @param logged - the log's entry of `call.val`, if there is one.
+ * first call may have been lost, and the token with it. It is asked for with the key of the epoch before `call.val`.
  * @see draft-jennings-moq-e2ee-mls #counter-incr
  */
 export function decideFencedIncrement(
   record: CounterRecord | undefined,
-  logged: LogEntry | undefined,
+  { before, same: logged }: Pick<LogNeighbours, 'before' | 'same'>,
   call: FencedIncrementCall,
+  proof: CallProof,
   crypto: ReceiptCrypto,
   now: UnixMillis,
 ): Decision<IncrementAnswer> {
   if (record === undefined) return { answer: { kind: 'not-locked' } };
   if (record.mode !== 'fenced') return { answer: { kind: 'mode-mismatch', mode: record.mode } };
   const commitHash = crypto.verifier.sha256(call.commit);
-  if (logged !== undefined && equal(logged.commitHash, commitHash)) {
+  if (
+    logged !== undefined &&
+    equal(logged.commitHash, commitHash) &&
+    isOfEpochBefore(call.val, before, proof)
+  ) {
     return { answer: { kind: 'ok', val: logged.epoch, receipt: logged.receipt } };
   }
   if (call.val !== record.expected) return { answer: counterError(record) };
+  if (!isMembers(record, proof)) return { answer: { kind: 'forbidden' } };
   const { lock } = record;
   if (lock?.token === undefined || !isLive(lock, now) || !sameToken(lock.token, call.token)) {
     return { answer: { kind: 'not-locked' } };
@@ -217,7 +237,7 @@ export function decideFencedIncrement(
   const head = receiptHash(parseReceipt(receipt), crypto.verifier);
   return {
     answer: { kind: 'ok', val: call.val, receipt },
-    record: { ...movedOn(record, call.val), head, headTime: time },
+    record: { ...movedOn(record, call.val), head, headTime: time, nextKey: call.nextKey },
     entry: { epoch: call.val, attempt, commitHash, commit: call.commit, receipt },
   };
 }
@@ -295,6 +315,7 @@ export function decideUpload(
       nextAttempt,
       head: receiptHash(receipt, crypto.verifier),
       headTime: receipt.time,
+      nextKey: receipt.nextKey,
     },
   };
 }
@@ -311,8 +332,19 @@ function newRecord(mode: CounterMode): CounterRecord {
     nextAttempt: 0,
     head: NO_PREVIOUS_RECEIPT,
     headTime: unixMillis(0),
+    nextKey: undefined,
     lock: undefined,
   };
+}
+
+/** Nobody is a member before epoch 0, nor in plain mode. */
+function isMembers({ nextKey }: CounterRecord, proof: CallProof): boolean {
+  return nextKey === undefined || proof(nextKey);
+}
+
+/** Whether whoever begins epoch `val` was a member of the epoch before. */
+function isOfEpochBefore(val: Epoch, before: LogEntry | undefined, proof: CallProof): boolean {
+  return val === 0n || (before !== undefined && proof(parseReceipt(before.receipt).nextKey));
 }
 
 function movedOn(record: CounterRecord, reached: Epoch): CounterRecord {

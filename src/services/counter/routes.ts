@@ -25,6 +25,7 @@ import {
 } from '../../protocol/counter/http-request.ts';
 import type { Query } from '../../protocol/counter/http-request.ts';
 import type { Parsed } from '../../protocol/counter/json.ts';
+import type { CallProof } from '../../protocol/counter/rules.ts';
 import type { UnixMillis } from '../../protocol/units.ts';
 import { receiptVerifier } from '../../io/counter/receipt-crypto.ts';
 import openapi from './openapi.json' with { type: 'json' };
@@ -44,6 +45,8 @@ export interface RoutedRequest {
   readonly query: Query;
   /** Empty for routes that take none. */
   readonly body: string;
+  /** Whether it is signed with a key. */
+  readonly proof: CallProof;
 }
 
 /** An answer that is not JSON. */
@@ -116,24 +119,24 @@ export const ROUTES: readonly Route[] = [
   },
 ];
 
-function lock({ id, query }: RoutedRequest, { counter, now }: RouteContext): HttpAnswer {
+function lock({ id, query, proof }: RoutedRequest, { counter, now }: RouteContext): HttpAnswer {
   return withParsed(parseCounterId(id), (counterId) =>
     withParsed(parseLockQuery(query), (call) => {
       const answer = (): HttpAnswer =>
         encodeLockAnswer(
-          counter.lock(counterId, call, now(), randomBytes(16).toString('base64url') as LockToken),
+          counter.lock(counterId, call, now(), randomBytes(16).toString('base64url') as LockToken, proof),
         );
       return call.mode === 'fenced' ? withParsed(parseGroup(counterId), answer) : answer();
     }),
   );
 }
 
-function increment({ id, body }: RoutedRequest, { counter, now }: RouteContext): HttpAnswer {
+function increment({ id, body, proof }: RoutedRequest, { counter, now }: RouteContext): HttpAnswer {
   return withParsed(parseCounterId(id), (counterId) =>
     withParsed(parseIncrementBody(body), (call) => {
       if (call.mode === 'plain') return encodeIncrementAnswer(counter.incrementPlain(counterId, now()));
       return withParsed(parseGroup(counterId), (group) =>
-        encodeIncrementAnswer(counter.incrementFenced(counterId, { ...call, group }, now())),
+        encodeIncrementAnswer(counter.incrementFenced(counterId, { ...call, group }, now(), proof)),
       );
     }),
   );

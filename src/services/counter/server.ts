@@ -9,7 +9,11 @@ import { performance } from 'node:perf_hooks';
 import type { EpochCounter } from '../../protocol/counter/epoch-counter.ts';
 import { problem, PROBLEM_PREFIX, PROBLEMS } from '../../protocol/counter/http-answer.ts';
 import type { HttpAnswer, ProblemName } from '../../protocol/counter/http-answer.ts';
+import { isSignedWith } from '../../protocol/counter/message-signature.ts';
+import type { SignatureFields } from '../../protocol/counter/message-signature.ts';
+import type { CallProof } from '../../protocol/counter/rules.ts';
 import { millis } from '../../protocol/units.ts';
+import { receiptVerifier } from '../../io/counter/receipt-crypto.ts';
 import type { Millis, UnixMillis } from '../../protocol/units.ts';
 import type { TlsCredentials } from '../tls/tls-source.ts';
 import type { BearerTokens } from './bearer-tokens.ts';
@@ -179,8 +183,22 @@ export async function startCounterServer(options: CounterServerOptions): Promise
     }
     const body = await readBody(request, route.bodyLimit ?? 0);
     if (typeof body !== 'string') return body;
-    return route.handle({ id: target.id, query: target.query, body }, context);
+    const call = { method: route.method, target: request.url ?? '/', body: Buffer.from(body) };
+    const proof: CallProof = (epochKey) => isSignedWith(epochKey, call, fieldsOf(request), receiptVerifier);
+    return route.handle({ id: target.id, query: target.query, body, proof }, context);
   }
+}
+
+function fieldsOf({ headers }: IncomingMessage): SignatureFields {
+  const field = (name: string): string | undefined => {
+    const value = headers[name];
+    return typeof value === 'string' ? value : undefined;
+  };
+  return {
+    'content-digest': field('content-digest'),
+    'signature-input': field('signature-input'),
+    signature: field('signature'),
+  };
 }
 
 interface Target {

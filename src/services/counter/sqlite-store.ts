@@ -8,7 +8,7 @@ import type { CounterId, CounterRecord, Lock, LogEntry } from '../../protocol/co
 import { epoch, unixMillis } from '../../protocol/units.ts';
 import type { Epoch } from '../../protocol/units.ts';
 
-const SCHEMA_VERSION = 1;
+const SCHEMA_VERSION = 2;
 const SCHEMA = `
   CREATE TABLE counters (
     id TEXT PRIMARY KEY NOT NULL,
@@ -17,6 +17,7 @@ const SCHEMA = `
     next_attempt INTEGER NOT NULL,
     head BLOB NOT NULL,
     head_time INTEGER NOT NULL,
+    next_key BLOB,
     lock_attempt INTEGER,
     lock_token TEXT,
     lock_nonce TEXT,
@@ -41,6 +42,7 @@ interface CounterRow {
   next_attempt: number;
   head: Buffer;
   head_time: number;
+  next_key: Buffer | null;
   lock_attempt: number | null;
   lock_token: string | null;
   lock_nonce: string | null;
@@ -168,7 +170,7 @@ class SqliteTransaction implements CounterTransaction {
   constructor(database: Database.Database) {
     this.#selectRecord = database.prepare('SELECT * FROM counters WHERE id = ?');
     this.#upsertRecord = database.prepare(
-      'INSERT OR REPLACE INTO counters VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+      'INSERT OR REPLACE INTO counters VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
     );
     this.#selectEntry = database.prepare('SELECT * FROM log WHERE id = ? AND epoch = ?');
     this.#upsertEntry = database.prepare('INSERT OR REPLACE INTO log VALUES (?, ?, ?, ?, ?, ?)');
@@ -187,6 +189,7 @@ class SqliteTransaction implements CounterTransaction {
       nextAttempt: row.next_attempt,
       head: new Uint8Array(row.head),
       headTime: unixMillis(row.head_time),
+      nextKey: row.next_key === null ? undefined : new Uint8Array(row.next_key),
       lock: lockOf(row),
     };
   }
@@ -200,6 +203,7 @@ class SqliteTransaction implements CounterTransaction {
       record.nextAttempt,
       Buffer.from(record.head),
       record.headTime,
+      record.nextKey === undefined ? null : Buffer.from(record.nextKey),
       lock?.attempt ?? null,
       lock?.token ?? null,
       lock?.nonce ?? null,

@@ -5,6 +5,7 @@ import { COUNTER_LIMITS } from '../../../src/protocol/counter/client.ts';
 import type {
   CounterClient,
   CounterFailure,
+  EpochSigner,
   HistoryOutcome,
   IncrementOutcome,
   IncrementRequest,
@@ -21,6 +22,7 @@ import { PROBLEMS } from '../../../src/protocol/counter/http-answer.ts';
 import type { ProblemName } from '../../../src/protocol/counter/http-answer.ts';
 import { parseReceipt } from '../../../src/protocol/counter/receipt.ts';
 import type { ReceiptSigner } from '../../../src/protocol/counter/receipt.ts';
+import type { CallProof } from '../../../src/protocol/counter/rules.ts';
 import { counterIdOf } from '../../../src/protocol/counter/rules.ts';
 import type { Epoch, Millis, UnixMillis } from '../../../src/protocol/units.ts';
 
@@ -41,7 +43,7 @@ export class LocalCounterClient implements CounterClient {
     this.#now = now;
   }
 
-  lock(group: Uint8Array, request: LockRequest): Promise<LockOutcome> {
+  async lock(group: Uint8Array, request: LockRequest, member?: EpochSigner): Promise<LockOutcome> {
     const nonce = request.mode === 'fenced' ? encodeBase64Url(request.nonce) : undefined;
     const fresh = randomBytes(16).toString('base64url') as LockToken;
     const answer = this.#counter.lock(
@@ -49,22 +51,33 @@ export class LocalCounterClient implements CounterClient {
       { ...request, nonce },
       this.#now(),
       fresh,
+      await proofBy(member),
     );
-    return Promise.resolve(answer.kind === 'mode-mismatch' ? refused(answer.kind) : answer);
+    return answer.kind === 'mode-mismatch' || answer.kind === 'forbidden' ? refused(answer.kind) : answer;
   }
 
-  increment(group: Uint8Array, request: IncrementRequest): Promise<IncrementOutcome> {
+  async increment(
+    group: Uint8Array,
+    request: IncrementRequest,
+    member?: EpochSigner,
+  ): Promise<IncrementOutcome> {
     const answer =
       request.mode === 'plain'
         ? this.#counter.incrementPlain(counterIdOf(group, 'plain'), this.#now())
-        : this.#counter.incrementFenced(counterIdOf(group, 'fenced'), { ...request, group }, this.#now());
+        : this.#counter.incrementFenced(
+            counterIdOf(group, 'fenced'),
+            { ...request, group },
+            this.#now(),
+            await proofBy(member),
+          );
     switch (answer.kind) {
       case 'ok':
-        return Promise.resolve({ kind: 'ok', receipt: answer.receipt });
+        return { kind: 'ok', receipt: answer.receipt };
       case 'mode-mismatch':
-        return Promise.resolve(refused(answer.kind));
+      case 'forbidden':
+        return refused(answer.kind);
       default:
-        return Promise.resolve(answer);
+        return answer;
     }
   }
 
@@ -97,6 +110,14 @@ export class LocalCounterClient implements CounterClient {
   receiptKey(): Promise<ReceiptKeyOutcome> {
     return Promise.resolve({ kind: 'ok', publicKey: this.#counter.publicKey });
   }
+}
+
+const CALL = new Uint8Array(32).fill(3);
+
+/** What a signature proves without HTTP: which key the caller has. */
+async function proofBy(member: EpochSigner | undefined): Promise<CallProof> {
+  const signature = await member?.(CALL);
+  return (epochKey) => signature !== undefined && receiptVerifier.verifyEd25519(epochKey, CALL, signature);
 }
 
 function refused(name: ProblemName): CounterFailure {

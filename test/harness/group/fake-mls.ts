@@ -17,6 +17,7 @@ import type {
 } from '../../../src/protocol/group/mls.ts';
 import type { MeetingParameters } from '../../../src/protocol/group/meeting-parameters.ts';
 import type { Fingerprint } from '../../../src/protocol/group/names.ts';
+import type { CallProof } from '../../../src/protocol/counter/rules.ts';
 import { leafIndex } from '../../../src/protocol/group/roster.ts';
 import { epoch } from '../../../src/protocol/units.ts';
 
@@ -264,6 +265,12 @@ export class FakeMls {
 /** The key of the epoch that begins with a transcript. */
 export function fakeEpochKey(transcript: Uint8Array): Uint8Array {
   return unhex(sha256(`epoch key ${hex(transcript)}`));
+}
+
+/** What a call proves that a member signed with its epoch's key. */
+export function fakeProof(mls: FakeMls | undefined, member: GroupHandle | undefined): CallProof {
+  const own = member === undefined ? undefined : mls?.view(member).epochKey;
+  return (epochKey) => own !== undefined && hex(own) === hex(epochKey);
 }
 
 function apply(state: FakeState, commit: FakeCommit): FakeState | undefined {

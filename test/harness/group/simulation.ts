@@ -22,7 +22,7 @@ import type { RoomKey } from '../../../src/protocol/group/room-keys.ts';
 import { millis, unixMillis } from '../../../src/protocol/units.ts';
 import type { Epoch } from '../../../src/protocol/units.ts';
 import { MemoryCounterStore } from '../counter/memory-store.ts';
-import { FakeMls } from './fake-mls.ts';
+import { fakeProof, FakeMls } from './fake-mls.ts';
 
 /** What may happen at one step of one member. */
 export type Fault =
@@ -398,13 +398,19 @@ export class Simulation {
           { mode: request.mode, val: request.val, nonce },
           now,
           fresh,
+          fakeProof(mls, ask.input.member),
         );
       }
       case 'increment': {
         const { group, request } = ask.input;
         return request.mode === 'plain'
           ? this.#counter.incrementPlain(counterIdOf(group, 'plain'), now)
-          : this.#counter.incrementFenced(counterIdOf(group, 'fenced'), { ...request, group }, now);
+          : this.#counter.incrementFenced(
+              counterIdOf(group, 'fenced'),
+              { ...request, group },
+              now,
+              fakeProof(mls, ask.input.member),
+            );
       }
       case 'history': {
         const limits = { entries: COUNTER_LIMITS.historyEntries, bytes: COUNTER_LIMITS.historyPage };

@@ -3,11 +3,13 @@ import { encodeBase64Url } from '../../../src/protocol/bytes/base64url.ts';
 import { COUNTER_LIMITS, type CounterMode, type LockToken } from '../../../src/protocol/counter/client.ts';
 import { EpochCounter } from '../../../src/protocol/counter/epoch-counter.ts';
 import { parseReceipt } from '../../../src/protocol/counter/receipt.ts';
+import type { CallProof } from '../../../src/protocol/counter/rules.ts';
 import { counterIdOf } from '../../../src/protocol/counter/rules.ts';
 import type { CounterAsk } from '../../../src/protocol/meeting/effects.ts';
 import { millis, unixMillis } from '../../../src/protocol/units.ts';
 import { MemoryCounterStore } from '../counter/memory-store.ts';
 import { fakeCrypto, fakeSignature, serviceKey } from '../group/simulation.ts';
+import { fakeProof, type FakeMls } from '../group/fake-mls.ts';
 import type { Agenda } from './agenda.ts';
 
 const LOCK_MS = 5_000;
@@ -35,22 +37,23 @@ export class SimulatedCounter {
   }
 
   /** Asks; `answer` is called a round trip later. */
-  ask(ask: CounterAsk, answer: (value: unknown) => void): void {
+  ask(ask: CounterAsk, mls: FakeMls | undefined, answer: (value: unknown) => void): void {
     if (!this.reachable) {
       this.#agenda.after(TIMEOUT_MS, () => {
         answer({ kind: 'unreachable', reason: 'no answer' });
       });
       return;
     }
+    const proof = fakeProof(mls, 'member' in ask.input ? ask.input.member : undefined);
     this.#agenda.after(ROUND_TRIP_MS / 2, () => {
-      const value = this.#answer(ask);
+      const value = this.#answer(ask, proof);
       this.#agenda.after(ROUND_TRIP_MS / 2, () => {
         answer(value);
       });
     });
   }
 
-  #answer(ask: CounterAsk): unknown {
+  #answer(ask: CounterAsk, proof: CallProof): unknown {
     const id = counterIdOf(ask.input.group, modeOf(ask));
     const now = unixMillis(Math.round(1_000_000 + this.#agenda.now));
     switch (ask.kind) {
@@ -58,13 +61,13 @@ export class SimulatedCounter {
         const { request } = ask.input;
         const nonce = request.mode === 'fenced' ? encodeBase64Url(request.nonce) : undefined;
         const fresh = `token ${String((this.#tokens += 1))}` as LockToken;
-        return this.#counter.lock(id, { mode: request.mode, val: request.val, nonce }, now, fresh);
+        return this.#counter.lock(id, { mode: request.mode, val: request.val, nonce }, now, fresh, proof);
       }
       case 'increment': {
         const { group, request } = ask.input;
         return request.mode === 'plain'
           ? this.#counter.incrementPlain(id, now)
-          : this.#counter.incrementFenced(id, { ...request, group }, now);
+          : this.#counter.incrementFenced(id, { ...request, group }, now, proof);
       }
       case 'history': {
         const limits = { entries: COUNTER_LIMITS.historyEntries, bytes: COUNTER_LIMITS.historyPage };

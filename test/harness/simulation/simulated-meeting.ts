@@ -459,7 +459,7 @@ export class SimulatedMember {
         });
         return;
       case 'counter':
-        counter.ask(effect.ask, (answer) => {
+        counter.ask(effect.ask, this.#mls, (answer) => {
           this.feed({ kind: 'answer', id: effect.id, answer }, life);
         });
         return;

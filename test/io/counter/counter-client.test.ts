@@ -244,7 +244,7 @@ describe('what the client makes of answers', () => {
 
   test.each<[string, number, string, Record<string, string>, string]>([
     ['401', 401, '', {}, 'unauthorized'],
-    ['403', 403, '', {}, 'unauthorized'],
+    ['403', 403, '', {}, 'refused'],
     ['429', 429, '', { 'Retry-After': '7' }, 'busy'],
     ['503 without a time', 503, 'down', {}, 'busy'],
     ['500', 500, '{}', {}, 'unreachable'],

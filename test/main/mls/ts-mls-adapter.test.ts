@@ -1,12 +1,12 @@
 import { createHash, createHmac, randomBytes } from 'node:crypto';
 import { encodeMlsMessage } from 'ts-mls';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { ed25519PublicKey } from '../../../src/io/crypto/raw-keys.ts';
+import { ed25519PublicKey, verifyEd25519 } from '../../../src/io/crypto/raw-keys.ts';
 import { decodeGroupRecord, encodeGroupRecord } from '../../../src/main/mls/group-state-codec.ts';
 import { decodeWhole, MLS_LIMITS } from '../../../src/main/mls/mls-messages.ts';
 import type { MlsMembership } from '../../../src/main/mls/mls-port.ts';
 import { TsMlsAdapter } from '../../../src/main/mls/ts-mls-adapter.ts';
-import type { CommitPlan, GroupHandle, StagedCommit } from '../../../src/protocol/group/mls.ts';
+import type { CommitPlan, EpochView, GroupHandle, StagedCommit } from '../../../src/protocol/group/mls.ts';
 import { leafIndex } from '../../../src/protocol/group/roster.ts';
 import { unixMillis } from '../../../src/protocol/units.ts';
 import { makeMembership, testParameters, wallClock } from '../../harness/group/membership.ts';
@@ -134,6 +134,22 @@ test('a group has a key pair of each epoch, from the exporter, known before anyt
     next.epochKey,
     next.epochKey,
   ]);
+});
+
+test('a group signs with the key of the epoch that it is in, until it is forgotten', async () => {
+  const { group, view } = await create();
+  const message = Buffer.from('a call to the counter');
+  const signs = async ({ epochKey }: EpochView): Promise<boolean> => {
+    const signature = await mls.signWithEpochKey(group, message);
+    return signature !== undefined && verifyEd25519(epochKey, message, signature);
+  };
+  expect(await signs(view)).toBe(true);
+  const { staged, nextKey } = await stage(group);
+  expect([await signs(view), await signs({ ...view, epochKey: nextKey })]).toEqual([true, false]);
+  const { view: next } = await mls.apply(group, staged);
+  expect([await signs(view), await signs(next)]).toEqual([false, true]);
+  await mls.forget(group);
+  expect(await mls.signWithEpochKey(group, message)).toBeUndefined();
 });
 
 describe('a Commit', () => {

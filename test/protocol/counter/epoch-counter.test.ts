@@ -4,7 +4,7 @@ import type { CounterMode, LockToken } from '../../../src/protocol/counter/clien
 import { EpochCounter } from '../../../src/protocol/counter/epoch-counter.ts';
 import { encodeReceipt, NO_PREVIOUS_RECEIPT, parseReceipt } from '../../../src/protocol/counter/receipt.ts';
 import type { ReceiptSigner } from '../../../src/protocol/counter/receipt.ts';
-import { counterIdOf, type UploadAnswer } from '../../../src/protocol/counter/rules.ts';
+import { counterIdOf, type CallProof, type UploadAnswer } from '../../../src/protocol/counter/rules.ts';
 import { epoch, millis, unixMillis } from '../../../src/protocol/units.ts';
 import { freshSigner } from '../../harness/counter/local-client.ts';
 import { MemoryCounterStore } from '../../harness/counter/memory-store.ts';
@@ -32,9 +32,17 @@ function serviceOf(store: MemoryCounterStore): EpochCounter {
 function lock(val: bigint, nonce?: string, mode: CounterMode = 'fenced') {
   tokens += 1;
   const token = `token-${String(tokens)}` as LockToken;
-  return counter.lock(counterIdOf(GROUP, mode), { mode, val: epoch(val), nonce }, unixMillis(now), token);
+  return counter.lock(
+    counterIdOf(GROUP, mode),
+    { mode, val: epoch(val), nonce },
+    unixMillis(now),
+    token,
+    member,
+  );
 }
 const NEXT_KEY = new Uint8Array(32).fill(5);
+/** Somebody who has the keys of all epochs here. */
+const member: CallProof = (key) => Buffer.from(key).equals(NEXT_KEY);
 const commitOf = (text: string): Uint8Array => new Uint8Array(Buffer.from(text));
 function increment(val: bigint, token: LockToken, commit = commitOf('a Commit')) {
   const transcript = new Uint8Array(val === 0n ? 0 : 32);
@@ -42,6 +50,7 @@ function increment(val: bigint, token: LockToken, commit = commitOf('a Commit'))
     ID,
     { group: GROUP, val: epoch(val), token, commit, transcript, nextKey: NEXT_KEY },
     unixMillis(now),
+    member,
   );
 }
 /** Locks and increments; gives what a member keeps. */

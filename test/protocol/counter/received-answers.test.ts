@@ -72,7 +72,8 @@ describe('answers that every call can get', () => {
   ];
 
   test.each(calls)('%s', (_name, decode) => {
-    for (const status of [401, 403]) expect(decode(answer(status, ''))).toEqual({ kind: 'unauthorized' });
+    expect(decode(answer(401, ''))).toEqual({ kind: 'unauthorized' });
+    expect(decode(answer(403, ''))).toEqual({ kind: 'refused', status: 403, reason: '' });
     for (const status of [429, 503]) {
       expect(decode(answer(status, '', '2'))).toEqual({ kind: 'busy', retryLaterMs: 2000 });
     }

@@ -6,6 +6,7 @@ import type { LockToken } from '../../../src/protocol/counter/client.ts';
 import { EpochCounter } from '../../../src/protocol/counter/epoch-counter.ts';
 import { checkReceiptChain, verifyReceipt } from '../../../src/protocol/counter/receipt.ts';
 import type { Receipt } from '../../../src/protocol/counter/receipt.ts';
+import type { CallProof } from '../../../src/protocol/counter/rules.ts';
 import { counterIdOf } from '../../../src/protocol/counter/rules.ts';
 import { epoch, millis, unixMillis } from '../../../src/protocol/units.ts';
 import { freshSigner } from '../../harness/counter/local-client.ts';
@@ -16,6 +17,9 @@ const GROUP = new Uint8Array(16).fill(9);
 const ID = counterIdOf(GROUP, 'fenced');
 const NUM_RUNS = Number(process.env.CONCLAVE_PROPERTY_RUNS ?? 60);
 const signer = freshSigner();
+const NEXT_KEY = new Uint8Array(32).fill(5);
+/** Who has the keys of all epochs: here members are told apart by their tokens. */
+const anyMember: CallProof = (key) => Buffer.from(key).equals(NEXT_KEY);
 
 /** One member that may do anything at any time: repeat, be late, guess, forget. */
 interface Member {
@@ -75,6 +79,7 @@ describe('the rules, whatever members and clock do', () => {
             { mode: 'fenced', val: epoch(member.expected), nonce: member.nonce },
             unixMillis(now),
             `token-${String(fresh)}` as LockToken,
+            anyMember,
           );
           if (answer.kind === 'granted' && answer.token !== undefined) {
             const isNew = !holders.has(answer.token);
@@ -99,9 +104,10 @@ describe('the rules, whatever members and clock do', () => {
               token: member.token ?? ('guess' as LockToken),
               commit: Buffer.from(`${String(index)} commits ${String(member.expected)}`),
               transcript: member.expected === 0n ? new Uint8Array() : new Uint8Array(32),
-              nextKey: new Uint8Array(32).fill(5),
+              nextKey: NEXT_KEY,
             },
             unixMillis(now),
+            anyMember,
           );
           if (answer.kind === 'ok' && answer.receipt !== undefined) {
             const bytes = encodeBase64Url(answer.receipt);
@@ -182,7 +188,13 @@ describe('the rules, whatever members and clock do', () => {
     );
     const year = 365 * 24 * 3600 * 1000;
     const ask = (now: number, nonce: string): string =>
-      counter.lock(ID, { mode: 'fenced', val: epoch(0n), nonce }, unixMillis(now), nonce as LockToken).kind;
+      counter.lock(
+        ID,
+        { mode: 'fenced', val: epoch(0n), nonce },
+        unixMillis(now),
+        nonce as LockToken,
+        anyMember,
+      ).kind;
     expect(ask(2 * year, 'first')).toBe('granted');
     expect(ask(2 * year - 10, 'second')).toBe('locked');
     expect(ask(year, 'second')).toBe('granted');

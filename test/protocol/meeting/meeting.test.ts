@@ -388,8 +388,10 @@ test('a newer generation of the room is told to those who are well in theirs', (
   const [ana] = meet(world, 'Ana', 'Bo');
   const group = groupNameOf(new Uint8Array(32).fill(1) as RoomKey, 1, fakeCrypto);
   const ignore = (): void => undefined;
-  world.counter.ask({ kind: 'lock', input: { group, request: { mode: 'plain', val: epoch(0n) } } }, ignore);
-  world.counter.ask({ kind: 'increment', input: { group, request: { mode: 'plain' } } }, ignore);
+  const lock = { group, request: { mode: 'plain', val: epoch(0n) } } as const;
+  world.counter.ask({ kind: 'lock', input: lock }, undefined, ignore);
+  const increment = { group, request: { mode: 'plain' } } as const;
+  world.counter.ask({ kind: 'increment', input: increment }, undefined, ignore);
   world.pass(70_000);
   expect([[...(ana?.view.attention ?? [])], world.agree()]).toEqual([['newer-generation'], true]);
 });

@@ -168,7 +168,7 @@ export class MlsGroupScene {
         this.agenda.after(1, () => {
           answer(instead);
         });
-      } else if (effect.kind === 'counter') this.counter.ask(effect.ask, answer);
+      } else if (effect.kind === 'counter') this.counter.ask(effect.ask, this.mls, answer);
       else
         this.agenda.after(1, () => {
           answer(effect.kind === 'mls' ? answerMls(this.mls, effect.ask) : this.#answerStore(effect.ask));

@@ -1,8 +1,14 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { ed25519Signer } from '../../../src/io/crypto/raw-keys.ts';
 import { receiptVerifier } from '../../../src/io/counter/receipt-crypto.ts';
 import { COUNTER_LIMITS } from '../../../src/protocol/counter/client.ts';
-import type { CounterClient, LockToken, UploadEntry } from '../../../src/protocol/counter/client.ts';
+import type {
+  CounterClient,
+  EpochSigner,
+  LockToken,
+  UploadEntry,
+} from '../../../src/protocol/counter/client.ts';
 import { checkReceiptChain, verifyReceipt } from '../../../src/protocol/counter/receipt.ts';
 import type { Receipt } from '../../../src/protocol/counter/receipt.ts';
 import { epoch } from '../../../src/protocol/units.ts';
@@ -23,8 +29,12 @@ export interface CounterUnderTest {
 }
 
 const TRANSCRIPT = new Uint8Array(32).fill(7);
-/** The key of an epoch. */
-const keyOf = (val: bigint): Uint8Array => new Uint8Array(32).fill(Number(val) + 1);
+/** The key pair of an epoch. */
+const epochKey = (val: bigint) => ed25519Signer(new Uint8Array(32).fill(Number(val) + 1));
+const keyOf = (val: bigint): Uint8Array => epochKey(val).publicKey;
+/** Signs as a member that is about to begin an epoch; nobody is one before epoch 0. */
+const memberBefore = (val: bigint): EpochSigner | undefined =>
+  val === 0n ? undefined : (message) => Promise.resolve(epochKey(val - 1n).sign(message));
 const nonce = (): Uint8Array => new Uint8Array(randomBytes(16));
 const commitOf = (text: string): Uint8Array => new Uint8Array(Buffer.from(text));
 const sha256 = (bytes: Uint8Array): Uint8Array => new Uint8Array(createHash('sha256').update(bytes).digest());
@@ -46,21 +56,26 @@ export function describeCounter(name: string, start: () => Promise<CounterUnderT
     });
 
     const take = async (val: bigint): Promise<LockToken> => {
-      const outcome = await client.lock(group, { mode: 'fenced', val: epoch(val), nonce: nonce() });
+      const request = { mode: 'fenced', val: epoch(val), nonce: nonce() } as const;
+      const outcome = await client.lock(group, request, memberBefore(val));
       if (outcome.kind !== 'granted' || outcome.token === undefined) {
         throw new Error(`lock ${String(val)}: ${outcome.kind}`);
       }
       return outcome.token;
     };
     const increment = (val: bigint, token: LockToken, commit: Uint8Array) =>
-      client.increment(group, {
-        mode: 'fenced',
-        val: epoch(val),
-        token,
-        commit,
-        transcript: val === 0n ? new Uint8Array() : TRANSCRIPT,
-        nextKey: keyOf(val),
-      });
+      client.increment(
+        group,
+        {
+          mode: 'fenced',
+          val: epoch(val),
+          token,
+          commit,
+          transcript: val === 0n ? new Uint8Array() : TRANSCRIPT,
+          nextKey: keyOf(val),
+        },
+        memberBefore(val),
+      );
     const commitEpoch = async (val: bigint): Promise<UploadEntry> => {
       const commit = commitOf(`commit ${String(val)}`);
       const outcome = await increment(val, await take(val), commit);
@@ -107,7 +122,8 @@ export function describeCounter(name: string, start: () => Promise<CounterUnderT
       if (done.kind !== 'ok') throw new Error(done.kind);
       expect(verified(done.receipt).attempt).toBe(1);
       // Attempts are counted for each value.
-      const following = await client.lock(group, { mode: 'fenced', val: epoch(1n), nonce: nonce() });
+      const request = { mode: 'fenced', val: epoch(1n), nonce: nonce() } as const;
+      const following = await client.lock(group, request, memberBefore(1n));
       expect(following).toMatchObject({ kind: 'granted', attempt: 0 });
     });
 
@@ -221,6 +237,39 @@ export function describeCounter(name: string, start: () => Promise<CounterUnderT
       expect((await increment(0n, token, commitOf('untouched'))).kind).toBe('ok');
     });
 
+    test('moves only for members of the epoch that was reached last', async () => {
+      await commitEpoch(0n);
+      await commitEpoch(1n);
+      const at = (val: bigint) => ({ mode: 'fenced', val: epoch(val), nonce: nonce() }) as const;
+      const refused = { kind: 'refused', status: 403 };
+      // Somebody who knows the name of the group, and somebody who was removed by the Commit of epoch 1.
+      for (const attacker of [undefined, memberBefore(1n)]) {
+        expect(await client.lock(group, at(2n), attacker)).toMatchObject(refused);
+        // The value is no secret: it is told without a look at the signature.
+        expect(await client.lock(group, at(7n), attacker)).toEqual({ kind: 'counter-error', current: 1n });
+      }
+      const token = await take(2n);
+      const stolen = {
+        mode: 'fenced',
+        val: epoch(2n),
+        token,
+        commit: commitOf('junk'),
+        transcript: TRANSCRIPT,
+        nextKey: keyOf(2n),
+      } as const;
+      for (const attacker of [undefined, memberBefore(1n)])
+        expect(await client.increment(group, stolen, attacker)).toMatchObject(refused);
+      expect(await client.history(group, epoch(0n))).toMatchObject({ current: 1n });
+      expect((await increment(2n, token, commitOf('good'))).kind).toBe('ok');
+      // The receipt of a logged Commit is given again to members of the epoch before, and to nobody else.
+      const again = { ...stolen, commit: commitOf('good') };
+      expect((await client.increment(group, again, memberBefore(2n))).kind).toBe('ok');
+      expect(await client.increment(group, again, memberBefore(1n))).toEqual({
+        kind: 'counter-error',
+        current: 2n,
+      });
+    });
+
     test('a service restored from a backup goes forward on its own receipts', async () => {
       const entries = [await commitEpoch(0n), await commitEpoch(1n)];
       counter.backUp();
@@ -257,7 +306,8 @@ export function describeCounter(name: string, start: () => Promise<CounterUnderT
         nextFrom: undefined,
       });
       // The lock of 3 that was lost with the data was attempt 0, and its Commit may be out.
-      const lock = await client.lock(group, { mode: 'fenced', val: epoch(3n), nonce: nonce() });
+      const request = { mode: 'fenced', val: epoch(3n), nonce: nonce() } as const;
+      const lock = await client.lock(group, request, memberBefore(3n));
       if (lock.kind !== 'granted') throw new Error(lock.kind);
       expect(lock.attempt).toBeGreaterThan(1_000_000_000);
       // The Commit that belongs to the receipt, and the epochs before, are taken later too.

@@ -141,6 +141,8 @@ describe('the OpenAPI document', () => {
     await check('GET', `/lock/${plain}?val=0`);
     await check('POST', `/increment/${plain}`, {});
     await check('POST', `/increment/${plain}`, {});
+    await check('GET', `/lock/${id}?val=1&mode=fenced`);
+    await check('POST', `/increment/${id}`, { ...increment, val: 1, transcript: 'AAAA' });
     await check('GET', `/history/${id}?from=0`);
     await check('GET', `/history/${id}?from=-`);
     await check('POST', `/history/${id}`, { entries: [{ receipt }] });
@@ -150,7 +152,7 @@ describe('the OpenAPI document', () => {
     await check('GET', '/metrics');
     await check('GET', '/healthz');
     await check('GET', '/openapi.json');
-    expect(seen.size).toBe(19);
+    expect(seen.size).toBe(21);
   });
 
   test('the check of the description would notice', () => {

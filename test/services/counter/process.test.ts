@@ -8,8 +8,9 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { HttpsCounterClient } from '../../../src/io/counter/counter-client.ts';
+import { ed25519Signer } from '../../../src/io/crypto/raw-keys.ts';
 import { receiptVerifier } from '../../../src/io/counter/receipt-crypto.ts';
-import type { LockToken } from '../../../src/protocol/counter/client.ts';
+import type { EpochSigner, LockToken } from '../../../src/protocol/counter/client.ts';
 import { checkReceiptChain, parseReceipt, verifyReceipt } from '../../../src/protocol/counter/receipt.ts';
 import type { Receipt } from '../../../src/protocol/counter/receipt.ts';
 import { epoch } from '../../../src/protocol/units.ts';
@@ -88,6 +89,9 @@ describe('conclave-counter as a process', () => {
     'what it answered survives kill -9, and what it did not answer is asked again',
     async () => {
       const group = new Uint8Array(randomBytes(16));
+      // One key will do for all epochs here.
+      const epochKey = ed25519Signer(new Uint8Array(randomBytes(32)));
+      const member: EpochSigner = (message) => Promise.resolve(epochKey.sign(message));
       const answered = new Map<bigint, Uint8Array>();
       let receiptKey: string | undefined;
       let next = 0n;
@@ -107,7 +111,7 @@ describe('conclave-counter as a process', () => {
             exited ??= sleep(Math.random() * 5).then(() => stop(child, 'SIGKILL'));
           if (pending === undefined) {
             const nonce = new Uint8Array(randomBytes(16));
-            const lock = await client.lock(group, { mode: 'fenced', val: epoch(next), nonce });
+            const lock = await client.lock(group, { mode: 'fenced', val: epoch(next), nonce }, member);
             if (lock.kind === 'unreachable') break;
             // The lock before the kill may still live.
             if (lock.kind === 'locked') continue;
@@ -115,13 +119,9 @@ describe('conclave-counter as a process', () => {
             pending = { token: lock.token, commit: new Uint8Array(randomBytes(2000)) };
           }
           const transcript = next === 0n ? new Uint8Array() : new Uint8Array(32);
-          const done = await client.increment(group, {
-            mode: 'fenced',
-            val: epoch(next),
-            ...pending,
-            transcript,
-            nextKey: new Uint8Array(32).fill(5),
-          });
+          const nextKey = epochKey.publicKey;
+          const request = { mode: 'fenced', val: epoch(next), ...pending, transcript, nextKey } as const;
+          const done = await client.increment(group, request, member);
           if (done.kind === 'unreachable') break;
           if (done.kind === 'not-locked') {
             pending = undefined;

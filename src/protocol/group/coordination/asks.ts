@@ -80,9 +80,17 @@ export interface AskTypes {
     input: { readonly group: GroupName },
     answer: { readonly kind: 'ok'; readonly current: Epoch | undefined } | CounterFailure,
   ];
-  lock: [input: { readonly group: GroupName; readonly request: LockRequest }, answer: LockOutcome];
+  lock: [
+    input: {
+      readonly group: GroupName;
+      readonly request: LockRequest;
+      /** Whose epoch key signs; in fenced mode above epoch 0. */
+      readonly member?: GroupHandle;
+    },
+    answer: LockOutcome,
+  ];
   increment: [
-    input: { readonly group: GroupName; readonly request: IncrementRequest },
+    input: { readonly group: GroupName; readonly request: IncrementRequest; readonly member?: GroupHandle },
     answer: IncrementOutcome,
   ];
   history: [input: { readonly group: GroupName; readonly from: Epoch }, answer: HistoryOutcome];

@@ -16,10 +16,12 @@ export function* commitOnce(state: MemberState): Job<Phase | undefined> {
   if (stage === undefined) return undefined;
   const { group, nextEpoch, counter } = state;
   const val = nextEpoch;
-  const lock = yield* ask('lock', {
-    group,
-    request: state.isFenced ? { mode: 'fenced', val, nonce: stage.nonce } : { mode: 'plain', val },
-  });
+  const lock = yield* ask(
+    'lock',
+    state.isFenced
+      ? { group, request: { mode: 'fenced', val, nonce: stage.nonce }, member: state.handle }
+      : { group, request: { mode: 'plain', val } },
+  );
   if (isFailure(lock)) {
     counter.commitFailed(lock);
     return undefined;
@@ -79,7 +81,7 @@ function* incrementFenced(
   const { group, counter } = state;
   const { epoch: val, commit, transcript, nextKey } = stage.commit;
   const request = { mode: 'fenced', val, token, commit, transcript, nextKey } as const;
-  const outcome = yield* ask('increment', { group, request });
+  const outcome = yield* ask('increment', { group, request, member: state.handle });
   if (isFailure(outcome)) {
     // The Commit may have been logged: the lock of the next attempt will tell.
     counter.commitFailed(outcome);
