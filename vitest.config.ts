@@ -7,8 +7,8 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     // They end what hangs: no test rests on being faster than this on a busy machine.
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     pool: 'forks',
     // Property tests and QUIC sessions keep both cores busy; more workers would only make timings worse.
     maxWorkers: 2,

@@ -20,7 +20,7 @@ describe.skipIf(!isInstalled && !required).each(['https', 'moqt'] as const)(
     beforeAll(async () => {
       if (!isInstalled) throw new Error(`moq-relay-ietf is missing: ${INSTALL}`);
       relay = await startIetfRelay();
-    }, 60_000);
+    });
 
     /** What the relay thinks a violation closes the session: none may be closed when a test ends. */
     afterEach(async () => {

@@ -55,7 +55,7 @@ describe.skipIf(!existsSync(CLIENT)).each(['https', 'moqt'] as const)('moq-test-
     await relay.stop();
   });
 
-  test.each(CASES)('%s', { timeout: 60_000 }, async (name) => {
+  test.each(CASES)('%s', async (name) => {
     let report = '';
     for (let left = RACES.has(name) ? ATTEMPTS : 1; left > 0; left -= 1) {
       report = await runCase(`${scheme}://localhost:${String(relay.port)}`, name);

@@ -130,7 +130,7 @@ describe('the table of conformance', () => {
   const markdown = readFileSync(table, 'utf8');
 
   // It parses some hundred files, which takes long when the machine is busy.
-  test('names code and tests that exist', { timeout: 120_000 }, () => {
+  test('names code and tests that exist', () => {
     expect(wrongIn(markdown)).toEqual([]);
   });
 

@@ -98,7 +98,7 @@ describe('import direction', () => {
       await write(from, from.endsWith('.svelte') ? `<script lang="ts">\n${statement}</script>\n` : statement);
     }
     violations = await cruise();
-  }, 60_000);
+  });
 
   afterAll(() => rm(tree, { recursive: true, force: true }));
 

@@ -193,7 +193,7 @@ describe('of oxlint and ESLint, with the configuration of this repository,', () 
     for (const part of [await oxlint(), await eslint()]) {
       for (const [file, rules] of part) found.set(file, [...(found.get(file) ?? []), ...rules]);
     }
-  }, 300_000);
+  });
 
   afterAll(() => rm(tree, { recursive: true, force: true }));
 

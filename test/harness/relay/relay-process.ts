@@ -93,7 +93,7 @@ export async function startRelayProcess(...args: string[]): Promise<RelayProcess
 export async function until(
   what: string,
   isSo: () => boolean | Promise<boolean>,
-  timeoutMs = 60_000,
+  timeoutMs = 240_000,
 ): Promise<void> {
   const end = Date.now() + timeoutMs;
   while (!(await isSo())) {

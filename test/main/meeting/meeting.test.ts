@@ -7,7 +7,7 @@ import { startServices, type RunningServices } from '../../harness/meeting/servi
 let services: RunningServices;
 beforeAll(async () => {
   services = await startServices();
-}, 60_000);
+});
 afterAll(async () => {
   await services.close();
 });
@@ -53,5 +53,5 @@ describe('a meeting through real services', () => {
     await eventually('Bo is removed', () => ana.size === 1 && (ana.epoch ?? 0n) > epoch);
     clearInterval(timer);
     await ana.meeting.leave();
-  }, 60_000);
+  });
 });

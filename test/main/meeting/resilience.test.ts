@@ -23,7 +23,7 @@ const talking = setInterval(() => {
 }, 50);
 beforeAll(async () => {
   services = await startServices();
-}, 60_000);
+});
 afterAll(async () => {
   clearInterval(talking);
   await Promise.all([...living].map(({ meeting }) => meeting.suspend()));

@@ -34,7 +34,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'conclave-secrecy-'));
   recording = join(folder, 'relay.bin');
   services = await startServices({ kind: 'recording', file: recording });
-}, 60_000);
+});
 afterAll(async () => {
   await services.close();
   await rm(folder, { recursive: true, force: true });
@@ -177,7 +177,7 @@ test('a removed member opens nothing of what comes after, and cannot follow the 
   expect(await mls.processCommit(restored.group, join)).toMatchObject({ kind: 'refused' });
   expect(di.member.size).toBe(3);
   await meeting.end();
-}, 90_000);
+});
 
 test('a joiner opens nothing from before, also of what the relay still serves', async () => {
   const meeting = await scene(randomBytes(60), randomBytes(3_000));
@@ -198,7 +198,7 @@ test('a joiner opens nothing from before, also of what the relay still serves', 
   expect(opens(cached, cy.mls.masterKeys)).toBe(0);
   expect(opens(cached, ana.mls.masterKeys)).toBe(cached.length);
   await meeting.end();
-}, 90_000);
+});
 
 test('the relay handled no plaintext', async () => {
   const [speech, picture] = [randomBytes(60), randomBytes(3_000)];
@@ -228,7 +228,7 @@ test('the relay handled no plaintext', async () => {
   for (const text of [TITLE, 'Fabrikam', ...NAMES, 'Quillfeather'])
     for (const encoding of ['utf8', 'utf16le'] as const)
       expect(contains(Buffer.from(text, encoding))).toBe(false);
-}, 90_000);
+});
 
 /** What each connection sent to the relay. */
 function streamsOf(recorded: Buffer): Buffer[] {
