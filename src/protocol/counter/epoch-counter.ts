@@ -20,6 +20,7 @@ import type {
   IncrementAnswer,
   LockAnswer,
   LogEntry,
+  ModeMismatch,
   ReceiptCrypto,
   UploadAnswer,
 } from './rules.ts';
@@ -52,7 +53,6 @@ export interface CounterStore {
 
 /** A page of a log. */
 export interface HistoryPage {
-  readonly mode: CounterMode | undefined;
   readonly current: Epoch | undefined;
   readonly entries: readonly LogEntry[];
   readonly nextFrom: Epoch | undefined;
@@ -87,9 +87,11 @@ export class EpochCounter {
     fresh: LockToken,
     proof: CallProof,
   ): LockAnswer {
-    if (modeOfCounter(id) !== call.mode) return { kind: 'mode-mismatch', mode: modeOfCounter(id) };
-    return this.#decide(id, (transaction) =>
-      decideLock(transaction.readRecord(id), { ...call, fresh, ttlMs: this.#ttlMs }, proof, now),
+    return (
+      mismatch(id, call.mode) ??
+      this.#decide(id, (transaction) =>
+        decideLock(transaction.readRecord(id), { ...call, fresh, ttlMs: this.#ttlMs }, proof, now),
+      )
     );
   }
 
@@ -100,18 +102,24 @@ export class EpochCounter {
     now: UnixMillis,
     proof: CallProof,
   ): IncrementAnswer {
-    return this.#decide(id, (transaction) => {
-      const log = {
-        before: call.val === 0n ? undefined : transaction.readEntry(id, epoch(call.val - 1n)),
-        same: transaction.readEntry(id, call.val),
-      };
-      return decideFencedIncrement(transaction.readRecord(id), log, call, proof, this.#crypto, now);
-    });
+    return (
+      mismatch(id, 'fenced') ??
+      this.#decide(id, (transaction) => {
+        const log = {
+          before: call.val === 0n ? undefined : transaction.readEntry(id, epoch(call.val - 1n)),
+          same: transaction.readEntry(id, call.val),
+        };
+        return decideFencedIncrement(transaction.readRecord(id), log, call, proof, this.#crypto, now);
+      })
+    );
   }
 
   /** Moves a plain counter on. */
   incrementPlain(id: CounterId, now: UnixMillis): IncrementAnswer {
-    return this.#decide(id, (transaction) => decidePlainIncrement(transaction.readRecord(id), now));
+    return (
+      mismatch(id, 'plain') ??
+      this.#decide(id, (transaction) => decidePlainIncrement(transaction.readRecord(id), now))
+    );
   }
 
   /**
@@ -124,6 +132,8 @@ export class EpochCounter {
     entries: readonly { receipt: Uint8Array; epoch: Epoch; commit: Uint8Array | undefined }[],
     now: UnixMillis,
   ): UploadAnswer {
+    const misfit = mismatch(id, 'fenced');
+    if (misfit !== undefined) return misfit;
     for (const upload of entries) {
       const answer = this.#decide(id, (transaction) => {
         const neighbours = {
@@ -152,7 +162,7 @@ export class EpochCounter {
       const current = currentEpoch(record);
       const last = entries.at(-1)?.epoch;
       const isEnd = last === undefined || current === undefined || last >= current;
-      return { mode: record?.mode, current, entries, nextFrom: isEnd ? undefined : epoch(last + 1n) };
+      return { current, entries, nextFrom: isEnd ? undefined : epoch(last + 1n) };
     });
   }
 
@@ -164,4 +174,10 @@ export class EpochCounter {
       return decision.answer;
     });
   }
+}
+
+/** A counter's name says its mode. */
+function mismatch(id: CounterId, called: CounterMode): ModeMismatch | undefined {
+  const mode = modeOfCounter(id);
+  return mode === called ? undefined : { kind: 'mode-mismatch', mode };
 }

@@ -52,7 +52,6 @@ export interface Lock {
 
 /** All that is kept of one counter beside its log. */
 export interface CounterRecord {
-  readonly mode: CounterMode;
   /** The value that the next lock must name. */
   readonly expected: Epoch;
   /** Attempt that the next lock of this value gets. */
@@ -149,7 +148,7 @@ export interface ReceiptCrypto {
 /**
  * Decides a lock.
  *
- * The first lock of a counter names 0 and fixes its mode. A lock that is repeated with its nonce while it lives gets
+ * The first lock of a counter names 0. A lock that is repeated with its nonce while it lives gets
  * the same token and is not prolonged; any later lock of the same value gets the next attempt and a fresh token.
  * In fenced mode a lock above 0 is a member's: a wrong value is answered before its signature is looked at, as the value is
  * no secret.
@@ -161,8 +160,7 @@ export function decideLock(
   proof: CallProof,
   now: UnixMillis,
 ): Decision<LockAnswer> {
-  const counter = record ?? newRecord(call.mode);
-  if (counter.mode !== call.mode) return { answer: { kind: 'mode-mismatch', mode: counter.mode } };
+  const counter = record ?? newRecord();
   if (call.val !== counter.expected) return { answer: counterError(counter) };
   if (!isMembers(counter, proof)) return { answer: { kind: 'forbidden' } };
   const held = counter.lock;
@@ -203,7 +201,6 @@ export function decideFencedIncrement(
   now: UnixMillis,
 ): Decision<IncrementAnswer> {
   if (record === undefined) return { answer: { kind: 'not-locked' } };
-  if (record.mode !== 'fenced') return { answer: { kind: 'mode-mismatch', mode: record.mode } };
   const commitHash = crypto.verifier.sha256(call.commit);
   if (
     logged !== undefined &&
@@ -251,7 +248,6 @@ export function decidePlainIncrement(
   now: UnixMillis,
 ): Decision<IncrementAnswer> {
   if (record === undefined) return { answer: { kind: 'not-locked' } };
-  if (record.mode !== 'plain') return { answer: { kind: 'mode-mismatch', mode: record.mode } };
   if (record.lock === undefined || !isLive(record.lock, now)) return { answer: { kind: 'not-locked' } };
   return {
     answer: { kind: 'ok', val: record.expected, receipt: undefined },
@@ -284,7 +280,6 @@ export function decideUpload(
   crypto: ReceiptCrypto,
   now: UnixMillis,
 ): Decision<UploadAnswer> {
-  if (record?.mode === 'plain') return { answer: { kind: 'mode-mismatch', mode: record.mode } };
   const verdict = verifyReceipt(upload.receipt, crypto.signer.publicKey, crypto.verifier);
   if (verdict.kind !== 'valid') return foreign(`the receipt is not this service's: ${verdict.kind}`);
   const { receipt } = verdict;
@@ -303,7 +298,7 @@ export function decideUpload(
   }
   if (!linksTo(neighbours, receipt, crypto.verifier)) return fork(begun);
 
-  const counter = record ?? newRecord('fenced');
+  const counter = record ?? newRecord();
   if (begun < counter.expected) return { answer: { kind: 'ok' }, entry };
   const nextAttempt = Math.max(Math.floor(now / 1000), receipt.attempt + 1);
   invariant(nextAttempt < 2 ** 32 - 2 ** 20, 'attempts leave room in 32 bits');
@@ -325,9 +320,8 @@ export function currentEpoch(record: CounterRecord | undefined): Epoch | undefin
   return record === undefined || record.expected === 0n ? undefined : epoch(record.expected - 1n);
 }
 
-function newRecord(mode: CounterMode): CounterRecord {
+function newRecord(): CounterRecord {
   return {
-    mode,
     expected: epoch(0n),
     nextAttempt: 0,
     head: NO_PREVIOUS_RECEIPT,

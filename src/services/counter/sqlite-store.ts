@@ -2,17 +2,16 @@
 
 import { chmodSync } from 'node:fs';
 import Database from 'libsql';
-import type { CounterMode, LockToken } from '../../protocol/counter/client.ts';
+import type { LockToken } from '../../protocol/counter/client.ts';
 import type { CounterStore, CounterTransaction, PageLimits } from '../../protocol/counter/epoch-counter.ts';
 import type { CounterId, CounterRecord, Lock, LogEntry } from '../../protocol/counter/rules.ts';
 import { epoch, unixMillis } from '../../protocol/units.ts';
 import type { Epoch } from '../../protocol/units.ts';
 
-const SCHEMA_VERSION = 2;
+const SCHEMA_VERSION = 3;
 const SCHEMA = `
   CREATE TABLE counters (
     id TEXT PRIMARY KEY NOT NULL,
-    mode TEXT NOT NULL CHECK (mode IN ('fenced', 'plain')),
     expected INTEGER NOT NULL,
     next_attempt INTEGER NOT NULL,
     head BLOB NOT NULL,
@@ -37,7 +36,6 @@ const SCHEMA = `
 `;
 
 interface CounterRow {
-  mode: CounterMode;
   expected: number;
   next_attempt: number;
   head: Buffer;
@@ -170,7 +168,7 @@ class SqliteTransaction implements CounterTransaction {
   constructor(database: Database.Database) {
     this.#selectRecord = database.prepare('SELECT * FROM counters WHERE id = ?');
     this.#upsertRecord = database.prepare(
-      'INSERT OR REPLACE INTO counters VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+      'INSERT OR REPLACE INTO counters VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
     );
     this.#selectEntry = database.prepare('SELECT * FROM log WHERE id = ? AND epoch = ?');
     this.#upsertEntry = database.prepare('INSERT OR REPLACE INTO log VALUES (?, ?, ?, ?, ?, ?)');
@@ -184,7 +182,6 @@ class SqliteTransaction implements CounterTransaction {
     const row = this.#selectRecord.get(id) as CounterRow | undefined;
     if (row === undefined) return undefined;
     return {
-      mode: row.mode,
       expected: epoch(BigInt(row.expected)),
       nextAttempt: row.next_attempt,
       head: new Uint8Array(row.head),
@@ -198,7 +195,6 @@ class SqliteTransaction implements CounterTransaction {
     const { lock } = record;
     this.#upsertRecord.run(
       id,
-      record.mode,
       Number(record.expected),
       record.nextAttempt,
       Buffer.from(record.head),

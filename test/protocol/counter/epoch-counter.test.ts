@@ -129,16 +129,25 @@ describe('locks', () => {
   });
 });
 
-describe('the log', () => {
-  test('says in which mode its counter is kept, once it was locked', () => {
-    const modes = () => [PLAIN, ID].map((id) => counter.history(id, epoch(0n), ALL).mode);
-    expect(modes()).toEqual([undefined, undefined]);
-    lock(0n, undefined, 'plain');
-    expect(modes()).toEqual(['plain', undefined]);
-    lock(0n);
-    expect(modes()).toEqual(['plain', 'fenced']);
-  });
+test('a counter takes calls of the mode that its name says, and no others', () => {
+  const mismatch = (mode: CounterMode) => ({ kind: 'mode-mismatch', mode });
+  const call = { val: epoch(0n), nonce: undefined };
+  const [token, at] = ['token' as LockToken, unixMillis(now)];
+  expect(counter.lock(ID, { ...call, mode: 'plain' }, at, token, member)).toEqual(mismatch('fenced'));
+  expect(counter.lock(PLAIN, { ...call, mode: 'fenced' }, at, token, member)).toEqual(mismatch('plain'));
+  expect(counter.incrementPlain(ID, at)).toEqual(mismatch('fenced'));
+  const fenced = {
+    group: GROUP,
+    val: epoch(0n),
+    token,
+    commit: commitOf('x'),
+    transcript: new Uint8Array(0),
+  };
+  const increment = { ...fenced, nextKey: NEXT_KEY };
+  expect(counter.incrementFenced(PLAIN, increment, at, member)).toEqual(mismatch('plain'));
+});
 
+describe('the log', () => {
   test('is read on from where a page ended, up to the current epoch', () => {
     for (const val of [0n, 1n, 2n]) commitEpoch(val);
     const page = (from: bigint, entries: number) => {

@@ -196,7 +196,6 @@ describe('problem documents (RFC 9457)', () => {
 test('a client reads the largest page of history that a service sends', () => {
   const { historyEntries, historyPage } = COUNTER_LIMITS;
   const largest = encodeHistoryAnswer({
-    mode: 'fenced',
     current: epoch(LARGEST),
     entries: Array.from({ length: historyEntries }, () => ({
       epoch: epoch(LARGEST),
