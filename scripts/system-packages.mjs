@@ -4,7 +4,7 @@
  * root on Debian or Ubuntu; otherwise prints the exact command.
  *
  *   node scripts/system-packages.mjs          what running the app needs
- *   node scripts/system-packages.mjs --test   also a display and a keychain for machines without a desktop
+ *   node scripts/system-packages.mjs --test   also a display and a keychain for machines without a desktop, and a model checker
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
@@ -35,10 +35,13 @@ const running = [
 ];
 
 /** @type {SystemPackage[]} */
-const headless = [
+const testing = [
   { name: 'xvfb', program: 'Xvfb' },
   { name: 'dbus', program: 'dbus-run-session' },
   { name: 'gnome-keyring', program: 'gnome-keyring-daemon' },
+  // It writes a C program for each model, which has to be compiled.
+  { name: 'spin', program: 'spin' },
+  { name: 'build-essential', program: 'g++' },
 ];
 
 /**
@@ -53,13 +56,13 @@ export function onPath(name) {
 
 /**
  * Makes sure that the packages are there.
- * @param {{test?: boolean}} [options] `test`: also what a machine without a desktop needs
+ * @param {{test?: boolean}} [options] `test`: also what tests need on a machine without a desktop
  * @returns {Promise<void>}
  * @throws {Error} when something is missing and cannot be installed; the message is the command to run
  */
 export async function ensureSystemPackages({ test = false } = {}) {
   if (process.platform !== 'linux') return;
-  const missing = await missingPackages(test ? [...running, ...headless] : running);
+  const missing = await missingPackages(test ? [...running, ...testing] : running);
   if (missing.length === 0) return;
   const names = missing.map((entry) => entry.name);
   const install = ['install', '-y', '--no-install-recommends', ...names];
