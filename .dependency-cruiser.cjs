@@ -85,18 +85,21 @@ module.exports = {
     },
     {
       name: 'relay-knows-no-keys',
-      comment: 'Of meetings it may know one thing, in one place: the names of tracks, for its policy.',
+      comment: 'Of meetings it may know two things, in its policy alone: the names of tracks, and passes.',
       severity: 'error',
-      from: { path: '^src/services/relay', pathNot: '^src/services/relay/meeting-tracks[.]ts$' },
+      from: {
+        path: '^src/services/relay',
+        pathNot: '^src/services/relay/(meeting-tracks|pass-access|authorities)[.]ts$',
+      },
       to: { path: '^src/(protocol/(group|secure-objects|media|counter)|services/counter)' },
     },
     {
-      name: 'relay-policy-knows-names-only',
+      name: 'relay-policy-knows-names-and-passes',
       severity: 'error',
-      from: { path: '^src/services/relay/meeting-tracks[.]ts$' },
+      from: { path: '^src/services/relay/(meeting-tracks|pass-access|authorities)[.]ts$' },
       to: {
         path: '^src/(protocol/(group|secure-objects|media|counter)|services/counter)',
-        pathNot: '^src/protocol/group/names[.]ts$',
+        pathNot: '^src/protocol/group/(names|relay-pass|crypto-port)[.]ts$',
       },
     },
     {

@@ -38,7 +38,7 @@ export async function startServers({ folder, log, relayArguments = [], counterAr
   const file = join(folder, 'servers.json');
   const before = existsSync(file) ? JSON.parse(await readFile(file, 'utf8')) : {};
   const counterPort = await portOf(before.counter, 'tcp');
-  const relayPort = await portOf(before.relays?.[0], 'udp');
+  const relayPort = await portOf(before.relays?.[0]?.url, 'udp');
   const tls = join(folder, 'tls');
 
   const counter = await startService(
@@ -56,7 +56,7 @@ export async function startServers({ folder, log, relayArguments = [], counterAr
     );
     const caPem = await readFile(join(tls, 'ca.pem'), 'utf8');
     const told = {
-      relays: [relay.line.url],
+      relays: [{ url: relay.line.url, pass: !relayArguments.includes('--open') }],
       counter: counter.line.url,
       caPem,
       receiptKey: counter.line.receiptKey,

@@ -97,7 +97,13 @@ export interface EncryptionState {
 /** The connection to the relay. */
 export type ConnectionState =
   | { readonly kind: 'connected'; readonly relay: string }
-  | { readonly kind: 'reconnecting'; readonly relay: string; readonly attempt: number };
+  | {
+      readonly kind: 'reconnecting';
+      readonly relay: string;
+      readonly attempt: number;
+      /** The relay answers, and does not let this app in. */
+      readonly refused: boolean;
+    };
 
 /** One was away, for which microphone and camera were switched off; `at` in ms since 1970 tells times apart. */
 export interface Away {

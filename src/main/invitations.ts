@@ -60,7 +60,7 @@ export function readInvitation(link: string): Result<Invitation, LinkProblem> {
 export function summarise(invitation: Invitation): InvitationSummary {
   return {
     title: invitation.name === '' ? UNTITLED : invitation.name,
-    relays: invitation.relays.map(hostOf),
+    relays: invitation.relays.map(({ url }) => hostOf(url)),
     counter: hostOf(invitation.counter),
     verification: verificationOf(invitation.anchors),
     keyAgreement: invitation.suite === 0x0053 ? 'post-quantum' : 'classical',
@@ -135,6 +135,12 @@ function problemOf(fault: InvitationFault): LinkProblem {
       return {
         kind: 'damaged',
         sentence: 'The meeting’s name in this link cannot be read. Ask for a new link.',
+      };
+    case 'unknown-relay-flags':
+      return {
+        kind: 'unsupported',
+        sentence:
+          'The relay of this meeting asks for something that this version of Conclave does not know. Update the app.',
       };
     case 'bad-relay-address':
     case 'no-relay':

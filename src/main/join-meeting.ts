@@ -55,7 +55,7 @@ export interface JoinedMeeting {
 export function joinMeeting(options: JoinMeetingOptions): JoinedMeeting {
   const { invitation, identity, store, mls, displayName, downlink, changed } = options;
   const { mode, receiptKey, suite, secret } = invitation;
-  const { room, joinProofKey } = roomKeysOf(secret, nodeGroupCrypto);
+  const { room, signer, joinProofKey } = roomKeysOf(secret, nodeGroupCrypto);
   const trust = trustOf(invitation.anchors);
   const counter = new HttpsCounterClient({
     url: invitation.counter,
@@ -66,6 +66,7 @@ export function joinMeeting(options: JoinMeetingOptions): JoinedMeeting {
     options: {
       relays: invitation.relays,
       room,
+      signer,
       parameters: {
         secureObjectsSuite: SECURE_OBJECTS_SUITE,
         profile: PROFILE,

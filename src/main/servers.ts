@@ -13,8 +13,19 @@ const AUTHORITIES_WANTED =
   `${String(INVITATION_LIMITS.certificate)} bytes each and ${String(AUTHORITIES_BYTES)} together`;
 
 const serversSchema = v.strictObject({
-  /** MOQT relays, best first: https://… (WebTransport) or moqt://… (QUIC). */
-  relays: v.pipe(v.array(v.pipe(v.string(), v.regex(/^(https|moqt):\/\//))), v.minLength(1), v.maxLength(8)),
+  /** MOQT relays, best first. */
+  relays: v.pipe(
+    v.array(
+      v.strictObject({
+        /** `https://…` (WebTransport) or `moqt://…` (QUIC). */
+        url: v.pipe(v.string(), v.regex(/^(https|moqt):\/\//)),
+        /** Whether it asks for the meeting's pass, as Conclave's relay does unless it was started with --open. */
+        pass: v.optional(v.boolean(), true),
+      }),
+    ),
+    v.minLength(1),
+    v.maxLength(INVITATION_LIMITS.relays),
+  ),
   /** Epoch counter service. */
   counter: v.pipe(v.string(), v.regex(/^https:\/\//)),
   /** PEM certificates of the servers' own certification authorities; absent: the system's roots. */

@@ -33,7 +33,7 @@ export async function relayFigures(say: Say): Promise<Figure[]> {
   let alone: FanOut | undefined;
   for (const subscribers of COUNTS) {
     say(`relay: 1 to ${String(subscribers)}`);
-    const relay = await startRelayProcess('--quiet', '--backlog', '65536');
+    const relay = await startRelayProcess('--open', '--quiet', '--backlog', '65536');
     try {
       const measured = await measure(relay, subscribers, Math.max(200, Math.floor(OBJECTS / subscribers)));
       alone ??= measured;

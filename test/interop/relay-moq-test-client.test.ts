@@ -49,7 +49,7 @@ const ATTEMPTS = 10;
 describe.skipIf(!existsSync(CLIENT)).each(['https', 'moqt'] as const)('moq-test-client over %s', (scheme) => {
   let relay: RelayProcess;
   beforeAll(async () => {
-    relay = await startRelayProcess();
+    relay = await startRelayProcess('--open');
   });
   afterAll(async () => {
     await relay.stop();

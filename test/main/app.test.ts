@@ -19,7 +19,7 @@ import { encodeMembership } from '../../src/protocol/meeting/membership-codec.ts
 import { MemoryKeychain } from './identity/memory-keychain.ts';
 
 const SERVERS: Servers = {
-  relays: ['moqt://127.0.0.1:9/'],
+  relays: [{ url: 'moqt://127.0.0.1:9/', pass: true }],
   counter: 'https://127.0.0.1:9/',
   receiptKey: 'A'.repeat(43),
   mode: 'fenced',

@@ -13,7 +13,7 @@ import type { Leaf } from '../io/quic/certificates.ts';
 import { listen, transports, urlOf } from '../io/quic/pair.ts';
 
 const SERVERS: Servers = {
-  relays: ['https://relay.example'],
+  relays: [{ url: 'https://relay.example', pass: true }],
   counter: 'https://counter.example',
   receiptKey: 'A'.repeat(43),
   mode: 'fenced',

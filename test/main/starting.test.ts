@@ -12,7 +12,10 @@ import { MemoryStore } from '../../src/main/storage/memory-store.ts';
 import { encodeUtf8 } from '../../src/protocol/bytes/utf8.ts';
 
 const SERVERS: Servers = {
-  relays: ['https://relay.example:4443/meet', 'moqt://second.example/'],
+  relays: [
+    { url: 'https://relay.example:4443/meet', pass: true },
+    { url: 'moqt://second.example/', pass: false },
+  ],
   counter: 'https://counter.example/',
   receiptKey: 'A'.repeat(43),
   mode: 'fenced',
@@ -78,7 +81,7 @@ describe('the servers file', () => {
   test.each([
     ['{', 'not JSON'],
     [JSON.stringify({ ...SERVERS, relays: [] }), 'relays'],
-    [JSON.stringify({ ...SERVERS, relays: ['ftp://x'] }), 'relays'],
+    [JSON.stringify({ ...SERVERS, relays: [{ url: 'ftp://x' }] }), 'relays'],
     [JSON.stringify({ ...SERVERS, counter: 'http://counter.example' }), 'counter'],
     [JSON.stringify({ ...SERVERS, receiptKey: 'short' }), 'receiptKey'],
     [JSON.stringify({ ...SERVERS, verify: false }), 'verify'],

@@ -41,7 +41,11 @@ const forbidden: [file: string, imports: string, rule: string][] = [
   ['src/services/relay/k.ts', '../../main/free.ts', 'services-know-no-app'],
   ['src/services/relay/l.ts', '../../contract/free.ts', 'services-know-no-app'],
   ['src/services/relay/m.ts', '../../protocol/secure-objects/free.ts', 'relay-knows-no-keys'],
-  ['src/services/relay/meeting-tracks.ts', '../../protocol/group/free.ts', 'relay-policy-knows-names-only'],
+  [
+    'src/services/relay/meeting-tracks.ts',
+    '../../protocol/group/free.ts',
+    'relay-policy-knows-names-and-passes',
+  ],
   ['src/services/relay/naming.ts', '../../protocol/group/names.ts', 'relay-knows-no-keys'],
   ['src/services/counter/n.ts', '../relay/free.ts', 'counter-knows-no-relay'],
   ['src/main/o.ts', '../renderer/free.ts', 'main-knows-no-window'],

@@ -55,7 +55,12 @@ export function describeMeeting(view: MeetingView, context: MeetingContext): Mee
     connection:
       connection.kind === 'connected'
         ? { kind: 'connected', relay: connection.relay }
-        : { kind: 'reconnecting', relay: connection.relay, attempt: connection.attempt },
+        : {
+            kind: 'reconnecting',
+            relay: connection.relay,
+            attempt: connection.attempt,
+            refused: connection.refused,
+          },
     participants: participantsOf(group, context),
     encryption: encryptionOf(view, group, context),
     sending,
@@ -137,7 +142,8 @@ function nameOf(member: Member, names: ReadonlyMap<string, string>): string {
 
 /** Why the keys cannot be changed just now. */
 function hindranceOf({ connection, step }: MeetingView): string | undefined {
-  if (connection.kind !== 'connected') return 'the relay does not answer';
+  if (connection.kind !== 'connected')
+    return connection.refused ? 'the relay does not let this app in' : 'the relay does not answer';
   if (step === 'counter-unreachable') return 'the counter does not answer';
   return step === 'counter-unauthorized' ? 'the counter refuses this app' : undefined;
 }
@@ -172,6 +178,8 @@ function joinSentence({ connection, step, attention, absence }: MeetingView): st
     absence.kind === 'rejoining'
       ? 'You were away, so the others changed the keys without you. You are joining again.'
       : undefined;
+  if (connection.kind === 'connecting' && connection.refused)
+    return 'The relay does not let this app into the meeting. Trying again. Ask for a new invitation, or ask whoever runs the relay.';
   if (connection.kind === 'connecting')
     return connection.attempt > 1
       ? `The relay is not answering. Trying again (attempt ${String(connection.attempt)}). Check your network.`

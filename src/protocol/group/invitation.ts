@@ -2,7 +2,7 @@
  * Invitations: `conclave://join/<base64url>`, all that a stranger's machine needs to enter a meeting.
  *
  * Bytes: version (1), mode (1), MLS suite (2), secret (32), meeting name, counter URL, counter's receipt
- * key, counter's token, count of relays and their URLs, count of trust anchors and each as kind (1) and bytes; then the
+ * key, counter's token, count of relays and for each its URL and flags (1), count of trust anchors and each as kind (1) and bytes; then the
  * first 4 bytes of SHA-256 over all before. Texts and byte strings carry a vi64 length.
  */
 import { decodeBase64Url, encodeBase64Url } from '../bytes/base64url.ts';
@@ -16,6 +16,7 @@ import type { CounterMode } from '../counter/client.ts';
 import { invariant } from '../errors.ts';
 import type { GroupCrypto } from './crypto-port.ts';
 import type { MlsSuite } from './mls.ts';
+import { relayAuthorityOf } from './relay-pass.ts';
 import { SECRET_BYTES } from './room-keys.ts';
 
 /** Begins every invitation link. */
@@ -38,6 +39,8 @@ export const INVITATION_LIMITS = {
 const VERSION = 2;
 const KEY_BYTES = 32;
 const CHECK_BYTES = 4;
+/** Flag of a relay. */
+const WANTS_PASS = 1;
 
 /** What the relays' and the counter's certificates are checked against; none: the system's roots. */
 export type TrustAnchor =
@@ -45,6 +48,14 @@ export type TrustAnchor =
   | { readonly kind: 'ca-certificate'; readonly der: Uint8Array }
   /** SHA-256 of the one certificate that is accepted, 32 bytes. */
   | { readonly kind: 'certificate-hash'; readonly sha256: Uint8Array };
+
+/** A relay of a meeting. */
+export interface InvitedRelay {
+  /** `https://` (WebTransport) or `moqt://` (QUIC). */
+  readonly url: string;
+  /** It asks for a pass, which others than Conclave's relay have no use for. */
+  readonly pass: boolean;
+}
 
 /** A meeting, for somebody who is to join it. */
 export interface Invitation {
@@ -54,8 +65,8 @@ export interface Invitation {
   readonly suite: MlsSuite;
   /** 32 random bytes, from which the room and its keys follow. */
   readonly secret: Uint8Array;
-  /** `https://` (WebTransport) or `moqt://` (QUIC), in order of preference; at least one. */
-  readonly relays: readonly string[];
+  /** In order of preference; at least one. */
+  readonly relays: readonly InvitedRelay[];
   /** `https://` URL of the epoch counter. */
   readonly counter: string;
   /** The counter's Ed25519 receipt key; undefined in plain mode. */
@@ -85,6 +96,8 @@ export type InvitationFault =
   | 'unknown-suite'
   | 'bad-name'
   | 'bad-relay-address'
+  /** The relay wants something that this version does not know. */
+  | 'unknown-relay-flags'
   | 'no-relay'
   | 'bad-counter-address'
   | 'bad-receipt-key'
@@ -117,7 +130,8 @@ export function encodeInvitation(invitation: Invitation, crypto: Pick<GroupCrypt
     .lengthPrefixed(invitation.receiptKey ?? new Uint8Array(0))
     .lengthPrefixed(encodeUtf8(invitation.counterToken))
     .vi64(invitation.relays.length);
-  for (const relay of invitation.relays) writer.lengthPrefixed(encodeUtf8(relay));
+  for (const { url, pass } of invitation.relays)
+    writer.lengthPrefixed(encodeUtf8(url)).u8(pass ? WANTS_PASS : 0);
   writer.vi64(invitation.anchors.length);
   for (const anchor of invitation.anchors) {
     if (anchor.kind === 'ca-certificate') writer.u8(1).lengthPrefixed(anchor.der);
@@ -166,9 +180,9 @@ function parse(link: string, crypto: Pick<GroupCrypto, 'sha256'>): Invitation {
   if (receiptKey.length !== (mode === 'fenced' ? KEY_BYTES : 0)) throw new Fault('bad-receipt-key');
   const counterToken = textOf(reader.lengthPrefixed(INVITATION_LIMITS.token), 'bad-counter-token');
   if (!/^[\x21-\x7e]*$/.test(counterToken)) throw new Fault('bad-counter-token');
-  const relays: string[] = [];
+  const relays: InvitedRelay[] = [];
   for (let left = reader.vi64Number(INVITATION_LIMITS.relays); left > 0; left -= 1) {
-    relays.push(urlOf(reader, ['https:', 'moqt:'], 'bad-relay-address'));
+    relays.push(relayOf(reader));
   }
   if (relays.length === 0) throw new Fault('no-relay');
   const anchors: TrustAnchor[] = [];
@@ -224,6 +238,16 @@ function urlOf(reader: ByteReader, schemes: readonly string[], fault: Invitation
   if (scheme === undefined || !schemes.includes(scheme.toLowerCase())) throw new Fault(fault);
   if (port !== undefined && (Number(port) === 0 || Number(port) > 65_535)) throw new Fault(fault);
   return text;
+}
+
+function relayOf(reader: ByteReader): InvitedRelay {
+  const url = urlOf(reader, ['https:', 'moqt:'], 'bad-relay-address');
+  const flags = reader.u8();
+  if (flags > WANTS_PASS) throw new Fault('unknown-relay-flags');
+  const pass = flags === WANTS_PASS;
+  // A pass has room for most names, but not for all.
+  if (pass && relayAuthorityOf(url) === undefined) throw new Fault('bad-relay-address');
+  return { url, pass };
 }
 
 function anchorOf(reader: ByteReader): TrustAnchor {

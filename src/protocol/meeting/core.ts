@@ -1,6 +1,7 @@
 /** What all parts of the meeting machine share: its time, its effects, and what is fixed for its whole life. */
-import type { GroupCrypto } from '../group/crypto-port.ts';
+import type { Ed25519Signer, GroupCrypto } from '../group/crypto-port.ts';
 import type { Timing } from '../group/coordination/timing.ts';
+import type { InvitedRelay } from '../group/invitation.ts';
 import type { MeetingParameters } from '../group/meeting-parameters.ts';
 import type { Fingerprint } from '../group/names.ts';
 import type { RoomKey } from '../group/room-keys.ts';
@@ -12,9 +13,11 @@ import type { AskId, MeetingEffect } from './effects.ts';
 
 /** What a meeting is told when it begins. */
 export interface MeetingOptions {
-  /** Relay URLs, best first; at least one. */
-  readonly relays: readonly string[];
+  /** Best first; at least one. */
+  readonly relays: readonly InvitedRelay[];
   readonly room: RoomKey;
+  /** Signs as the room. */
+  readonly signer: Ed25519Signer;
   /** What a group of this meeting is created with, and has to have. */
   readonly parameters: MeetingParameters;
   /** Of our signature key. */

@@ -95,8 +95,12 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
       event: (event) => {
         this.#onGroup(event);
       },
-      entering: (group, senderId) => {
+      entering: ({ generation, group, senderId }) => {
+        this.#link.enter(generation);
         if (this.#generation?.isOf(group, senderId) === false) this.#closeGeneration('over');
+      },
+      relayAnswered: (letIn) => {
+        this.#link.answered(letIn);
       },
       offered: (offer) => {
         this.#offered(offer);

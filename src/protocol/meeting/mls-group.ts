@@ -23,7 +23,9 @@ import { MlsTracks } from './mls-tracks.ts';
 export interface MlsGroupOwner {
   event(event: GroupEvent): void;
   /** The tracks of a group are followed from now on, under a SenderId of ours; those of any other join are over. */
-  entering(group: GroupName, senderId: SenderId): void;
+  entering(entered: { generation: number; group: GroupName; senderId: SenderId }): void;
+  /** The relay has said whether it lets us use the group's tracks. */
+  relayAnswered(letIn: boolean): void;
   /** A control or media track under the group's namespace, to be accepted or refused once. */
   offered(offer: PublishOffer): void;
 }
@@ -76,6 +78,9 @@ export class MlsGroup implements GroupNotices {
       },
       offered: (offer) => {
         owner.offered(offer);
+      },
+      relayAnswered: (letIn) => {
+        owner.relayAnswered(letIn);
       },
     });
   }
@@ -227,7 +232,7 @@ export class MlsGroup implements GroupNotices {
         return yield* this.#write({ kind: 'erase' });
       case 'enter-group':
         // Before tracks are offered: a join that is over must not take them.
-        this.#owner.entering(ask.input.group, ask.input.senderId);
+        this.#owner.entering(ask.input);
         return yield* this.#tracks.enter(ask.input.group, ask.input.senderId);
       case 'publish-key-package': {
         const { group, senderId, keyPackage } = ask.input;

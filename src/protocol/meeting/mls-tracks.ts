@@ -13,7 +13,7 @@ import {
   type SenderId,
 } from '../group/names.ts';
 import type { MoqtClient, PublishOffer, Subscription } from '../moqt/client/client-api.ts';
-import { RequestErrorCode } from '../moqt/codes.ts';
+import { AUTHORIZATION_ERRORS, RequestErrorCode } from '../moqt/codes.ts';
 import { groupId, objectId, type FullTrackName, type Location, type MoqtObject } from '../moqt/model.ts';
 import { trackNameKey, type TrackNameKey } from '../moqt/names.ts';
 import { pause, settled, settledUntil, type Pending, type Task } from '../tasks.ts';
@@ -32,14 +32,15 @@ const LINGER_MS = { commits: 100, unreceipted: 400, welcome: 3_000 } as const;
 const LATE_ATTEMPTS = 6;
 const NOT_FOR_US = { code: RequestErrorCode.UNINTERESTED, reason: 'not for us' } as const;
 /** Own tracks, and objects of each, kept for whoever FETCHes them from us. */
-const MAX_OWN_TRACKS = 128;
-const MAX_OWN_OBJECTS = 16;
+const MAX_OWN = { tracks: 128, objects: 16 } as const;
 
 /** Who follows the tracks. */
 export interface MlsTracksOwner {
   input(input: GroupInput): void;
   /** A control or media track of somebody. */
   offered(offer: PublishOffer): void;
+  /** The relay gives us the group's tracks, or refuses them for want of a right to them. */
+  relayAnswered(letIn: boolean): void;
 }
 
 interface Entered {
@@ -47,7 +48,7 @@ interface Entered {
   readonly senderId: SenderId;
 }
 
-/** A Commit that waits for its receipt, with the tracks that it went out on. */
+/** A Commit that waits for its receipt, and its tracks. */
 interface OpenCommit {
   readonly epoch: Epoch;
   readonly attempt: number;
@@ -287,8 +288,10 @@ export class MlsTracks {
       if (outcome.kind === 'gone') return;
       if (outcome.kind === 'subscribed') {
         this.#cancelWithEra(era, outcome);
+        this.#owner.relayAnswered(true);
         break;
       }
+      if (AUTHORIZATION_ERRORS.has(outcome.refusal.code)) this.#owner.relayAnswered(false);
       yield* pause(tasks.after(SUBSCRIBE_RETRY_MS));
     }
     if (era !== this.#era) return;
@@ -385,9 +388,9 @@ export class MlsTracks {
     const objects = this.#own.get(key) ?? [];
     // Commits and Welcomes of old epochs are the counter's to remember.
     this.#own.delete(key);
-    this.#own.set(key, [...objects.slice(1 - MAX_OWN_OBJECTS), object]);
+    this.#own.set(key, [...objects.slice(1 - MAX_OWN.objects), object]);
     const [oldest] = this.#own.keys();
-    if (this.#own.size > MAX_OWN_TRACKS && oldest !== undefined) this.#own.delete(oldest);
+    if (this.#own.size > MAX_OWN.tracks && oldest !== undefined) this.#own.delete(oldest);
   }
 }
 

@@ -1,7 +1,10 @@
 /**
- * The one session to one of the meeting's relays: tries them in order, comes back after a loss with growing waits, and
- * moves on when a relay says GOAWAY.
+ * The one session to one of the meeting's relays: tries them in order, comes back after a loss with growing waits, moves
+ * on when a relay says GOAWAY or does not let us in, and shows the meeting's pass to relays that ask for it.
  */
+import { invariant } from '../errors.ts';
+import type { InvitedRelay } from '../group/invitation.ts';
+import { makeRelayPass, RELAY_PASS_TYPE, relayAuthorityOf } from '../group/relay-pass.ts';
 import { SessionClient } from '../moqt/client/client.ts';
 import type { MoqtClient, TrackOrigin } from '../moqt/client/client-api.ts';
 import { SessionCode } from '../moqt/codes.ts';
@@ -26,7 +29,7 @@ export interface RelayLinkOwner {
 
 interface Open {
   readonly connection: ConnectionId;
-  readonly relay: string;
+  readonly relay: InvitedRelay;
   readonly attempt: number;
   readonly session: Session;
   readonly client: SessionClient;
@@ -37,7 +40,7 @@ type State =
   | {
       readonly kind: 'connecting';
       readonly connection: ConnectionId;
-      readonly relay: string;
+      readonly relay: InvitedRelay;
       readonly attempt: number;
     }
   /** SETUP is under way. */
@@ -61,6 +64,9 @@ export class RelayLink {
   #nextConnection = 1;
   /** Which of the relays is tried next. */
   #next = 0;
+  /** The generation whose tracks we use. */
+  #generation: number | undefined;
+  #refused = false;
 
   constructor(core: MeetingCore, owner: RelayLinkOwner) {
     this.#core = core;
@@ -70,17 +76,18 @@ export class RelayLink {
   /** What people are told. */
   get view(): ConnectionView {
     const state = this.#state;
+    const refused = this.#refused;
     switch (state.kind) {
       case 'connected':
-        return { kind: 'connected', relay: state.relay };
+        return { kind: 'connected', relay: state.relay.url };
       case 'connecting':
       case 'setting-up':
-        return { kind: 'connecting', relay: state.relay, attempt: state.attempt };
+        return { kind: 'connecting', relay: state.relay.url, attempt: state.attempt, refused };
       case 'waiting':
-        return { kind: 'connecting', relay: this.#relay(), attempt: state.attempt };
+        return { kind: 'connecting', relay: this.#relay().url, attempt: state.attempt, refused };
       case 'idle':
       case 'stopped':
-        return { kind: 'connecting', relay: this.#relay(), attempt: 1 };
+        return { kind: 'connecting', relay: this.#relay().url, attempt: 1, refused };
     }
   }
 
@@ -100,6 +107,18 @@ export class RelayLink {
 
   start(): void {
     this.#try(1);
+  }
+
+  /** The tracks of a generation are used from now on. */
+  enter(generation: number): void {
+    this.#generation = generation;
+    if (this.#open !== undefined) this.#present(this.#open);
+  }
+
+  /** The relay has said whether it lets us in. If not, another is tried, or this one again later. */
+  answered(letIn: boolean): void {
+    this.#refused = !letIn;
+    if (!letIn) this.#open?.session.close(SessionCode.NO_ERROR, 'not let in');
   }
 
   /** A transport session stands. */
@@ -135,7 +154,9 @@ export class RelayLink {
     });
     const client = new SessionClient(session, this.#owner.origin);
     const { relay, attempt } = state;
-    this.#state = { kind: 'setting-up', connection, relay, attempt, session, client };
+    const open = { connection, relay, attempt, session, client };
+    this.#state = { kind: 'setting-up', ...open };
+    this.#present(open);
   }
 
   /** No transport session came about. */
@@ -230,6 +251,7 @@ export class RelayLink {
         open.session.close(SessionCode.NO_ERROR, 'going away');
         return;
       case 'closed':
+        if (event.by === 'peer' && event.code === SessionCode.UNAUTHORIZED) this.#refused = true;
         if (this.#openOf(open.connection) !== undefined) this.#lost();
         return;
       default:
@@ -245,7 +267,7 @@ export class RelayLink {
       return;
     }
     if (state.kind !== 'connected') return;
-    const held = this.#core.tasks.now - state.since >= HOLDS_AFTER_MS;
+    const held = !this.#refused && this.#core.tasks.now - state.since >= HOLDS_AFTER_MS;
     if (state.goingAway || !held) this.#next += 1;
     this.#wait(held ? 1 : state.attempt + 1);
     this.#owner.lost();
@@ -256,7 +278,7 @@ export class RelayLink {
     this.#nextConnection += 1;
     const relay = this.#relay();
     this.#state = { kind: 'connecting', connection, relay, attempt };
-    this.#core.emit({ kind: 'connect', connection, relay });
+    this.#core.emit({ kind: 'connect', connection, relay: relay.url });
     this.#core.changed();
   }
 
@@ -268,9 +290,20 @@ export class RelayLink {
     this.#core.changed();
   }
 
-  #relay(): string {
+  #relay(): InvitedRelay {
     const { relays } = this.#core.options;
-    return relays[this.#next % relays.length] ?? '';
+    const relay = relays[this.#next % relays.length];
+    invariant(relay !== undefined, 'a meeting has a relay');
+    return relay;
+  }
+
+  /** Requests show the pass from now on, to a relay that asks for it; nobody else learns the room's key. */
+  #present({ relay, session }: Pick<Open, 'relay' | 'session'>): void {
+    const { signer, groupCrypto } = this.#core.options;
+    const authority = relayAuthorityOf(relay.url);
+    if (!relay.pass || authority === undefined || this.#generation === undefined) return;
+    const value = makeRelayPass(signer, this.#generation, authority, groupCrypto);
+    session.present([{ type: RELAY_PASS_TYPE, value }]);
   }
 
   /** From 0 up to 1. */

@@ -27,7 +27,13 @@ export interface EpochRecord {
 
 /** The relay's session. */
 export type ConnectionView =
-  | { readonly kind: 'connecting'; readonly relay: string; readonly attempt: number }
+  | {
+      readonly kind: 'connecting';
+      readonly relay: string;
+      readonly attempt: number;
+      /** A relay has answered and let us not in, since there was a session that held. */
+      readonly refused: boolean;
+    }
   | { readonly kind: 'connected'; readonly relay: string };
 
 /** Something that a person must know and that does not end the meeting. */

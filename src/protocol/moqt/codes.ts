@@ -54,6 +54,13 @@ export const RequestErrorCode = {
   REDIRECT: 0x34,
 } as const;
 
+/** Of these, those that are about who asks. */
+export const AUTHORIZATION_ERRORS: ReadonlySet<number> = new Set([
+  RequestErrorCode.UNAUTHORIZED,
+  RequestErrorCode.MALFORMED_AUTH_TOKEN,
+  RequestErrorCode.EXPIRED_AUTH_TOKEN,
+]);
+
 /** Why a publisher ends a subscription. @see moqt-18 #iana-publish-done */
 export const PublishDoneCode = {
   INTERNAL_ERROR: 0x0,

@@ -6,7 +6,7 @@ import { namespaceKey, prefixesOverlap } from './names.ts';
 import type { NamespaceKey } from './names.ts';
 import { unexpected } from './requests.ts';
 import type { OwnerMessage, PeerRequestOwner, Request, Requests } from './requests.ts';
-import type { AuthorizationToken, RequestRefusal } from './session-api.ts';
+import type { RequestRefusal } from './session-api.ts';
 import type { SessionCore } from './session-core.ts';
 import { definedOnly } from './subscribe-parameters.ts';
 
@@ -41,11 +41,11 @@ export class NamespaceRequests implements PeerRequestOwner {
   request(
     kind: NamespaceMessage['kind'],
     namespace: TrackNamespace,
-    options: { forward?: boolean; tokens?: readonly AuthorizationToken[] },
+    options: { forward?: boolean },
   ): RequestId {
     const id = this.#requests.takeId();
     // FORWARD is left out where it has its default.
-    const parameters = { tokens: options.tokens, forward: options.forward === false ? false : undefined };
+    const parameters = { forward: options.forward === false ? false : undefined };
     this.#requests.open(this, { kind, id, namespace, parameters });
     return id;
   }

@@ -6,7 +6,7 @@ import type { RequestId } from './model.ts';
 import { isReserved } from './names.ts';
 import { REQUEST_PRIORITY } from './priorities.ts';
 import { RequestIds } from './request-ids.ts';
-import type { IncomingRequest, RequestRefusal } from './session-api.ts';
+import type { AuthorizationToken, IncomingRequest, RequestRefusal } from './session-api.ts';
 import type { SessionCore } from './session-core.ts';
 import { definedOnly } from './subscribe-parameters.ts';
 import type { StreamHandle, TransportEvent } from './transport.ts';
@@ -81,6 +81,7 @@ export class Requests {
   #early: StreamEvent[] = [];
   #earlyBytes = 0;
   #refusesNew = false;
+  #tokens: readonly AuthorizationToken[] = [];
 
   /** @param ownerOf - owner of requests that the peer makes. */
   constructor(core: SessionCore, ownerOf: (kind: RequestKind) => PeerRequestOwner) {
@@ -128,8 +129,15 @@ export class Requests {
     return this.#ids.take();
   }
 
-  /** Makes a request of ours. */
-  open(owner: RequestOwner, message: RequestMessage): Request {
+  /** What every request of ours shows from now on. */
+  present(tokens: readonly AuthorizationToken[]): void {
+    this.#tokens = tokens;
+  }
+
+  /** Makes a request of ours, which shows the tokens that there are. */
+  open(owner: RequestOwner, asked: RequestMessage): Request {
+    const tokens = this.#tokens;
+    const message = tokens.length === 0 ? asked : { ...asked, parameters: { ...asked.parameters, tokens } };
     const stream = this.#core.takeStream();
     const request = this.#add(owner, message, true, stream, this.#core.draft.messageStream());
     this.#core.command({ kind: 'open', stream, direction: 'bidi', priority: REQUEST_PRIORITY });

@@ -290,16 +290,19 @@ export interface MoqtSession extends Machine<TransportEvent, SessionEffect> {
   /** Tells how many bytes the transport has queued on a stream, after a write on it. */
   noteQueued(stream: StreamHandle, queued: number): void;
 
+  /**
+   * What every request that is made from now on shows the peer, in place of what was shown before.
+   * @see moqt-18 #authorization-token
+   */
+  present(tokens: readonly AuthorizationToken[]): void;
+
   // Requests. Each returns its Request ID at once; the answer comes as an event. A second subscription to a track is
   // refused without asking the peer.
   subscribe(track: FullTrackName, parameters: SubscribeParameters): RequestId;
   publish(track: FullTrackName, options: { forward: boolean; description: TrackDescription }): RequestId;
-  publishNamespace(namespace: TrackNamespace, tokens?: readonly AuthorizationToken[]): RequestId;
-  subscribeNamespace(prefix: TrackNamespace, tokens?: readonly AuthorizationToken[]): RequestId;
-  subscribeTracks(
-    prefix: TrackNamespace,
-    options: { forward: boolean; tokens?: readonly AuthorizationToken[] },
-  ): RequestId;
+  publishNamespace(namespace: TrackNamespace): RequestId;
+  subscribeNamespace(prefix: TrackNamespace): RequestId;
+  subscribeTracks(prefix: TrackNamespace, options: { forward: boolean }): RequestId;
   fetch(range: FetchRange, options?: { subscriberPriority?: number; groupOrder?: GroupOrder }): RequestId;
   trackStatus(track: FullTrackName): RequestId;
   /**

@@ -150,6 +150,10 @@ export class Session implements MoqtSession {
     this.#fetchAnswers.queued(stream, queued, false);
   }
 
+  present(tokens: readonly AuthorizationToken[]): void {
+    this.#requests.present(tokens);
+  }
+
   subscribe(track: FullTrackName, parameters: SubscribeParameters): RequestId {
     return this.#subscriptions.subscribe(track, parameters);
   }
@@ -158,18 +162,15 @@ export class Session implements MoqtSession {
     return this.#publications.publish(track, options);
   }
 
-  publishNamespace(namespace: TrackNamespace, tokens?: readonly AuthorizationToken[]): RequestId {
-    return this.#namespaces.request('publish-namespace', namespace, { tokens });
+  publishNamespace(namespace: TrackNamespace): RequestId {
+    return this.#namespaces.request('publish-namespace', namespace, {});
   }
 
-  subscribeNamespace(prefix: TrackNamespace, tokens?: readonly AuthorizationToken[]): RequestId {
-    return this.#namespaces.request('subscribe-namespace', prefix, { tokens });
+  subscribeNamespace(prefix: TrackNamespace): RequestId {
+    return this.#namespaces.request('subscribe-namespace', prefix, {});
   }
 
-  subscribeTracks(
-    prefix: TrackNamespace,
-    options: { forward: boolean; tokens?: readonly AuthorizationToken[] },
-  ): RequestId {
+  subscribeTracks(prefix: TrackNamespace, options: { forward: boolean }): RequestId {
     return this.#namespaces.request('subscribe-tracks', prefix, options);
   }
 

@@ -11,7 +11,7 @@ import { trackNameKey } from '../moqt/names.ts';
 import { OpenRequests } from './open-requests.ts';
 import type { OpenRequest } from './open-requests.ts';
 import type { Peer, PeerOwner } from './peer.ts';
-import type { RelayPolicy } from './policy.ts';
+import type { TrackPolicy } from './policy.ts';
 import { Scope } from './scope.ts';
 import { TimerQueue } from './timer-queue.ts';
 import { Track } from './track.ts';
@@ -60,11 +60,11 @@ export class RelayCore implements PeerOwner {
   readonly #touched = new Set<Peer>();
   readonly #ready = new Set<Peer>();
   readonly #woken = new Set<Peer>();
-  readonly #policy: RelayPolicy;
+  readonly #policy: TrackPolicy;
   readonly #lost: (peer: Peer) => void;
 
   /** @param lost - called when a session cannot go on, after it was closed. */
-  constructor(policy: RelayPolicy, limits: RelayLimits, lost: (peer: Peer) => void) {
+  constructor(policy: TrackPolicy, limits: RelayLimits, lost: (peer: Peer) => void) {
     this.#policy = policy;
     this.limits = limits;
     this.budgets = { media: new CacheBudget(limits.cacheBytes), kept: new CacheBudget(limits.keptBytes) };

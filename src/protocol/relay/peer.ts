@@ -5,6 +5,7 @@ import { SessionCode } from '../moqt/codes.ts';
 import type { Location, RequestId } from '../moqt/model.ts';
 import type { MoqtSession } from '../moqt/session-api.ts';
 import type { RelayLimits } from './limits.ts';
+import type { SessionAccess } from './policy.ts';
 import { SendQueue } from './send-queue.ts';
 import type { SendSource } from './send-queue.ts';
 import type { TrackNameKey } from '../moqt/names.ts';
@@ -64,6 +65,7 @@ export class Peer {
   readonly id: number;
   /** Name of its scope. */
   readonly scope: string;
+  readonly access: SessionAccess;
   /** Subscriptions that this session holds, by track. */
   readonly subscriptions = new Map<TrackNameKey, Backlog>();
   /** Tracks that came malformed from this session; it may not publish them again. */
@@ -81,9 +83,10 @@ export class Peer {
   #fetchTokensAt = millis(0);
   readonly #parked = new Set<Parked>();
 
-  constructor(id: number, scope: string, peer: RelayPeer, owner: PeerOwner) {
+  constructor(id: number, scope: string, access: SessionAccess, peer: RelayPeer, owner: PeerOwner) {
     this.id = id;
     this.scope = scope;
+    this.access = access;
     this.#peer = peer;
     this.#owner = owner;
     this.#fetchTokens = owner.limits.fetchBytesPerSecond;

@@ -1,8 +1,9 @@
 /**
- * What a relay does with tracks beyond handing them on. The relay knows tracks as bytes; whoever runs it knows what they
- * are for, and says it here.
+ * What a relay does with tracks beyond handing them on, and who may ask for it. The relay knows tracks as bytes; whoever
+ * runs it knows what they are for, and says it here.
  */
-import type { FullTrackName } from '../moqt/model.ts';
+import type { FullTrackName, TrackNamespace } from '../moqt/model.ts';
+import type { AuthorizationToken, RequestRefusal } from '../moqt/session-api.ts';
 
 /** How one track is treated. */
 export interface TrackTreatment {
@@ -26,10 +27,35 @@ export interface TrackTreatment {
 }
 
 /** Says how each track is treated. */
-export interface RelayPolicy {
+export interface TrackPolicy {
   /**
    * Asked once for each track, when the relay first hears of it. Any name may come, from anybody.
    * @param track - borrowed.
    */
   treatmentOf(track: FullTrackName): TrackTreatment;
 }
+
+/** What one session may do. */
+export interface SessionAccess {
+  /**
+   * Asked once for each request, never for an object. Any name and any token may come.
+   * @param namespace - that of the track, or the namespace or prefix that the request names; borrowed.
+   * @param tokens - what the request shows by itself; borrowed.
+   * @returns why it is refused; undefined: it is allowed.
+   */
+  refusal(namespace: TrackNamespace, tokens: readonly AuthorizationToken[]): RequestRefusal | undefined;
+}
+
+/** Says who may do what. */
+export interface AccessPolicy {
+  /** Asked once for each session. @param tokens - those of its SETUP, which hold for all that it asks. */
+  accessOf(tokens: readonly AuthorizationToken[]): SessionAccess;
+}
+
+/** All that is given to a relay. */
+export interface RelayPolicy extends TrackPolicy, AccessPolicy {}
+
+const OPEN: SessionAccess = { refusal: () => undefined };
+
+/** Everybody may do everything. */
+export const openAccess: AccessPolicy = { accessOf: () => OPEN };

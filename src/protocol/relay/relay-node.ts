@@ -73,7 +73,7 @@ export class RelayNode implements Machine<RelayInput, RelayEffect> {
   /** Something was fed since all was last settled. */
   #fed = false;
 
-  /** @param policy - how tracks are treated; the relay itself knows no names. */
+  /** @param policy - how tracks are treated and who may do what; the relay itself knows no names. */
   constructor(policy: RelayPolicy, limits: Partial<RelayLimits> = {}) {
     this.#relay = new Relay(policy, limits);
   }
@@ -199,7 +199,13 @@ export class RelayNode implements Machine<RelayInput, RelayEffect> {
   #event(connection: Connection, event: SessionEvent): void {
     const { id, session, path, queuedBytes } = connection;
     if (event.kind === 'ready')
-      this.#relay.attach(id, { session, queuedBytes }, scopeOf(event.path ?? path), this.#now);
+      this.#relay.attach(
+        id,
+        { session, queuedBytes },
+        scopeOf(event.path ?? path),
+        event.tokens ?? [],
+        this.#now,
+      );
     if (event.kind === 'closed') this.#effects.push({ kind: 'session-closed', connection: id, event });
     this.#relay.handle(id, event, this.#now);
   }

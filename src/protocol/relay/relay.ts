@@ -9,7 +9,13 @@
  */
 import { millis, type Millis } from '../units.ts';
 import { PublishDoneCode, RequestErrorCode, SessionCode } from '../moqt/codes.ts';
-import type { IncomingRequest, RequestRefusal, SessionEvent } from '../moqt/session-api.ts';
+import type { TrackNamespace } from '../moqt/model.ts';
+import type {
+  AuthorizationToken,
+  IncomingRequest,
+  RequestRefusal,
+  SessionEvent,
+} from '../moqt/session-api.ts';
 import { RelayCore } from './core.ts';
 import type { RelayCounters } from './core.ts';
 import { Discovery } from './discovery.ts';
@@ -19,7 +25,7 @@ import type { RelayLimits } from './limits.ts';
 import type { OpenRequest } from './open-requests.ts';
 import { Peer } from './peer.ts';
 import type { RelayPeer } from './peer.ts';
-import type { RelayPolicy } from './policy.ts';
+import type { AccessPolicy, RelayPolicy } from './policy.ts';
 import { Publishing } from './publishing.ts';
 import { Subscribing } from './subscribing.ts';
 
@@ -40,15 +46,17 @@ const SWEEP = 5_000;
 /** One relay, of any number of sessions. */
 export class Relay {
   readonly #core: RelayCore;
+  readonly #policy: AccessPolicy;
   readonly #subscribing: Subscribing;
   readonly #publishing: Publishing;
   readonly #discovery: Discovery;
   readonly #fetching: Fetching;
 
-  /** @param policy - says how tracks are treated. */
+  /** @param policy - says how tracks are treated, and who may do what. */
   constructor(policy: RelayPolicy, limits: Partial<RelayLimits> = {}) {
     const core = new RelayCore(policy, { ...DEFAULT_LIMITS, ...limits }, (peer) => this.#forget(peer));
     this.#core = core;
+    this.#policy = policy;
     this.#fetching = new Fetching(core);
     const backfill = this.#fetching.backfill.bind(this.#fetching);
     this.#subscribing = new Subscribing(core, backfill);
@@ -66,9 +74,16 @@ export class Relay {
    * Takes a session in. One whose SETUP came after {@link Relay.goaway} is asked to leave as the others were.
    * @param id - chosen by the caller, never used again.
    * @param scope - sessions of different scopes share no track; the path of the connection's URI.
+   * @param tokens - those of its SETUP.
    */
-  attach(id: number, relayPeer: RelayPeer, scope: string, now: Millis): void {
-    const peer = new Peer(id, scope, relayPeer, this.#core);
+  attach(
+    id: number,
+    relayPeer: RelayPeer,
+    scope: string,
+    tokens: readonly AuthorizationToken[],
+    now: Millis,
+  ): void {
+    const peer = new Peer(id, scope, this.#policy.accessOf(tokens), relayPeer, this.#core);
     this.#core.peers.set(id, peer);
     const { closesAt } = this.#core;
     if (closesAt !== undefined) peer.useSession().goaway('', millis(Math.max(1, closesAt - now)));
@@ -162,6 +177,12 @@ export class Relay {
   }
 
   #request(peer: Peer, request: IncomingRequest): void {
+    const refusal = peer.access.refusal(namespaceOf(request), tokensOf(request));
+    if (refusal !== undefined) {
+      this.#core.counters.requestsRefused += 1;
+      peer.useSession().reject(request.id, refusal);
+      return;
+    }
     switch (request.kind) {
       case 'subscribe':
         this.#subscribing.subscribe(peer, request);
@@ -310,4 +331,14 @@ export class Relay {
       this.#scheduleSweep();
     });
   }
+}
+
+/** The namespace that a request is about: a track's own, one that is announced, or a prefix. */
+function namespaceOf(request: IncomingRequest): TrackNamespace {
+  if ('track' in request) return request.track.namespace;
+  return 'prefix' in request ? request.prefix : request.namespace;
+}
+
+function tokensOf(request: IncomingRequest): readonly AuthorizationToken[] {
+  return (request.kind === 'subscribe' ? request.parameters.tokens : request.tokens) ?? [];
 }

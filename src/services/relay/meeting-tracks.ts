@@ -1,6 +1,6 @@
 /** How this relay treats the tracks of Conclave's meetings, which it tells by the shape of their names (docs/protocol.md). */
 import { trackShape } from '../../protocol/group/names.ts';
-import type { RelayPolicy, TrackTreatment } from '../../protocol/relay/policy.ts';
+import type { TrackPolicy, TrackTreatment } from '../../protocol/relay/policy.ts';
 
 /**
  * Whoever comes late needs it, and nobody can do without any of it. All members write it, and none can keep another from
@@ -17,7 +17,7 @@ const OTHER: TrackTreatment = { kept: false, reliable: false, exclusive: false, 
  * Keeps and never drops MLS tracks, never drops control messages. What one member alone says has one publisher at a time:
  * a member that comes back publishes control and media under new names, as its last session may still count as alive here.
  */
-export const meetingTracks: RelayPolicy = {
+export const meetingTracks: TrackPolicy = {
   treatmentOf: (track) => {
     switch (trackShape(track)) {
       case 'commits':

@@ -2,12 +2,13 @@ import { DEFAULT_LIMITS } from '../../protocol/relay/limits.ts';
 import type { RelayLimits } from '../../protocol/relay/limits.ts';
 import { millis } from '../../protocol/units.ts';
 import type { Millis } from '../../protocol/units.ts';
-import { COMMON_OPTIONS, readCommandLine, readNumber } from '../command-line.ts';
+import { COMMON_OPTIONS, readCommandLine, readNumber, UsageError } from '../command-line.ts';
 import type { CommandLine } from '../command-line.ts';
 import { readEndpoint } from '../endpoint.ts';
 import type { Endpoint } from '../endpoint.ts';
 import { readTlsSource, TLS_HELP, TLS_OPTIONS } from '../tls/tls-source.ts';
 import type { TlsSource } from '../tls/tls-source.ts';
+import { authorityOf, MOST_AUTHORITIES } from './authorities.ts';
 
 /** What the command line says. */
 export interface RelayOptions {
@@ -15,9 +16,21 @@ export interface RelayOptions {
   readonly tls: TlsSource;
   readonly metrics: Endpoint;
   readonly limits: Partial<RelayLimits>;
+  readonly access: RelayAccess;
   readonly drainTimeout: Millis;
   readonly isQuiet: boolean;
 }
+
+/** Who may use the relay. */
+export type RelayAccess =
+  /** Whoever reaches it. */
+  | { readonly kind: 'open' }
+  /**
+   * Whoever shows a pass of the meeting.
+   * `authorities`: under which clients know this relay, as `authorityOf` writes them; undefined: what the certificate
+   * names, at the port that is bound.
+   */
+  | { readonly kind: 'passes'; readonly authorities: readonly string[] | undefined };
 
 const KIB = 1 << 10;
 const MIB = 1 << 20;
@@ -39,6 +52,13 @@ Usage: conclave-relay (--dev-ca DIR | --tls-cert FILE --tls-key FILE) [options]
                        default 127.0.0.1:0, a free port
 
 ${TLS_HELP}
+  --authority HOST:PORT
+                       what invitations call this relay, where it is not a name of the
+                       certificate and the port above; may be given several times. The
+                       pass that members show is for one authority.
+  --open               ask for no pass: for trying clients other than Conclave's.
+                       Whoever reaches the relay can then read and disturb all meetings
+
   --sessions N         sessions at a time; default ${String(DEFAULT_LIMITS.sessions)}
   --tracks N           tracks that one session may publish; default ${String(DEFAULT_LIMITS.tracksPerSession)}
   --subscriptions N    subscriptions that one session may hold; default ${String(DEFAULT_LIMITS.subscriptionsPerSession)}
@@ -68,6 +88,8 @@ export function parseCommandLine(args: readonly string[]): CommandLine<RelayOpti
       ...TLS_OPTIONS,
       listen: { type: 'string', default: '127.0.0.1:4443' },
       metrics: { type: 'string', default: '127.0.0.1:0' },
+      authority: { type: 'string', multiple: true, default: [] as string[] },
+      open: { type: 'boolean', default: false },
       sessions: { type: 'string', default: String(DEFAULT_LIMITS.sessions) },
       tracks: { type: 'string', default: String(DEFAULT_LIMITS.tracksPerSession) },
       subscriptions: { type: 'string', default: String(DEFAULT_LIMITS.subscriptionsPerSession) },
@@ -82,6 +104,7 @@ export function parseCommandLine(args: readonly string[]): CommandLine<RelayOpti
       listen: readEndpoint('--listen', values.listen),
       metrics: readEndpoint('--metrics', values.metrics),
       tls: readTlsSource(values),
+      access: readAccess(values),
       limits: {
         sessions: readIn(1, '--sessions', values.sessions, 1, 100_000),
         tracksPerSession: readIn(1, '--tracks', values.tracks, 1, 1_000_000),
@@ -96,6 +119,28 @@ export function parseCommandLine(args: readonly string[]): CommandLine<RelayOpti
       isQuiet: values.quiet,
     }),
   );
+}
+
+function readAccess({
+  open,
+  authority,
+}: {
+  readonly open: boolean;
+  readonly authority: readonly string[];
+}): RelayAccess {
+  if (open) {
+    if (authority.length > 0) throw new UsageError('--open and --authority exclude each other');
+    return { kind: 'open' };
+  }
+  if (authority.length > MOST_AUTHORITIES) {
+    throw new UsageError(`--authority can be given ${String(MOST_AUTHORITIES)} times`);
+  }
+  const authorities = authority.map((text) => {
+    const known = authorityOf(readEndpoint('--authority', text));
+    if (known === undefined) throw new UsageError('--authority is too long');
+    return known;
+  });
+  return { kind: 'passes', authorities: authorities.length === 0 ? undefined : authorities };
 }
 
 /** A number in the option's `unit`, as a whole number of what the unit is counted in. */

@@ -11,12 +11,16 @@ import type { Draft } from '../../protocol/moqt/draft.ts';
 import { negotiatedDraft, PROTOCOLS } from '../../protocol/moqt/drafts.ts';
 import type { TransportSession } from '../../protocol/moqt/transport.ts';
 import type { RelayLimits } from '../../protocol/relay/limits.ts';
+import { openAccess } from '../../protocol/relay/policy.ts';
 import { RelayNode, type RelayEffect, type RelayInput } from '../../protocol/relay/relay-node.ts';
 import type { RelayStatistics } from '../../protocol/relay/relay.ts';
 import type { Millis } from '../../protocol/units.ts';
+import { authoritiesOf } from './authorities.ts';
 import type { Log } from './log.ts';
 import { meetingTracks } from './meeting-tracks.ts';
 import { observeTransport } from './observed-transport.ts';
+import type { RelayAccess } from './options.ts';
+import { passAccess } from './pass-access.ts';
 
 /** How a relay server is started. */
 export interface RelayServerOptions {
@@ -25,6 +29,7 @@ export interface RelayServerOptions {
   readonly certPem: string;
   readonly keyPem: string;
   readonly limits?: Partial<RelayLimits>;
+  readonly access: RelayAccess;
   readonly log: Log;
   /** Sees all bytes that come in, before anything is made of them. Borrowed: to be copied when kept. */
   readonly observe?: (connection: number, bytes: Uint8Array) => void;
@@ -45,6 +50,7 @@ export class RelayServer {
   readonly #driver: Driver<RelayInput, RelayEffect>;
   readonly #server: Server;
   readonly #options: RelayServerOptions;
+  #authorities: readonly string[];
   readonly #transports = new Map<number, TransportSession>();
   #nextId = 1;
   #accepted = 0;
@@ -68,9 +74,11 @@ export class RelayServer {
   }
 
   private constructor(server: Server, options: RelayServerOptions) {
-    this.#node = new RelayNode(meetingTracks, options.limits);
     this.#server = server;
     this.#options = options;
+    this.#authorities = this.#authoritiesBy(options.certPem);
+    const access = options.access.kind === 'open' ? openAccess : passAccess(() => this.#authorities);
+    this.#node = new RelayNode({ ...meetingTracks, ...access }, options.limits);
     this.#driver = new Driver(
       this.#node,
       {
@@ -101,6 +109,15 @@ export class RelayServer {
 
   reloadCertificate(certPem: string, keyPem: string): void {
     this.#server.reloadCertificate(certPem, keyPem);
+    this.#authorities = this.#authoritiesBy(certPem);
+  }
+
+  /** What passes may call this relay while it shows a certificate. */
+  #authoritiesBy(certPem: string): readonly string[] {
+    const { access } = this.#options;
+    if (access.kind === 'open') return [];
+    const port = Number(/:([0-9]+)$/.exec(this.#server.localAddress)?.[1]);
+    return access.authorities ?? authoritiesOf(certPem, port);
   }
 
   /** Asks all sessions to leave, and closes the port when they have, after `timeout` at the latest. */

@@ -31,6 +31,7 @@ async function run(options: RelayOptions, observe: RelayServerOptions['observe']
     certPem: credentials.cert,
     keyPem: credentials.key,
     limits: options.limits,
+    access: options.access,
     log,
     ...(observe === undefined ? {} : { observe }),
   });

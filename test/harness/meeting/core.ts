@@ -14,13 +14,19 @@ import { seededRandom } from '../moqt/wire.ts';
 /** When time 0 of the tests is, in ms since 1970. */
 export const TIME_ORIGIN = unixMillis(1_750_000_000_000);
 
+const SIGNER = nodeGroupCrypto.ed25519Signer(new Uint8Array(32).fill(1));
+
 /** Makes one, at time 0. */
 export function meetingCore(options: Partial<MeetingOptions> = {}): MeetingCore {
   const random = seededRandom(1);
   return new MeetingCore(
     {
-      relays: ['https://a.example/meet', 'https://b.example/meet'],
-      room: new Uint8Array(32).fill(1) as RoomKey,
+      relays: [
+        { url: 'https://a.example/meet', pass: true },
+        { url: 'https://b.example/meet', pass: false },
+      ],
+      room: SIGNER.publicKey as RoomKey,
+      signer: SIGNER,
       parameters: {
         secureObjectsSuite: 4,
         profile: '01',

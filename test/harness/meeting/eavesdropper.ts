@@ -2,7 +2,16 @@
 import { connectMoqt } from '../moqt/async-client.ts';
 import type { AsyncClient } from '../moqt/async-client.ts';
 import type { Servers } from '../../../src/main/servers.ts';
-import { classifyTrack, groupNamespace, type GroupName } from '../../../src/protocol/group/names.ts';
+import { readInvitation } from '../../../src/main/invitations.ts';
+import { nodeGroupCrypto } from '../../../src/main/mls/node-group-crypto.ts';
+import { makeRelayPass, RELAY_PASS_TYPE, relayAuthorityOf } from '../../../src/protocol/group/relay-pass.ts';
+import { roomKeysOf } from '../../../src/protocol/group/room-keys.ts';
+import {
+  classifyTrack,
+  groupNameOf,
+  groupNamespace,
+  type GroupName,
+} from '../../../src/protocol/group/names.ts';
 import { groupId, objectId, type FullTrackName, type MoqtObject } from '../../../src/protocol/moqt/model.ts';
 
 /** An object and the track it came on. */
@@ -24,10 +33,18 @@ export class Eavesdropper {
     this.#group = group;
   }
 
-  static async listen(servers: Servers, group: GroupName): Promise<Eavesdropper> {
+  /** @param link - of the meeting: the relay wants to see that one was invited. */
+  static async listen(servers: Servers, link: string): Promise<Eavesdropper> {
+    const url = servers.relays[0]?.url ?? '';
+    const read = readInvitation(link);
+    if (!read.ok) throw new Error(read.problem.sentence);
+    const { room, signer } = roomKeysOf(read.value.secret, nodeGroupCrypto);
+    const group = groupNameOf(room, 0, nodeGroupCrypto);
+    const value = makeRelayPass(signer, 0, relayAuthorityOf(url) ?? '', nodeGroupCrypto);
     const outcome = await connectMoqt({
-      url: servers.relays[0] ?? '',
+      url,
       trust: { kind: 'ca', pem: servers.caPem ?? '' },
+      tokens: [{ type: RELAY_PASS_TYPE, value }],
     });
     if (outcome.kind === 'failed') throw new Error(outcome.reason);
     const eavesdropper = new Eavesdropper(outcome.client, group);

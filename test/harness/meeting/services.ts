@@ -47,7 +47,7 @@ export async function startServices(
   ]);
   let relay = await startRelay(choice, tls, 0);
   const servers: Servers = {
-    relays: [relay.url],
+    relays: [{ url: relay.url, pass: choice.kind !== 'moq-relay-ietf' }],
     counter: String(counter.ready.url),
     caPem: await readFile(join(tls, 'ca.pem'), 'utf8'),
     receiptKey: String(counter.ready.receiptKey),

@@ -1,7 +1,7 @@
 /** A relay core and its clients in memory: real sessions on both sides, a clock and links that only the test moves. */
 import { draft18 } from '../../../src/protocol/moqt/draft18/draft18.ts';
 import type { RelayLimits } from '../../../src/protocol/relay/limits.ts';
-import type { RelayPolicy } from '../../../src/protocol/relay/policy.ts';
+import { openAccess, type RelayPolicy } from '../../../src/protocol/relay/policy.ts';
 import { Relay } from '../../../src/protocol/relay/relay.ts';
 import { Session } from '../../../src/protocol/moqt/session.ts';
 import type { MoqtObject, RequestId } from '../../../src/protocol/moqt/model.ts';
@@ -60,7 +60,7 @@ export class RelayNet {
   readonly #links: Link[] = [];
   #now = 0;
 
-  constructor(limits: Partial<RelayLimits> = {}, policy: RelayPolicy = meetingTracks) {
+  constructor(limits: Partial<RelayLimits> = {}, policy: RelayPolicy = { ...meetingTracks, ...openAccess }) {
     this.relay = new Relay(policy, limits);
   }
 
@@ -157,6 +157,7 @@ export class RelayNet {
             id,
             { session, queuedBytes: () => queuedBytes(link) },
             event.path ?? '/',
+            event.tokens ?? [],
             this.now,
           );
         }

@@ -1,21 +1,30 @@
 /** Somebody who reaches the relay of a simulated meeting and keeps to MOQT, but not to Conclave's rules: it does what the test says. */
 import { draft18 } from '../../../src/protocol/moqt/draft18/draft18.ts';
 import type { FullTrackName, MoqtObject, RequestId } from '../../../src/protocol/moqt/model.ts';
+import { makeRelayPass, RELAY_PASS_TYPE } from '../../../src/protocol/group/relay-pass.ts';
 import { Session } from '../../../src/protocol/moqt/session.ts';
 import type { SessionEvent } from '../../../src/protocol/moqt/session-api.ts';
 import { Peer } from '../moqt/session-pair.ts';
 import type { Link } from './link.ts';
-import type { SimulatedMeeting } from './simulated-meeting.ts';
+import { fakeCrypto } from '../group/simulation.ts';
+import { RELAY_AUTHORITY, type SimulatedMeeting } from './simulated-meeting.ts';
+
+/** The pass of whoever has the meeting's link. */
+export function passOf(world: SimulatedMeeting, generation = 0, authority = RELAY_AUTHORITY): Uint8Array {
+  return makeRelayPass(world.signer, generation, authority, fakeCrypto);
+}
 
 /** A bare session with the meeting's relay, with all that it was told. */
 export class Intruder extends Peer {
   readonly #world: SimulatedMeeting;
   readonly #link: Link;
 
-  constructor(world: SimulatedMeeting) {
+  /** @param pass - what it shows the relay; nothing: it was not invited. */
+  constructor(world: SimulatedMeeting, pass?: Uint8Array) {
     const common = { draft: draft18, transport: 'quic', now: world.agenda.now } as const;
     super(new Session({ ...common, role: 'client', path: '/', authority: 'relay.test' }));
     this.#world = world;
+    if (pass !== undefined) this.session.present([{ type: RELAY_PASS_TYPE, value: pass }]);
     this.#link = world.reachRelay(undefined, (event) => {
       this.session.handle(event, world.agenda.now);
       this.#drain();

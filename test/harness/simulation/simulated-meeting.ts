@@ -7,6 +7,7 @@ import type { CounterMode } from '../../../src/protocol/counter/client.ts';
 import { DEFAULT_TIMING, type Timing } from '../../../src/protocol/group/coordination/timing.ts';
 import type { MembershipRecord } from '../../../src/protocol/group/coordination/asks.ts';
 import type { MeetingParameters } from '../../../src/protocol/group/meeting-parameters.ts';
+import type { InvitedRelay } from '../../../src/protocol/group/invitation.ts';
 import { fingerprintOf } from '../../../src/protocol/group/names.ts';
 import type { RoomKey } from '../../../src/protocol/group/room-keys.ts';
 import type { DownlinkItem, MediaKind } from '../../../src/protocol/media/encoded-media.ts';
@@ -18,6 +19,7 @@ import { negotiatedDraft } from '../../../src/protocol/moqt/drafts.ts';
 import type { TransportEvent } from '../../../src/protocol/moqt/transport.ts';
 import type { RelayPolicy } from '../../../src/protocol/relay/policy.ts';
 import { RelayNode, type RelayEffect, type RelayInput } from '../../../src/protocol/relay/relay-node.ts';
+import { passAccess } from '../../../src/services/relay/pass-access.ts';
 import { meetingTracks } from '../../../src/services/relay/meeting-tracks.ts';
 import { unixMillis } from '../../../src/protocol/units.ts';
 import { FakeMls } from '../group/fake-mls.ts';
@@ -32,6 +34,8 @@ import { SimulatedCounter } from './simulated-counter.ts';
 const PROTOCOL = 'moqt-18';
 /** Where the relay is; nobody answers anywhere else. */
 export const RELAY = 'moqt://relay.test/';
+/** What passes call it. */
+export const RELAY_AUTHORITY = 'relay.test:443';
 /** How often what is waited for is looked at: it may cost more than what happens meanwhile. */
 const LOOK_EVERY_MS = 2;
 /** How long MLS and the disk take. */
@@ -49,7 +53,7 @@ export interface WorldOptions {
   /** How the relay treats tracks; the default is that of Conclave's own. */
   readonly policy?: RelayPolicy;
   /** Addresses of relays in the invitation, best first. */
-  readonly relays?: readonly string[];
+  readonly relays?: readonly InvitedRelay[];
 }
 
 interface RelayLink {
@@ -68,7 +72,9 @@ export class SimulatedMeeting {
   readonly random: () => number;
   readonly parameters: MeetingParameters;
   readonly timing: Timing;
-  readonly relays: readonly string[];
+  readonly relays: readonly InvitedRelay[];
+  /** The key of the meeting's room, which all who were invited have. */
+  readonly signer = fakeCrypto.ed25519Signer(new Uint8Array(32).fill(1));
   /** The one transcript of each epoch of each group, by what members showed. */
   readonly codes = new Map<string, string>();
   /** What must never be, and was. */
@@ -85,8 +91,8 @@ export class SimulatedMeeting {
     this.random = seededRandom(options.seed ?? 1);
     this.network = { latency: 10, lossPercent: 0, ...options.network };
     this.timing = options.timing ?? DEFAULT_TIMING;
-    this.relays = options.relays ?? [RELAY];
-    this.#policy = options.policy ?? meetingTracks;
+    this.relays = options.relays ?? [{ url: RELAY, pass: true }];
+    this.#policy = options.policy ?? { ...meetingTracks, ...passAccess(() => [RELAY_AUTHORITY], fakeCrypto) };
     this.counter = new SimulatedCounter(this.agenda, mode);
     this.parameters = {
       secureObjectsSuite: options.cipher ?? 4,
@@ -311,14 +317,15 @@ export class SimulatedMember {
   }
 
   start(): void {
-    const { random, relays, parameters, timing } = this.#world;
+    const { random, relays, signer, parameters, timing } = this.#world;
     this.#life += 1;
     this.hasEnded = false;
     const life = this.#life;
     this.#mls = new FakeMls(this.#key, parameters, () => this.#world.fresh());
     const machine = new Meeting({
       relays,
-      room: new Uint8Array(32).fill(1) as RoomKey,
+      room: signer.publicKey as RoomKey,
+      signer,
       parameters,
       fingerprint: fingerprintOf(this.#key, fakeCrypto),
       displayName: this.name,

@@ -19,7 +19,8 @@ import type { TransportSession } from '../../../src/protocol/moqt/transport.ts';
 import type { SecureObjectsCrypto } from '../../../src/protocol/secure-objects/crypto.ts';
 import { epoch, millis, unixMillis } from '../../../src/protocol/units.ts';
 
-const ROOM = new Uint8Array(32).fill(1) as RoomKey;
+const SIGNER = nodeGroupCrypto.ed25519Signer(new Uint8Array(32).fill(1));
+const ROOM = SIGNER.publicKey as RoomKey;
 const IDENTITY = signatureKeyOf(new Uint8Array(32).fill(2));
 const FINGERPRINT = fingerprintOf(IDENTITY.publicKey, nodeGroupCrypto);
 const GROUP = groupNameOf(ROOM, 0, nodeGroupCrypto);
@@ -126,8 +127,9 @@ function start(
 ): RunningMeeting {
   return new RunningMeeting({
     options: {
-      relays: ['moqt://relay.test/'],
+      relays: [{ url: 'moqt://relay.test/', pass: true }],
       room: ROOM,
+      signer: SIGNER,
       parameters: PARAMETERS,
       fingerprint: FINGERPRINT,
       displayName: 'Ana',

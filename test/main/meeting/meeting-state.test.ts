@@ -25,7 +25,7 @@ const context: MeetingContext = {
 function outside(end: MeetingEnd | undefined, ...attention: readonly Attention[]): MeetingView {
   return {
     step: 'member',
-    connection: { kind: 'connecting', relay: 'moqt://relay.test/', attempt: 1 },
+    connection: { kind: 'connecting', relay: 'moqt://relay.test/', attempt: 1, refused: false },
     group: undefined,
     history: [],
     absence: { kind: 'none' },
@@ -57,6 +57,17 @@ describe('whoever waits to be let in', () => {
     const state = describeMeeting(outside(undefined, 'store-failing'), context);
     expect(state.kind).toBe('joining');
     expect('sentence' in state && state.sentence).toMatch(/cannot save.* cannot enter.* Free up some space/);
+  });
+
+  test('is told that the relay does not let it in, and whom to ask', () => {
+    const refused = { kind: 'connecting', relay: 'moqt://relay.test/', attempt: 3, refused: true } as const;
+    const state = describeMeeting({ ...outside(undefined), connection: refused }, context);
+    expect('sentence' in state && state.sentence).toMatch(/does not let this app in.*new invitation/);
+    const lost = describeMeeting(
+      { ...outside(undefined), connection: { ...refused, refused: false } },
+      context,
+    );
+    expect('sentence' in lost && lost.sentence).toMatch(/not answering.*attempt 3/);
   });
 
   test('is told nothing where nothing is amiss', () => {
@@ -114,7 +125,16 @@ describe('somebody who left and still holds the keys', () => {
   test.each([
     ['counter-unreachable', connected, 'the counter does not answer'],
     ['counter-unauthorized', connected, 'the counter refuses this app'],
-    ['member', { kind: 'connecting', relay: 'moqt://relay.test/', attempt: 3 }, 'the relay does not answer'],
+    [
+      'member',
+      { kind: 'connecting', relay: 'moqt://relay.test/', attempt: 3, refused: false },
+      'the relay does not answer',
+    ],
+    [
+      'member',
+      { kind: 'connecting', relay: 'moqt://relay.test/', attempt: 3, refused: true },
+      'the relay does not let this app in',
+    ],
   ] as const)('is named with what is in the way: %s', (step, connection, why) => {
     const view: MeetingView = { ...outside(undefined), group, step, connection };
     const state = describeMeeting(view, { ...context, names: new Map() });

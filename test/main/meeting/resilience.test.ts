@@ -111,7 +111,7 @@ test.concurrent(
     const seed = randomBytes(32).toString('hex');
     const [ana] = await meet(link, 'Ana');
     if (ana === undefined) throw new Error('a member');
-    const spy = await Eavesdropper.listen(services.servers, groupOf(link));
+    const spy = await Eavesdropper.listen(services.servers, link);
     const child = await startMember('Bo', link, folder, seed);
     await eventually('Bo is in', () => ana.size === 2, 60);
     const boId = idOfOther(ana);
@@ -227,7 +227,7 @@ test.concurrent(
     const link = invite('Same process');
     const identity = identityOfSeed(randomBytes(32).toString('hex'));
     const store = new MemoryStore();
-    const spy = await Eavesdropper.listen(services.servers, groupOf(link));
+    const spy = await Eavesdropper.listen(services.servers, link);
     const first = new HeadlessMember('Ana', link, { identity, store });
     await eventually('Ana is in', () => first.size === 1, 60);
     await eventually('her tracks come', () => spy.tracks.some(isControl(link)));

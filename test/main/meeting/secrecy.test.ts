@@ -82,7 +82,7 @@ async function scene(speech: Uint8Array, picture: Uint8Array): Promise<Scene> {
   const read = readInvitation(link);
   invariant(read.ok, 'our own invitation is one');
   const group = groupNameOf(roomKeysOf(read.value.secret, nodeGroupCrypto).room, 0, nodeGroupCrypto);
-  const spy = await Eavesdropper.listen(services.servers, group);
+  const spy = await Eavesdropper.listen(services.servers, link);
   const people: Hoarder[] = [];
   const talk = setInterval(() => {
     for (const { member } of people) {

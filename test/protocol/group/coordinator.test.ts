@@ -137,7 +137,7 @@ describe('a membership that rested', () => {
   test('goes on in its generation, under its SenderId, with its log', () => {
     const { member, group, record } = resumed('fenced', (of) => [receiptOf(of)]);
     expect(member.asked('enter-group').map(({ input }) => input)).toEqual([
-      { group, senderId: record.senderId },
+      { generation: record.generation, group, senderId: record.senderId },
     ]);
     expect(member.asked('save').at(-1)?.input.record).toEqual(record);
     expect(member.events.slice(0, 2)).toMatchObject([

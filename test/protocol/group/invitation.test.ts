@@ -18,7 +18,10 @@ const invitation: Invitation = {
   mode: 'fenced',
   suite: 0x0001,
   secret: bytes(32, 2),
-  relays: ['https://relay.example:4433/', 'moqt://[::1]:4443'],
+  relays: [
+    { url: 'https://relay.example:4433/', pass: true },
+    { url: 'moqt://[::1]:4443', pass: false },
+  ],
   counter: 'https://counter.example/',
   receiptKey: bytes(32, 3),
   counterToken: 'abc.DEF',
@@ -38,6 +41,8 @@ interface Fields {
   readonly receiptKey: Uint8Array;
   readonly token: string | Uint8Array;
   readonly relays: readonly (string | Uint8Array)[];
+  /** Of each relay; 0 where there are no more. */
+  readonly flags: readonly number[];
   readonly anchors: readonly (readonly [kind: number, bytes: Uint8Array])[];
   readonly behind: Uint8Array;
 }
@@ -49,7 +54,8 @@ const usual: Fields = {
   counter: invitation.counter,
   receiptKey: bytes(32, 3),
   token: invitation.counterToken,
-  relays: invitation.relays,
+  relays: invitation.relays.map(({ url }) => url),
+  flags: [1, 0],
   anchors: [
     [1, bytes(400, 4)],
     [2, bytes(32, 5)],
@@ -71,7 +77,8 @@ function bodyOf(change: Partial<Fields> = {}): Uint8Array {
     .lengthPrefixed(fields.receiptKey)
     .lengthPrefixed(raw(fields.token))
     .vi64(fields.relays.length);
-  for (const relay of fields.relays) writer.lengthPrefixed(raw(relay));
+  for (const [at, relay] of fields.relays.entries())
+    writer.lengthPrefixed(raw(relay)).u8(fields.flags[at] ?? 0);
   writer.vi64(fields.anchors.length);
   for (const [kind, anchor] of fields.anchors) writer.u8(kind).lengthPrefixed(anchor);
   return writer.bytes(fields.behind).finish();
@@ -250,6 +257,21 @@ describe('what is wrong is said exactly:', () => {
     expect(faultIn({ counter: url })).toBe('bad-counter-address');
   });
 
+  test('a name that a pass has no room for, of a relay that asks for one', () => {
+    expect(faultIn({ relays: [`https://${'a'.repeat(252)}`], flags: [1] })).toBe('bad-relay-address');
+    expect(faultIn({ relays: [`https://${'a'.repeat(252)}`], flags: [0] })).toBe('none');
+  });
+
+  test('what a relay asks for beside a pass', () => {
+    expect([0, 1, 2, 3, 255].map((flags) => faultIn({ flags: [0, flags] }))).toEqual([
+      'none',
+      'none',
+      'unknown-relay-flags',
+      'unknown-relay-flags',
+      'unknown-relay-flags',
+    ]);
+  });
+
   test('an address that is not even text', () => {
     expect(faultIn({ relays: [bytes(20, 0xff)] })).toBe('bad-relay-address');
     expect(faultIn({ counter: bytes(20, 0xff) })).toBe('bad-counter-address');
@@ -284,7 +306,10 @@ describe('limits', () => {
     const longest: Partial<Invitation> = {
       name: '',
       counterToken: '!~',
-      relays: [`https://${'a'.repeat(253)}`],
+      relays: [
+        { url: `https://${'a'.repeat(253)}`, pass: false },
+        { url: `https://${'a'.repeat(251)}`, pass: true },
+      ],
       counter: 'https://[1:2:3:4:5:6:7:8]:65535/',
     };
     const link = encodeInvitation({ ...invitation, ...longest }, crypto);

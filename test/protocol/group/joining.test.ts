@@ -200,7 +200,7 @@ describe('a joiner that waits', () => {
     const [entered] = joiner.asked('enter-group');
     const [asked] = joiner.asked('publish-key-package');
     expect(entered?.input.group).toEqual(joiner.group);
-    expect(asked?.input).toMatchObject(entered?.input ?? {});
+    expect(asked?.input).toMatchObject({ group: joiner.group, senderId: entered?.input.senderId });
     expect(steps(joiner)).toEqual(['seeking', 'waiting-for-member']);
   });
 

@@ -324,9 +324,19 @@ describe('before we are a member', () => {
 
 describe('a relay', () => {
   test('that cannot be reached is passed over, and people are told where we are', () => {
-    const world = new SimulatedMeeting({ relays: ['moqt://dead.test/', RELAY] });
+    const world = new SimulatedMeeting({
+      relays: [
+        { url: 'moqt://dead.test/', pass: true },
+        { url: RELAY, pass: true },
+      ],
+    });
     const ana = world.join('Ana');
-    expect(ana.view.connection).toEqual({ kind: 'connecting', relay: 'moqt://dead.test/', attempt: 1 });
+    expect(ana.view.connection).toEqual({
+      kind: 'connecting',
+      relay: 'moqt://dead.test/',
+      attempt: 1,
+      refused: false,
+    });
     world.until('there is a session', () => ana.view.connection.kind === 'connected', 2_000);
     expect(ana.view.connection).toEqual({ kind: 'connected', relay: RELAY });
   });
@@ -386,7 +396,7 @@ describe('who is removed for good', () => {
 test('a newer generation of the room is told to those who are well in theirs', () => {
   const world = new SimulatedMeeting({ mode: 'plain' });
   const [ana] = meet(world, 'Ana', 'Bo');
-  const group = groupNameOf(new Uint8Array(32).fill(1) as RoomKey, 1, fakeCrypto);
+  const group = groupNameOf(world.signer.publicKey as RoomKey, 1, fakeCrypto);
   const ignore = (): void => undefined;
   const lock = { group, request: { mode: 'plain', val: epoch(0n) } } as const;
   world.counter.ask({ kind: 'lock', input: lock }, undefined, ignore);

@@ -1,16 +1,17 @@
 /** Members come, leave, die and come back: whole meetings in virtual time, over both kinds of relay and counter. */
 import { describe, expect, test } from 'vitest';
 import type { CounterMode } from '../../../src/protocol/counter/client.ts';
-import type { RelayPolicy } from '../../../src/protocol/relay/policy.ts';
+import { openAccess, type RelayPolicy } from '../../../src/protocol/relay/policy.ts';
 import { meetingTracks } from '../../../src/services/relay/meeting-tracks.ts';
 import type { Network } from '../../harness/simulation/link.ts';
 import { SimulatedMeeting, type SimulatedMember } from '../../harness/simulation/simulated-meeting.ts';
 
 /** A relay that keeps nothing and lets one publisher write a track at a time, as others than ours do. */
 const takesTurns: RelayPolicy = {
+  ...openAccess,
   treatmentOf: () => ({ kept: false, reliable: true, exclusive: true, firstWins: false }),
 };
-const relays = { keeps: meetingTracks, 'takes turns': takesTurns };
+const relays = { keeps: { ...meetingTracks, ...openAccess }, 'takes turns': takesTurns };
 
 /** Lets people in one by one. */
 function meet(world: SimulatedMeeting, ...names: readonly string[]): SimulatedMember[] {

@@ -31,6 +31,8 @@ export class MlsGroupScene {
   /** What the group's owner was told, in order. */
   readonly events: GroupEvent[] = [];
   readonly entered: string[] = [];
+  /** What the relay said to our asking for the group's tracks. */
+  readonly answered: boolean[] = [];
   /** Everything that was asked of the world. */
   readonly asked: AnyAsk[] = [];
   /** Kinds of asks that get no answer until it is given by hand. */
@@ -62,7 +64,8 @@ export class MlsGroupScene {
     const { core } = this;
     const group = new MlsGroup(core, {
       event: (event) => this.events.push(event),
-      entering: (_, senderId) => this.entered.push(Buffer.from(senderId).toString()),
+      entering: ({ senderId }) => this.entered.push(Buffer.from(senderId).toString()),
+      relayAnswered: (letIn) => this.answered.push(letIn),
       offered: () => undefined,
     });
     this.group = group;

@@ -23,6 +23,8 @@ export class MlsTracksScene {
   readonly inputs: string[] = [];
   /** Control and media tracks that were handed on. */
   readonly offered: FullTrackName[] = [];
+  /** What the relay said to our asking for the group's tracks. */
+  readonly answered: boolean[] = [];
   readonly tracks: MlsTracks;
   readonly #core = meetingCore();
 
@@ -30,6 +32,7 @@ export class MlsTracksScene {
     this.tracks = new MlsTracks(this.#core, {
       input: (input) => this.inputs.push(inputText(input)),
       offered: (offer) => this.offered.push(offer.track),
+      relayAnswered: (letIn) => this.answered.push(letIn),
     });
   }
 

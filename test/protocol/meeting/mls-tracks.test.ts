@@ -96,6 +96,18 @@ describe('the tracks of a group', () => {
     expect([scene.relay.tracks.length, isDone(entering)]).toEqual([2, true]);
   });
 
+  test('tell whether the relay lets us in, as far as its refusal is about that', () => {
+    scene.begin(scene.tracks.connect(scene.relay));
+    scene.begin(scene.tracks.enter(GROUP, SELF));
+    for (const code of [0x1, 0x4, 0x5, 0x0, 0x9]) {
+      last(scene.relay.tracks).outcome.settle({ kind: 'refused', refusal: { code, reason: 'no' } });
+      scene.pass(1_000);
+    }
+    last(scene.relay.tracks).accept();
+    scene.pass(0);
+    expect(scene.answered).toEqual([false, false, false, true]);
+  });
+
   test('are not asked for again when session or group is another meanwhile', () => {
     scene.begin(scene.tracks.connect(scene.relay));
     const entering = scene.begin(scene.tracks.enter(GROUP, SELF));

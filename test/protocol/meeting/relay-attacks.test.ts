@@ -1,13 +1,32 @@
-/** What somebody who reaches the relay can do to a meeting: real members, the real relay and the counter's rules. */
-import { expect, test } from 'vitest';
-import { commitTrack, groupNamespace, type GroupName } from '../../../src/protocol/group/names.ts';
+/** What somebody who reaches the relay, or has the link too, can do to a meeting: real members, the real relay and the counter's rules. */
+import { describe, expect, test } from 'vitest';
+import {
+  commitTrack,
+  groupNameOf,
+  groupNamespace,
+  type GroupName,
+} from '../../../src/protocol/group/names.ts';
 import { mlsObject } from '../../../src/protocol/meeting/short-publication.ts';
 import { RequestErrorCode } from '../../../src/protocol/moqt/codes.ts';
 import type { FullTrackName } from '../../../src/protocol/moqt/model.ts';
 import { decodeUtf8 } from '../../../src/protocol/bytes/utf8.ts';
-import { object } from '../../harness/moqt/names.ts';
-import { Intruder } from '../../harness/simulation/intruder.ts';
-import { SimulatedMeeting, type SimulatedMember } from '../../harness/simulation/simulated-meeting.ts';
+import { at, object } from '../../harness/moqt/names.ts';
+import { Intruder, passOf } from '../../harness/simulation/intruder.ts';
+import {
+  RELAY,
+  RELAY_AUTHORITY,
+  SimulatedMeeting,
+  type SimulatedMember,
+} from '../../harness/simulation/simulated-meeting.ts';
+import { fakeCrypto } from '../../harness/group/simulation.ts';
+import { makeRelayPass } from '../../../src/protocol/group/relay-pass.ts';
+import type { RoomKey } from '../../../src/protocol/group/room-keys.ts';
+import type { RequestId } from '../../../src/protocol/moqt/model.ts';
+import { epoch } from '../../../src/protocol/units.ts';
+import { meetingTracks } from '../../../src/services/relay/meeting-tracks.ts';
+import type { AuthorizationToken, RequestRefusal } from '../../../src/protocol/moqt/session-api.ts';
+import type { AccessPolicy, SessionAccess } from '../../../src/protocol/relay/policy.ts';
+import { passAccess } from '../../../src/services/relay/pass-access.ts';
 
 /** Members that send sound. */
 function meet(world: SimulatedMeeting, ...names: readonly string[]): SimulatedMember[] {
@@ -28,7 +47,7 @@ function groupOf(member: SimulatedMember | undefined): GroupName {
 /** Whether what `speaker` says from now on reaches `listener` within a second. */
 function isHeard(world: SimulatedMeeting, speaker: SimulatedMember, listener: SimulatedMember): boolean {
   const before = listener.got(speaker, 'audio').length;
-  for (let at = 0; at < 50; at += 1) {
+  for (let spoken = 0; spoken < 50; spoken += 1) {
     speaker.speak(`${speaker.name} at ${String(world.agenda.now)}`);
     world.pass(20);
   }
@@ -52,7 +71,7 @@ test('a second publisher neither mutes a member nor has it barred as malformed',
   const [ana, bo] = meet(world, 'Ana', 'Bo');
   if (ana === undefined || bo === undefined) throw new Error('nobody came');
   expect(isHeard(world, ana, bo)).toBe(true);
-  const intruder = new Intruder(world);
+  const intruder = new Intruder(world, passOf(world));
   const taken = tracksOf(intruder, groupOf(ana)).filter(isOwn);
   // Control, catalog, sound and pictures of both, and the track of the KeyPackage of the one who joined.
   expect(taken).toHaveLength(9);
@@ -70,7 +89,7 @@ test('the tracks of a member that lost the relay are not taken by whoever waits 
   const world = new SimulatedMeeting();
   const [ana, bo] = meet(world, 'Ana', 'Bo');
   if (ana === undefined || bo === undefined) throw new Error('nobody came');
-  const intruder = new Intruder(world);
+  const intruder = new Intruder(world, passOf(world));
   const group = groupOf(ana);
   const known = tracksOf(intruder, group).filter(isOwn);
   world.cut(ana, 8_000);
@@ -87,14 +106,14 @@ test('junk at the locations of the next Commits keeps nobody from joining or lea
   const world = new SimulatedMeeting();
   const [ana, bo] = meet(world, 'Ana', 'Bo');
   if (ana === undefined || bo === undefined) throw new Error('nobody came');
-  const intruder = new Intruder(world);
+  const intruder = new Intruder(world, passOf(world));
   const commits = intruder.publish(commitTrack(groupOf(ana)));
   expect(intruder.refusal(commits)).toBeUndefined();
-  const next = Array.from({ length: 20 }, (_, ahead) => (ana.epoch ?? 0n) + BigInt(ahead + 1));
+  const ahead = Array.from({ length: 20 }, (_, by) => (ana.epoch ?? 0n) + BigInt(by + 1));
   intruder.send(
     commits,
-    ...next.flatMap((epoch) =>
-      [0, 1, 2, 3].map((at) => mlsObject(epoch, at, new TextEncoder().encode('junk'))),
+    ...ahead.flatMap((next) =>
+      [0, 1, 2, 3].map((id) => mlsObject(next, id, new TextEncoder().encode('junk'))),
     ),
   );
   const cy = world.join('Cy');
@@ -107,7 +126,7 @@ test('junk at the locations of the next Commits keeps nobody from joining or lea
 
 test('whoever announces everything, or asks for everything, is told no name', () => {
   const world = new SimulatedMeeting();
-  const intruder = new Intruder(world);
+  const intruder = new Intruder(world, passOf(world));
   const announced = intruder.session.publishNamespace([]);
   const asked = [
     intruder.session.subscribeNamespace([]),
@@ -116,7 +135,7 @@ test('whoever announces everything, or asks for everything, is told no name', ()
   intruder.run();
   meet(world, 'Ana', 'Bo');
   // A track that its publisher has left and that somebody still looks for is asked of whoever announced a prefix of it.
-  const curious = new Intruder(world);
+  const curious = new Intruder(world, passOf(world));
   curious.session.subscribe(
     { namespace: groupNamespace(groupOf(world.members[0])), name: new Uint8Array(4) },
     {},
@@ -125,4 +144,139 @@ test('whoever announces everything, or asks for everything, is told no name', ()
   for (const id of [announced, ...asked]) expect(intruder.refusal(id)).toBe(RequestErrorCode.UNAUTHORIZED);
   expect(intruder.of('request')).toEqual([]);
   expect(intruder.of('namespace')).toEqual([]);
+});
+
+describe('a pass', () => {
+  /** Everything that a client can ask about the meeting. */
+  function askAll(intruder: Intruder, group: GroupName, known: readonly FullTrackName[]): RequestId[] {
+    const { session } = intruder;
+    const namespace = groupNamespace(group);
+    const ids = [
+      session.subscribeTracks(namespace, { forward: true }),
+      session.subscribeNamespace(namespace),
+      session.publishNamespace(namespace),
+      ...known.flatMap((track) => [
+        session.subscribe(track, {}),
+        session.trackStatus(track),
+        session.fetch({ kind: 'standalone', track, start: at(0, 0), end: at(100, 0) }),
+      ]),
+      // A track of one's own, and one that all write.
+      session.publish({ namespace: [...namespace, new Uint8Array(3)], name: new Uint8Array(1) }, OPEN),
+    ];
+    intruder.run();
+    return ids;
+  }
+
+  /** What all that was asked came to. */
+  function answers(intruder: Intruder, ids: readonly RequestId[]): Set<number | undefined> {
+    return new Set(ids.map((id) => intruder.refusal(id)));
+  }
+
+  function scene(): {
+    world: SimulatedMeeting;
+    ana: SimulatedMember;
+    known: FullTrackName[];
+    group: GroupName;
+  } {
+    const world = new SimulatedMeeting();
+    const [ana] = meet(world, 'Ana', 'Bo');
+    if (ana === undefined) throw new Error('nobody came');
+    const group = groupOf(ana);
+    return { world, ana, group, known: tracksOf(new Intruder(world, passOf(world)), group) };
+  }
+
+  const OPEN = { forward: true, description: {} } as const;
+
+  test('is needed: without one, and with one for something else, nothing is read and nothing written', () => {
+    const { world, group, known } = scene();
+    const [bo] = world.members.slice(1);
+    const other = fakeCrypto.ed25519Signer(new Uint8Array(32).fill(9));
+    const useless = [
+      undefined,
+      passOf(world, 0, 'relay.elsewhere:443'),
+      passOf(world, 1),
+      makeRelayPass(other, 0, RELAY_AUTHORITY, fakeCrypto),
+    ];
+    for (const pass of useless) {
+      const intruder = new Intruder(world, pass);
+      expect(answers(intruder, askAll(intruder, group, known))).toEqual(
+        new Set([RequestErrorCode.UNAUTHORIZED]),
+      );
+      expect(
+        ['request', 'object', 'namespace', 'fetch-object'].filter((kind) =>
+          intruder.events.some((event) => event.kind === kind),
+        ),
+      ).toEqual([]);
+    }
+    expect(bo === undefined || !isHeard(world, world.members[0] ?? bo, bo)).toBe(false);
+  });
+
+  test('of the wrong length is said to be malformed', () => {
+    const { world, group, known } = scene();
+    const intruder = new Intruder(world, passOf(world).subarray(1));
+    expect(answers(intruder, askAll(intruder, group, known))).toEqual(
+      new Set([RequestErrorCode.MALFORMED_AUTH_TOKEN]),
+    );
+  });
+
+  test('lets in whoever has the link', () => {
+    const { world, group, known } = scene();
+    const intruder = new Intruder(world, passOf(world));
+    expect(known.length).toBeGreaterThan(8);
+    askAll(intruder, group, known);
+    expect(intruder.requests('publish').length).toBeGreaterThan(0);
+    expect(
+      intruder.of('request-error').filter(({ refusal }) => refusal.code === RequestErrorCode.UNAUTHORIZED),
+    ).toEqual([]);
+  });
+
+  test('is shown to no relay that the invitation does not say asks for one, and people are told why they are not let in', () => {
+    const world = new SimulatedMeeting({ relays: [{ url: RELAY, pass: false }] });
+    const ana = world.join('Ana');
+    world.until('it is told', () => ana.view.connection.kind === 'connecting' && ana.view.connection.refused);
+    const shown: AuthorizationToken[] = [];
+    const access: SessionAccess = {
+      refusal: (_, tokens) => {
+        shown.push(...tokens);
+        return undefined;
+      },
+    };
+    const policy = { ...meetingTracks, accessOf: () => access };
+    meet(new SimulatedMeeting({ relays: [{ url: RELAY, pass: false }], policy }), 'Bo', 'Cy');
+    expect(shown).toEqual([]);
+    meet(new SimulatedMeeting({ policy }), 'Bo', 'Cy');
+    expect(shown.length).toBeGreaterThan(0);
+  });
+
+  test('of another generation is shown as soon as we are in it', () => {
+    const passes = passAccess(() => [RELAY_AUTHORITY], fakeCrypto);
+    const refused: RequestRefusal[] = [];
+    const accessOf: AccessPolicy['accessOf'] = (shown) => {
+      const access = passes.accessOf(shown);
+      return {
+        refusal: (namespace, tokens) => {
+          const refusal = access.refusal(namespace, tokens);
+          if (refusal !== undefined) refused.push(refusal);
+          return refusal;
+        },
+      };
+    };
+    const world = new SimulatedMeeting({ mode: 'plain', policy: { ...meetingTracks, accessOf } });
+    const group = groupNameOf(world.signer.publicKey as RoomKey, 0, fakeCrypto);
+    // A dead generation 0, which nobody answers in.
+    const ignore = (): void => undefined;
+    world.counter.ask(
+      { kind: 'lock', input: { group, request: { mode: 'plain', val: epoch(0n) } } },
+      undefined,
+      ignore,
+    );
+    world.counter.ask({ kind: 'increment', input: { group, request: { mode: 'plain' } } }, undefined, ignore);
+    world.pass(1_000);
+    const ana = world.join('Ana');
+    world.until('Ana has given up the dead one', () => ana.group !== undefined, 120_000);
+    expect(ana.group?.group).toEqual(groupNameOf(world.signer.publicKey as RoomKey, 1, fakeCrypto));
+    const bo = world.join('Bo');
+    world.until('Bo is in', () => world.agree([ana, bo]));
+    expect(refused).toEqual([]);
+  });
 });

@@ -59,7 +59,10 @@ class World {
 
   constructor(random: number) {
     this.core = meetingCore({
-      relays: ['a', 'b'],
+      relays: [
+        { url: 'a', pass: false },
+        { url: 'b', pass: false },
+      ],
       random: (length) => new Uint8Array(length).fill(random),
     });
     this.link = new RelayLink(this.core, {
@@ -190,10 +193,10 @@ describe('the link to a relay', () => {
   test('takes the second where the first is dead, and says what it does', () => {
     const { link, manners } = world;
     manners.set('b', 'up');
-    expect(link.view).toEqual({ kind: 'connecting', relay: 'a', attempt: 1 });
+    expect(link.view).toEqual({ kind: 'connecting', relay: 'a', attempt: 1, refused: false });
     world.start();
     expect([link.view, world.core.takeChanged()]).toEqual([
-      { kind: 'connecting', relay: 'b', attempt: 2 },
+      { kind: 'connecting', relay: 'b', attempt: 2, refused: false },
       true,
     ]);
     expect([link.client, link.connection, link.connectedSince]).toEqual([undefined, undefined, undefined]);
@@ -220,7 +223,7 @@ describe('the link to a relay', () => {
     const [first] = world.calls;
     if (first === undefined) throw new Error('nobody was called');
     world.link.failed((Number(first.id) + 7) as ConnectionId);
-    expect(world.link.view).toEqual({ kind: 'connecting', relay: 'a', attempt: 1 });
+    expect(world.link.view).toEqual({ kind: 'connecting', relay: 'a', attempt: 1, refused: false });
     world.link.failed(first.id);
     world.pass(500);
     const second = world.calls[1];
@@ -229,7 +232,7 @@ describe('the link to a relay', () => {
     world.link.established(first.id, ESTABLISHED);
     world.settle();
     expect(world.strays).toEqual([{ kind: 'close', code: SessionCode.NO_ERROR, reason: 'done' }]);
-    expect(world.link.view).toEqual({ kind: 'connecting', relay: 'b', attempt: 2 });
+    expect(world.link.view).toEqual({ kind: 'connecting', relay: 'b', attempt: 2, refused: false });
     world.accept(second.id, 'b');
     world.settle();
     expect(world.link.view).toEqual({ kind: 'connected', relay: 'b' });
@@ -309,16 +312,40 @@ describe('the link to a relay', () => {
     expect(world.log).toEqual(['call a', 'connected a', 'lost', 'call b', 'connected b']);
   });
 
+  test('goes to the next relay when one does not let us in, and says so until one does', () => {
+    world.manners.set('a', 'up').set('b', 'up');
+    world.start();
+    world.pass(10_000);
+    world.link.answered(false);
+    world.settle();
+    expect(world.link.view).toEqual({ kind: 'connecting', relay: 'b', attempt: 2, refused: true });
+    world.pass(500);
+    expect(world.log).toEqual(['call a', 'connected a', 'lost', 'call b', 'connected b']);
+    world.link.answered(true);
+    world.pass(10_000);
+    world.lose('gone');
+    expect(world.link.view).toEqual({ kind: 'connecting', relay: 'b', attempt: 1, refused: false });
+  });
+
+  test('takes a relay that closes the session as unauthorized for one that does not let us in', () => {
+    world.manners.set('a', 'up').set('b', 'up');
+    world.start();
+    world.pass(10_000);
+    world.last.peer.session.close(SessionCode.UNAUTHORIZED, 'who are you');
+    world.settle();
+    expect(world.link.view).toEqual({ kind: 'connecting', relay: 'b', attempt: 2, refused: true });
+  });
+
   test('goes to the next relay when one says nothing or speaks another protocol', () => {
     world.manners.set('a', 'mute').set('b', 'foreign');
     world.start();
-    expect(world.link.view).toEqual({ kind: 'connecting', relay: 'a', attempt: 1 });
+    expect(world.link.view).toEqual({ kind: 'connecting', relay: 'a', attempt: 1, refused: false });
     world.pass(DEFAULT_LIMITS.setupTimeout + 500);
     expect(world.log).toEqual(['call a', 'call b']);
     expect(world.strays).toEqual([
       { kind: 'close', code: SessionCode.VERSION_NEGOTIATION_FAILED, reason: 'no common protocol' },
     ]);
-    expect(world.link.view).toEqual({ kind: 'connecting', relay: 'a', attempt: 3 });
+    expect(world.link.view).toEqual({ kind: 'connecting', relay: 'a', attempt: 3, refused: false });
   });
 
   test('begins anew at once, whatever it is doing, once this machine was asleep', () => {

@@ -89,7 +89,12 @@ test('a relay that dies again and again is not called in a loop', () => {
 });
 
 test('a relay that is dead from the start is passed over', () => {
-  const world = new SimulatedMeeting({ relays: ['moqt://dead.test/', RELAY] });
+  const world = new SimulatedMeeting({
+    relays: [
+      { url: 'moqt://dead.test/', pass: true },
+      { url: RELAY, pass: true },
+    ],
+  });
   const [ana, bo] = meet(world, 'Ana', 'Bo');
   allHear(world, [ana!, bo!]);
   expect(ana!.view.connection).toEqual({ kind: 'connected', relay: RELAY });

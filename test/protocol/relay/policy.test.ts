@@ -2,13 +2,14 @@ import { describe, expect, test } from 'vitest';
 import { decodeUtf8 } from '../../../src/protocol/bytes/utf8.ts';
 import { RequestErrorCode } from '../../../src/protocol/moqt/codes.ts';
 import type { FullTrackName, RequestId } from '../../../src/protocol/moqt/model.ts';
-import type { RelayPolicy, TrackTreatment } from '../../../src/protocol/relay/policy.ts';
+import { openAccess, type RelayPolicy, type TrackTreatment } from '../../../src/protocol/relay/policy.ts';
 import { at, namespace, object, track } from '../../harness/moqt/names.ts';
 import { RelayNet } from '../../harness/relay/relay-net.ts';
 import type { RelayClient } from '../../harness/relay/relay-net.ts';
 
 /** Tracks whose names say how they are treated. */
 const POLICY: RelayPolicy = {
+  ...openAccess,
   treatmentOf: ({ name }) => {
     const text = decodeUtf8(name) ?? '';
     return {
@@ -54,6 +55,7 @@ describe('the policy of whoever runs the relay', () => {
     const asked: string[] = [];
     const treatment: TrackTreatment = { kept: false, reliable: false, exclusive: false, firstWins: false };
     const policy: RelayPolicy = {
+      ...openAccess,
       treatmentOf: ({ name }) => {
         asked.push(decodeUtf8(name) ?? '');
         return treatment;

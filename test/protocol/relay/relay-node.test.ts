@@ -5,6 +5,7 @@ import { Session } from '../../../src/protocol/moqt/session.ts';
 import type { RelayLimits } from '../../../src/protocol/relay/limits.ts';
 import { RelayNode, type RelayEffect } from '../../../src/protocol/relay/relay-node.ts';
 import { millis } from '../../../src/protocol/units.ts';
+import { openAccess } from '../../../src/protocol/relay/policy.ts';
 import { meetingTracks } from '../../../src/services/relay/meeting-tracks.ts';
 import { Peer } from '../../harness/moqt/session-pair.ts';
 import { unchunked, Wire } from '../../harness/moqt/wire.ts';
@@ -19,7 +20,7 @@ class Relayed {
   #now = 0;
 
   constructor(limits: Partial<RelayLimits> = {}) {
-    this.node = new RelayNode(meetingTracks, limits);
+    this.node = new RelayNode({ ...meetingTracks, ...openAccess }, limits);
   }
 
   /** The transport session is accepted; nothing of the client's SETUP has arrived. */

@@ -116,7 +116,7 @@ const meetings: Record<string, () => MeetingState> = {
     ]),
   'meeting-lost': () => ({
     ...meetingOf(people(3)),
-    connection: { kind: 'reconnecting', relay: 'relay.example.com:4433', attempt: 2 },
+    connection: { kind: 'reconnecting', relay: 'relay.example.com:4433', attempt: 2, refused: false },
   }),
   'meeting-attention': () => {
     const meeting = meetingOf(people(4));

@@ -40,7 +40,7 @@ async function subscribe(client: AsyncClient, name: FullTrackName): Promise<Moqt
 describe('conclave-relay', () => {
   let relay: RelayProcess;
   beforeAll(async () => {
-    relay = await startRelayProcess();
+    relay = await startRelayProcess('--open');
   });
   afterAll(async () => {
     await relay.stop();
@@ -131,7 +131,7 @@ describe('conclave-relay', () => {
 });
 
 test('SIGTERM asks sessions to leave, takes nobody in, and ends when they have left', async () => {
-  const relay = await startRelayProcess('--drain-timeout', '20');
+  const relay = await startRelayProcess('--open', '--drain-timeout', '20');
   try {
     const client = await relay.connect('https');
     const asked = new Promise<string>((resolve) => {
@@ -149,7 +149,7 @@ test('SIGTERM asks sessions to leave, takes nobody in, and ends when they have l
 });
 
 test('a publisher that floods and a subscriber that never reads do not fill the memory', async () => {
-  const relay = await startRelayProcess();
+  const relay = await startRelayProcess('--open');
   try {
     const stalled = await stalledSubscriber(relay, track('room/media/flood', 'o'));
     const alice = await relay.connect('moqt');

@@ -118,7 +118,10 @@ export interface AskTypes {
   /** Forgets what was saved. */
   erase: [input: Record<string, never>, answer: undefined];
   /** Subscribes to the tracks of a group instead of those of any group before. */
-  'enter-group': [input: { readonly group: GroupName; readonly senderId: SenderId }, answer: undefined];
+  'enter-group': [
+    input: { readonly generation: number; readonly group: GroupName; readonly senderId: SenderId },
+    answer: undefined,
+  ];
   /** Sends our KeyPackage as the next object of our track. */
   'publish-key-package': [
     input: { readonly group: GroupName; readonly senderId: SenderId; readonly keyPackage: Uint8Array },

@@ -112,7 +112,11 @@ export class Joining implements Phase {
   }
 
   *#enter(): Job<undefined> {
-    yield* ask('enter-group', { group: this.#group, senderId: this.#senderId });
+    yield* ask('enter-group', {
+      generation: this.#generation,
+      group: this.#group,
+      senderId: this.#senderId,
+    });
     this.#entered = true;
     this.#context.emit({ kind: 'status', step: 'waiting-for-member' });
     return undefined;

@@ -37,8 +37,8 @@ export function* beginMembership(context: Context, start: MembershipStart): Job<
 }
 
 function* enter(state: MemberState): Job<undefined> {
-  const { group, senderId } = state;
-  yield* ask('enter-group', { group, senderId });
+  const { generation, group, senderId } = state;
+  yield* ask('enter-group', { generation, group, senderId });
   return yield* state.save();
 }
 

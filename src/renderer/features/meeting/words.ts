@@ -67,8 +67,10 @@ export const words = {
   page: (page: number, pages: number): string => `Page ${String(page)} of ${String(pages)}`,
   joined: (name: string): string => `${name} joined.`,
   left: (name: string): string => `${name} left.`,
-  reconnecting: ({ attempt }: ConnectionState & { readonly kind: 'reconnecting' }): string =>
-    `Connection to the relay lost. Reconnecting (${ordinal(attempt)} try). You are not sending anything.`,
+  reconnecting: ({ attempt, refused }: ConnectionState & { readonly kind: 'reconnecting' }): string =>
+    refused
+      ? 'The relay does not let this app into the meeting any more. Trying again. You are not sending anything. Ask whoever runs the relay.'
+      : `Connection to the relay lost. Reconnecting (${ordinal(attempt)} try). You are not sending anything.`,
   /** One was away. */
   away: ({ kind, at }: Away): string =>
     kind === 'slept'
