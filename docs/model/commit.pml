@@ -3,13 +3,13 @@
  *
  * Three members of one generation stage Commits, lock, publish, increment, and apply what the service has logged. They crash, lose answers,
  * stall past their lock and come back with the state of a backup. Against them: a removed member, who knows the link and all keys that it ever had
- * (the default), or an insider (-DINSIDER), who is a member and says what it likes.
+ * (the default), or an insider (-DINSIDER), who is a member and says what it likes. With -DRESTORED the service loses its newest entry once.
  *
  * A state of the group is the Commit that led to it, so the number of a Commit stands for the transcript, the epoch key and all secrets of the state
  * that it begins. Whoever is in the roster of a state has its secrets; nobody else has. MLS gives that; it is assumed here.
  *
  * Switches, each removes one defence: NO_EPOCH_KEY, NO_TOKEN, NO_RECEIPT, NO_NEXT_KEY, NO_STORED_COMMIT, NO_SAVED_STAGE, NO_OWN_CHECK, NO_OWN_LOST,
- * NO_BLAME_RULE.
+ * NO_BLAME_RULE, NO_RECOVERY.
  * PROGRESS checks the formula `progress` instead of the properties.
  */
 #include "properties.pml"
@@ -66,6 +66,8 @@ byte nextKey[EPOCHS + 1];
 byte lockToken = 0;
 byte lockHolder = 0;
 byte nextAttempt = 1;
+/* Put back from a backup, and waiting for what members have (ADR 16). */
+bit recovering = 0;
 
 /* ── Members. State and stage are on disk before anything of them is sent (committing.ts, makeStage). */
 /* OUTDATED: cannot follow, and asks to join again. ALARMED: the line is broken, the meeting moves (section 3, "Moving"). */
@@ -95,6 +97,13 @@ byte mischief = MISCHIEF;
 #else
 /* rules.ts, decideFencedIncrement: live, and the same token. */
 #define HOLDS_LOCK(t) (lockToken != 0 && lockToken == (t))
+#endif
+
+#ifdef NO_RECOVERY
+#define LOCKS true
+#else
+/* ADR 16: no lock while the service recovers. */
+#define LOCKS (!recovering)
 #endif
 
 #ifdef NO_STORED_COMMIT
@@ -221,7 +230,7 @@ end:
    * member catches up.
    */
   :: atomic {
-      status[m] == MEMBER && phase[m] == IDLE && stage[m] != 0 && EPOCH(m) == cur && SIGNED(state[m]) &&
+      status[m] == MEMBER && phase[m] == IDLE && stage[m] != 0 && EPOCH(m) == cur && SIGNED(state[m]) && LOCKS &&
         (lockToken == 0 || lockHolder == m) ->
       grantLock(m, token[m]);
       if
@@ -272,6 +281,22 @@ end:
       c = 0
     }
 #endif
+#ifdef RESTORED
+  /* Section 4; catching-up.ts, giveBack; rules.ts, decideUpload: forward, if the receipt follows; otherwise it signed two for one epoch. */
+  :: atomic {
+      status[m] == MEMBER && phase[m] == IDLE && EPOCH(m) == cur + 1 && parent[state[m]] == logged[cur] ->
+      cur++;
+      logged[cur] = state[m];
+      transcript[cur] = state[m];
+      nextKey[cur] = state[m];
+      lockToken = 0;
+      nextAttempt = 1
+    }
+  :: atomic {
+      status[m] == MEMBER && phase[m] == IDLE && EPOCH(m) > 0 && EPOCH(m) <= cur && state[m] != logged[EPOCH(m)] ->
+      status[m] = ALARMED
+    }
+#endif
   /* A crash: what is on disk is resumed. */
   :: atomic {
       failures > 0 && status[m] == MEMBER && stage[m] != 0 ->
@@ -298,10 +323,30 @@ end:
   od
 }
 
+/* Nobody that can be reached has what the service lacks. */
+#define GIVEN_BACK(m) (status[m] != MEMBER || EPOCH(m) <= cur)
+
 /* Time: a lock expires. While its holder goes on, that is a failure: it stalls. */
 active proctype Expiry() {
+#ifdef RESTORED
+  bit restored = 0;
+#endif
 end:
   do
+#ifdef RESTORED
+  :: atomic {
+      !restored && cur > 0 ->
+      restored = 1;
+      recovering = 1;
+      logged[cur] = 0;
+      transcript[cur] = 0;
+      nextKey[cur] = 0;
+      cur--;
+      lockToken = 0;
+      nextAttempt = 1
+    }
+  :: atomic { recovering && GIVEN_BACK(0) && GIVEN_BACK(1) && GIVEN_BACK(2) -> recovering = 0 }
+#endif
   :: atomic {
       lockToken != 0 && (lockHolder >= MEMBERS || token[lockHolder] != lockToken) -> lockToken = 0
     }
@@ -332,7 +377,7 @@ proctype Adversary() {
 end:
   do
   :: atomic {
-      ACTIVE && MAY_CALL && mischief > 0 && lockToken == 0 && cur < EPOCHS ->
+      ACTIVE && MAY_CALL && LOCKS && mischief > 0 && lockToken == 0 && cur < EPOCHS ->
       mischief--;
       grantLock(OUTSIDER, mine)
     }
@@ -414,7 +459,8 @@ end:
   IN_EVERY_STATE(one_line, !SAME_EPOCH(0, 2) || state[0] == state[2])
   IN_EVERY_STATE(inside, KEYS_INSIDE(0) && KEYS_INSIDE(1))
   IN_EVERY_STATE(own_counter, CAN_CALL(0) && CAN_CALL(1))
-#ifndef INSIDER
+/* What the service lost and nobody has may be the removal: then the removed is an insider again. */
+#if !defined(INSIDER) && !defined(RESTORED)
   IN_EVERY_STATE(no_false_alarm, status[0] != ALARMED && status[1] != ALARMED && status[2] != ALARMED)
 #endif
 #ifndef BACKUP

@@ -6,6 +6,8 @@ import { onPath } from '../../scripts/system-packages.mjs';
 
 const FOLDER = new URL('../../docs/model/', import.meta.url);
 
+const readme = readFileSync(new URL('README.md', FOLDER), 'utf8');
+
 const models = readdirSync(FOLDER)
   .filter((name) => name.endsWith('.pml') && name !== 'properties.pml')
   .map((name) => ({
@@ -53,5 +55,13 @@ describe.each(models)('the runs of $name.pml', ({ name, text }) => {
     expect(properties.length).toBeGreaterThan(5);
     const failing = runs.map((run) => run.fails);
     expect(properties.filter((property) => !failing.includes(property))).toEqual([]);
+  });
+
+  test('are told in the README, and the switches at the top of the model', () => {
+    const properties = defined(text, /^#define ([a-z_]+) \d+$/gm);
+    expect(properties.filter((property) => !readme.includes(`\`${property}\``))).toEqual([]);
+    const header = text.slice(0, text.indexOf('*/'));
+    const switches = defined(text, /^#ifn?def (NO_\w+)/gm);
+    expect(switches.filter((change) => !header.includes(change))).toEqual([]);
   });
 });
