@@ -36,7 +36,7 @@ const CONGESTED_BITRATE = 250_000;
 /** A view takes time in proportion to the members, and in a large meeting changes come by the hundred. */
 const SHOW_EVERY_MS = 50;
 const MAX_HISTORY = 500;
-const MAX_EARLY_OFFERS = 1_024;
+const MAX_EARLY_OFFERS = 4_096;
 /** How long our good-bye is said to those who are still about to listen: some round trips, and one committer that is gone. */
 const GOOD_BYE_MS = 2_000;
 /** How long the end of our tracks may take to be sent. */

@@ -18,8 +18,8 @@ import { mediaKindOf } from './track-instance.ts';
 /** How long nothing may be heard of a member before it counts as silent. */
 export const SILENT_AFTER_MS = 12_000;
 /** Tracks that wait for the tree to name their sender: of all joiners that one Commit may add, and of one of them. */
-const MAX_WAITING_OFFERS = 1_024;
-const MAX_WAITING_OF_ONE = 16;
+const MAX_WAITING_OFFERS = 4_096;
+const MAX_WAITING_OF_ONE = 256;
 const { UNINTERESTED } = RequestErrorCode;
 
 interface Offered {

@@ -17,8 +17,10 @@ import type {
 } from '../media/encoded-media.ts';
 import { decodeLocProperties, type LocProperties } from '../media/loc.ts';
 import type { PublishOffer } from '../moqt/client/client-api.ts';
+import type { FullTrackName } from '../moqt/model.ts';
 import type { Epoch, Millis } from '../units.ts';
 import type { MemberTrack, MemberTrackContext, MemberTrackKind, OpenedObject } from './member-track.ts';
+import { timeOf } from './track-instance.ts';
 import { isWithin, TrackInstances } from './track-instances.ts';
 
 /** Who follows the members. */
@@ -35,6 +37,9 @@ const MICROSECONDS = 1_000_000n;
 /** Larger ones are not whole numbers for the renderer any more. */
 const LARGEST_NUMBER = BigInt(Number.MAX_SAFE_INTEGER);
 
+/** Times of a member that its tracks are known from. */
+const MOST_TIMES = 8;
+
 /** The member. */
 export class RemoteMember {
   readonly id: ParticipantId;
@@ -50,6 +55,8 @@ export class RemoteMember {
   #lastHeard: Millis;
   /** Whose tracks we have opened something of: each join has a SenderId of its own. */
   #sender: SenderId | undefined;
+  /** The last times of being a member whose control track or catalog has brought something, oldest first. */
+  #times: (string | undefined)[] = [];
 
   constructor(id: ParticipantId, member: Member, context: MemberTrackContext, owner: RemoteMemberOwner) {
     this.id = id;
@@ -65,6 +72,7 @@ export class RemoteMember {
         ended: () => {
           context.core.changed();
         },
+        vouchesFor: ({ name }) => this.#times.includes(timeIn(name)),
       });
     this.#tracks = {
       control: track('control'),
@@ -193,6 +201,8 @@ export class RemoteMember {
   #opened(kind: MemberTrackKind, object: OpenedObject, sender: SenderId, begins: boolean): void {
     this.#lastHeard = this.#context.core.tasks.now;
     this.#sender = sender;
+    const from = this.#tracks[kind].current?.name;
+    if (begins && from !== undefined) this.#times = [...this.#times.slice(1 - MOST_TIMES), timeIn(from)];
     // Groups of another instance are counted anew.
     if (kind === 'catalog' && begins) this.#catalogGroup = undefined;
     switch (kind) {
@@ -281,6 +291,11 @@ export class RemoteMember {
       ...(loc.audioLevel === undefined ? {} : { level: loc.audioLevel.level }),
     });
   }
+}
+
+function timeIn({ namespace }: FullTrackName): string | undefined {
+  const instance = namespace.at(-1);
+  return instance && timeOf(instance);
 }
 
 /** What the decoder is told; undefined for sound that is not Opus, which nobody here plays. */

@@ -24,6 +24,15 @@ export function controlInstance(instance: Uint8Array): Uint8Array {
   return encodeUtf8(encodeBase64Url(instance));
 }
 
+/**
+ * What the instance fields of all tracks of one time have in common. So one of them that has brought something sealed vouches
+ * for the names of the others, and a relay lets nobody else publish under those.
+ */
+export function timeOf(instance: Uint8Array): string | undefined {
+  const text = decodeUtf8(instance);
+  return text?.slice(text.lastIndexOf('.') + 1);
+}
+
 /** Which track an instance field names, or undefined when it names none that we know. */
 export function mediaKindOf(instance: Uint8Array): MediaTrackKind | undefined {
   const text = decodeUtf8(instance);

@@ -22,12 +22,17 @@ export interface TrackInstancesOwner {
   opened(object: OpenedObject, sender: SenderId, begins: boolean): void;
   /** An instance has ended. */
   ended(): void;
+  /** Whether the name of an instance is known for the member's own, though nothing of it was opened yet. */
+  vouchesFor(track: MemberTrack): boolean;
 }
 
 /** An instance that brought something this lately is not replaced by another. */
 const TAKE_OVER_AFTER_MS = 1_000;
-/** Of those that opened something, and of those that did not. */
-const MAX_INSTANCES = 4;
+/**
+ * Of those that are the member's own for all we know, and of those that anybody may have offered: who comes late is offered
+ * all of them at once, the true one at any place.
+ */
+const MOST = { own: 4, anybodys: 64 } as const;
 
 /** The instances. */
 export class TrackInstances implements MemberTrackOwner {
@@ -61,7 +66,7 @@ export class TrackInstances implements MemberTrackOwner {
   offered(sender: SenderId, offer: PublishOffer, forward: boolean): MemberTrack {
     const track = new MemberTrack(offer, this.#kind, forward, this.#context, this);
     this.#tracks.set(track, sender);
-    this.#bound((candidate) => !hasOpened(candidate));
+    this.#bound('anybodys');
     return track;
   }
 
@@ -104,13 +109,13 @@ export class TrackInstances implements MemberTrackOwner {
     if (begins && this.#counting !== undefined) {
       const talks = isWithin(this.#counting.openedAt, TAKE_OVER_AFTER_MS, this.#context.core.tasks.now);
       if (talks || !live) {
-        this.#bound(hasOpened);
+        this.#bound('own');
         return;
       }
     }
     this.#counting = track;
     this.#owner.opened(object, sender, begins);
-    this.#bound(hasOpened);
+    this.#bound('own');
   }
 
   ended(track: MemberTrack): void {
@@ -119,13 +124,17 @@ export class TrackInstances implements MemberTrackOwner {
   }
 
   /**
-   * Drops the oldest of those that are too many. Those that opened something and those that did not are counted for
-   * themselves: anybody can offer a name, and only who has the keys can push out one that was heard.
+   * Drops the oldest of those that are too many. The member's own and all others are counted for themselves: anybody can
+   * offer a name, and only who has the keys can push out one that was heard or vouched for.
    */
-  #bound(isCounted: (track: MemberTrack) => boolean): void {
-    const counted = [...this.#tracks.keys()].filter(isCounted);
+  #bound(whose: keyof typeof MOST): void {
+    const counted = [...this.#tracks.keys()].filter((track) => this.#isOwn(track) === (whose === 'own'));
     const oldest = counted.find((candidate) => candidate !== this.#counting);
-    if (counted.length > MAX_INSTANCES && oldest !== undefined) this.#drop(oldest);
+    if (counted.length > MOST[whose] && oldest !== undefined) this.#drop(oldest);
+  }
+
+  #isOwn(track: MemberTrack): boolean {
+    return track.openedAt !== undefined || this.#owner.vouchesFor(track);
   }
 
   #drop(track: MemberTrack): void {
@@ -135,8 +144,6 @@ export class TrackInstances implements MemberTrackOwner {
     track.close();
   }
 }
-
-const hasOpened = (track: MemberTrack): boolean => track.openedAt !== undefined;
 
 /** Whether a time lies within `span` ms before `now`. */
 export function isWithin(time: Millis | undefined, span: number, now: Millis): boolean {

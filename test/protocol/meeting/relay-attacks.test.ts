@@ -61,6 +61,8 @@ function tracksOf(intruder: Intruder, group: GroupName): FullTrackName[] {
   return intruder.requests('publish').map(({ track }) => track);
 }
 
+const OPEN = { forward: true, description: {} } as const;
+
 const isOwn = ({ namespace }: FullTrackName): boolean => {
   const kind = namespace[1] && decodeUtf8(namespace[1]);
   return kind === 'media' || kind === 'control' || kind === 'keypackages';
@@ -124,6 +126,60 @@ test('junk at the locations of the next Commits keeps nobody from joining or lea
   expect(world.broken).toEqual([]);
 });
 
+test('junk ahead of the live edge hides no Commit from whoever comes later, or comes back', () => {
+  const world = new SimulatedMeeting();
+  const [ana, bo] = meet(world, 'Ana', 'Bo');
+  if (ana === undefined || bo === undefined) throw new Error('nobody came');
+  const intruder = new Intruder(world, passOf(world));
+  const commits = intruder.publish(commitTrack(groupOf(ana)));
+  const far = [1_000n, 1n << 40n, (1n << 62n) - 1n];
+  intruder.send(commits, ...far.map((group) => mlsObject(group, 0, new Uint8Array(9))));
+  // Cy learns of the junk with the track; the Commit that lets Di in comes below it.
+  const cy = world.join('Cy');
+  world.until('Cy is in', () => world.agree());
+  const epochBefore = cy.epoch ?? 0n;
+  const di = world.join('Di');
+  world.until('Di is in', () => world.agree(), 5_000);
+  expect(cy.epoch).toBe(epochBefore + 1n);
+  world.cut(bo, 8_000);
+  world.until('Bo has lost the relay', () => bo.view.connection.kind !== 'connected');
+  world.until('Bo is back', () => world.agree([ana, bo, cy, di]), 20_000);
+  world.join('Ed');
+  world.until('Ed is in', () => world.agree(), 5_000);
+  expect(world.broken).toEqual([]);
+});
+
+test.each([6, 40])('%i fake instances of each of its tracks do not push a member out', (count) => {
+  const world = new SimulatedMeeting();
+  const [ana, bo] = meet(world, 'Ana', 'Bo');
+  if (ana === undefined || bo === undefined) throw new Error('nobody came');
+  expect(isHeard(world, ana, bo)).toBe(true);
+  const intruder = new Intruder(world, passOf(world));
+  const known = tracksOf(intruder, groupOf(ana)).filter(({ namespace }) => namespace.length === 4);
+  for (const { namespace, name } of known) {
+    const [instance = new Uint8Array(0)] = namespace.slice(-1);
+    for (let fake = 0; fake < count; fake += 1) {
+      const other = instance.slice();
+      // The last character of base64url, another for each.
+      other.set(Buffer.from(fake.toString(36).padStart(2, '0')), other.length - 3);
+      const id = intruder.session.publish({ namespace: [...namespace.slice(0, -1), other], name }, OPEN);
+      intruder.run();
+      intruder.send(id, object(0, 0, 'junk'));
+    }
+  }
+  // Bo had said nothing before: all that was known of its sound was a name.
+  expect(isHeard(world, ana, bo)).toBe(true);
+  expect(isHeard(world, bo, ana)).toBe(true);
+  // Cy is offered all of them at once.
+  const cy = world.join('Cy');
+  world.until('Cy is in', () => world.agree());
+  for (const whom of [ana, bo]) world.until(`Cy hears ${whom.name}`, () => isHeard(world, whom, cy), 10_000);
+  // Whose control track was pushed out would count as silent by now.
+  world.pass(13_000);
+  for (const by of [ana, bo, cy])
+    expect(by.group?.participants.map(({ leaving }) => leaving)).toEqual([false, false, false]);
+});
+
 test('whoever announces everything, or asks for everything, is told no name', () => {
   const world = new SimulatedMeeting();
   const intruder = new Intruder(world, passOf(world));
@@ -184,8 +240,6 @@ describe('a pass', () => {
     const group = groupOf(ana);
     return { world, ana, group, known: tracksOf(new Intruder(world, passOf(world)), group) };
   }
-
-  const OPEN = { forward: true, description: {} } as const;
 
   test('is needed: without one, and with one for something else, nothing is read and nothing written', () => {
     const { world, group, known } = scene();

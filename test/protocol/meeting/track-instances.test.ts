@@ -16,6 +16,7 @@ let keys: MeetingKeys;
 let instances: TrackInstances;
 /** What counted, `> …` where it was the first of its instance. */
 let log: string[];
+const vouched = new Set<MemberTrack>();
 beforeEach(() => {
   core = meetingCore();
   keys = meetingKeys();
@@ -28,6 +29,7 @@ beforeEach(() => {
         log.push(`${begins ? '> ' : ''}${decodeUtf8(payload) ?? ''}`);
       },
       ended: () => log.push('ended'),
+      vouchesFor: (track) => vouched.has(track),
     },
   );
   beginEpoch(keys, 0n, core.tasks.now);
@@ -98,9 +100,9 @@ describe('the instances of a track', () => {
   const cancelled = (...offers: readonly { readonly published: PublishedTrack }[]): number[] =>
     offers.map(({ published }) => published.cancelled);
 
-  test('of which nothing was opened are four at most: the oldest goes', () => {
-    const offers = [1, 2, 3, 4, 5].map(offer);
-    expect(cancelled(...offers)).toEqual([1, 0, 0, 0, 0]);
+  test('of which nothing was opened are 64 at most: the oldest goes', () => {
+    const offers = Array.from({ length: 65 }, (_, at) => offer(at + 1));
+    expect(cancelled(...offers)).toEqual([1, ...Array.from({ length: 64 }, () => 0)]);
     say(offers[0]!, 'gone');
     say(offers[1]!, 'there');
     expect(log).toEqual(['> there']);
@@ -111,12 +113,21 @@ describe('the instances of a track', () => {
     say(before, 'before');
     pass(2_000);
     say(counting, 'now');
-    const fakes = Array.from({ length: 20 }, (_, count) => offer(3 + count));
+    const fakes = Array.from({ length: 100 }, (_, count) => offer(3 + count));
     expect(cancelled(before, counting)).toEqual([0, 0]);
-    expect(cancelled(...fakes).filter((times) => times === 0)).toHaveLength(4);
+    expect(cancelled(...fakes).filter((times) => times === 0)).toHaveLength(64);
     pass(2_000);
     say(before, 'again');
     expect(log).toEqual(['> before', '> now', '> again']);
+  });
+
+  test('that the member is known to have are not pushed out by others before they have brought anything', () => {
+    const silent = offer(1);
+    vouched.add(silent.track);
+    Array.from({ length: 100 }, (_, count) => offer(2 + count));
+    expect(cancelled(silent)).toEqual([0]);
+    say(silent, 'at last');
+    expect(log).toEqual(['> at last']);
   });
 
   test('that opened something are four at most: the oldest goes, but for the one that counts', () => {
