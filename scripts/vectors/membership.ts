@@ -9,9 +9,23 @@ import { nodeGroupCrypto } from '../../src/main/mls/node-group-crypto.ts';
 import { encodeHex } from '../../src/protocol/bytes/hex.ts';
 import { decodeUtf8, encodeUtf8 } from '../../src/protocol/bytes/utf8.ts';
 import { callSignatureBase, signatureFields } from '../../src/protocol/counter/message-signature.ts';
-import { groupNameOf } from '../../src/protocol/group/names.ts';
+import { sealDoorName } from '../../src/main/mls/door-name.ts';
+import { makeInvitationProof } from '../../src/protocol/group/invitation-proof.ts';
+import { encodeLeafJoin, JOIN_ID_BYTES } from '../../src/protocol/group/leaf-join.ts';
+import type { JoinId } from '../../src/protocol/group/leaf-join.ts';
+import { fingerprintOf, groupNameOf, senderIdOf } from '../../src/protocol/group/names.ts';
+import { epoch } from '../../src/protocol/units.ts';
 import { invitationPskIdOf, invitationPskOf, roomKeysOf } from '../../src/protocol/group/room-keys.ts';
 
+const KEY_PACKAGES = [
+  { generation: 0, asOf: 0n, name: '' },
+  { generation: 0, asOf: 5n, name: 'Ana' },
+  {
+    generation: 1,
+    asOf: (1n << 40n) + 1n,
+    name: 'Ünsal Çağlar Öztürk, who has a name that is longer than one step of it',
+  },
+];
 const GENERATIONS = [0, 1, 4_294_967_295];
 
 /** Calls of members, of whom the service asks for a signature. */
@@ -43,11 +57,15 @@ function signedCall({ method, path, query, body }: (typeof CALLS)[number]): unkn
   };
 }
 
+/** Bytes that anybody can make again. */
+function bytes(of: string): Uint8Array {
+  return new Uint8Array(createHash('sha256').update(`conclave membership vectors ${of}`).digest());
+}
+
 /** The published vectors as the file has them. */
 export function membershipVectorsText(): string {
-  // Bytes that anybody can make again.
-  const secret = new Uint8Array(createHash('sha256').update('conclave membership vectors secret').digest());
-  const { room } = roomKeysOf(secret, nodeGroupCrypto);
+  const secret = bytes('secret');
+  const { room, joinProofKey, doorNameKey } = roomKeysOf(secret, nodeGroupCrypto);
   const groups = GENERATIONS.map((generation) => ({
     // Numbers above 2^31 are texts.
     generation: generation < 2 ** 31 ? generation : String(generation),
@@ -62,7 +80,35 @@ export function membershipVectorsText(): string {
     };
   });
   const calls = CALLS.map(signedCall);
-  const vectors = { secret: encodeHex(secret), room_public: encodeHex(room), groups, psks, calls };
+  const key_packages = KEY_PACKAGES.map(({ generation, asOf, name }, at) => {
+    const group = groupNameOf(room, generation, nodeGroupCrypto);
+    const [signatureKey, initKey] = [bytes(`signature key ${String(at)}`), bytes(`init key ${String(at)}`)];
+    const joinId = bytes(`join id ${String(at)}`).slice(0, JOIN_ID_BYTES) as JoinId;
+    const leafExtension = encodeLeafJoin({ asOf: epoch(asOf), joinId });
+    const subject = { joinProofKey, group, signatureKey, initKey, leafExtension };
+    const sealedName = sealDoorName(name, doorNameKey, bytes(`nonce ${String(at)}`).slice(0, 12));
+    return {
+      group: encodeHex(group),
+      signature_key: encodeHex(signatureKey),
+      init_key: encodeHex(initKey),
+      as_of: String(asOf),
+      join_id: encodeHex(joinId),
+      leaf_extension: encodeHex(leafExtension),
+      sender_id: decodeUtf8(senderIdOf(fingerprintOf(signatureKey, nodeGroupCrypto), joinId)),
+      proof: encodeHex(makeInvitationProof(subject, new Uint8Array(0), nodeGroupCrypto)),
+      name,
+      sealed_name: encodeHex(sealedName),
+      key_package_extension: encodeHex(makeInvitationProof(subject, sealedName, nodeGroupCrypto)),
+    };
+  });
+  const vectors = {
+    secret: encodeHex(secret),
+    room_public: encodeHex(room),
+    groups,
+    key_packages,
+    psks,
+    calls,
+  };
   return `${JSON.stringify(vectors, undefined, 2)}\n`;
 }
 

@@ -17,6 +17,7 @@ import { trustOf } from './invitations.ts';
 import { readKeyHistory, type KeyHistory } from './key-history.ts';
 import type { MembershipStore } from './meeting/membership-store.ts';
 import { RunningMeeting } from './meeting/running-meeting.ts';
+import { sealDoorName } from './mls/door-name.ts';
 import type { MlsMembership, MlsPort } from './mls/mls-port.ts';
 import { PROFILE } from '../protocol/secure-objects/aad.ts';
 import { nodeGroupCrypto } from './mls/node-group-crypto.ts';
@@ -55,7 +56,7 @@ export interface JoinedMeeting {
 export function joinMeeting(options: JoinMeetingOptions): JoinedMeeting {
   const { invitation, identity, store, mls, displayName, downlink, changed } = options;
   const { mode, receiptKey, suite, secret } = invitation;
-  const { room, signer, joinProofKey } = roomKeysOf(secret, nodeGroupCrypto);
+  const { room, signer, joinProofKey, doorNameKey } = roomKeysOf(secret, nodeGroupCrypto);
   const trust = trustOf(invitation.anchors);
   const counter = new HttpsCounterClient({
     url: invitation.counter,
@@ -94,6 +95,7 @@ export function joinMeeting(options: JoinMeetingOptions): JoinedMeeting {
       invitationPsk: invitationPskOf(secret, group, nodeGroupCrypto),
     }),
     wallClock: () => unixMillis(Date.now()),
+    sealName: (name) => sealDoorName(name, doorNameKey, randomBytes(12)),
     clock: systemClock,
     connect: (url) =>
       quic().connect({

@@ -13,19 +13,30 @@ export interface MlsAskPorts {
   /** Suite, identity and secret for a group. */
   readonly membershipOf: (group: GroupName) => MlsMembership;
   readonly wallClock: () => UnixMillis;
+  /** Seals a display name for those who have the invitation. */
+  readonly sealName: (displayName: string) => Uint8Array;
 }
 
-/** Answers one ask. Rejects for faults of our own only. */
-export function answerMlsAsk(ask: MlsAsk, { mls, membershipOf, wallClock }: MlsAskPorts): Promise<unknown> {
+/** Answers one ask. Rejects for faults of our own only. @param displayName - ours, to be shown at the door. */
+export function answerMlsAsk(
+  ask: MlsAsk,
+  { mls, membershipOf, wallClock, sealName }: MlsAskPorts,
+  displayName: string,
+): Promise<unknown> {
   switch (ask.kind) {
-    case 'create-group':
-      return mls.createGroup(membershipOf(ask.input.group), ask.input.parameters, wallClock());
-    case 'make-key-package':
-      return mls.keyPackage(membershipOf(ask.input.group), wallClock());
+    case 'create-group': {
+      const { group, parameters, joinId } = ask.input;
+      return mls.createGroup(membershipOf(group), { parameters, joinId, now: wallClock() });
+    }
+    case 'make-key-package': {
+      const { group, asOf, joinId } = ask.input;
+      const sealedName = sealName(displayName);
+      return mls.keyPackage(membershipOf(group), { asOf, joinId, sealedName, now: wallClock() });
+    }
     case 'forget-key-packages':
       return mls.forgetKeyPackages(membershipOf(ask.input.group));
     case 'inspect-key-package':
-      return mls.inspectKeyPackage(ask.input.handle, ask.input.keyPackage, wallClock());
+      return mls.inspectKeyPackage(ask.input.handle, ask.input.keyPackage);
     case 'stage':
       return mls.stageCommit(ask.input.handle, ask.input.plan);
     case 'process':

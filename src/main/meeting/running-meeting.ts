@@ -57,11 +57,13 @@ export class RunningMeeting {
   /** Calls of MLS and store that are under way. */
   readonly #underWay = new Set<Promise<void>>();
   #view: MeetingView | undefined;
+  #displayName: string;
   readonly #over: Promise<void>;
   #settleOver: () => void = () => undefined;
 
   constructor(ports: MeetingPorts) {
     this.#ports = ports;
+    this.#displayName = ports.options.displayName;
     this.#over = new Promise((resolve) => (this.#settleOver = resolve));
     this.#machine = new Meeting(ports.options);
     this.#driver = new Driver(
@@ -113,6 +115,7 @@ export class RunningMeeting {
 
   /** Our name changed. */
   rename(displayName: string): void {
+    this.#displayName = displayName;
     this.#driver.feed({ kind: 'rename', displayName });
   }
 
@@ -173,7 +176,7 @@ export class RunningMeeting {
       case 'mls': {
         const { id, ask } = effect;
         const discard = (late: unknown): Promise<void> => discardMlsAnswer(ask, late, this.#ports);
-        this.#track(this.#answer(id, answerMlsAsk(ask, this.#ports), discard));
+        this.#track(this.#answer(id, answerMlsAsk(ask, this.#ports, this.#displayName), discard));
         return;
       }
       case 'store': {

@@ -9,6 +9,7 @@ import type {
   Lifetime,
 } from 'ts-mls';
 import { equal } from '../../protocol/bytes/equal.ts';
+import { LEAF_JOIN_EXTENSION } from '../../protocol/group/leaf-join.ts';
 import { INVITATION_PROOF_EXTENSION } from '../../protocol/group/invitation-proof.ts';
 import { MEETING_PARAMETERS_EXTENSION } from '../../protocol/group/meeting-parameters.ts';
 import type { MlsSuite } from '../../protocol/group/mls.ts';
@@ -53,32 +54,27 @@ export function capabilitiesOf(suite: MlsSuite): Capabilities {
   return {
     versions: ['mls10'],
     ciphersuites: [SUITE_NAMES[suite]],
-    extensions: [MEETING_PARAMETERS_EXTENSION, INVITATION_PROOF_EXTENSION],
+    extensions: [MEETING_PARAMETERS_EXTENSION, LEAF_JOIN_EXTENSION, INVITATION_PROOF_EXTENSION],
     proposals: [],
     credentials: ['basic'],
   };
 }
 
-const CLOCK_SKEW_MS = 60 * 60_000;
-const KEY_PACKAGE_LIFETIME_MS = 60 * 60_000;
+const WEEK_SECONDS = 7n * 24n * 3600n;
 
-/** Lifetime of a KeyPackage made at `now`, in seconds; tolerates clocks that are an hour apart. */
+/** Lifetime of a KeyPackage made at `now`, in seconds: from a week ago to a week ahead. */
 export function lifetimeFrom(now: UnixMillis): Lifetime {
-  return {
-    notBefore: BigInt(Math.floor((now - CLOCK_SKEW_MS) / 1000)),
-    notAfter: BigInt(Math.ceil((now + KEY_PACKAGE_LIFETIME_MS) / 1000)),
-  };
+  const seconds = BigInt(Math.floor(now / 1000));
+  const notBefore = seconds < WEEK_SECONDS ? 0n : seconds - WEEK_SECONDS;
+  return { notBefore, notAfter: seconds + WEEK_SECONDS };
 }
 
-/** Whether a KeyPackage with this lifetime may be added at `now`. */
-export function withinLifetime(lifetime: Lifetime, now: UnixMillis): boolean {
-  const seconds = BigInt(Math.floor(now / 1000));
-  const longest = BigInt((CLOCK_SKEW_MS + KEY_PACKAGE_LIFETIME_MS) / 1000 + 1);
-  return (
-    lifetime.notBefore <= seconds &&
-    seconds <= lifetime.notAfter &&
-    lifetime.notAfter - lifetime.notBefore <= longest
-  );
+/**
+ * Whether a lifetime is one, and not too long. It is not compared with a clock: whether a KeyPackage is new is told by the
+ * epoch that it is as of, and a machine whose clock is wrong joins like any other.
+ */
+export function isLifetime({ notBefore, notAfter }: Lifetime): boolean {
+  return notBefore <= notAfter && notAfter - notBefore <= 2n * WEEK_SECONDS;
 }
 
 /** The configuration of ts-mls for all groups. */
@@ -89,7 +85,7 @@ export const clientConfig: ClientConfig = {
     retainKeysForEpochs: 1,
     maximumForwardRatchetSteps: 64,
   },
-  // A leaf stays in the tree after its lifetime has ended: the lifetime is checked once, before the Add.
+  // No clock decides who is let in; our patch keeps ts-mls from asking it for KeyPackages that we add ourselves, too.
   lifetimeConfig: { maximumTotalLifetime: 24n * 3600n, validateLifetimeOnReceive: false },
   keyPackageEqualityConfig: defaultKeyPackageEqualityConfig,
   paddingConfig: { kind: 'padUntilLength', padUntilLength: 256 },

@@ -12,8 +12,6 @@ import type {
   ProposalWithSender,
 } from 'ts-mls';
 import { encodeHex } from '../../protocol/bytes/hex.ts';
-import { checkInvitationProof, INVITATION_PROOF_EXTENSION } from '../../protocol/group/invitation-proof.ts';
-import type { ProofVerdict } from '../../protocol/group/invitation-proof.ts';
 import {
   decodeMeetingParameters,
   mayFollow,
@@ -22,10 +20,7 @@ import {
 import type { MeetingParameters } from '../../protocol/group/meeting-parameters.ts';
 import { leafIndex } from '../../protocol/group/roster.ts';
 import type { LeafIndex } from '../../protocol/group/roster.ts';
-import type { UnixMillis } from '../../protocol/units.ts';
 import { isInvitationPsk } from './invitation-psk.ts';
-import type { MlsMembership } from './mls-port.ts';
-import { nodeGroupCrypto } from './node-group-crypto.ts';
 
 /** What the policy found in a Commit. */
 export interface SeenCommit {
@@ -45,23 +40,6 @@ export function parametersOf(extensions: readonly Extension[]): MeetingParameter
   const [extension, ...others] = extensions;
   if (extension?.extensionType !== MEETING_PARAMETERS_EXTENSION || others.length > 0) return undefined;
   return decodeMeetingParameters(extension.extensionData);
-}
-
-/** Checks the invitation proof in a KeyPackage. @param now - undefined checks the tag only. */
-export function proofVerdict(
-  keyPackage: KeyPackage,
-  membership: MlsMembership,
-  now: UnixMillis | undefined,
-): ProofVerdict {
-  const proof = keyPackage.extensions.find((each) => each.extensionType === INVITATION_PROOF_EXTENSION);
-  const subject = {
-    joinProofKey: membership.joinProofKey,
-    group: membership.groupId,
-    signatureKey: keyPackage.leafNode.signaturePublicKey,
-  };
-  return proof === undefined
-    ? 'malformed'
-    : checkInvitationProof(proof.extensionData, subject, now, nodeGroupCrypto);
 }
 
 /** All HPKE keys in a group's tree, as hexadecimal. */

@@ -9,14 +9,20 @@ import { makeKeyPackageRef, verifyKeyPackage } from 'ts-mls/keyPackage.js';
 import { verifyLeafNodeSignatureKeyPackage } from 'ts-mls/leafNode.js';
 import { equal } from '../../protocol/bytes/equal.ts';
 import { encodeHex } from '../../protocol/bytes/hex.ts';
+import { checkInvitationProof, INVITATION_PROOF_EXTENSION } from '../../protocol/group/invitation-proof.ts';
+import type { ProofVerdict } from '../../protocol/group/invitation-proof.ts';
+import { KEY_PACKAGE_EPOCHS } from '../../protocol/group/leaf-join.ts';
+import type { LeafJoin } from '../../protocol/group/leaf-join.ts';
 import { isKicked } from '../../protocol/group/meeting-parameters.ts';
 import type { MeetingParameters } from '../../protocol/group/meeting-parameters.ts';
 import type { KeyPackageVerdict } from '../../protocol/group/mls.ts';
-import type { UnixMillis } from '../../protocol/units.ts';
-import { clientConfig, SUITE_NAMES, withinLifetime } from './client-config.ts';
-import { encryptionKeysOf, proofVerdict } from './commit-policy.ts';
+import { fingerprintOf, senderIdOf } from '../../protocol/group/names.ts';
+import { clientConfig, isLifetime, SUITE_NAMES } from './client-config.ts';
+import { encryptionKeysOf } from './commit-policy.ts';
+import { joinExtensionOf, joinOf } from './leaf-joins.ts';
 import { decodeKeyPackage, refused, requiredParameters } from './mls-messages.ts';
 import type { MlsMembership } from './mls-port.ts';
+import { nodeGroupCrypto } from './node-group-crypto.ts';
 
 /** The group to which KeyPackages are to be added. */
 export interface InspectingGroup {
@@ -29,19 +35,24 @@ export interface InspectingGroup {
 export async function inspectKeyPackage(
   group: InspectingGroup,
   bytes: Uint8Array,
-  now: UnixMillis,
 ): Promise<KeyPackageVerdict> {
   const { state, suite, membership } = group;
   const keyPackage = decodeKeyPackage(bytes);
   if (keyPackage === undefined) return refused('not a KeyPackage');
   // The proof comes first: strangers must not be able to make us do costly work.
-  const proof = proofVerdict(keyPackage, membership, now);
+  const proof = proofVerdict(keyPackage, membership);
   if (proof !== 'valid') return refused(`proof of the invitation is ${proof}`);
   const leaf = keyPackage.leafNode;
-  if (!withinLifetime(leaf.lifetime, now)) return refused('outside its lifetime');
+  const join = joinOf(leaf);
+  if (join === undefined) return refused('a leaf that does not say which join it is of');
+  const { asOf } = join;
   const signatureKey = leaf.signaturePublicKey.slice();
+  const senderId = senderIdOf(fingerprintOf(signatureKey, nodeGroupCrypto), join.joinId);
+  if (equal(signatureKey, membership.identity.publicKey)) return refused('our own signature key');
   const parameters = requiredParameters(state);
   if (isKicked(parameters, signatureKey)) return { kind: 'kicked', signatureKey };
+  if (asOf > state.groupContext.epoch) return { kind: 'early', asOf };
+  if (joinFault(join, signatureKey, state) === ANSWERED) return { kind: 'answered', senderId };
   const fault = await addsFault(group, [keyPackage], parameters);
   if (fault !== undefined) return refused(fault);
   const genuine =
@@ -49,13 +60,13 @@ export async function inspectKeyPackage(
     (await verifyLeafNodeSignatureKeyPackage(leaf, suite.signature)) &&
     (await verifyKeyPackage(keyPackage, suite.signature));
   if (!genuine) return refused('a credential or signature that does not verify');
-  if (equal(signatureKey, membership.identity.publicKey)) return refused('our own signature key');
-  return { kind: 'acceptable', ref: await makeKeyPackageRef(keyPackage, suite.hash), signatureKey };
+  const ref = await makeKeyPackageRef(keyPackage, suite.hash);
+  return { kind: 'acceptable', ref, signatureKey, senderId, asOf };
 }
 
 /**
- * Checks that one Commit may add these KeyPackages. Lifetimes are not checked, since a Commit may be applied long after
- * it was made; neither are signatures and credentials, which ts-mls verifies in each Commit.
+ * Checks that one Commit may add these KeyPackages. Signatures and credentials are not checked, which ts-mls verifies in
+ * each Commit. All of it follows from the group's state, so that all members come to the same result.
  * @param parameters - the meeting parameters after the Commit, with its kicked keys.
  * @returns what is wrong, or undefined.
  */
@@ -68,7 +79,7 @@ export async function addsFault(
   const signatureKeys = new Set<string>();
   for (const keyPackage of keyPackages) {
     const { initKey, leafNode } = keyPackage;
-    const proof = proofVerdict(keyPackage, membership, undefined);
+    const proof = proofVerdict(keyPackage, membership);
     if (proof !== 'valid') return `an Add without proof of the invitation (${proof})`;
     if (isKicked(parameters, leafNode.signaturePublicKey)) return 'an Add of a kicked key';
     const fault = malformation(keyPackage, membership, state);
@@ -86,13 +97,47 @@ export async function addsFault(
   return undefined;
 }
 
+const ANSWERED = 'an Add of a join that is in the tree';
+
+/** Why the join of a KeyPackage cannot be let in by this epoch's Commit; undefined when it can. */
+function joinFault(
+  { asOf, joinId }: LeafJoin,
+  signatureKey: Uint8Array,
+  state: ClientState,
+): string | undefined {
+  const { epoch } = state.groupContext;
+  if (asOf > epoch) return 'an Add as of an epoch that has not begun';
+  for (const node of state.ratchetTree) {
+    if (node?.nodeType !== 'leaf' || !equal(node.leaf.signaturePublicKey, signatureKey)) continue;
+    const known = joinOf(node.leaf);
+    if (known === undefined || equal(known.joinId, joinId)) return ANSWERED;
+    // Whoever comes again has asked the counter again, which has moved since to let it in the first time.
+    if (asOf <= known.asOf) return 'an Add that is older than the member it replaces';
+  }
+  return epoch - asOf > KEY_PACKAGE_EPOCHS ? 'an Add as of an epoch that is long past' : undefined;
+}
+
+/** Checks the invitation proof in a KeyPackage. */
+function proofVerdict(keyPackage: KeyPackage, membership: MlsMembership): ProofVerdict {
+  const { leafNode, initKey, extensions } = keyPackage;
+  const proof = extensions.find((each) => each.extensionType === INVITATION_PROOF_EXTENSION);
+  const leafExtension = joinExtensionOf(leafNode);
+  if (proof === undefined || leafExtension === undefined) return 'malformed';
+  const { joinProofKey, groupId: group } = membership;
+  const subject = { joinProofKey, group, signatureKey: leafNode.signaturePublicKey, initKey, leafExtension };
+  return checkInvitationProof(proof.extensionData, subject, nodeGroupCrypto);
+}
+
 /** How a KeyPackage contradicts itself or the group; undefined when it does not. @see RFC 9420 §7.2, §7.3, §10.1 */
 function malformation(
   { version, cipherSuite, leafNode }: KeyPackage,
   { suite }: MlsMembership,
   state: ClientState,
 ): string | undefined {
-  const { capabilities, credential, extensions } = leafNode;
+  const { capabilities, credential, extensions, lifetime } = leafNode;
+  const join = joinOf(leafNode);
+  if (join === undefined) return 'a leaf that does not say which join it is of';
+  if (!isLifetime(lifetime)) return 'no lifetime, or one that is too long';
   if (!capabilities.versions.includes(version)) return 'another version of MLS';
   if (cipherSuite !== SUITE_NAMES[suite] || !capabilities.ciphersuites.includes(cipherSuite)) {
     return 'another cipher suite';
@@ -105,7 +150,7 @@ function malformation(
   if (!extensionsSupportedByCapabilities(state.groupContext.extensions, capabilities)) {
     return 'no support for an extension of the group';
   }
-  return undefined;
+  return joinFault(join, leafNode.signaturePublicKey, state);
 }
 
 /** Whether a Commit or a Welcome can be sealed to an HPKE key: right length, and not of small order (RFC 9180 §7.1.4). */

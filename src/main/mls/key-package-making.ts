@@ -1,34 +1,63 @@
 /** Makes our own KeyPackages. */
 import { generateKeyPackageWithKey } from 'ts-mls';
 import type { KeyPackage, PrivateKeyPackage } from 'ts-mls';
-import {
-  INVITATION_PROOF_EXTENSION,
-  makeInvitationProof,
-  MAX_PROOF_LIFETIME,
-} from '../../protocol/group/invitation-proof.ts';
-import { unixMillis } from '../../protocol/units.ts';
+import { signKeyPackage } from 'ts-mls/keyPackage.js';
+import { INVITATION_PROOF_EXTENSION, makeInvitationProof } from '../../protocol/group/invitation-proof.ts';
+import { encodeLeafJoin, LEAF_JOIN_EXTENSION } from '../../protocol/group/leaf-join.ts';
+import type { OwnJoin } from '../../protocol/group/mls.ts';
 import type { UnixMillis } from '../../protocol/units.ts';
 import { capabilitiesOf, credentialOf, lifetimeFrom, suiteImplementation } from './client-config.ts';
-import type { MlsMembership } from './mls-port.ts';
+import type { KeyPackageRequest, MlsMembership } from './mls-port.ts';
 import { nodeGroupCrypto } from './node-group-crypto.ts';
 
-/** By how much our clock may be ahead of a member's before it takes our proof for "too far ahead". */
-const PROOF_MARGIN = 2 * 60_000;
+/** A KeyPackage with its private part, which belongs to whoever has it made. */
+export interface MadeKeyPackage {
+  readonly publicPackage: KeyPackage;
+  readonly privatePackage: PrivateKeyPackage;
+}
 
-/** Makes a KeyPackage of a membership with its proof of the invitation; the private part belongs to the caller. */
-export async function makeKeyPackage(
-  { identity, groupId, joinProofKey, suite }: MlsMembership,
+/** Makes the leaf with which a group is founded; there is nobody to prove anything to. */
+export async function makeFounderPackage(
+  { identity, suite }: MlsMembership,
+  join: OwnJoin,
   now: UnixMillis,
-): Promise<{ publicPackage: KeyPackage; privatePackage: PrivateKeyPackage }> {
-  const subject = { joinProofKey, group: groupId, signatureKey: identity.publicKey };
-  const notAfter = unixMillis(now + MAX_PROOF_LIFETIME - PROOF_MARGIN);
-  const proof = makeInvitationProof(subject, notAfter, nodeGroupCrypto);
+): Promise<MadeKeyPackage> {
   return generateKeyPackageWithKey(
     credentialOf(identity.publicKey),
     capabilitiesOf(suite),
     lifetimeFrom(now),
-    [{ extensionType: INVITATION_PROOF_EXTENSION, extensionData: proof }],
+    [],
     { signKey: identity.seed.slice(), publicKey: identity.publicKey.slice() },
     await suiteImplementation(suite),
+    [{ extensionType: LEAF_JOIN_EXTENSION, extensionData: encodeLeafJoin(join) }],
   );
+}
+
+/** Makes a KeyPackage with its proof of the invitation and the name shown at the door. */
+export async function makeKeyPackage(
+  membership: MlsMembership,
+  { sealedName, now, ...join }: KeyPackageRequest,
+): Promise<MadeKeyPackage> {
+  const { publicPackage, privatePackage } = await makeFounderPackage(membership, join, now);
+  const { identity, groupId: group, joinProofKey, suite } = membership;
+  const { signature } = await suiteImplementation(suite);
+  // The proof is over the init key, which is there only now.
+  const subject = {
+    joinProofKey,
+    group,
+    signatureKey: identity.publicKey,
+    initKey: publicPackage.initKey,
+    leafExtension: encodeLeafJoin(join),
+  };
+  const extensionData = makeInvitationProof(subject, sealedName, nodeGroupCrypto);
+  const extensions = [{ extensionType: INVITATION_PROOF_EXTENSION, extensionData }];
+  const { signature: _, ...unsigned } = publicPackage;
+  return {
+    publicPackage: await signKeyPackage(
+      { ...unsigned, extensions },
+      privatePackage.signaturePrivateKey,
+      signature,
+    ),
+    privatePackage,
+  };
 }

@@ -9,10 +9,11 @@ import {
 } from '../../protocol/group/meeting-parameters.ts';
 import type { MeetingParameters } from '../../protocol/group/meeting-parameters.ts';
 import type { CommitPlan, JoinerWelcome } from '../../protocol/group/mls.ts';
-import { fingerprintOf } from '../../protocol/group/names.ts';
+import { fingerprintOf, senderIdOf } from '../../protocol/group/names.ts';
 import { leafIndex } from '../../protocol/group/roster.ts';
 import type { LeafIndex, Member } from '../../protocol/group/roster.ts';
 import { parametersOf } from './commit-policy.ts';
+import { joinOf } from './leaf-joins.ts';
 import { nodeGroupCrypto } from './node-group-crypto.ts';
 
 /** Largest messages that are decoded, in bytes. */
@@ -107,13 +108,17 @@ export function rosterOf(state: ClientState): Member[] {
   const members: Member[] = [];
   for (const [node, content] of state.ratchetTree.entries()) {
     if (content?.nodeType !== 'leaf') continue;
-    const { signaturePublicKey, hpkePublicKey } = content.leaf;
+    const { signaturePublicKey } = content.leaf;
+    const join = joinOf(content.leaf);
+    invariant(join !== undefined, 'each leaf of a group that we hold says which join it is of');
     const leaf: LeafIndex = leafIndex(node / 2);
+    const fingerprint = fingerprintOf(signaturePublicKey, nodeGroupCrypto);
     members.push({
       leaf,
       signatureKey: signaturePublicKey.slice(),
-      fingerprint: fingerprintOf(signaturePublicKey, nodeGroupCrypto),
-      encryptionKey: hpkePublicKey.slice(),
+      fingerprint,
+      senderId: senderIdOf(fingerprint, join.joinId),
+      asOf: join.asOf,
     });
   }
   return members;

@@ -12,6 +12,7 @@ import type {
   JoinOutcome,
   KeyPackageVerdict,
   MlsSuite,
+  OwnJoin,
   OwnKeyPackage,
   ProcessOutcome,
   RestoredGroup,
@@ -20,6 +21,7 @@ import type {
 } from '../../protocol/group/mls.ts';
 import type { MeetingParameters } from '../../protocol/group/meeting-parameters.ts';
 import type { UnixMillis } from '../../protocol/units.ts';
+import type { JoinId } from '../../protocol/group/leaf-join.ts';
 
 /** The signature key of a person on this machine. */
 export interface SignatureIdentity {
@@ -40,20 +42,33 @@ export interface MlsMembership {
   readonly invitationPsk: Uint8Array;
 }
 
+/** How a group is founded. */
+export interface Founding {
+  readonly parameters: MeetingParameters;
+  /** Of the founder. */
+  readonly joinId: JoinId;
+  /** For the lifetime in the founder's leaf, which nobody compares with a clock. */
+  readonly now: UnixMillis;
+}
+
+/** How a KeyPackage is made. */
+export interface KeyPackageRequest extends OwnJoin {
+  /** Display name, sealed for those who have the invitation, behind its nonce. */
+  readonly sealedName: Uint8Array;
+  /** For the lifetime in it, which nobody compares with a clock. */
+  readonly now: UnixMillis;
+}
+
 /** The port. Byte arrays passed in are only read; byte arrays returned belong to the caller. */
 export interface MlsPort {
   /** Creates a group of one, at epoch 0. */
-  createGroup(
-    membership: MlsMembership,
-    parameters: MeetingParameters,
-    now: UnixMillis,
-  ): Promise<CreatedGroup>;
+  createGroup(membership: MlsMembership, founding: Founding): Promise<CreatedGroup>;
   /** Makes a KeyPackage with its proof of the invitation; its private part stays here until {@link MlsPort.forgetKeyPackages}. */
-  keyPackage(membership: MlsMembership, now: UnixMillis): Promise<OwnKeyPackage>;
+  keyPackage(membership: MlsMembership, request: KeyPackageRequest): Promise<OwnKeyPackage>;
   /** Forgets the private parts of all KeyPackages made for a membership. */
   forgetKeyPackages(membership: MlsMembership): Promise<void>;
-  /** Checks a KeyPackage without changing anything: suite, signature, lifetime, proof, kicked and unique keys. */
-  inspectKeyPackage(group: GroupHandle, keyPackage: Uint8Array, now: UnixMillis): Promise<KeyPackageVerdict>;
+  /** Checks a KeyPackage without changing anything: suite, signature, lifetime, proof, epoch, kicked and unique keys. */
+  inspectKeyPackage(group: GroupHandle, keyPackage: Uint8Array): Promise<KeyPackageVerdict>;
   /** Makes a Commit. The group stays in its epoch; at most one Commit of our own is staged at a time. */
   stageCommit(group: GroupHandle, plan: CommitPlan): Promise<StageOutcome>;
   /** Processes somebody's Commit. The group stays in its epoch. */

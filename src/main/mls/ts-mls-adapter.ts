@@ -23,7 +23,6 @@ import {
   isKicked,
   MEETING_PARAMETERS_EXTENSION,
 } from '../../protocol/group/meeting-parameters.ts';
-import type { MeetingParameters } from '../../protocol/group/meeting-parameters.ts';
 import type {
   BegunEpoch,
   CommitPlan,
@@ -42,7 +41,6 @@ import type {
 import type { Ed25519Signer } from '../../protocol/group/crypto-port.ts';
 import { leafIndex } from '../../protocol/group/roster.ts';
 import { epoch } from '../../protocol/units.ts';
-import type { UnixMillis } from '../../protocol/units.ts';
 import { clientConfig, SUITE_NAMES, suiteImplementation } from './client-config.ts';
 import { commitPolicy, parametersOf } from './commit-policy.ts';
 import { InvitationPskIndex, invitationPskProposal } from './invitation-psk.ts';
@@ -50,7 +48,8 @@ import { decodeGroupRecord, encodeGroupRecord } from './group-state-codec.ts';
 import type { StagedRecord } from './group-state-codec.ts';
 import { eraseKeyPackage, eraseState } from './group-secrets.ts';
 import { addsFault, inspectKeyPackage } from './key-package-check.ts';
-import { makeKeyPackage } from './key-package-making.ts';
+import { makeFounderPackage, makeKeyPackage } from './key-package-making.ts';
+import { hasJoins, keepsAuthor } from './leaf-joins.ts';
 import {
   decodeWhole,
   MLS_LIMITS,
@@ -61,13 +60,14 @@ import {
   rosterOf,
   splitWelcome,
 } from './mls-messages.ts';
-import type { MlsMembership, MlsPort } from './mls-port.ts';
+import type { Founding, KeyPackageRequest, MlsMembership, MlsPort } from './mls-port.ts';
 import { nodeGroupCrypto } from './node-group-crypto.ts';
 
 const EXPORTER_LABEL = 'SecureObject MLS Master Key';
 const EPOCH_KEY_LABEL = 'conclave epoch key';
 const EPOCH_KEY_BYTES = 32;
 const NONE = new Uint8Array(0);
+const GENESIS = epoch(0n);
 
 interface Staged {
   readonly newState: ClientState;
@@ -101,13 +101,10 @@ export class TsMlsAdapter implements MlsPort {
     this.#nextHandle = firstHandle;
   }
 
-  async createGroup(
-    membership: MlsMembership,
-    parameters: MeetingParameters,
-    now: UnixMillis,
-  ): Promise<CreatedGroup> {
+  async createGroup(membership: MlsMembership, { parameters, joinId, now }: Founding): Promise<CreatedGroup> {
     const suite = await suiteImplementation(membership.suite);
-    const { publicPackage, privatePackage } = await makeKeyPackage(membership, now);
+    const join = { asOf: GENESIS, joinId };
+    const { publicPackage, privatePackage } = await makeFounderPackage(membership, join, now);
     const extensions = [
       {
         extensionType: MEETING_PARAMETERS_EXTENSION,
@@ -128,8 +125,8 @@ export class TsMlsAdapter implements MlsPort {
     return { group, groupContext, ...(await this.#epochOf(group)) };
   }
 
-  async keyPackage(membership: MlsMembership, now: UnixMillis): Promise<OwnKeyPackage> {
-    const made = await makeKeyPackage(membership, now);
+  async keyPackage(membership: MlsMembership, request: KeyPackageRequest): Promise<OwnKeyPackage> {
+    const made = await makeKeyPackage(membership, request);
     const { publicPackage } = made;
     const keyPackage = encodeMlsMessage({
       version: 'mls10',
@@ -150,9 +147,9 @@ export class TsMlsAdapter implements MlsPort {
     return Promise.resolve();
   }
 
-  inspectKeyPackage(handle: GroupHandle, bytes: Uint8Array, now: UnixMillis): Promise<KeyPackageVerdict> {
+  inspectKeyPackage(handle: GroupHandle, bytes: Uint8Array): Promise<KeyPackageVerdict> {
     const { state, suite, membership } = this.#group(handle);
-    return inspectKeyPackage({ state, suite, membership }, bytes, now);
+    return inspectKeyPackage({ state, suite, membership }, bytes);
   }
 
   async stageCommit(handle: GroupHandle, plan: CommitPlan): Promise<StageOutcome> {
@@ -222,6 +219,8 @@ export class TsMlsAdapter implements MlsPort {
       };
     }
     if (newState.groupActiveState.kind !== 'active') return refused('a reinitialisation of the group');
+    if (!keepsAuthor(state, newState, seen.committer))
+      return refused('a Commit that makes its author another');
     const staged = this.#newHandle() as StagedHandle;
     group.staged.set(staged, { newState, consumed, own: undefined });
     return {
@@ -283,6 +282,7 @@ export class TsMlsAdapter implements MlsPort {
     if (!psks.wasAskedOnce) return refused('a Welcome without the invitation’s PSK, or with others');
     if (!equal(state.groupContext.groupId, membership.groupId)) return refused('a Welcome to another group');
     if (parametersOf(state.groupContext.extensions) === undefined) return refused('no meeting parameters');
+    if (!hasJoins(state)) return refused('a leaf that does not say which join it is of');
     const group = this.#hold(membership, suite, state);
     return { kind: 'joined', group, ...(await this.#epochOf(group)) };
   }
@@ -304,7 +304,7 @@ export class TsMlsAdapter implements MlsPort {
     const context = record.state.groupContext;
     if (context.cipherSuite !== SUITE_NAMES[membership.suite]) return undefined;
     if (!equal(context.groupId, membership.groupId)) return undefined;
-    if (parametersOf(context.extensions) === undefined) return undefined;
+    if (parametersOf(context.extensions) === undefined || !hasJoins(record.state)) return undefined;
     const group = this.#hold(membership, await suiteImplementation(membership.suite), record.state);
     const staged = record.staged && (await this.#stageOwn(this.#group(group), [], record.staged));
     const groupContext = encode(groupContextEncoder)(context);

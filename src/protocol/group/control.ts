@@ -38,7 +38,7 @@ export function encodeControlMessage(message: ControlMessage): Uint8Array {
     case 'hello':
       writer
         .u8((message.microphone ? MICROPHONE : 0) | (message.camera ? CAMERA : 0))
-        .lengthPrefixed(boundedName(message.displayName));
+        .lengthPrefixed(displayNameBytes(message.displayName));
       break;
     case 'keyframe-request':
       writer.bytes(message.fingerprint);
@@ -81,7 +81,8 @@ export function decodeControlMessage(bytes: Uint8Array): ControlMessage | undefi
   }
 }
 
-function boundedName(name: string): Uint8Array {
+/** A display name in UTF-8, cut between characters where it is too long. */
+export function displayNameBytes(name: string): Uint8Array {
   let characters = Array.from(name);
   let bytes = encodeUtf8(name);
   while (bytes.length > MAX_DISPLAY_NAME_BYTES) {

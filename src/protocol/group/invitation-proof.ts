@@ -1,20 +1,19 @@
 /**
- * The proof, in a KeyPackage, that its owner knows the invitation's secret (extension 0xF0C2).
+ * The proof, in a KeyPackage, that its owner knows the invitation's secret, and the name that it shows at the door
+ * (KeyPackage extension 0xF0C3): `HMAC-SHA256(join proof key, group || signature key || init key || leaf extension) ||
+ * nonce || sealed display name`.
  * @see docs/protocol.md#mls
  */
 import { concat } from '../bytes/concat.ts';
-import { ByteReader } from '../bytes/byte-reader.ts';
-import { ByteWriter } from '../bytes/byte-writer.ts';
 import { equal } from '../bytes/equal.ts';
-import type { UnixMillis } from '../units.ts';
 import type { GroupCrypto } from './crypto-port.ts';
 
-/** KeyPackage extension that carries the proof. */
-export const INVITATION_PROOF_EXTENSION = 0xf0c2;
-/** How far ahead a proof may end, in milliseconds. */
-export const MAX_PROOF_LIFETIME = 10 * 60_000;
-/** Bytes of a proof. */
-export const PROOF_BYTES = 8 + 32;
+/** KeyPackage extension that carries proof and name. */
+export const INVITATION_PROOF_EXTENSION = 0xf0c3;
+/** Bytes of the proof, before the sealed name. */
+export const PROOF_BYTES = 32;
+/** A display name sealed with AES-128-GCM, behind its nonce: in bytes. */
+export const SEALED_NAME_BYTES = { nonce: 12, tag: 16, step: 64, most: 12 + 256 + 16 } as const;
 
 /** What a proof is about. */
 export interface ProofSubject {
@@ -24,48 +23,37 @@ export interface ProofSubject {
   readonly group: Uint8Array;
   /** The joiner's signature public key. */
   readonly signatureKey: Uint8Array;
+  /** The KeyPackage's init key. */
+  readonly initKey: Uint8Array;
+  /** Value of the leaf's extension 0xF0C2. */
+  readonly leafExtension: Uint8Array;
 }
 
 /** What was found wrong with a proof; `valid` when nothing was. */
-export type ProofVerdict = 'valid' | 'malformed' | 'forged' | 'expired' | 'too-far-ahead';
+export type ProofVerdict = 'valid' | 'malformed' | 'forged';
 
-/**
- * Makes the value of extension 0xF0C2.
- * @param notAfter - at most {@link MAX_PROOF_LIFETIME} ahead.
- * @returns 40 fresh bytes.
- */
+/** Makes the value of extension 0xF0C3. @param sealedName - nonce, ciphertext and tag. */
 export function makeInvitationProof(
   subject: ProofSubject,
-  notAfter: UnixMillis,
+  sealedName: Uint8Array,
   crypto: Pick<GroupCrypto, 'hmacSha256'>,
 ): Uint8Array {
-  const end = new ByteWriter(8).u64(BigInt(notAfter)).finish();
-  return concat(end, tagOf(subject, end, crypto));
+  return concat(tagOf(subject, crypto), sealedName);
 }
 
-/**
- * Checks a proof.
- * @param now - undefined checks the tag only: for Commits that are applied long after they were made.
- */
+/** Checks a proof. Whether the name can be opened is not looked at: the KeyPackage's signature is over it. */
 export function checkInvitationProof(
-  proof: Uint8Array,
+  value: Uint8Array,
   subject: ProofSubject,
-  now: UnixMillis | undefined,
   crypto: Pick<GroupCrypto, 'hmacSha256'>,
 ): ProofVerdict {
-  if (proof.length !== PROOF_BYTES) return 'malformed';
-  const end = proof.subarray(0, 8);
-  if (!equal(proof.subarray(8), tagOf(subject, end, crypto))) return 'forged';
-  if (now === undefined) return 'valid';
-  const notAfter = new ByteReader(end).u64();
-  if (notAfter < BigInt(now)) return 'expired';
-  return notAfter > BigInt(now + MAX_PROOF_LIFETIME) ? 'too-far-ahead' : 'valid';
+  const name = value.length - PROOF_BYTES;
+  const { nonce, tag, most } = SEALED_NAME_BYTES;
+  if (name < nonce + tag || name > most) return 'malformed';
+  return equal(value.subarray(0, PROOF_BYTES), tagOf(subject, crypto)) ? 'valid' : 'forged';
 }
 
-function tagOf(
-  subject: ProofSubject,
-  notAfter: Uint8Array,
-  crypto: Pick<GroupCrypto, 'hmacSha256'>,
-): Uint8Array {
-  return crypto.hmacSha256(subject.joinProofKey, concat(subject.group, subject.signatureKey, notAfter));
+function tagOf(subject: ProofSubject, crypto: Pick<GroupCrypto, 'hmacSha256'>): Uint8Array {
+  const { joinProofKey, group, signatureKey, initKey, leafExtension } = subject;
+  return crypto.hmacSha256(joinProofKey, concat(group, signatureKey, initKey, leafExtension));
 }

@@ -1,6 +1,8 @@
 /** Types between the group core and MLS: plain values, since they cross the boundary of a worker. */
 import type { Brand, Epoch } from '../units.ts';
 import type { MeetingParameters } from './meeting-parameters.ts';
+import type { JoinId } from './leaf-join.ts';
+import type { SenderId } from './names.ts';
 import type { LeafIndex, Member } from './roster.ts';
 
 /** Names a group state that the MLS side holds. */
@@ -110,9 +112,23 @@ export type ProcessOutcome =
     }
   | { readonly kind: 'refused'; readonly reason: string };
 
+/** A KeyPackage that a Commit may add. */
+export interface AcceptableKeyPackage {
+  readonly ref: Uint8Array;
+  readonly signatureKey: Uint8Array;
+  /** Of the join that it is for. */
+  readonly senderId: SenderId;
+  /** The epoch that it is as of. */
+  readonly asOf: Epoch;
+}
+
 /** Outcome of checking a KeyPackage. */
 export type KeyPackageVerdict =
-  | { readonly kind: 'acceptable'; readonly ref: Uint8Array; readonly signatureKey: Uint8Array }
+  | ({ readonly kind: 'acceptable' } & AcceptableKeyPackage)
+  /** It is as of an epoch that this group has not reached. */
+  | { readonly kind: 'early'; readonly asOf: Epoch }
+  /** Its join is in the tree already: its Welcome may be lost. */
+  | { readonly kind: 'answered'; readonly senderId: SenderId }
   | { readonly kind: 'kicked'; readonly signatureKey: Uint8Array }
   | { readonly kind: 'refused'; readonly reason: string };
 
@@ -126,6 +142,13 @@ export interface CreatedGroup extends BegunEpoch {
   readonly group: GroupHandle;
   /** The encoded GroupContext: what the counter logs for epoch 0. */
   readonly groupContext: Uint8Array;
+}
+
+/** For which join a KeyPackage of our own is made. */
+export interface OwnJoin {
+  /** The epoch that the counter has reached. */
+  readonly asOf: Epoch;
+  readonly joinId: JoinId;
 }
 
 /** A KeyPackage whose private part stays on the MLS side. */

@@ -13,20 +13,19 @@ import { invariant } from '../errors.ts';
 import type { FullTrackName, TrackNamespace } from '../moqt/model.ts';
 import type { Brand } from '../units.ts';
 import type { GroupCrypto } from './crypto-port.ts';
+import { JOIN_ID_BYTES } from './leaf-join.ts';
+import type { JoinId } from './leaf-join.ts';
 import type { RoomKey } from './room-keys.ts';
 
 /** The MLS group id and counter id of one generation of a room: 16 bytes. */
 export type GroupName = Brand<Uint8Array, 'GroupName'>;
-/** SenderId and RecipientId: base64url, as ASCII bytes, of fingerprint and 8 random bytes of one join. */
+/** SenderId and RecipientId: base64url, as ASCII bytes, of a member's fingerprint and its join id. */
 export type SenderId = Brand<Uint8Array, 'SenderId'>;
 /** SHA-256 of a signature public key: 32 bytes. */
 export type Fingerprint = Brand<Uint8Array, 'Fingerprint'>;
 
 /** Bytes of a group name. */
 const GROUP_NAME_BYTES = 16;
-/** Random bytes in each join's SenderId. */
-export const JOIN_RANDOM_BYTES = 8;
-
 const ROOM_KEY_BYTES = 32;
 const FINGERPRINT_BYTES = 32;
 const KEY_PACKAGES = encodeUtf8('keypackages');
@@ -64,17 +63,17 @@ export function fingerprintOf(signatureKey: Uint8Array, crypto: Pick<GroupCrypto
   return crypto.sha256(signatureKey) as Fingerprint;
 }
 
-/** SenderId of one join. @param random - 8 bytes of this join, so that a crash never rewrites an old track. */
-export function senderIdOf(fingerprint: Fingerprint, random: Uint8Array): SenderId {
-  invariant(random.length === JOIN_RANDOM_BYTES, 'a join has 8 random bytes');
-  return encodeUtf8(encodeBase64Url(concat(fingerprint, random))) as SenderId;
+/** SenderId of one join: each join has tracks of its own, so that a crash never rewrites an old one. */
+export function senderIdOf(fingerprint: Fingerprint, joinId: JoinId): SenderId {
+  invariant(joinId.length === JOIN_ID_BYTES, 'a join id has 8 bytes');
+  return encodeUtf8(encodeBase64Url(concat(fingerprint, joinId))) as SenderId;
 }
 
 /** Fingerprint in a SenderId; undefined when the bytes are not a SenderId. */
 export function fingerprintOfSender(sender: Uint8Array): Fingerprint | undefined {
   const text = decodeUtf8(sender);
   const bytes = text === undefined ? undefined : decodeBase64Url(text);
-  if (bytes?.length !== FINGERPRINT_BYTES + JOIN_RANDOM_BYTES) return undefined;
+  if (bytes?.length !== FINGERPRINT_BYTES + JOIN_ID_BYTES) return undefined;
   return bytes.slice(0, FINGERPRINT_BYTES) as Fingerprint;
 }
 

@@ -1,7 +1,7 @@
 /** The roster of an epoch: the members in its MLS tree, who are those with the keys; and how rosters differ. */
 import { equal } from '../bytes/equal.ts';
-import type { Brand } from '../units.ts';
-import type { Fingerprint } from './names.ts';
+import type { Brand, Epoch } from '../units.ts';
+import type { Fingerprint, SenderId } from './names.ts';
 
 /** Index of a leaf in the MLS tree. @see RFC 9420 §7 */
 export type LeafIndex = Brand<number, 'LeafIndex'>;
@@ -16,8 +16,10 @@ export interface Member {
   readonly signatureKey: Uint8Array;
   /** SHA-256 of the signature key: the credential's identity. */
   readonly fingerprint: Fingerprint;
-  /** The leaf's HPKE key, which changes with each join and update of the member. */
-  readonly encryptionKey: Uint8Array;
+  /** Of the join that brought the member in: its tracks have this name, and those of no other join do. */
+  readonly senderId: SenderId;
+  /** The epoch that the KeyPackage was as of with which it came in. */
+  readonly asOf: Epoch;
 }
 
 /** How a Commit changed the roster. */
@@ -26,23 +28,10 @@ export interface RosterChange {
   readonly removed: readonly Member[];
 }
 
-/**
- * What changed between two rosters. A member that joined again in one Commit is in both lists: its leaf has another
- * encryption key though it did not commit.
- * @param committer - the one leaf whose key a Commit changes without replacing it.
- */
-export function compareRosters(
-  before: readonly Member[],
-  after: readonly Member[],
-  committer: LeafIndex,
-): RosterChange {
+/** What changed between two rosters. A member that joined again in one Commit is in both lists, with two SenderIds. */
+export function compareRosters(before: readonly Member[], after: readonly Member[]): RosterChange {
   const stays = (member: Member, others: readonly Member[]): boolean =>
-    others.some(
-      (other) =>
-        other.leaf === member.leaf &&
-        equal(other.signatureKey, member.signatureKey) &&
-        (other.leaf === committer || equal(other.encryptionKey, member.encryptionKey)),
-    );
+    others.some((other) => other.leaf === member.leaf && equal(other.senderId, member.senderId));
   return {
     added: after.filter((member) => !stays(member, before)),
     removed: before.filter((member) => !stays(member, after)),

@@ -83,13 +83,13 @@ export class Members {
     for (const member of roster) {
       const id = participantIdOf(member);
       present.add(id);
-      const rejoined = change.removed.some((removed) => equal(removed.fingerprint, member.fingerprint));
-      if (rejoined) this.#forgetJoin(id);
+      if (change.removed.some((removed) => equal(removed.fingerprint, member.fingerprint)))
+        this.#forgetJoin(id);
       if (!this.#joinedEpochs.has(id)) this.#joinedEpochs.set(id, epoch);
       if (member.leaf === ownLeaf) continue;
       const known = this.#members.get(id);
       if (known === undefined) this.#add(id, member);
-      else known.update(member, rejoined);
+      else known.update(member);
     }
     for (const id of [...this.#joinedEpochs.keys()]) if (!present.has(id)) this.#drop(id);
     for (const member of this.#members.values()) member.epochBegan(epoch);
@@ -215,7 +215,7 @@ export class Members {
       offer.reject({ code: UNINTERESTED, reason: 'is being removed' });
       return true;
     }
-    member.offered(kind, sender, offer);
+    member.offered(kind, offer);
     return true;
   }
 

@@ -53,8 +53,6 @@ export class RemoteMember {
   #catalogGroup: bigint | undefined;
   #watched = false;
   #lastHeard: Millis;
-  /** Whose tracks we have opened something of: each join has a SenderId of its own. */
-  #sender: SenderId | undefined;
   /** The last times of being a member whose control track or catalog has brought something, oldest first. */
   #times: (string | undefined)[] = [];
 
@@ -66,8 +64,8 @@ export class RemoteMember {
     this.#lastHeard = context.core.tasks.now;
     const track = (kind: MemberTrackKind): TrackInstances =>
       new TrackInstances(kind, context, {
-        opened: (object, sender, begins) => {
-          this.#opened(kind, object, sender, begins);
+        opened: (object, begins) => {
+          this.#opened(kind, object, begins);
         },
         ended: () => {
           context.core.changed();
@@ -87,18 +85,14 @@ export class RemoteMember {
     return this.#member;
   }
 
-  /**
-   * The newest tree has it like this.
-   * @param rejoined - its leaf is of a new join: what we heard came from the old one. Tracks of another SenderId stay,
-   *   since they may be of the new join and are not offered again.
-   */
-  update(member: Member, rejoined: boolean): void {
+  /** The newest tree has it like this. With a leaf of a new join, what we heard came from the old one. */
+  update(member: Member): void {
+    const { senderId: before } = this.#member;
     this.#member = member;
-    if (!rejoined) return;
-    const before = this.#sender;
-    if (before !== undefined) for (const kind of kinds) this.#tracks[kind].forget(before);
+    if (equal(before, member.senderId)) return;
+    this.detach();
+    this.#times = [];
     for (const media of [...this.#configs.keys()]) this.#off(media);
-    this.#sender = undefined;
     this.#displayName = undefined;
     this.#catalog = undefined;
     this.#catalogGroup = undefined;
@@ -121,18 +115,17 @@ export class RemoteMember {
   }
 
   /**
-   * Whether tracks of a SenderId can be this member's as the tree has it now. Another SenderId than the one that we hear
-   * is of a join that the tree does not have yet, or of one that is long over.
+   * Whether tracks of a SenderId are this member's as the tree has it now. Another one is of a join that the tree does
+   * not have yet, or of one that is over.
    */
   mayUse(sender: SenderId): boolean {
-    if (this.#sender === undefined || equal(this.#sender, sender)) return true;
-    return !isWithin(this.#lastHeard, LIVE_MS, this.#context.core.tasks.now);
+    return equal(this.#member.senderId, sender);
   }
 
   /** Takes a track of this member that the relay offers. */
-  offered(kind: MemberTrackKind, sender: SenderId, offer: PublishOffer): void {
+  offered(kind: MemberTrackKind, offer: PublishOffer): void {
     const forward = kind !== 'video' || this.#watched;
-    const track = this.#tracks[kind].offered(sender, offer, forward);
+    const track = this.#tracks[kind].offered(offer, forward);
     if (kind !== 'audio' && forward) track.catchUp();
     this.#context.core.changed();
   }
@@ -164,6 +157,7 @@ export class RemoteMember {
   /** The member is gone: nothing of it is opened or played any more. */
   close(): void {
     this.detach();
+    this.#times = [];
     for (const media of [...this.#configs.keys()]) this.#off(media);
   }
 
@@ -198,9 +192,8 @@ export class RemoteMember {
     return track.openedAt === undefined ? 'starting' : 'reconnecting';
   }
 
-  #opened(kind: MemberTrackKind, object: OpenedObject, sender: SenderId, begins: boolean): void {
+  #opened(kind: MemberTrackKind, object: OpenedObject, begins: boolean): void {
     this.#lastHeard = this.#context.core.tasks.now;
-    this.#sender = sender;
     const from = this.#tracks[kind].current?.name;
     if (begins && from !== undefined) this.#times = [...this.#times.slice(1 - MOST_TIMES), timeIn(from)];
     // Groups of another instance are counted anew.

@@ -4,8 +4,6 @@
  * A process that died leaves its instance behind until the relay notices, and the relay offers old and new in any order.
  * All are accepted; the one that brings something live is the one that counts.
  */
-import { equal } from '../bytes/equal.ts';
-import type { SenderId } from '../group/names.ts';
 import type { PublishOffer } from '../moqt/client/client-api.ts';
 import type { Epoch, Millis } from '../units.ts';
 import {
@@ -19,7 +17,7 @@ import {
 /** Who follows the track. */
 export interface TrackInstancesOwner {
   /** An object that counts. @param begins - the first of an instance: nothing of another one goes before it. */
-  opened(object: OpenedObject, sender: SenderId, begins: boolean): void;
+  opened(object: OpenedObject, begins: boolean): void;
   /** An instance has ended. */
   ended(): void;
   /** Whether the name of an instance is known for the member's own, though nothing of it was opened yet. */
@@ -39,8 +37,8 @@ export class TrackInstances implements MemberTrackOwner {
   readonly #kind: MemberTrackKind;
   readonly #context: MemberTrackContext;
   readonly #owner: TrackInstancesOwner;
-  /** With whose they are; oldest offer first. */
-  readonly #tracks = new Map<MemberTrack, SenderId>();
+  /** Oldest offer first. */
+  readonly #tracks = new Set<MemberTrack>();
   #counting: MemberTrack | undefined;
   #unreadableBefore = 0;
 
@@ -52,59 +50,53 @@ export class TrackInstances implements MemberTrackOwner {
 
   /** The instance that counts; before anything was opened, the one that was offered last. */
   get current(): MemberTrack | undefined {
-    return this.#counting ?? [...this.#tracks.keys()].at(-1);
+    return this.#counting ?? [...this.#tracks].at(-1);
   }
 
   /** Objects that could not be opened. */
   get unreadable(): number {
     let count = this.#unreadableBefore;
-    for (const track of this.#tracks.keys()) count += track.unreadable;
+    for (const track of this.#tracks) count += track.unreadable;
     return count;
   }
 
   /** Accepts an instance that the relay offers. */
-  offered(sender: SenderId, offer: PublishOffer, forward: boolean): MemberTrack {
+  offered(offer: PublishOffer, forward: boolean): MemberTrack {
     const track = new MemberTrack(offer, this.#kind, forward, this.#context, this);
-    this.#tracks.set(track, sender);
+    this.#tracks.add(track);
     this.#bound('anybodys');
     return track;
   }
 
   /** Wants objects, or none for now. */
   setForward(forward: boolean): void {
-    for (const track of this.#tracks.keys()) track.setForward(forward);
+    for (const track of this.#tracks) track.setForward(forward);
   }
 
   /** A new epoch's keys are in all openers. */
   epochBegan(epoch: Epoch): void {
-    for (const track of this.#tracks.keys()) track.epochBegan(epoch);
+    for (const track of this.#tracks) track.epochBegan(epoch);
   }
 
   /** Gives up what waited too long for its key. */
   expire(): void {
-    for (const track of this.#tracks.keys()) track.expire();
-  }
-
-  /** Ends the subscriptions to one join's tracks. */
-  forget(sender: SenderId): void {
-    for (const [track, whose] of [...this.#tracks]) if (equal(whose, sender)) this.#drop(track);
+    for (const track of this.#tracks) track.expire();
   }
 
   /** Ends all subscriptions. */
   close(): void {
-    for (const track of [...this.#tracks.keys()]) this.#drop(track);
+    for (const track of [...this.#tracks]) this.#drop(track);
   }
 
   /** Lets all go, for another join of ours to take. */
   handOver(): PublishOffer[] {
-    const offers = [...this.#tracks.keys()].flatMap((track) => track.handOver() ?? []);
+    const offers = [...this.#tracks].flatMap((track) => track.handOver() ?? []);
     this.close();
     return offers;
   }
 
   opened(track: MemberTrack, object: OpenedObject, live: boolean): void {
-    const sender = this.#tracks.get(track);
-    if (sender === undefined) return;
+    if (!this.#tracks.has(track)) return;
     const begins = track !== this.#counting;
     if (begins && this.#counting !== undefined) {
       const talks = isWithin(this.#counting.openedAt, TAKE_OVER_AFTER_MS, this.#context.core.tasks.now);
@@ -114,7 +106,7 @@ export class TrackInstances implements MemberTrackOwner {
       }
     }
     this.#counting = track;
-    this.#owner.opened(object, sender, begins);
+    this.#owner.opened(object, begins);
     this.#bound('own');
   }
 
@@ -128,7 +120,7 @@ export class TrackInstances implements MemberTrackOwner {
    * offer a name, and only who has the keys can push out one that was heard or vouched for.
    */
   #bound(whose: keyof typeof MOST): void {
-    const counted = [...this.#tracks.keys()].filter((track) => this.#isOwn(track) === (whose === 'own'));
+    const counted = [...this.#tracks].filter((track) => this.#isOwn(track) === (whose === 'own'));
     const oldest = counted.find((candidate) => candidate !== this.#counting);
     if (counted.length > MOST[whose] && oldest !== undefined) this.#drop(oldest);
   }

@@ -16,7 +16,10 @@ import type {
   StageOutcome,
 } from '../../../src/protocol/group/mls.ts';
 import type { MeetingParameters } from '../../../src/protocol/group/meeting-parameters.ts';
-import type { Fingerprint } from '../../../src/protocol/group/names.ts';
+import { KEY_PACKAGE_EPOCHS } from '../../../src/protocol/group/leaf-join.ts';
+import type { JoinId } from '../../../src/protocol/group/leaf-join.ts';
+import { senderIdOf } from '../../../src/protocol/group/names.ts';
+import type { Fingerprint, SenderId } from '../../../src/protocol/group/names.ts';
 import type { CallProof } from '../../../src/protocol/counter/rules.ts';
 import { leafIndex } from '../../../src/protocol/group/roster.ts';
 import { epoch } from '../../../src/protocol/units.ts';
@@ -26,7 +29,15 @@ import { epoch } from '../../../src/protocol/units.ts';
 interface FakeLeaf {
   readonly leaf: number;
   readonly key: string;
-  readonly encryption: string;
+  /** Of which join it is, and as of which epoch it asked to be let in. */
+  readonly join: string;
+  readonly asOf: number;
+}
+interface FakeKeyPackage {
+  readonly ref: string;
+  readonly key: string;
+  readonly join: string;
+  readonly asOf: number;
 }
 interface FakeState {
   readonly group: string;
@@ -42,7 +53,7 @@ interface FakeCommit {
   readonly epoch: number;
   readonly after: string;
   readonly committer: number;
-  readonly adds: readonly { ref: string; key: string }[];
+  readonly adds: readonly FakeKeyPackage[];
   readonly removes: readonly number[];
   readonly kicks: readonly string[];
   readonly nonce: string;
@@ -78,8 +89,8 @@ export class FakeMls {
     return { groups: this.#groups.size, keyPackages: this.#keyPackages.length };
   }
 
-  createGroup(group: Uint8Array): CreatedGroup {
-    const own = { leaf: 0, key: this.#key, encryption: this.#name('encryption') };
+  createGroup(group: Uint8Array, joinId: Uint8Array = new Uint8Array(8)): CreatedGroup {
+    const own = { leaf: 0, key: this.#key, join: hex(joinId), asOf: 0 };
     const handle = this.#hold({
       group: hex(group),
       epoch: 0,
@@ -91,17 +102,31 @@ export class FakeMls {
     return { group: handle, ...this.#begun(handle), groupContext: this.#context(handle) };
   }
 
-  makeKeyPackage(): OwnKeyPackage {
+  makeKeyPackage(asOf = 0n, joinId: Uint8Array = new Uint8Array(8)): OwnKeyPackage {
     const ref = sha256(this.#name('package'));
     this.#keyPackages.push(ref);
-    return { keyPackage: encode({ ref, key: this.#key }), ref: unhex(ref) };
+    const made: FakeKeyPackage = { ref, key: this.#key, join: hex(joinId), asOf: Number(asOf) };
+    return { keyPackage: encode(made), ref: unhex(ref) };
   }
 
   inspect(handle: GroupHandle, keyPackage: Uint8Array): KeyPackageVerdict {
-    const { ref, key } = decode(keyPackage) as { ref: string; key: string };
+    const asked = decode(keyPackage) as FakeKeyPackage;
+    const { ref, key, join, asOf } = asked;
+    const { state } = this.#group(handle);
     if (key === this.#key) return { kind: 'refused', reason: 'our own' };
-    if (this.#group(handle).state.kicked.includes(key)) return { kind: 'kicked', signatureKey: unhex(key) };
-    return { kind: 'acceptable', ref: unhex(ref), signatureKey: unhex(key) };
+    if (state.kicked.includes(key)) return { kind: 'kicked', signatureKey: unhex(key) };
+    if (asOf > state.epoch) return { kind: 'early', asOf: epoch(BigInt(asOf)) };
+    const senderId = senderOf(key, join);
+    if (state.roster.some((member) => member.key === key && member.join === join))
+      return { kind: 'answered', senderId };
+    if (isOld(state, asked)) return { kind: 'refused', reason: 'old' };
+    return {
+      kind: 'acceptable',
+      ref: unhex(ref),
+      signatureKey: unhex(key),
+      senderId,
+      asOf: epoch(BigInt(asOf)),
+    };
   }
 
   stage(handle: GroupHandle, plan: CommitPlan): StageOutcome {
@@ -111,7 +136,7 @@ export class FakeMls {
       epoch: state.epoch,
       after: state.transcript,
       committer: state.own,
-      adds: plan.adds.map((add) => decode(add) as { ref: string; key: string }),
+      adds: plan.adds.map((add) => decode(add) as FakeKeyPackage),
       removes: [...plan.removes],
       kicks: plan.kicks.map(hex),
       nonce: this.#name('commit'),
@@ -163,7 +188,8 @@ export class FakeMls {
 
   join(welcome: Uint8Array): JoinOutcome {
     const { ref, state } = decode(welcome) as { ref: string; state: FakeState };
-    const own = state.roster.find((member) => member.encryption === ref);
+    const { join } = decode(welcome) as FakeKeyPackage;
+    const own = state.roster.find((member) => member.key === this.#key && member.join === join);
     if (!this.#keyPackages.includes(ref) || own === undefined) {
       return { kind: 'refused', reason: 'not for us' };
     }
@@ -211,11 +237,12 @@ export class FakeMls {
       epochKey: fakeEpochKey(unhex(state.transcript)),
       suite: 0x0001,
       ownLeaf: leafIndex(state.own),
-      roster: state.roster.map(({ leaf, key, encryption }) => ({
+      roster: state.roster.map(({ leaf, key, join, asOf }) => ({
         leaf: leafIndex(leaf),
         signatureKey: unhex(key),
-        fingerprint: new Uint8Array(createHash('sha256').update(unhex(key)).digest()) as Fingerprint,
-        encryptionKey: new Uint8Array(Buffer.from(encryption)),
+        fingerprint: fingerprint(key),
+        senderId: senderOf(key, join),
+        asOf: epoch(BigInt(asOf)),
       })),
       parameters: { ...this.#parameters, kickedKeys: state.kicked.map(unhex) },
     };
@@ -236,13 +263,16 @@ export class FakeMls {
       commit: encode(commit),
       transcript: unhex(next.transcript),
       nextKey: fakeEpochKey(unhex(next.transcript)),
-      welcomes: commit.adds.map(({ ref }) => ({ ref: unhex(ref), welcome: encode({ ref, state: next }) })),
+      welcomes: commit.adds.map(({ ref, join }) => ({
+        ref: unhex(ref),
+        welcome: encode({ ref, join, state: next }),
+      })),
     };
   }
 
   #context(handle: GroupHandle): Uint8Array {
     const { state } = this.#group(handle);
-    return encode({ group: state.group, creator: state.roster[0]?.encryption });
+    return encode({ group: state.group, creator: this.#key + (state.roster[0]?.join ?? '') });
   }
 
   #hold(state: FakeState): GroupHandle {
@@ -273,20 +303,27 @@ export function fakeProof(mls: FakeMls | undefined, member: GroupHandle | undefi
   return (epochKey) => own !== undefined && hex(own) === hex(epochKey);
 }
 
+const fingerprint = (key: string): Fingerprint =>
+  new Uint8Array(createHash('sha256').update(unhex(key)).digest()) as Fingerprint;
+const senderOf = (key: string, join: string): SenderId => senderIdOf(fingerprint(key), unhex(join) as JoinId);
+
+/** Whether a KeyPackage is of a join that was let in, older than the member it would replace, or too old. */
+function isOld({ epoch: at, roster }: FakeState, { key, join, asOf }: FakeKeyPackage): boolean {
+  if (asOf > at || BigInt(at - asOf) > KEY_PACKAGE_EPOCHS) return true;
+  return roster.some((member) => member.key === key && (member.join === join || asOf <= member.asOf));
+}
+
 function apply(state: FakeState, commit: FakeCommit): FakeState | undefined {
   const stay = state.roster.filter(({ leaf }) => !commit.removes.includes(leaf));
   if (stay.length + commit.removes.length !== state.roster.length) return undefined;
   if (commit.adds.some(({ key }) => stay.some((member) => member.key === key))) return undefined;
   if (commit.adds.some(({ key }) => state.kicked.includes(key))) return undefined;
-  const roster = stay.map((member) =>
-    member.leaf === commit.committer
-      ? { ...member, encryption: sha256(`${commit.nonce} ${member.encryption}`) }
-      : member,
-  );
-  for (const { ref, key } of commit.adds) {
+  if (commit.adds.some((add) => isOld(state, add))) return undefined;
+  const roster = [...stay];
+  for (const { key, join, asOf } of commit.adds) {
     let leaf = 0;
     while (roster.some((member) => member.leaf === leaf)) leaf += 1;
-    roster.push({ leaf, key, encryption: ref });
+    roster.push({ leaf, key, join, asOf });
   }
   roster.sort((a, b) => a.leaf - b.leaf);
   const transcript = sha256(`${state.transcript} ${JSON.stringify(commit)}`);

@@ -1,9 +1,11 @@
 import { createHash, randomBytes } from 'node:crypto';
-import type { MlsMembership } from '../../../src/main/mls/mls-port.ts';
+import type { Founding, KeyPackageRequest, MlsMembership } from '../../../src/main/mls/mls-port.ts';
 import { ed25519PublicKey } from '../../../src/io/crypto/raw-keys.ts';
 import type { MeetingParameters } from '../../../src/protocol/group/meeting-parameters.ts';
+import { JOIN_ID_BYTES } from '../../../src/protocol/group/leaf-join.ts';
+import type { JoinId } from '../../../src/protocol/group/leaf-join.ts';
 import type { MlsSuite } from '../../../src/protocol/group/mls.ts';
-import { unixMillis } from '../../../src/protocol/units.ts';
+import { epoch, unixMillis } from '../../../src/protocol/units.ts';
 import type { UnixMillis } from '../../../src/protocol/units.ts';
 
 /** A fresh identity that was invited to a group: whoever has the same proof key has the same PSK. */
@@ -32,5 +34,19 @@ export const testParameters: MeetingParameters = {
   kickedKeys: [],
 };
 
-/** The wall clock; ts-mls reads it too. */
+/** The wall clock, by which nothing is decided. */
 export const wallClock = (): UnixMillis => unixMillis(Date.now());
+
+/** A join of somebody, named by a number. */
+export const joinId = (name = 0): JoinId => new Uint8Array(JOIN_ID_BYTES).fill(name) as JoinId;
+
+/** How a test founds a group. */
+export function founding(parameters = testParameters): Founding {
+  return { parameters, joinId: new Uint8Array(randomBytes(JOIN_ID_BYTES)) as JoinId, now: wallClock() };
+}
+
+/** How a test has a KeyPackage made: for a new join, as of an epoch. */
+export function joinRequest(asOf = 0n): KeyPackageRequest {
+  const id = new Uint8Array(randomBytes(JOIN_ID_BYTES)) as JoinId;
+  return { asOf: epoch(asOf), joinId: id, sealedName: new Uint8Array(randomBytes(92)), now: wallClock() };
+}

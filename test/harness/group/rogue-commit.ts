@@ -12,9 +12,10 @@ import { decodeGroupRecord } from '../../../src/main/mls/group-state-codec.ts';
 import { decodeKeyPackage } from '../../../src/main/mls/mls-messages.ts';
 import { invitationPskProposal } from '../../../src/main/mls/invitation-psk.ts';
 import type { MlsMembership, MlsPort } from '../../../src/main/mls/mls-port.ts';
+import { encodeLeafJoin, LEAF_JOIN_EXTENSION } from '../../../src/protocol/group/leaf-join.ts';
 import { invitationPskIdOf } from '../../../src/protocol/group/room-keys.ts';
 import type { GroupHandle } from '../../../src/protocol/group/mls.ts';
-import { makeMembership, wallClock } from './membership.ts';
+import { joinRequest, makeMembership, wallClock } from './membership.ts';
 
 const NOBODY = { suite: 0x0001, invitationPsk: new Uint8Array(32) } as const;
 
@@ -66,6 +67,7 @@ export async function rogueWelcome(
     [],
     { signKey: identity.seed, publicKey: identity.publicKey },
     cipherSuite,
+    [{ extensionType: LEAF_JOIN_EXTENSION, extensionData: encodeLeafJoin(joinRequest()) }],
   );
   const { publicPackage, privatePackage } = own;
   const state = await createGroup(

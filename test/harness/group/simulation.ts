@@ -388,7 +388,10 @@ export class Simulation {
     const now = unixMillis(1_000_000 + this.#now);
     switch (ask.kind) {
       case 'probe':
-        return { kind: 'ok', current: this.#counter.current(counterIdOf(ask.input.group, 'fenced')) };
+        return {
+          kind: 'ok',
+          current: this.#counter.current(counterIdOf(ask.input.group, this.#parameters.mode)),
+        };
       case 'lock': {
         const { group, request } = ask.input;
         const nonce = request.mode === 'fenced' ? encodeBase64Url(request.nonce) : undefined;
@@ -429,9 +432,9 @@ export class Simulation {
         return answer.kind === 'ok' ? { kind: 'ok', current: this.#counter.current(id) } : answer;
       }
       case 'create-group':
-        return mls.createGroup(ask.input.group);
+        return mls.createGroup(ask.input.group, ask.input.joinId);
       case 'make-key-package':
-        return mls.makeKeyPackage();
+        return mls.makeKeyPackage(ask.input.asOf, ask.input.joinId);
       case 'forget-key-packages':
         mls.forgetKeyPackages();
         return undefined;

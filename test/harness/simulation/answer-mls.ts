@@ -6,9 +6,9 @@ export function answerMls(mls: FakeMls | undefined, ask: MlsAsk): unknown {
   if (mls === undefined) throw new Error('no MLS');
   switch (ask.kind) {
     case 'create-group':
-      return mls.createGroup(ask.input.group);
+      return mls.createGroup(ask.input.group, ask.input.joinId);
     case 'make-key-package':
-      return mls.makeKeyPackage();
+      return mls.makeKeyPackage(ask.input.asOf, ask.input.joinId);
     case 'forget-key-packages':
       mls.forgetKeyPackages();
       return undefined;

@@ -11,6 +11,7 @@ import type { CounterClient } from '../../../src/protocol/counter/client.ts';
 import { DEFAULT_TIMING } from '../../../src/protocol/group/coordination/timing.ts';
 import type { MeetingParameters } from '../../../src/protocol/group/meeting-parameters.ts';
 import type { GroupHandle } from '../../../src/protocol/group/mls.ts';
+import { equal } from '../../../src/protocol/bytes/equal.ts';
 import { fingerprintOf, groupNameOf, senderIdOf } from '../../../src/protocol/group/names.ts';
 import type { RoomKey } from '../../../src/protocol/group/room-keys.ts';
 import type { MeetingOptions } from '../../../src/protocol/meeting/core.ts';
@@ -18,6 +19,7 @@ import { encodeMembership } from '../../../src/protocol/meeting/membership-codec
 import type { TransportSession } from '../../../src/protocol/moqt/transport.ts';
 import type { SecureObjectsCrypto } from '../../../src/protocol/secure-objects/crypto.ts';
 import { epoch, millis, unixMillis } from '../../../src/protocol/units.ts';
+import { founding, joinId } from '../../harness/group/membership.ts';
 
 const SIGNER = nodeGroupCrypto.ed25519Signer(new Uint8Array(32).fill(1));
 const ROOM = SIGNER.publicKey as RoomKey;
@@ -45,11 +47,11 @@ function counter(reached: boolean): CounterClient {
   const no = (): Promise<never> => Promise.reject(new Error('not asked'));
   const current = epoch(0n);
   return {
-    lock: (_, { val }) =>
+    lock: (group, { val }) =>
       Promise.resolve(
         val === 0n && !reached
           ? { kind: 'granted', token: undefined, attempt: 0, expiresInMs: millis(1_000) }
-          : { kind: 'counter-error', current: val === 0n ? current : undefined },
+          : { kind: 'counter-error', current: equal(group, GROUP) ? current : undefined },
       ),
     increment: () => Promise.resolve({ kind: 'ok', receipt: undefined }),
     history: no,
@@ -146,6 +148,7 @@ function start(
     room: ROOM,
     membershipOf,
     wallClock: () => NOW,
+    sealName: () => new Uint8Array(92),
     // Nothing here waits for time to pass.
     clock: { now: () => millis(0), after: () => () => undefined },
     connect: more.connect ?? (() => Promise.reject(new Error('no relay'))),
@@ -182,11 +185,11 @@ test('a KeyPackage that was being made is forgotten', async () => {
 
 test('a membership that was being read is forgotten, and its key erased', async () => {
   const writer = new TsMlsAdapter();
-  const { group } = await writer.createGroup(membershipOf(GROUP), PARAMETERS, NOW);
+  const { group } = await writer.createGroup(membershipOf(GROUP), founding(PARAMETERS));
   const bytes = encodeMembership({
     record: {
       generation: 0,
-      senderId: senderIdOf(FINGERPRINT, new Uint8Array(8)),
+      senderId: senderIdOf(FINGERPRINT, joinId()),
       creating: false,
       log: [],
       ownRefs: [],

@@ -88,7 +88,8 @@ describe('somebody who left and still holds the keys', () => {
     leaf: leafIndex(leaf),
     signatureKey: new Uint8Array(32),
     fingerprint: new Uint8Array(32).fill(leaf) as Fingerprint,
-    encryptionKey: new Uint8Array(32),
+    senderId: new Uint8Array(54) as SenderId,
+    asOf: epoch(0n),
   });
   const participant = (leaf: number, displayName: string | undefined, leaving: boolean): ParticipantView => ({
     id: participantIdOf(member(leaf)),

@@ -6,35 +6,32 @@ import {
   capabilitiesOf,
   clientConfig,
   credentialOf,
+  isLifetime,
   lifetimeFrom,
   suiteImplementation,
-  withinLifetime,
 } from '../../../src/main/mls/client-config.ts';
 import { unixMillis } from '../../../src/protocol/units.ts';
 
-const HOUR_MS = 60 * 60_000;
+const WEEK = 7n * 24n * 3600n;
 
 describe('the lifetime of a KeyPackage', () => {
-  test('takes in clocks that are an hour apart, to the millisecond, and none that are further', () => {
-    const times = fc.integer({ min: 1_700_000_000_000, max: 4_000_000_000_000 }).map(unixMillis);
+  test('runs from a week ago to a week ahead, whatever the clock says', () => {
+    const now = unixMillis(1_800_000_000_999);
+    expect(lifetimeFrom(now)).toEqual({ notBefore: 1_800_000_000n - WEEK, notAfter: 1_800_000_000n + WEEK });
+    // A clock that has lost its battery.
+    expect(lifetimeFrom(unixMillis(0))).toEqual({ notBefore: 0n, notAfter: WEEK });
+    const times = fc.integer({ min: 0, max: 4_000_000_000_000 }).map(unixMillis);
     fc.assert(
-      fc.property(times, fc.integer({ min: -HOUR_MS, max: HOUR_MS }), (now, apart) => {
-        const lifetime = lifetimeFrom(now);
-        expect(withinLifetime(lifetime, unixMillis(now + apart))).toBe(true);
-        for (const far of [-HOUR_MS - 1000, HOUR_MS + 2000]) {
-          expect(withinLifetime(lifetime, unixMillis(now + far))).toBe(false);
-        }
+      fc.property(times, (at) => {
+        expect(isLifetime(lifetimeFrom(at))).toBe(true);
       }),
     );
   });
 
-  test('is two hours at most, and a second for rounding', () => {
-    const now = unixMillis(1_800_000_000_000);
-    const from = 1_800_000_000n;
+  test('is two weeks at most, and not less than nothing', () => {
     const lasting = (seconds: bigint): boolean =>
-      withinLifetime({ notBefore: from, notAfter: from + seconds }, now);
-    expect(lasting(7201n)).toBe(true);
-    expect(lasting(7202n)).toBe(false);
+      isLifetime({ notBefore: 1_000_000n, notAfter: 1_000_000n + seconds });
+    expect([2n * WEEK, 2n * WEEK + 1n, 0n, -1n].map(lasting)).toEqual([true, false, true, false]);
   });
 });
 
@@ -67,7 +64,7 @@ test.each([
     expect(capabilitiesOf(suite)).toEqual({
       versions: ['mls10'],
       ciphersuites: [name],
-      extensions: [0xf0c1, 0xf0c2],
+      extensions: [0xf0c1, 0xf0c2, 0xf0c3],
       proposals: [],
       credentials: ['basic'],
     });

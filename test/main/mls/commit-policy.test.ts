@@ -1,9 +1,11 @@
 import { createHash, createHmac, randomBytes } from 'node:crypto';
 import { acceptAll, createCommit, createProposal, encodeMlsMessage, processPrivateMessage } from 'ts-mls';
-import type { Extension, PreSharedKeyID, Proposal } from 'ts-mls';
+import type { ClientState, Extension, PreSharedKeyID, Proposal } from 'ts-mls';
 import { toLeafIndex } from 'ts-mls/treemath.js';
-import { afterEach, describe, expect, test, vi } from 'vitest';
-import { lifetimeFrom, suiteImplementation } from '../../../src/main/mls/client-config.ts';
+import { describe, expect, test } from 'vitest';
+import { suiteImplementation } from '../../../src/main/mls/client-config.ts';
+import { equal } from '../../../src/protocol/bytes/equal.ts';
+import { epoch } from '../../../src/protocol/units.ts';
 import { commitPolicy } from '../../../src/main/mls/commit-policy.ts';
 import { decodeGroupRecord } from '../../../src/main/mls/group-state-codec.ts';
 import { decodeWhole } from '../../../src/main/mls/mls-messages.ts';
@@ -15,9 +17,8 @@ import {
 } from '../../../src/protocol/group/meeting-parameters.ts';
 import type { MeetingParameters } from '../../../src/protocol/group/meeting-parameters.ts';
 import type { GroupHandle } from '../../../src/protocol/group/mls.ts';
-import { unixMillis } from '../../../src/protocol/units.ts';
 import { craftKeyPackage } from '../../harness/group/crafted-key-package.ts';
-import { makeMembership, testParameters, wallClock } from '../../harness/group/membership.ts';
+import { founding, joinRequest, makeMembership, testParameters } from '../../harness/group/membership.ts';
 import {
   addOf,
   addsOf,
@@ -29,19 +30,15 @@ import {
 import type { RoguePsk } from '../../harness/group/rogue-commit.ts';
 
 const NO_CHANGE = { adds: [], removes: [], kicks: [] };
-const HOUR_MS = 60 * 60_000;
-afterEach(() => {
-  vi.useRealTimers();
-});
 
 /** A group of two: ours, and one whose member keeps to no rule. */
 async function setUp() {
   const mls = new TsMlsAdapter();
   const [groupId, secret] = [new Uint8Array(randomBytes(16)), new Uint8Array(randomBytes(32))];
   const newcomer = () => makeMembership(groupId, secret);
-  const { group } = await mls.createGroup(newcomer(), testParameters, wallClock());
+  const { group } = await mls.createGroup(newcomer(), founding());
   const joiner = newcomer();
-  const { keyPackage } = await mls.keyPackage(joiner, wallClock());
+  const { keyPackage } = await mls.keyPackage(joiner, joinRequest());
   const outcome = await mls.stageCommit(group, { ...NO_CHANGE, adds: [keyPackage] });
   if (outcome.kind !== 'staged') throw new Error(outcome.reason);
   await mls.apply(group, outcome.commit.staged);
@@ -125,8 +122,8 @@ describe('a Commit is refused', () => {
   test('with a signature key or an HPKE key twice', async () => {
     const { mls, group, rogue, newcomer } = await setUp();
     const [one, other] = [newcomer(), newcomer()];
-    const first = await mls.keyPackage(one, wallClock());
-    const again = await mls.keyPackage(one, wallClock());
+    const first = await mls.keyPackage(one, joinRequest());
+    const again = await mls.keyPackage(one, joinRequest());
     const add = addOf(first.keyPackage);
     if (add.proposalType !== 'add' || !('add' in add)) throw new Error('an Add');
     const { hpkePublicKey } = add.add.keyPackage.leafNode;
@@ -149,12 +146,12 @@ describe('a Commit is refused', () => {
     if (ofTree?.nodeType !== 'leaf') throw new Error('the first leaf');
     const taken = await craftKeyPackage(other, { leaf: { hpkePublicKey: ofTree.leaf.hpkePublicKey } });
     expect(await refusal(taken)).toEqual(inUse);
-    expect(await mls.inspectKeyPackage(group, taken, wallClock())).toEqual(inUse);
+    expect(await mls.inspectKeyPackage(group, taken)).toEqual(inUse);
     const same = await craftKeyPackage(other, {
       keyPackage: { initKey: hpkePublicKey },
       leaf: { hpkePublicKey },
     });
-    expect(await mls.inspectKeyPackage(group, same, wallClock())).toEqual(inUse);
+    expect(await mls.inspectKeyPackage(group, same)).toEqual(inUse);
   });
 
   test('as a PublicMessage, with proposals by reference, of another epoch or another group', async () => {
@@ -214,7 +211,7 @@ describe('a Commit with an Add', () => {
     };
     const nonces: string[] = [];
     for (let time = 0; time < 2; time += 1) {
-      const { keyPackage } = await mls.keyPackage(joiner, wallClock());
+      const { keyPackage } = await mls.keyPackage(joiner, joinRequest());
       const { group: again } = (await mls.restore(joiner, await mls.serialise(group)))!;
       const adding = await mls.stageCommit(again, { ...NO_CHANGE, adds: [keyPackage] });
       if (adding.kind !== 'staged') throw new Error(adding.reason);
@@ -253,7 +250,7 @@ describe('a Commit with an Add', () => {
   ])('and %s is refused', async (_, psks, reason) => {
     const { mls, group, rogue, newcomer } = await setUp();
     const joiner = newcomer();
-    const add = addOf((await mls.keyPackage(joiner, wallClock())).keyPackage);
+    const add = addOf((await mls.keyPackage(joiner, joinRequest())).keyPackage);
     const commit = await rogueCommit(mls, rogue, [add, ...(await psks(joiner))], joiner);
     expect(await mls.processCommit(group, commit)).toEqual({ kind: 'refused', reason });
   });
@@ -261,7 +258,7 @@ describe('a Commit with an Add', () => {
   test('and the PSK of another invitation is refused', async () => {
     const { mls, group, rogue, newcomer } = await setUp();
     const joiner = newcomer();
-    const { keyPackage } = await mls.keyPackage(joiner, wallClock());
+    const { keyPackage } = await mls.keyPackage(joiner, joinRequest());
     const adds = await addsOf(joiner, keyPackage);
     const wrong = { ...joiner, invitationPsk: new Uint8Array(32) };
     expect(await mls.processCommit(group, await rogueCommit(mls, rogue, adds, wrong))).toEqual({
@@ -278,6 +275,78 @@ describe('a Commit with an Add', () => {
     const member = newcomer();
     const commit = await rogueCommit(mls, rogue, [await pskOf(member)], member);
     expect(await mls.processCommit(group, commit)).toEqual({ kind: 'refused', reason: MISSING });
+  });
+});
+
+describe('a Commit that adds somebody whom its time does not allow is refused:', () => {
+  test.each<[string, bigint, bigint, string]>([
+    ['as of a later epoch', 1n, 2n, 'an Add as of an epoch that has not begun'],
+    ['as of an epoch long past', 10n, 1n, 'an Add as of an epoch that is long past'],
+  ])('%s', async (_, at, asOf, reason) => {
+    const { mls, group, rogue, newcomer } = await setUp();
+    for (let reached = 1n; reached < at; reached += 1n) {
+      const next = await mls.stageCommit(group, NO_CHANGE);
+      if (next.kind !== 'staged') throw new Error(next.reason);
+      const seen = await mls.processCommit(rogue, next.commit.commit);
+      if (seen.kind !== 'staged') throw new Error(seen.kind);
+      await mls.apply(group, next.commit.staged);
+      await mls.apply(rogue, seen.staged);
+    }
+    const joiner = newcomer();
+    const { keyPackage } = await mls.keyPackage(joiner, joinRequest(asOf));
+    const commit = await rogueCommit(mls, rogue, await addsOf(joiner, keyPackage), joiner);
+    expect(await mls.processCommit(group, commit)).toEqual({ kind: 'refused', reason });
+  });
+
+  test.each<[string, bigint, string]>([
+    ['a join that is in the tree', 1n, 'an Add of a join that is in the tree'],
+    ['an older join of a member', 0n, 'an Add that is older than the member it replaces'],
+  ])('%s', async (what, asOf, reason) => {
+    const { mls, group, rogue, newcomer } = await setUp();
+    const member = newcomer();
+    const request = joinRequest(1n);
+    const { keyPackage } = await mls.keyPackage(member, request);
+    const adding = await mls.stageCommit(group, { ...NO_CHANGE, adds: [keyPackage] });
+    if (adding.kind !== 'staged') throw new Error(adding.reason);
+    const seen = await mls.processCommit(rogue, adding.commit.commit);
+    if (seen.kind !== 'staged') throw new Error(seen.kind);
+    await mls.apply(rogue, seen.staged);
+    const { view } = await mls.apply(group, adding.commit.staged);
+    const leaf = view.roster.find(({ signatureKey }) => equal(signatureKey, member.identity.publicKey))?.leaf;
+    const again =
+      what === 'a join that is in the tree' ? { ...request, asOf: epoch(asOf) } : joinRequest(asOf);
+    const replayed = await mls.keyPackage(member, again);
+    const remove: Proposal = { proposalType: 'remove', remove: { removed: leaf ?? 0 } };
+    const proposals = [remove, ...(await addsOf(member, replayed.keyPackage))];
+    const commit = await rogueCommit(mls, rogue, proposals, member);
+    expect(await mls.processCommit(group, commit)).toEqual({ kind: 'refused', reason });
+  });
+});
+
+describe('a Commit whose path makes its author another', () => {
+  type Leaf = Extract<ClientState['ratchetTree'][number], { nodeType: 'leaf' }>['leaf'];
+  test.each<[string, (leaf: Leaf) => Partial<Leaf>]>([
+    ['join', () => ({ extensions: [{ extensionType: 0xf0c2, extensionData: new Uint8Array(16) }] })],
+    ['member without a join', () => ({ extensions: [] })],
+    [
+      'member that can do less',
+      ({ capabilities }) => ({ capabilities: { ...capabilities, proposals: [0xf00d] } }),
+    ],
+  ])('%s is refused', async (_, change) => {
+    const { mls, group, rogue } = await setUp();
+    const state = await stateOf(mls, rogue);
+    // What a path takes over from the leaf that it replaces.
+    const ratchetTree = state.ratchetTree.map((node, at) =>
+      at === 2 * state.privatePath.leafIndex && node?.nodeType === 'leaf'
+        ? { ...node, leaf: { ...node.leaf, ...change(node.leaf) } as Leaf }
+        : node,
+    );
+    const cipherSuite = await suiteImplementation(0x0001);
+    const { commit } = await createCommit({ state: { ...state, ratchetTree }, cipherSuite });
+    expect(await mls.processCommit(group, encodeMlsMessage(commit))).toEqual({
+      kind: 'refused',
+      reason: 'a Commit that makes its author another',
+    });
   });
 });
 
@@ -342,7 +411,7 @@ test.each<[string, boolean, Extension[], string]>([
 ])('a Welcome to %s is refused', async (_, isOurs, context, reason) => {
   const mls = new TsMlsAdapter();
   const membership = makeMembership(new Uint8Array(randomBytes(16)), new Uint8Array(randomBytes(32)));
-  const { keyPackage } = await mls.keyPackage(membership, wallClock());
+  const { keyPackage } = await mls.keyPackage(membership, joinRequest());
   const groupId = isOurs ? membership.groupId : new Uint8Array(16);
   const welcome = await rogueWelcome(keyPackage, groupId, context, [invitationPsk(membership)]);
   expect(await mls.join(membership, welcome)).toEqual({ kind: 'refused', reason });
@@ -374,7 +443,7 @@ describe('a Welcome from somebody who was not invited', () => {
     ['a PSK of another kind', [resumption], UNKNOWN],
   ])('with %s makes no group of his the joiner’s', async (_, psks, reason) => {
     const mls = new TsMlsAdapter();
-    const { keyPackage } = await mls.keyPackage(membership, wallClock());
+    const { keyPackage } = await mls.keyPackage(membership, joinRequest());
     const welcome = await rogueWelcome(keyPackage, groupId, [change(testParameters)], psks);
     const refusal = await mls.join(membership, welcome);
     expect(refusal).toEqual({ kind: 'refused', reason });
@@ -385,52 +454,40 @@ describe('a Welcome from somebody who was not invited', () => {
   });
 });
 
-describe('the lifetime of a KeyPackage', () => {
-  const now = unixMillis(1_800_000_000_000);
-  const seconds = (ms: number): bigint => BigInt(ms / 1000);
+describe('no clock decides who is let in', () => {
+  const DAY = 24n * 3600n;
+  const NOW = BigInt(Math.floor(Date.now() / 1000));
 
-  test('is an hour before and after it is made', () => {
-    expect(lifetimeFrom(now)).toEqual({
-      notBefore: seconds(now - HOUR_MS),
-      notAfter: seconds(now + HOUR_MS),
-    });
-  });
-
-  test.each<[string, number, number, boolean]>([
-    ['that runs', -HOUR_MS, HOUR_MS, true],
-    ['that begins now', 0, HOUR_MS, true],
-    ['that begins in a second', 1_000, HOUR_MS, false],
-    ['that ends now', -HOUR_MS, 0, true],
-    ['that ended a second ago', -HOUR_MS, -1_000, false],
-    ['that is two seconds too long', -HOUR_MS - 1_000, HOUR_MS + 1_000, false],
-    ['that ends before it begins', HOUR_MS, -HOUR_MS, false],
-  ])('%s', async (_, from, to, fits) => {
-    const { mls, group, newcomer } = await setUp();
-    // To the second, as lifetimes are.
-    const at = unixMillis(Math.floor(wallClock() / 1000) * 1000);
-    const lifetime = { notBefore: seconds(at + from), notAfter: seconds(at + to) };
-    const keyPackage = await craftKeyPackage(newcomer(), { leaf: { lifetime } });
-    const verdict = await mls.inspectKeyPackage(group, keyPackage, at);
-    if (fits) expect(verdict.kind).toBe('acceptable');
-    else expect(verdict).toEqual({ kind: 'refused', reason: 'outside its lifetime' });
-  });
-
-  test('does not matter any more when a Commit that added it is caught up with', async () => {
+  test.each<[string, bigint, bigint]>([
+    ['began in the future', NOW + 30n * DAY, NOW + 44n * DAY],
+    ['ended years ago', 0n, 14n * DAY],
+  ])('a KeyPackage whose lifetime %s is added, and the Commit taken', async (_, notBefore, notAfter) => {
     const { mls, group, rogue, newcomer } = await setUp();
-    const { keyPackage } = await mls.keyPackage(newcomer(), wallClock());
+    const lifetime = { notBefore, notAfter };
+    const keyPackage = await craftKeyPackage(newcomer(), { leaf: { lifetime } });
+    expect((await mls.inspectKeyPackage(group, keyPackage)).kind).toBe('acceptable');
     const outcome = await mls.stageCommit(rogue, { ...NO_CHANGE, adds: [keyPackage] });
     if (outcome.kind !== 'staged') throw new Error(outcome.reason);
-    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 24 * HOUR_MS });
-    const verdict = await mls.inspectKeyPackage(group, keyPackage, wallClock());
-    expect(verdict.kind).toBe('refused');
     expect((await mls.processCommit(group, outcome.commit.commit)).kind).toBe('staged');
+  });
+
+  test.each<[string, bigint, bigint]>([
+    ['is longer than two weeks', NOW, NOW + 14n * DAY + 1n],
+    ['ends before it begins', NOW, NOW - 1n],
+  ])('one whose lifetime %s is none', async (_, notBefore, notAfter) => {
+    const { mls, group, newcomer } = await setUp();
+    const keyPackage = await craftKeyPackage(newcomer(), { leaf: { lifetime: { notBefore, notAfter } } });
+    expect(await mls.inspectKeyPackage(group, keyPackage)).toEqual({
+      kind: 'refused',
+      reason: 'no lifetime, or one that is too long',
+    });
   });
 });
 
 test('the master key is what the exporter of RFC 9420 gives for the label of the key profile', async () => {
   const mls = new TsMlsAdapter();
   const membership = makeMembership(randomBytes(16), randomBytes(32));
-  const { group, masterKey } = await mls.createGroup(membership, testParameters, wallClock());
+  const { group, masterKey } = await mls.createGroup(membership, founding());
   const { exporterSecret } = (await stateOf(mls, group)).keySchedule;
   // §8: ExpandWithLabel(Secret, Label, Context, Length), one block of HKDF-Expand.
   const expandWithLabel = (secret: Uint8Array, label: string, context: Uint8Array): Buffer => {

@@ -7,7 +7,7 @@ import { decodeGroupRecord } from '../../../src/main/mls/group-state-codec.ts';
 import type { GroupRecord } from '../../../src/main/mls/group-state-codec.ts';
 import { TsMlsAdapter } from '../../../src/main/mls/ts-mls-adapter.ts';
 import type { GroupHandle, StagedCommit } from '../../../src/protocol/group/mls.ts';
-import { makeMembership, testParameters, wallClock } from '../../harness/group/membership.ts';
+import { founding, joinRequest, makeMembership } from '../../harness/group/membership.ts';
 import { watchSecrets } from '../../harness/group/watch-secrets.ts';
 
 const NO_CHANGE = { adds: [], removes: [], kicks: [] };
@@ -21,9 +21,9 @@ async function setUp() {
   const watched = await watchSecrets();
   const [mls, otherMls] = [new TsMlsAdapter(), new TsMlsAdapter()];
   const [groupId, secret] = [randomBytes(16), randomBytes(32)];
-  const { group } = await mls.createGroup(makeMembership(groupId, secret), testParameters, wallClock());
+  const { group } = await mls.createGroup(makeMembership(groupId, secret), founding());
   const joiner = makeMembership(groupId, secret);
-  const { keyPackage } = await otherMls.keyPackage(joiner, wallClock());
+  const { keyPackage } = await otherMls.keyPackage(joiner, joinRequest());
   const added = await stage(mls, group, [keyPackage]);
   await mls.apply(group, added.staged);
   const { welcome } = added.welcomes[0] ?? { welcome: new Uint8Array(0) };
@@ -115,18 +115,14 @@ test('a group that is forgotten leaves nothing, its staged Commit and our signat
 
 test('the init key of a group’s creator is gone at once', async () => {
   const watched = await watchSecrets();
-  await new TsMlsAdapter().createGroup(
-    makeMembership(randomBytes(16), randomBytes(32)),
-    testParameters,
-    wallClock(),
-  );
+  await new TsMlsAdapter().createGroup(makeMembership(randomBytes(16), randomBytes(32)), founding());
   expect(watched.privateKeys.map(isErased)).toEqual([true, false]);
 });
 
 test('forgotten KeyPackages leave nothing but what the group took over', async () => {
   const { watched, otherMls, other, joiner } = await setUp();
   const before = watched.privateKeys.length;
-  await otherMls.keyPackage(joiner, wallClock());
+  await otherMls.keyPackage(joiner, joinRequest());
   const unused = watched.privateKeys.slice(before);
   expect(unused.map(isErased)).toEqual([false, false]);
   await otherMls.forgetKeyPackages(joiner);

@@ -4,7 +4,7 @@ import { decodeGroupRecord, encodeGroupRecord } from '../../../src/main/mls/grou
 import { TsMlsAdapter } from '../../../src/main/mls/ts-mls-adapter.ts';
 import { ByteReader } from '../../../src/protocol/bytes/byte-reader.ts';
 import { ByteWriter } from '../../../src/protocol/bytes/byte-writer.ts';
-import { makeMembership, testParameters, wallClock } from '../../harness/group/membership.ts';
+import { founding, joinRequest, makeMembership } from '../../harness/group/membership.ts';
 
 /** A group of one as it is saved: alone, and with a staged Commit that adds two. */
 let alone: Uint8Array;
@@ -12,10 +12,10 @@ let staged: Uint8Array;
 beforeAll(async () => {
   const mls = new TsMlsAdapter();
   const [groupId, secret] = [randomBytes(16), randomBytes(32)];
-  const { group } = await mls.createGroup(makeMembership(groupId, secret), testParameters, wallClock());
+  const { group } = await mls.createGroup(makeMembership(groupId, secret), founding());
   alone = await mls.serialise(group);
   const joiners = [makeMembership(groupId, secret), makeMembership(groupId, secret)];
-  const packages = await Promise.all(joiners.map((joiner) => mls.keyPackage(joiner, wallClock())));
+  const packages = await Promise.all(joiners.map((joiner) => mls.keyPackage(joiner, joinRequest())));
   const adds = packages.map(({ keyPackage }) => keyPackage);
   await mls.stageCommit(group, { adds, removes: [], kicks: [] });
   staged = await mls.serialise(group);

@@ -8,7 +8,7 @@ import { startMlsWorker } from '../../../src/main/mls/worker-mls-port.ts';
 import type { GroupHandle, MlsSuite } from '../../../src/protocol/group/mls.ts';
 import { craftKeyPackage } from '../../harness/group/crafted-key-package.ts';
 import type { Craft } from '../../harness/group/crafted-key-package.ts';
-import { makeMembership, testParameters, wallClock } from '../../harness/group/membership.ts';
+import { founding, joinRequest, makeMembership } from '../../harness/group/membership.ts';
 import { addOf, addsOf, rogueCommit } from '../../harness/group/rogue-commit.ts';
 
 const NO_CHANGE = { adds: [], removes: [], kicks: [] };
@@ -18,7 +18,7 @@ const without = (change: Partial<Capabilities>): Craft => ({
 });
 /** Says in its leaf what its own capabilities leave out. */
 const DISAGREEING: Craft = {
-  leaf: { extensions: [{ extensionType: 0xfafa, extensionData: Uint8Array.of(1) }] },
+  leafExtensions: [{ extensionType: 0xfafa, extensionData: Uint8Array.of(1) }],
 };
 const WRONG_CREDENTIAL: Craft = {
   leaf: { credential: { credentialType: 'basic', identity: new Uint8Array(32) } },
@@ -45,7 +45,7 @@ const FAULTS: [string, Craft, string][] = [
   ['no capability for its suite', without({ ciphersuites: [] }), 'another cipher suite'],
   [
     'no capability for the meeting parameters',
-    without({ extensions: [] }),
+    without({ extensions: [0xf0c2, 0xf0c3] }),
     'no support for an extension of the group',
   ],
   [
@@ -118,10 +118,10 @@ describe.each<[string, () => MlsPort]>([
     const groupId = new Uint8Array(randomBytes(16));
     const secret = new Uint8Array(randomBytes(32));
     const newcomer = (): MlsMembership => makeMembership(groupId, secret, suite);
-    const { group } = await mls.createGroup(newcomer(), testParameters, wallClock());
+    const { group } = await mls.createGroup(newcomer(), founding());
     const enter = async (): Promise<GroupHandle> => {
       const joiner = newcomer();
-      const { keyPackage } = await mls.keyPackage(joiner, wallClock());
+      const { keyPackage } = await mls.keyPackage(joiner, joinRequest());
       const outcome = await mls.stageCommit(group, { ...NO_CHANGE, adds: [keyPackage] });
       if (outcome.kind !== 'staged') throw new Error(outcome.reason);
       await mls.apply(group, outcome.commit.staged);
@@ -134,7 +134,7 @@ describe.each<[string, () => MlsPort]>([
   /** Whatever was rejected on the side would have ended the thread by the time of the next turn. */
   const canStillCommit = async (group: GroupHandle, newcomer: MlsMembership): Promise<void> => {
     await new Promise((resolve) => setImmediate(resolve));
-    const { keyPackage } = await mls.keyPackage(newcomer, wallClock());
+    const { keyPackage } = await mls.keyPackage(newcomer, joinRequest());
     const outcome = await mls.stageCommit(group, { ...NO_CHANGE, adds: [keyPackage] });
     expect(outcome).toMatchObject({ kind: 'staged' });
   };
@@ -142,7 +142,7 @@ describe.each<[string, () => MlsPort]>([
   test.each(FAULTS)('%s: refused when it is looked at, and in a plan', async (_name, craft, reason) => {
     const { group, newcomer } = await start();
     const keyPackage = await craftKeyPackage(newcomer(), craft);
-    expect(await mls.inspectKeyPackage(group, keyPackage, wallClock())).toEqual({ kind: 'refused', reason });
+    expect(await mls.inspectKeyPackage(group, keyPackage)).toEqual({ kind: 'refused', reason });
     const plan = { ...NO_CHANGE, adds: [keyPackage] };
     expect(await mls.stageCommit(group, plan)).toMatchObject({ kind: 'refused' });
     await canStillCommit(group, newcomer());
@@ -188,13 +188,13 @@ describe.each<[string, () => MlsPort]>([
 
   test('one that copies another joiner’s key costs that one nothing but a Commit of its own', async () => {
     const { group, newcomer } = await start();
-    const honest = await mls.keyPackage(newcomer(), wallClock());
+    const honest = await mls.keyPackage(newcomer(), joinRequest());
     const { proposalType, ...add } = addOf(honest.keyPackage);
     if (!('add' in add)) throw new Error(String(proposalType));
     const { hpkePublicKey } = add.add.keyPackage.leafNode;
     const copy = await craftKeyPackage(newcomer(), { leaf: { hpkePublicKey } });
     // Alone it is as good as any; together they would be refused by all who receive the Commit.
-    expect((await mls.inspectKeyPackage(group, copy, wallClock())).kind).toBe('acceptable');
+    expect((await mls.inspectKeyPackage(group, copy)).kind).toBe('acceptable');
     const both = { ...NO_CHANGE, adds: [honest.keyPackage, copy] };
     expect(await mls.stageCommit(group, both)).toEqual({
       kind: 'refused',
@@ -208,7 +208,7 @@ describe.each<[string, () => MlsPort]>([
     const { group, newcomer } = await start(0x0053);
     for (const hpkePublicKey of [new Uint8Array(32).fill(9), new Uint8Array(1216).fill(0xff)]) {
       const keyPackage = await craftKeyPackage(newcomer(), { leaf: { hpkePublicKey } });
-      expect(await mls.inspectKeyPackage(group, keyPackage, wallClock())).toMatchObject({
+      expect(await mls.inspectKeyPackage(group, keyPackage)).toMatchObject({
         reason: 'an Add with a key that nothing can be sealed to',
       });
     }

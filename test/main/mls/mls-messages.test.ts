@@ -10,14 +10,15 @@ import {
 } from '../../../src/main/mls/mls-messages.ts';
 import type { MlsMembership } from '../../../src/main/mls/mls-port.ts';
 import { TsMlsAdapter } from '../../../src/main/mls/ts-mls-adapter.ts';
+import { decodeUtf8 } from '../../../src/protocol/bytes/utf8.ts';
 import { leafIndex } from '../../../src/protocol/group/roster.ts';
 import { craftKeyPackage } from '../../harness/group/crafted-key-package.ts';
-import { makeMembership, testParameters, wallClock } from '../../harness/group/membership.ts';
+import { founding, joinRequest, makeMembership, testParameters } from '../../harness/group/membership.ts';
 
 const membership = makeMembership(randomBytes(16), randomBytes(32));
 const NO_CHANGE = { adds: [], removes: [], kicks: [] };
 const keyPackageOf = async (member: MlsMembership): Promise<Uint8Array> =>
-  (await new TsMlsAdapter().keyPackage(member, wallClock())).keyPackage;
+  (await new TsMlsAdapter().keyPackage(member, joinRequest())).keyPackage;
 const privateMessage = (bytes: number): Uint8Array =>
   encodeMlsMessage({
     version: 'mls10',
@@ -106,7 +107,7 @@ test('a roster names each member by leaf and keys, over leaves that became empty
   const members = Array.from({ length: 4 }, () => makeMembership(groupId, joinProofKey));
   const [first, ...joiners] = members;
   if (first === undefined) throw new Error('four members');
-  const { group } = await mls.createGroup(first, testParameters, wallClock());
+  const { group } = await mls.createGroup(first, founding());
   const packages = await Promise.all(joiners.map(keyPackageOf));
   const change = async (plan: typeof NO_CHANGE | Parameters<typeof mls.stageCommit>[1]) => {
     const outcome = await mls.stageCommit(group, plan);
@@ -120,8 +121,13 @@ test('a roster names each member by leaf and keys, over leaves that became empty
   for (const { signatureKey, fingerprint } of all) {
     expect(fingerprint).toEqual(new Uint8Array(createHash('sha256').update(signatureKey).digest()));
   }
-  expect(all.slice(1).map(({ encryptionKey }) => encryptionKey)).toEqual(
-    packages.map((bytes) => decodeKeyPackage(bytes)?.leafNode.hpkePublicKey),
+  expect(all.slice(1).map(({ senderId, asOf }) => [decodeUtf8(senderId), asOf])).toEqual(
+    packages.map((bytes) => {
+      const leaf = decodeKeyPackage(bytes)!.leafNode;
+      const join = leaf.extensions[0]!.extensionData;
+      const fingerprint = createHash('sha256').update(leaf.signaturePublicKey).digest();
+      return [Buffer.concat([fingerprint, join.subarray(8)]).toString('base64url'), 0n];
+    }),
   );
   const left = await change({ ...NO_CHANGE, removes: [leafIndex(2)] });
   expect(left.map(({ leaf }) => leaf)).toEqual([0, 1, 3]);

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { startMlsWorker } from '../../../src/main/mls/worker-mls-port.ts';
-import { makeMembership, testParameters, wallClock } from '../../harness/group/membership.ts';
+import { founding, makeMembership } from '../../harness/group/membership.ts';
 
 const NO_CHANGE = { adds: [], removes: [], kicks: [] };
 const script = (name: string): URL => new URL(`../../harness/group/${name}`, import.meta.url);
@@ -9,7 +9,7 @@ const script = (name: string): URL => new URL(`../../harness/group/${name}`, imp
 test('a rejected promise that nobody waits for does not end the thread', async () => {
   const mls = startMlsWorker({ script: script('mls-worker-with-stray.mjs') });
   const membership = makeMembership(randomBytes(16), randomBytes(32));
-  const { group } = await mls.createGroup(membership, testParameters, wallClock());
+  const { group } = await mls.createGroup(membership, founding());
   expect(await mls.stageCommit(group, NO_CHANGE)).toMatchObject({
     kind: 'staged',
   });
@@ -19,12 +19,10 @@ test('a rejected promise that nobody waits for does not end the thread', async (
 test('a thread that dies takes its calls and groups with it, and the next call starts another', async () => {
   const mls = startMlsWorker({ script: script('mls-worker-mortal.mjs') });
   const membership = makeMembership(randomBytes(16), randomBytes(32));
-  const first = await mls.createGroup(membership, testParameters, wallClock());
+  const first = await mls.createGroup(membership, founding());
   const saved = await mls.serialise(first.group);
   const deadly = makeMembership(randomBytes(1), randomBytes(32));
-  await expect(mls.createGroup(deadly, testParameters, wallClock())).rejects.toThrow(
-    'the MLS worker has ended',
-  );
+  await expect(mls.createGroup(deadly, founding())).rejects.toThrow('the MLS worker has ended');
   const restored = await mls.restore(membership, saved);
   if (restored === undefined) throw new Error('a group reads back');
   expect(restored.view).toEqual(first.view);

@@ -8,11 +8,9 @@ import type { MlsMembership } from '../../../src/main/mls/mls-port.ts';
 import { TsMlsAdapter } from '../../../src/main/mls/ts-mls-adapter.ts';
 import type { CommitPlan, EpochView, GroupHandle, StagedCommit } from '../../../src/protocol/group/mls.ts';
 import { leafIndex } from '../../../src/protocol/group/roster.ts';
-import { unixMillis } from '../../../src/protocol/units.ts';
-import { makeMembership, testParameters, wallClock } from '../../harness/group/membership.ts';
+import { founding, joinRequest, makeMembership, testParameters } from '../../harness/group/membership.ts';
 
 const NO_CHANGE = { adds: [], removes: [], kicks: [] };
-const MINUTE_MS = 60_000;
 
 let mls: TsMlsAdapter;
 let groupId: Uint8Array;
@@ -26,7 +24,7 @@ beforeEach(() => {
 });
 
 const newcomer = (): MlsMembership => makeMembership(groupId, secret);
-const create = () => mls.createGroup(creator, testParameters, wallClock());
+const create = () => mls.createGroup(creator, founding());
 async function stage(group: GroupHandle, plan: Partial<CommitPlan> = {}): Promise<StagedCommit> {
   const outcome = await mls.stageCommit(group, { ...NO_CHANGE, ...plan });
   if (outcome.kind !== 'staged') throw new Error(outcome.reason);
@@ -34,7 +32,7 @@ async function stage(group: GroupHandle, plan: Partial<CommitPlan> = {}): Promis
 }
 /** Adds a member; gives its Welcome, which it has not used. */
 async function invite(group: GroupHandle, joiner: MlsMembership): Promise<Uint8Array> {
-  const { keyPackage } = await mls.keyPackage(joiner, wallClock());
+  const { keyPackage } = await mls.keyPackage(joiner, joinRequest());
   const { staged, welcomes } = await stage(group, { adds: [keyPackage] });
   await mls.apply(group, staged);
   return welcomes[0]?.welcome ?? new Uint8Array(0);
@@ -67,14 +65,14 @@ describe('a group that was created', () => {
     const before = await mls.serialise(group);
     const member = view.roster[0];
     if (member === undefined) throw new Error('one member');
-    const { signatureKey, fingerprint, encryptionKey } = member;
+    const { signatureKey, fingerprint, senderId } = member;
     for (const bytes of [
       view.groupId,
       view.transcript,
       view.epochAuthenticator,
       signatureKey,
       fingerprint,
-      encryptionKey,
+      senderId,
       masterKey,
       groupContext,
       // Nor does it need the identity any more.
@@ -89,7 +87,7 @@ describe('a group that was created', () => {
   test('takes nothing from the identity that made it when it is forgotten', async () => {
     const seed = creator.identity.seed.slice();
     const { group } = await create();
-    await mls.keyPackage(creator, wallClock());
+    await mls.keyPackage(creator, joinRequest());
     await stage(group);
     await mls.forget(group);
     await mls.forgetKeyPackages(creator);
@@ -157,7 +155,7 @@ describe('a Commit', () => {
     const { group } = await create();
     const leaver = await enter(group);
     const observer = newcomer();
-    const { keyPackage } = await mls.keyPackage(observer, wallClock());
+    const { keyPackage } = await mls.keyPackage(observer, joinRequest());
     const added = await stage(group, { adds: [keyPackage] });
     expect(added.epoch).toBe(2n);
     const processed = await mls.processCommit(leaver, added.commit);
@@ -216,7 +214,7 @@ describe('a Commit', () => {
   test('that removes a member and adds another does not say that the one was replaced', async () => {
     const { group } = await create();
     const leaver = await enter(group);
-    const { keyPackage, ref } = await mls.keyPackage(newcomer(), wallClock());
+    const { keyPackage, ref } = await mls.keyPackage(newcomer(), joinRequest());
     const { commit } = await stage(group, { adds: [keyPackage], removes: [leafIndex(1)] });
     expect(await mls.processCommit(leaver, commit)).toMatchObject({
       kind: 'removed',
@@ -279,7 +277,7 @@ describe('a Welcome', () => {
   test('may be for several joiners at once', async () => {
     const { group } = await create();
     const joiners = [newcomer(), newcomer()];
-    const packages = await Promise.all(joiners.map((joiner) => mls.keyPackage(joiner, wallClock())));
+    const packages = await Promise.all(joiners.map((joiner) => mls.keyPackage(joiner, joinRequest())));
     const { welcomes } = await stage(group, { adds: packages.map(({ keyPackage }) => keyPackage) });
     const each = welcomes.map(({ welcome }) => {
       const message = decodeWhole(welcome);
@@ -296,9 +294,9 @@ describe('a Welcome', () => {
   test('finds the KeyPackage that it is for among several', async () => {
     const { group } = await create();
     const joiner = newcomer();
-    await mls.keyPackage(joiner, wallClock());
+    await mls.keyPackage(joiner, joinRequest());
     const welcome = await invite(group, joiner);
-    await mls.keyPackage(joiner, wallClock());
+    await mls.keyPackage(joiner, joinRequest());
     expect(await mls.join(joiner, welcome)).toMatchObject({
       kind: 'joined',
       view: { epoch: 1n, ownLeaf: 1 },
@@ -311,11 +309,7 @@ describe('a Welcome', () => {
     const [other, elsewhere] = [newcomer(), { ...joiner, groupId: new Uint8Array(randomBytes(16)) }];
     const welcome = await invite(group, joiner);
     const ofOther = await invite(group, other);
-    const another = await mls.createGroup(
-      { ...creator, groupId: elsewhere.groupId },
-      testParameters,
-      wallClock(),
-    );
+    const another = await mls.createGroup({ ...creator, groupId: elsewhere.groupId }, founding());
     const toElsewhere = await invite(another.group, elsewhere);
     await mls.forgetKeyPackages(joiner);
     expect(await mls.join(joiner, welcome)).toEqual(NOT_OURS);
@@ -357,7 +351,7 @@ describe('a group that is read back', () => {
   test('is what was written: epoch, secrets and staged Commit', async () => {
     const { group } = await create();
     await enter(group);
-    const { keyPackage } = await mls.keyPackage(newcomer(), wallClock());
+    const { keyPackage } = await mls.keyPackage(newcomer(), joinRequest());
     const { staged: _, ...staged } = await stage(group, { adds: [keyPackage] });
     const restored = await mls.restore(creator, await mls.serialise(group));
     expect(restored).toMatchObject({ staged, view: { groupId, epoch: 1n, ownLeaf: 0, suite: 1 } });
@@ -410,19 +404,4 @@ describe('a group that is read back', () => {
     await mls.forget(group);
     await expect(async () => mls.serialise(group)).rejects.toThrow('the group is held here');
   });
-});
-
-test('a proof of the invitation ends 8 minutes after it was made', async () => {
-  const { group } = await create();
-  const now = wallClock();
-  const { keyPackage } = await mls.keyPackage(newcomer(), now);
-  const at = async (offset: number): Promise<string> => {
-    const verdict = await mls.inspectKeyPackage(group, keyPackage, unixMillis(now + offset));
-    return verdict.kind === 'refused' ? verdict.reason : verdict.kind;
-  };
-  expect(await at(8 * MINUTE_MS)).toBe('acceptable');
-  expect(await at(8 * MINUTE_MS + 1)).toBe('proof of the invitation is expired');
-  // A member whose clock is behind by up to two minutes takes it, too.
-  expect(await at(-2 * MINUTE_MS)).toBe('acceptable');
-  expect(await at(-2 * MINUTE_MS - 1)).toBe('proof of the invitation is too-far-ahead');
 });

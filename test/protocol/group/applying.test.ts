@@ -9,6 +9,7 @@ import { epoch, millis } from '../../../src/protocol/units.ts';
 import type { Epoch } from '../../../src/protocol/units.ts';
 import { fakeEpochKey, type FakeMls } from '../../harness/group/fake-mls.ts';
 import { OneCoordinator } from './one-coordinator.ts';
+import { joinId } from '../../harness/group/membership.ts';
 
 const OTHER_KEY = new Uint8Array(32).fill(2);
 const WRONG = new Uint8Array(32).fill(9);
@@ -40,7 +41,7 @@ function setUp(
   });
   member.startAsMember();
   const other: FakeMls = member.otherMls(OTHER_KEY);
-  const sender = senderIdOf(fingerprintOf(OTHER_KEY, crypto), new Uint8Array(8));
+  const sender = senderIdOf(fingerprintOf(OTHER_KEY, crypto), joinId());
   member.input({ kind: 'key-package', sender, payload: other.makeKeyPackage().keyPackage });
   member.run(100);
   const [delivery] = member.asked('publish-commit')[0]?.input.welcomes ?? [];
@@ -204,7 +205,7 @@ describe('in fenced mode', () => {
     const { member, other, group, deliver, last } = setUp();
     const key = new Uint8Array(32).fill(3);
     const payload = member.otherMls(key).makeKeyPackage().keyPackage;
-    const sender = senderIdOf(fingerprintOf(key, crypto), new Uint8Array(8));
+    const sender = senderIdOf(fingerprintOf(key, crypto), joinId());
     member.input({ kind: 'key-package', sender, payload });
     const staged = other.stage(group, { adds: [payload], removes: [], kicks: [] });
     if (staged.kind !== 'staged') throw new Error(staged.reason);

@@ -8,6 +8,7 @@ import { DEFAULT_TIMING } from '../../../src/protocol/group/coordination/timing.
 import { fingerprintOf, senderIdOf } from '../../../src/protocol/group/names.ts';
 import { epoch, millis } from '../../../src/protocol/units.ts';
 import { OneCoordinator } from './one-coordinator.ts';
+import { joinId } from '../../harness/group/membership.ts';
 
 const { backoff, batch } = DEFAULT_TIMING;
 const NEXT = epoch(1n);
@@ -88,7 +89,7 @@ describe('a lock', () => {
   test('gives the attempt under which Commit, Welcome and receipt are published', () => {
     const key = new Uint8Array(32).fill(2);
     const member = memberWith({ attempt: 3 });
-    const sender = senderIdOf(fingerprintOf(key, crypto), new Uint8Array(8));
+    const sender = senderIdOf(fingerprintOf(key, crypto), joinId());
     const payload = member.otherMls(key).makeKeyPackage().keyPackage;
     member.input({ kind: 'key-package', sender, payload });
     member.run(batch);

@@ -7,6 +7,7 @@ import { fingerprintOf, senderIdOf } from '../../../src/protocol/group/names.ts'
 import { leafIndex } from '../../../src/protocol/group/roster.ts';
 import { millis } from '../../../src/protocol/units.ts';
 import { OneCoordinator } from './one-coordinator.ts';
+import { joinId } from '../../harness/group/membership.ts';
 
 describe('plain mode', () => {
   test('a Commit is object 0, though an earlier holder of the lock failed', () => {
@@ -28,7 +29,7 @@ describe('a plan that MLS refuses', () => {
     const signatureKey = new Uint8Array(32).fill(7);
     signatureKey.set([number % 256, Math.floor(number / 256)]);
     const { keyPackage } = member.otherMls(signatureKey).makeKeyPackage();
-    const sender = senderIdOf(fingerprintOf(signatureKey, crypto), new Uint8Array(8));
+    const sender = senderIdOf(fingerprintOf(signatureKey, crypto), joinId());
     return { kind: 'key-package', sender, payload: keyPackage };
   };
   const keysOf = (member: OneCoordinator): (number | undefined)[] =>

@@ -10,6 +10,7 @@ import { fingerprintOf, groupNameOf, senderIdOf } from '../../../src/protocol/gr
 import type { RoomKey } from '../../../src/protocol/group/room-keys.ts';
 import { epoch, millis } from '../../../src/protocol/units.ts';
 import { OneCoordinator } from './one-coordinator.ts';
+import { joinId } from '../../harness/group/membership.ts';
 
 const KEY = new Uint8Array(32).fill(1);
 const room = new Uint8Array(32).fill(1) as RoomKey;
@@ -115,7 +116,7 @@ describe('a membership that rested', () => {
     });
     const group = groupNameOf(room, 2, crypto);
     const { group: handle, ...created } = member.mls.createGroup(group);
-    const senderId = senderIdOf(fingerprintOf(KEY, crypto), new Uint8Array(8).fill(3));
+    const senderId = senderIdOf(fingerprintOf(KEY, crypto), joinId(3));
     const record = {
       generation: 2,
       senderId,

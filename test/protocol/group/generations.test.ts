@@ -7,6 +7,7 @@ import { fingerprintOf, groupNameOf, senderIdOf } from '../../../src/protocol/gr
 import type { RoomKey } from '../../../src/protocol/group/room-keys.ts';
 import { epoch } from '../../../src/protocol/units.ts';
 import { OneCoordinator } from './one-coordinator.ts';
+import { joinId } from '../../harness/group/membership.ts';
 
 const { lonely, healthy } = DEFAULT_TIMING;
 const OTHER_KEY = new Uint8Array(32).fill(2);
@@ -29,7 +30,7 @@ function memberWith(rooms: { newest: number; failure?: CounterFailure }): OneCoo
 }
 function letIn(member: OneCoordinator): void {
   const { keyPackage } = member.otherMls(OTHER_KEY).makeKeyPackage();
-  const sender = senderIdOf(fingerprintOf(OTHER_KEY, crypto), new Uint8Array(8));
+  const sender = senderIdOf(fingerprintOf(OTHER_KEY, crypto), joinId());
   member.input({ kind: 'key-package', sender, payload: keyPackage });
   member.run(1_000);
   expect(member.epochs.at(-1)?.roster.length).toBe(2);

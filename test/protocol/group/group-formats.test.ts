@@ -1,16 +1,15 @@
-import { createHash } from 'node:crypto';
+import { createHash, createHmac } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { nodeGroupCrypto as crypto } from '../../../src/main/mls/node-group-crypto.ts';
 import { encodeBase64Url } from '../../../src/protocol/bytes/base64url.ts';
 import { ByteWriter } from '../../../src/protocol/bytes/byte-writer.ts';
-import { encodeHex } from '../../../src/protocol/bytes/hex.ts';
 import { decodeUtf8, encodeUtf8 } from '../../../src/protocol/bytes/utf8.ts';
 import {
   checkInvitationProof,
   makeInvitationProof,
-  MAX_PROOF_LIFETIME,
   PROOF_BYTES,
+  SEALED_NAME_BYTES,
 } from '../../../src/protocol/group/invitation-proof.ts';
 import {
   decodeMeetingParameters,
@@ -34,56 +33,84 @@ import {
   trackShape,
   welcomeTrack,
 } from '../../../src/protocol/group/names.ts';
+import { decodeLeafJoin, encodeLeafJoin } from '../../../src/protocol/group/leaf-join.ts';
+import type { JoinId } from '../../../src/protocol/group/leaf-join.ts';
 import type { RoomKey } from '../../../src/protocol/group/room-keys.ts';
 import { InvariantError } from '../../../src/protocol/errors.ts';
 import type { FullTrackName } from '../../../src/protocol/moqt/model.ts';
 import { compareRosters, leafIndex } from '../../../src/protocol/group/roster.ts';
 import type { Member } from '../../../src/protocol/group/roster.ts';
 import { securityCodeOf } from '../../../src/protocol/group/security-code.ts';
-import { unixMillis } from '../../../src/protocol/units.ts';
+import { epoch } from '../../../src/protocol/units.ts';
+import { joinId } from '../../harness/group/membership.ts';
 
 const bytes = (length: number, fill: number): Uint8Array => new Uint8Array(length).fill(fill);
 const room = bytes(32, 1) as RoomKey;
 
 describe('invitation proofs', () => {
-  const now = unixMillis(1_800_000_000_000);
-  const subject = { joinProofKey: bytes(32, 1), group: bytes(16, 2), signatureKey: bytes(32, 3) };
-  const proof = makeInvitationProof(subject, unixMillis(now + 60_000), crypto);
+  const subject = {
+    joinProofKey: bytes(32, 1),
+    group: bytes(16, 2),
+    signatureKey: bytes(32, 3),
+    initKey: bytes(32, 4),
+    leafExtension: encodeLeafJoin({ asOf: epoch(5n), joinId: joinId(6) }),
+  };
+  const sealedName = bytes(92, 7);
+  const proof = makeInvitationProof(subject, sealedName, crypto);
 
-  test('a proof holds for its subject until its end', () => {
-    expect(checkInvitationProof(proof, subject, now, crypto)).toBe('valid');
-    expect(checkInvitationProof(proof, subject, unixMillis(now + 60_001), crypto)).toBe('expired');
-    expect(checkInvitationProof(proof, subject, undefined, crypto)).toBe('valid');
-    const early = unixMillis(now + 60_000 - MAX_PROOF_LIFETIME - 1);
-    expect(checkInvitationProof(proof, subject, early, crypto)).toBe('too-far-ahead');
-    expect(checkInvitationProof(proof, subject, unixMillis(now + 60_000), crypto)).toBe('valid');
-    const earliest = unixMillis(now + 60_000 - MAX_PROOF_LIFETIME);
-    expect(checkInvitationProof(proof, subject, earliest, crypto)).toBe('valid');
-    expect(MAX_PROOF_LIFETIME).toBe(600_000);
-    expect(proof.length).toBe(PROOF_BYTES);
-    expect(checkInvitationProof(proof.subarray(1), subject, now, crypto)).toBe('malformed');
-    expect(checkInvitationProof(new Uint8Array([...proof, 0]), subject, now, crypto)).toBe('malformed');
-  });
-
-  test('it holds for nothing else', () => {
+  test('a proof holds for its subject and for nothing else', () => {
+    expect(checkInvitationProof(proof, subject, crypto)).toBe('valid');
     for (const other of [
       { ...subject, joinProofKey: bytes(32, 9) },
       { ...subject, group: bytes(16, 9) },
       { ...subject, signatureKey: bytes(32, 9) },
+      { ...subject, initKey: bytes(32, 9) },
+      { ...subject, leafExtension: encodeLeafJoin({ asOf: epoch(6n), joinId: joinId(6) }) },
+      { ...subject, leafExtension: encodeLeafJoin({ asOf: epoch(5n), joinId: joinId(7) }) },
     ]) {
-      expect(checkInvitationProof(proof, other, now, crypto)).toBe('forged');
+      expect(checkInvitationProof(proof, other, crypto)).toBe('forged');
     }
-    for (let at = 0; at < proof.length; at += 1) {
+    for (let at = 0; at < PROOF_BYTES; at += 1) {
       const changed = proof.map((byte, index) => (index === at ? byte ^ 1 : byte));
-      expect(checkInvitationProof(changed, subject, now, crypto)).toBe('forged');
+      expect(checkInvitationProof(changed, subject, crypto)).toBe('forged');
     }
   });
 
-  test('its bytes are those of the key profile', () => {
-    // Computed with Python: hmac.new(b'\x01' * 32, …, 'sha256').
-    expect(encodeHex(makeInvitationProof(subject, unixMillis(1), crypto))).toBe(
-      '0000000000000001d94e09e44c51bec75bf4755a35ff4296104e5fd05006fd6547f2a954b3ef32f0',
-    );
+  test('it has a sealed name behind it, of any size up to 256 bytes', () => {
+    const { most } = SEALED_NAME_BYTES;
+    expect([PROOF_BYTES, most]).toEqual([32, 284]);
+    const verdict = (length: number) =>
+      checkInvitationProof(makeInvitationProof(subject, bytes(length, 7), crypto), subject, crypto);
+    expect([0, 27, 28, most, most + 1].map(verdict)).toEqual([
+      'malformed',
+      'malformed',
+      'valid',
+      'valid',
+      'malformed',
+    ]);
+    expect(checkInvitationProof(new Uint8Array(0), subject, crypto)).toBe('malformed');
+  });
+
+  test('its bytes are those of docs/protocol.md', () => {
+    const text = Buffer.concat([bytes(16, 2), bytes(32, 3), bytes(32, 4), subject.leafExtension]);
+    const tag = createHmac('sha256', bytes(32, 1)).update(text).digest();
+    expect(Buffer.from(proof)).toEqual(Buffer.concat([tag, sealedName]));
+  });
+});
+
+describe('the join of a leaf', () => {
+  const value = new Uint8Array([0, 0, 1, 0, 0, 0, 0, 5, 1, 2, 3, 4, 5, 6, 7, 8]);
+  const join = { asOf: epoch((1n << 40n) + 5n), joinId: value.slice(8) as JoinId };
+
+  test('is an epoch and 8 bytes', () => {
+    expect(encodeLeafJoin(join)).toEqual(value);
+    expect(decodeLeafJoin(value)).toEqual(join);
+    expect(() => encodeLeafJoin({ ...join, joinId: bytes(7, 1) as JoinId })).toThrow(InvariantError);
+  });
+
+  test('is read from nothing else', () => {
+    for (const length of [0, 8, 15]) expect(decodeLeafJoin(value.subarray(0, length))).toBeUndefined();
+    expect(decodeLeafJoin(new Uint8Array([...value, 0]))).toBeUndefined();
   });
 });
 
@@ -188,7 +215,7 @@ describe('meeting parameters', () => {
 
 describe('names', () => {
   const group = groupNameOf(room, 0, crypto);
-  const sender = senderIdOf(fingerprintOf(bytes(32, 3), crypto), bytes(8, 4));
+  const sender = senderIdOf(fingerprintOf(bytes(32, 3), crypto), joinId(4));
 
   test('each generation has its own group', () => {
     const input = new Uint8Array([...encodeUtf8('conclave group v2'), ...room, 0, 0, 0, 1]);
@@ -280,7 +307,9 @@ describe('names', () => {
 
   test('of rooms and joins have their sizes', () => {
     expect(() => groupNameOf(bytes(31, 1) as RoomKey, 0, crypto)).toThrow(InvariantError);
-    expect(() => senderIdOf(fingerprintOf(bytes(32, 3), crypto), bytes(7, 4))).toThrow(InvariantError);
+    expect(() => senderIdOf(fingerprintOf(bytes(32, 3), crypto), bytes(7, 4) as JoinId)).toThrow(
+      InvariantError,
+    );
     expect(group.length).toBe(16);
   });
 
@@ -306,22 +335,23 @@ test('the security code depends on epoch and group, and is six groups of five di
   expect(securityCodeOf(bytes(16, 1), bytes(32, 5), crypto)).toBe('40609 44897 81313 02256 54179 51618');
 });
 
-test('a member that joins again is in both lists of a change, a committer in none', () => {
-  const member = (leaf: number, key: number, encryption: number): Member => ({
+test('a member that joins again is in both lists of a change, one that stays in none', () => {
+  const member = (leaf: number, key: number, join: number): Member => ({
     leaf: leafIndex(leaf),
     signatureKey: bytes(32, key),
     fingerprint: fingerprintOf(bytes(32, key), crypto),
-    encryptionKey: bytes(32, encryption),
+    senderId: senderIdOf(fingerprintOf(bytes(32, key), crypto), joinId(join)),
+    asOf: epoch(0n),
   });
   const before = [member(0, 1, 1), member(1, 2, 2), member(2, 3, 3)];
-  const after = [member(0, 1, 9), member(1, 2, 8), member(3, 4, 4)];
-  const change = compareRosters(before, after, leafIndex(0));
+  const after = [member(0, 1, 1), member(1, 2, 8), member(3, 4, 4)];
+  const change = compareRosters(before, after);
   expect(change.added.map(({ leaf }) => leaf)).toEqual([1, 3]);
   expect(change.removed.map(({ leaf }) => leaf)).toEqual([1, 2]);
-  expect(compareRosters(before, before, leafIndex(1))).toEqual({ added: [], removed: [] });
-  // Another leaf's key of the same bytes, or another key at the leaf of the committer, is somebody else.
-  const moved = compareRosters([member(0, 1, 1)], [member(1, 1, 1)], leafIndex(0));
+  expect(compareRosters(before, before)).toEqual({ added: [], removed: [] });
+  // Another leaf of the same join, or another key at the leaf, is somebody else.
+  const moved = compareRosters([member(0, 1, 1)], [member(1, 1, 1)]);
   expect([moved.added.length, moved.removed.length]).toEqual([1, 1]);
-  const replaced = compareRosters([member(0, 1, 1)], [member(0, 2, 1)], leafIndex(0));
+  const replaced = compareRosters([member(0, 1, 1)], [member(0, 2, 1)]);
   expect([replaced.added.length, replaced.removed.length]).toEqual([1, 1]);
 });

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { fingerprintOf, senderIdOf, type SenderId } from '../../../src/protocol/group/names.ts';
 import { nodeGroupCrypto as crypto } from '../../../src/main/mls/node-group-crypto.ts';
 import { OneCoordinator } from './one-coordinator.ts';
+import { joinId } from '../../harness/group/membership.ts';
 
 /** How long a flood lasts, and how long one of its KeyPackages or Welcomes takes us. */
 const FLOOD_MS = 20_000;
@@ -10,7 +11,7 @@ const EACH_MS = 5;
 /** Somebody who asks to be let in. */
 function joiner(one: OneCoordinator, name: number): { sender: SenderId; payload: Uint8Array } {
   const key = new Uint8Array(32).fill(name);
-  const sender = senderIdOf(fingerprintOf(key, crypto), new Uint8Array(8));
+  const sender = senderIdOf(fingerprintOf(key, crypto), joinId());
   return { sender, payload: one.otherMls(key).makeKeyPackage().keyPackage };
 }
 

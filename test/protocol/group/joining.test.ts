@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { DEFAULT_TIMING } from '../../../src/protocol/group/coordination/timing.ts';
+import type { Answer } from '../../../src/protocol/group/coordination/asks.ts';
 import type { MasterKey, OwnKeyPackage } from '../../../src/protocol/group/mls.ts';
 import { epoch } from '../../../src/protocol/units.ts';
 import type { Epoch } from '../../../src/protocol/units.ts';
@@ -196,7 +197,8 @@ describe('a joiner that waits', () => {
   test('follows the tracks first, then sends its KeyPackage under the same SenderId', () => {
     const { joiner } = setUp();
     const kinds = joiner.asks.map(({ ask }) => ask.kind);
-    expect(kinds.slice(-3)).toEqual(['enter-group', 'make-key-package', 'publish-key-package']);
+    expect(kinds.slice(-4)).toEqual(['enter-group', 'probe', 'make-key-package', 'publish-key-package']);
+    expect(joiner.asked('make-key-package')[0]?.input).toMatchObject({ group: joiner.group, asOf: 5n });
     const [entered] = joiner.asked('enter-group');
     const [asked] = joiner.asked('publish-key-package');
     expect(entered?.input.group).toEqual(joiner.group);
@@ -204,15 +206,81 @@ describe('a joiner that waits', () => {
     expect(steps(joiner)).toEqual(['seeking', 'waiting-for-member']);
   });
 
-  test('repeats its KeyPackage later and later, and takes a new one at the first repetition after 10 s', () => {
+  const made = (joiner: OneCoordinator): [number, bigint][] =>
+    joiner.asked('make-key-package').map(({ at, input }) => [at, input.asOf]);
+  const joins = (joiner: OneCoordinator): Set<string> =>
+    new Set(joiner.asked('publish-key-package').map(({ input }) => Buffer.from(input.senderId).toString()));
+
+  test('repeats its KeyPackage later and later, the same while the counter stands still', () => {
     const { joiner } = setUp();
     joiner.run(29_000);
     const times = sent(joiner).map(([at]) => at);
-    expect(times).toEqual([0, 1_000, 3_000, 7_000, 15_000, 16_000, 18_000, 22_000]);
+    expect(times).toEqual([0, 1_000, 3_000, 7_000, 15_000, 23_000]);
     const packages = sent(joiner).map(([, keyPackage]) => Buffer.from(keyPackage).toString());
-    expect(new Set(packages.slice(0, 4)).size).toBe(1);
-    expect(new Set(packages.slice(4)).size).toBe(1);
-    expect(new Set(packages).size).toBe(2);
+    expect(new Set(packages).size).toBe(1);
+    expect(joins(joiner).size).toBe(1);
+  });
+
+  test('waits longer by up to a quarter, as chance will have it', () => {
+    const { joiner } = setUp();
+    joiner.chance = 255;
+    joiner.run(10_000);
+    expect(sent(joiner).map(([at]) => at)).toEqual([0, 1_000, 3_498, 8_494]);
+  });
+
+  test('makes a KeyPackage as of the new epoch for the same join once the counter has moved', () => {
+    const { joiner } = setUp();
+    joiner.run(500);
+    joiner.current = epoch(6n);
+    joiner.run(4_000);
+    joiner.current = epoch(9n);
+    joiner.run(4_000);
+    expect(made(joiner)).toEqual([
+      [0, 5n],
+      [1_000, 6n],
+      [7_000, 9n],
+    ]);
+    expect(sent(joiner).map(([at]) => at)).toEqual([0, 1_000, 3_000, 7_000]);
+    expect(joins(joiner).size).toBe(1);
+  });
+
+  test('begins a new join when the counter moves and no Welcome comes for 10 s, then for 20 s', () => {
+    const { joiner } = setUp();
+    for (let at = 5; at < 60; at += 1) {
+      joiner.current = epoch(BigInt(at));
+      joiner.run(1_000);
+    }
+    const [first, second, third, ...others] = joiner.asked('enter-group');
+    expect([first?.at, second?.at, third?.at, others]).toEqual([0, 15_000, 38_000, []]);
+    expect(joins(joiner).size).toBe(3);
+    // What was made for a join that is over can be used no more.
+    expect(joiner.asked('forget-key-packages').map(({ at }) => at)).toEqual([15_000, 38_000]);
+  });
+
+  test('opens no other generation while the counter moves', () => {
+    const { joiner } = setUp();
+    for (let at = 5; at < 70; at += 1) {
+      joiner.current = epoch(BigInt(at));
+      joiner.run(1_000);
+    }
+    expect(joiner.asked('lock').length).toBe(1);
+  });
+
+  test('makes nothing before it knows the counter’s epoch, and says when it cannot', () => {
+    let answer: Answer<'probe'> = { kind: 'unreachable', reason: 'away' };
+    const joiner: OneCoordinator = new OneCoordinator('fenced', {
+      probe: ({ group }) =>
+        group.join() === joiner.group.join() ? answer : { kind: 'ok', current: undefined },
+    });
+    joiner.startJoining();
+    expect([made(joiner), steps(joiner).at(-1)]).toEqual([[], 'counter-unreachable']);
+    // One that has lost its data is given it back by the members.
+    answer = { kind: 'ok', current: undefined };
+    joiner.run(2_000);
+    expect([made(joiner), steps(joiner).at(-1)]).toEqual([[], 'waiting-for-member']);
+    answer = { kind: 'ok', current: epoch(7n) };
+    joiner.run(4_000);
+    expect(made(joiner).map(([, asOf]) => asOf)).toEqual([7n]);
   });
 
   test('does so at once, and on tracks that are followed anew, when the relay is reached again', () => {
@@ -296,7 +364,9 @@ test('whoever was let in forgets its KeyPackages, and keeps the receipt and the 
     },
   });
   joiner.startJoining();
-  joiner.run(16_000);
+  joiner.run(100);
+  joiner.current = epoch(5n);
+  joiner.run(4_000);
   const receipt = joiner.receipt(NEXT, transcript);
   joiner.current = NEXT;
   joiner.input({ kind: 'welcome-object', object: { epoch: NEXT, object: 0, payload: REAL } });

@@ -9,6 +9,7 @@ import { leafIndex } from '../../../src/protocol/group/roster.ts';
 import { epoch, millis } from '../../../src/protocol/units.ts';
 import type { Epoch } from '../../../src/protocol/units.ts';
 import { OneCoordinator } from './one-coordinator.ts';
+import { joinId } from '../../harness/group/membership.ts';
 
 const { batch, receipt, history, historyLeast, historyPerMember, grace, resend } = DEFAULT_TIMING;
 type Knock = Extract<GroupInput, { kind: 'key-package' }>;
@@ -18,7 +19,7 @@ function knock(member: OneCoordinator, number: number): Knock {
     .fill(7)
     .with(0, number % 256)
     .with(1, number >> 8);
-  const sender = senderIdOf(fingerprintOf(key, crypto), new Uint8Array(8));
+  const sender = senderIdOf(fingerprintOf(key, crypto), joinId());
   return { kind: 'key-package', sender, payload: member.otherMls(key).makeKeyPackage().keyPackage };
 }
 /** A member that has made a group and is alone in it, in epoch 0. */
@@ -334,7 +335,7 @@ describe('after something that was missing has come', () => {
     member.startCreating();
     const key = new Uint8Array(32).fill(7);
     const other = member.otherMls(key);
-    const sender = senderIdOf(fingerprintOf(key, crypto), new Uint8Array(8));
+    const sender = senderIdOf(fingerprintOf(key, crypto), joinId());
     member.input({ kind: 'key-package', sender, payload: other.makeKeyPackage().keyPackage });
     member.run(batch);
     const [welcome] = member.asked('publish-commit')[0]?.input.welcomes ?? [];
@@ -404,7 +405,7 @@ describe('the counter’s log', () => {
     member.startCreating();
     const key = new Uint8Array(32).fill(7).with(0, 9).with(1, 0);
     const other = member.otherMls(key);
-    const sender = senderIdOf(fingerprintOf(key, crypto), new Uint8Array(8));
+    const sender = senderIdOf(fingerprintOf(key, crypto), joinId());
     member.input({ kind: 'key-package', sender, payload: other.makeKeyPackage().keyPackage });
     member.run(batch);
     const [welcome] = member.asked('publish-commit')[0]?.input.welcomes ?? [];
@@ -467,5 +468,61 @@ describe('in plain mode a counter that is ahead', () => {
     const ours = member.asked('probe').filter(({ input }) => Buffer.from(input.group).equals(member.group));
     expect(timesOf(ours)).toEqual([0, 9_000]);
     expect(member.events.at(-1)).toEqual({ kind: 'status', step: 'counter-unreachable' });
+  });
+});
+
+describe('a joiner', () => {
+  const KEY = new Uint8Array(32).fill(7).with(0, 9).with(1, 0);
+  const asks = (member: OneCoordinator, asOf: bigint, join = 0): Knock => ({
+    kind: 'key-package',
+    sender: senderIdOf(fingerprintOf(KEY, crypto), joinId(join)),
+    payload: member.otherMls(KEY).makeKeyPackage(asOf, joinId(join)).keyPackage,
+  });
+
+  test('that has seen an epoch which we have not is let in when it asks again after we have', () => {
+    const member = alone('plain');
+    const early = asks(member, 1n);
+    member.input(early);
+    member.run(1_000);
+    expect(member.epochs.length).toBe(1);
+    // What it has seen makes us look for what we miss.
+    expect(member.asked('probe').length).toBeGreaterThan(1);
+    member.input({ kind: 'update' });
+    member.run(batch);
+    expect(member.epochs.at(-1)?.epoch).toBe(1n);
+    member.input(early);
+    member.run(batch);
+    expect(member.epochs.at(-1)?.roster.length).toBe(2);
+  });
+
+  test('that asks on, since its Welcome is lost, is sent that again and not let in twice', () => {
+    const member = alone('plain');
+    member.input(asks(member, 0n));
+    member.run(batch);
+    const [{ input: first } = { input: undefined }] = member.asked('publish-commit');
+    const again = asks(member, 1n);
+    member.input(again);
+    member.input(again);
+    member.run(2_000);
+    expect(member.epochs.at(-1)).toMatchObject({ epoch: 1n, roster: [{}, { asOf: 0n }] });
+    const sent = member.asked('republish-welcome').map(({ input }) => input.delivery);
+    expect([...new Set(sent)]).toEqual(first?.welcomes);
+  });
+
+  test('that begins a new join replaces its leaf, provided that the counter has moved', () => {
+    const member = alone('plain');
+    member.input(asks(member, 0n));
+    member.run(batch);
+    member.input(asks(member, 0n, 1));
+    member.run(5_000);
+    expect(member.epochs.at(-1)?.epoch).toBe(1n);
+    member.input(asks(member, 1n, 1));
+    member.run(batch + 1_000);
+    const [, replaced, ...others] = member.epochs.at(-1)?.roster ?? [];
+    expect([replaced?.asOf, replaced?.senderId, others]).toEqual([
+      1n,
+      senderIdOf(fingerprintOf(KEY, crypto), joinId(1)),
+      [],
+    ]);
   });
 });

@@ -24,6 +24,7 @@ import type { GroupName } from '../../../src/protocol/group/names.ts';
 import type { RoomKey } from '../../../src/protocol/group/room-keys.ts';
 import { epoch, millis, unixMillis } from '../../../src/protocol/units.ts';
 import type { Epoch } from '../../../src/protocol/units.ts';
+import { joinId } from '../../harness/group/membership.ts';
 
 /** Answers of a test's own, in place of those below. */
 type Answers = { [Kind in AskKind]?: (input: AskTypes[Kind][0]) => Answer<Kind> };
@@ -44,6 +45,8 @@ export class OneCoordinator {
   /** What the counter's log has. */
   logged: readonly HistoryEntry[] = [];
   now = 0;
+  /** The byte that chance gives where it decides how long to wait. */
+  chance = 0;
   readonly #answers: Answers;
   readonly #signer: ReturnType<typeof freshSigner>;
   readonly #parameters: MeetingParameters;
@@ -73,7 +76,7 @@ export class OneCoordinator {
       parameters: this.#parameters,
       fingerprint: fingerprintOf(OWN_KEY, crypto),
       crypto,
-      random: (length) => new Uint8Array(length).fill((this.#fresh += 1)),
+      random: (length) => new Uint8Array(length).fill(length === 1 ? this.chance : (this.#fresh += 1)),
       timing: DEFAULT_TIMING,
     });
     this.group = this.#coordinator.groupName(0);
@@ -94,7 +97,7 @@ export class OneCoordinator {
   /** Starts as the only member, at epoch 0. @param creating - the counter has not yet been seen to say so. */
   startAsMember(creating = false): void {
     const { group, ...created } = this.mls.createGroup(this.group);
-    const senderId = senderIdOf(fingerprintOf(OWN_KEY, crypto), new Uint8Array(8));
+    const senderId = senderIdOf(fingerprintOf(OWN_KEY, crypto), joinId());
     const record = { generation: 0, senderId, creating, log: [], ownRefs: [], recipients: [] };
     this.resume({ record, handle: group, ...created, staged: undefined });
   }
@@ -239,9 +242,9 @@ export class OneCoordinator {
       case 'increment':
         return this.#increment(ask.input.request);
       case 'create-group':
-        return mls.createGroup(ask.input.group);
+        return mls.createGroup(ask.input.group, ask.input.joinId);
       case 'make-key-package':
-        return mls.makeKeyPackage();
+        return mls.makeKeyPackage(ask.input.asOf, ask.input.joinId);
       case 'inspect-key-package':
         return mls.inspect(ask.input.handle, ask.input.keyPackage);
       case 'stage':

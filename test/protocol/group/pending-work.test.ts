@@ -5,7 +5,7 @@ import { DEFAULT_TIMING } from '../../../src/protocol/group/coordination/timing.
 import type { Fingerprint, SenderId } from '../../../src/protocol/group/names.ts';
 import { leafIndex } from '../../../src/protocol/group/roster.ts';
 import type { Member } from '../../../src/protocol/group/roster.ts';
-import { millis } from '../../../src/protocol/units.ts';
+import { epoch, millis } from '../../../src/protocol/units.ts';
 
 const { batch, step, grace } = DEFAULT_TIMING;
 const keyOf = (number: number): Uint8Array =>
@@ -13,18 +13,21 @@ const keyOf = (number: number): Uint8Array =>
     .fill(1)
     .with(0, number % 256)
     .with(1, number >> 8);
+const senderOf = (key: number): SenderId => new Uint8Array([key]) as SenderId;
 const member = (leaf: number, key = leaf): Member => ({
   leaf: leafIndex(leaf),
   signatureKey: keyOf(key),
   fingerprint: keyOf(key) as Fingerprint,
-  encryptionKey: keyOf(key),
+  senderId: senderOf(key),
+  asOf: epoch(0n),
 });
 /** Somebody who waits. @param version - which of its KeyPackages. */
-const joiner = (key: number, since = 0, version = 0): WaitingJoin => ({
+const joiner = (key: number, since = 0, version = 0, asOf = 0): WaitingJoin => ({
   ref: new Uint8Array([key % 256, key >> 8, version]),
   keyPackage: new Uint8Array([key % 256, key >> 8, version]),
-  sender: new Uint8Array([key]) as SenderId,
+  senderId: senderOf(key),
   signatureKey: keyOf(key),
+  asOf: epoch(BigInt(asOf)),
   since: millis(since),
 });
 const roster = [member(0), member(1), member(2), member(3)];
@@ -42,6 +45,7 @@ const adds = (planned: PlannedCommit | undefined): number[] =>
   planned?.joins.map(({ signatureKey: [low = 0, high = 0] }) => low + 256 * high) ?? [];
 const due = (work: PendingWork, now = 0, own = OWN): number | undefined =>
   work.dueAt(roster, own, millis(now));
+const NEXT = epoch(1n);
 const none = { added: [], removed: [] };
 
 describe('a plan', () => {
@@ -136,7 +140,10 @@ describe('who waits', () => {
   test('are those whom the last Commit has not let in', () => {
     const work = fresh();
     for (const key of [7, 8, 9]) work.join(joiner(key));
-    work.settle(none, false, [joiner(8).ref, joiner(7, 0, 1).ref], millis(0));
+    work.settle(
+      { change: none, byUs: false, addedRefs: [joiner(8).ref, joiner(7, 0, 1).ref], epoch: NEXT },
+      millis(0),
+    );
     expect(adds(plan(work))).toEqual([7, 9]);
   });
 });
@@ -147,16 +154,19 @@ describe('a new epoch', () => {
     work.remove(leafIndex(0), true, millis(0));
     work.remove(leafIndex(1), false, millis(0));
     work.vanished(leafIndex(3), millis(0));
-    work.settle({ added: [member(3, 9)], removed: [member(0)] }, false, [], millis(0));
+    work.settle(
+      { change: { added: [member(3, 9)], removed: [member(0)] }, byUs: false, addedRefs: [], epoch: NEXT },
+      millis(0),
+    );
     expect(plan(work, grace)?.plan).toEqual({ adds: [], removes: [1], kicks: [] });
   });
 
   test('ends our wish for new keys only when the Commit was ours', () => {
     const work = fresh();
     work.update(millis(0));
-    work.settle(none, false, [], millis(0));
+    work.settle({ change: none, byUs: false, addedRefs: [], epoch: NEXT }, millis(0));
     expect(plan(work)).toBeDefined();
-    work.settle(none, true, [], millis(0));
+    work.settle({ change: none, byUs: true, addedRefs: [], epoch: NEXT }, millis(0));
     expect(plan(work)).toBeUndefined();
   });
 });
@@ -192,7 +202,7 @@ describe('a turn', () => {
     // Said again it is as old as before.
     work.remove(leafIndex(3), true, millis(3_500));
     expect(due(work, 4_000)).toBe(2_000 + batch + 2 * step);
-    work.settle(none, false, [], millis(6_000));
+    work.settle({ change: none, byUs: false, addedRefs: [], epoch: NEXT }, millis(6_000));
     expect(due(work, 6_000)).toBe(6_000 + batch + 2 * step);
     expect(due(fresh(500))).toBeUndefined();
     const later = fresh(5_000);
@@ -284,7 +294,10 @@ describe('a plan that MLS refused', () => {
     for (const key of [7, 8, 9, 10]) work.join(joiner(key));
     refuse(work);
     expect(adds(plan(work))).toEqual([7, 8]);
-    work.settle(none, true, [joiner(7).ref, joiner(8).ref], millis(0));
+    work.settle(
+      { change: none, byUs: true, addedRefs: [joiner(7).ref, joiner(8).ref], epoch: NEXT },
+      millis(0),
+    );
     work.join(joiner(11));
     expect(adds(plan(work))).toEqual([9, 10, 11]);
   });
@@ -294,15 +307,15 @@ describe('a plan that MLS refused', () => {
     work.join(joiner(9));
     refuse(work);
     expect(work.takeRefused(joiner(9).ref)).toBe(false);
-    work.settle(none, false, [], millis(0));
+    work.settle({ change: none, byUs: false, addedRefs: [], epoch: NEXT }, millis(0));
     expect(work.takeRefused(joiner(8).ref)).toBe(false);
     expect(work.takeRefused(joiner(9).ref)).toBe(true);
     expect(work.takeRefused(joiner(9).ref)).toBe(false);
     const other = fresh();
     other.join(joiner(9));
     refuse(other);
-    other.settle(none, false, [], millis(0));
-    other.settle(none, false, [], millis(0));
+    other.settle({ change: none, byUs: false, addedRefs: [], epoch: NEXT }, millis(0));
+    other.settle({ change: none, byUs: false, addedRefs: [], epoch: NEXT }, millis(0));
     expect(other.takeRefused(joiner(9).ref)).toBe(false);
   });
 
@@ -312,10 +325,42 @@ describe('a plan that MLS refused', () => {
       work.join(joiner(key + 10));
       refuse(work);
     }
-    work.settle(none, false, [], millis(0));
+    work.settle({ change: none, byUs: false, addedRefs: [], epoch: NEXT }, millis(0));
     const again = Array.from({ length: MAX_WAITING_JOINS + 1 }, (_, key) =>
       work.takeRefused(joiner(key + 10).ref),
     );
     expect(again.filter(Boolean).length).toBe(MAX_WAITING_JOINS);
+  });
+});
+
+describe('a joiner with several KeyPackages', () => {
+  test('is let in by the one of the latest epoch, whatever comes last', () => {
+    const work = fresh();
+    expect(work.join(joiner(7, 0, 1, 5))).toBe(true);
+    expect(work.join(joiner(7, 0, 2, 4))).toBe(true);
+    expect(plan(work)?.joins.map(({ asOf }) => asOf)).toEqual([5n]);
+    work.join(joiner(7, 0, 3, 6));
+    expect(plan(work)?.joins.map(({ asOf }) => asOf)).toEqual([6n]);
+  });
+
+  test('waits no longer once it is in the tree as of that epoch, or a later one', () => {
+    const settled = (asOf: number): PlannedCommit | undefined => {
+      const work = fresh();
+      work.join(joiner(7, 0, 1, asOf));
+      const change = { added: [{ ...member(9, 7), asOf: epoch(5n) }], removed: [] };
+      work.settle({ change, byUs: false, addedRefs: [], epoch: epoch(6n) }, millis(0));
+      return plan(work);
+    };
+    expect([4, 5, 6].map((asOf) => settled(asOf) === undefined)).toEqual([true, true, false]);
+  });
+
+  test('waits no longer once its KeyPackage is too old', () => {
+    const settled = (at: bigint): PlannedCommit | undefined => {
+      const work = fresh();
+      work.join(joiner(7, 0, 1, 5));
+      work.settle({ change: none, byUs: false, addedRefs: [], epoch: epoch(at) }, millis(0));
+      return plan(work);
+    };
+    expect([13n, 14n].map((at) => settled(at) === undefined)).toEqual([false, true]);
   });
 });

@@ -5,6 +5,7 @@ import { DEFAULT_TIMING } from '../../../src/protocol/group/coordination/timing.
 import { fingerprintOf, senderIdOf } from '../../../src/protocol/group/names.ts';
 import { epoch, millis } from '../../../src/protocol/units.ts';
 import { OneCoordinator } from './one-coordinator.ts';
+import { joinId } from '../../harness/group/membership.ts';
 
 /** Longer than any wait of the coordinator's own. */
 const LATER = millis(DEFAULT_TIMING.backoffMost + 3_000);
@@ -96,10 +97,13 @@ describe('a KeyPackage', () => {
     member.startAsMember();
     const [key, other] = [new Uint8Array(32).fill(2), new Uint8Array(32).fill(3)];
     const payload = member.otherMls(key).makeKeyPackage().keyPackage;
-    const claim = (of: Uint8Array) => senderIdOf(fingerprintOf(of, crypto), new Uint8Array(8));
+    const claim = (of: Uint8Array, join = 0) => senderIdOf(fingerprintOf(of, crypto), joinId(join));
     member.input({ kind: 'key-package', sender: claim(other), payload });
     member.run(1_000);
-    expect(member.asked('inspect-key-package').length).toBe(1);
+    const anotherJoin = member.otherMls(key).makeKeyPackage().keyPackage;
+    member.input({ kind: 'key-package', sender: claim(key, 1), payload: anotherJoin });
+    member.run(1_000);
+    expect(member.asked('inspect-key-package').length).toBe(2);
     expect(member.asked('stage')).toEqual([]);
   });
 });

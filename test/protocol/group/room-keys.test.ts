@@ -1,19 +1,36 @@
 /** The published vectors, computed twice: by the product's code, and here from docs/protocol.md over other libraries. */
 import { createPrivateKey, createPublicKey, verify } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { gcm } from '@noble/ciphers/aes.js';
 import { expand, extract } from '@noble/hashes/hkdf.js';
+import { hmac } from '@noble/hashes/hmac.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { describe, expect, test } from 'vitest';
 import { membershipVectorsText } from '../../../scripts/vectors/membership.ts';
+import { sealDoorName } from '../../../src/main/mls/door-name.ts';
 import { nodeGroupCrypto } from '../../../src/main/mls/node-group-crypto.ts';
 import { InvariantError } from '../../../src/protocol/errors.ts';
 import { groupNameOf } from '../../../src/protocol/group/names.ts';
 import { invitationPskIdOf, invitationPskOf, roomKeysOf } from '../../../src/protocol/group/room-keys.ts';
 
+interface KeyPackageVector {
+  readonly group: string;
+  readonly signature_key: string;
+  readonly init_key: string;
+  readonly as_of: string;
+  readonly join_id: string;
+  readonly leaf_extension: string;
+  readonly sender_id: string;
+  readonly proof: string;
+  readonly name: string;
+  readonly sealed_name: string;
+  readonly key_package_extension: string;
+}
 interface Vectors {
   readonly secret: string;
   readonly room_public: string;
   readonly groups: readonly { readonly generation: number | string; readonly group: string }[];
+  readonly key_packages: readonly KeyPackageVector[];
   readonly psks: readonly { readonly group: string; readonly psk_id: string; readonly psk: string }[];
 }
 
@@ -81,6 +98,33 @@ describe('what follows from the secret of an invitation', () => {
       expect(hex(invitationPskIdOf(name))).toBe(psk_id);
       expect(hex(invitationPskOf(bytes(vectors.secret), name, nodeGroupCrypto))).toBe(psk);
     }
+  });
+
+  test('what a KeyPackage shows of it, and the SenderId of its join', () => {
+    expect(vectors.key_packages.map(({ as_of }) => as_of)).toEqual(['0', '5', '1099511627777']);
+    for (const each of vectors.key_packages) {
+      const asOf = Buffer.alloc(8);
+      asOf.writeBigUInt64BE(BigInt(each.as_of));
+      expect(hex(Buffer.concat([asOf, bytes(each.join_id)]))).toBe(each.leaf_extension);
+      const whose = Buffer.concat([sha256(bytes(each.signature_key)), bytes(each.join_id)]);
+      expect(whose.toString('base64url')).toBe(each.sender_id);
+      const proven = bytes(each.group + each.signature_key + each.init_key + each.leaf_extension);
+      expect(hex(hmac(sha256, keyOf('join proof'), proven))).toBe(each.proof);
+      const sealed = bytes(each.sealed_name);
+      const name = Buffer.from(each.name);
+      const padded = Buffer.alloc(Math.max(64, 64 * Math.ceil(name.length / 64)));
+      name.copy(padded);
+      const cipher = gcm(keyOf('door name').subarray(0, 16), sealed.subarray(0, 12));
+      expect(hex(cipher.encrypt(padded))).toBe(hex(sealed.subarray(12)));
+      expect(each.proof + each.sealed_name).toBe(each.key_package_extension);
+    }
+  });
+
+  test('the name at the door, cut where it is too long', () => {
+    const { doorNameKey } = roomKeysOf(bytes(vectors.secret), nodeGroupCrypto);
+    expect(doorNameKey).toEqual(keyOf('door name').slice(0, 16));
+    const size = (name: string): number => sealDoorName(name, doorNameKey, new Uint8Array(12)).length;
+    expect(['', 'a'.repeat(64), 'a'.repeat(65), 'ä'.repeat(300)].map(size)).toEqual([92, 92, 156, 284]);
   });
 
   test('from 32 bytes and no other number', () => {

@@ -6,9 +6,10 @@ import { fingerprintOf, senderIdOf } from '../../../src/protocol/group/names.ts'
 import { nodeGroupCrypto as crypto } from '../../../src/main/mls/node-group-crypto.ts';
 import { epoch, millis } from '../../../src/protocol/units.ts';
 import { OneCoordinator } from './one-coordinator.ts';
+import { joinId } from '../../harness/group/membership.ts';
 
 const OTHER_KEY = new Uint8Array(32).fill(2);
-const sender = senderIdOf(fingerprintOf(OTHER_KEY, crypto), new Uint8Array(8));
+const sender = senderIdOf(fingerprintOf(OTHER_KEY, crypto), joinId());
 
 const granted: LockOutcome = {
   kind: 'granted',

@@ -134,21 +134,21 @@ test('a Welcome that was sent can be sent again for two minutes', () => {
     delivery: { recipient: new Uint8Array([number]) as SenderId, welcome: new Uint8Array([number]) },
     receipt: undefined,
   });
-  const ref = (number: number): Uint8Array => new Uint8Array(32).fill(number);
-  const find = (number: number, now: number) => sent.find(ref(number), millis(now))?.epoch;
-  sent.remember(ref(1), welcome(1), millis(0));
+  const joiner = (number: number): SenderId => new Uint8Array([number]) as SenderId;
+  const find = (number: number, now: number) => sent.find(joiner(number), millis(now))?.epoch;
+  sent.remember(welcome(1), millis(0));
   expect([find(1, 0), find(1, 119_999), find(1, 120_000), find(2, 0)]).toEqual([
     1n,
     1n,
     undefined,
     undefined,
   ]);
-  sent.remember(ref(2), welcome(2), millis(119_999));
+  sent.remember(welcome(2), millis(119_999));
   expect(find(1, 119_999)).toBe(1n);
-  sent.remember(ref(3), welcome(3), millis(120_000));
+  sent.remember(welcome(3), millis(120_000));
   // Forgotten, whatever the time.
   expect([1, 2, 3].map((number) => find(number, 0))).toEqual([undefined, 2n, 3n]);
-  sent.remember(ref(2), welcome(4), millis(130_000));
+  sent.remember({ ...welcome(4), delivery: welcome(2).delivery }, millis(130_000));
   expect(find(2, 249_999)).toBe(4n);
 });
 

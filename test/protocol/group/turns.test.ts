@@ -6,6 +6,7 @@ import { fingerprintOf, senderIdOf } from '../../../src/protocol/group/names.ts'
 import { leafIndex } from '../../../src/protocol/group/roster.ts';
 import { epoch } from '../../../src/protocol/units.ts';
 import { OneCoordinator } from './one-coordinator.ts';
+import { joinId } from '../../harness/group/membership.ts';
 
 const { batch, step, grace } = DEFAULT_TIMING;
 const FIRST_KEY = new Uint8Array(32).fill(2);
@@ -14,7 +15,7 @@ const NEWCOMER_KEY = new Uint8Array(32).fill(3);
 /** Somebody's KeyPackage as it arrives. */
 function knock(member: OneCoordinator, key: Uint8Array): Extract<GroupInput, { kind: 'key-package' }> {
   const { keyPackage } = member.otherMls(key).makeKeyPackage();
-  const sender = senderIdOf(fingerprintOf(key, crypto), new Uint8Array(8));
+  const sender = senderIdOf(fingerprintOf(key, crypto), joinId());
   return { kind: 'key-package', sender, payload: keyPackage };
 }
 

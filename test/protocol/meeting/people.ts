@@ -14,24 +14,27 @@ import {
   mediaInstance,
   type MediaTrackKind,
 } from '../../../src/protocol/meeting/track-instance.ts';
+import { epoch } from '../../../src/protocol/units.ts';
 import { PublishedTrack } from './published-track.ts';
+import { joinId } from '../../harness/group/membership.ts';
 
 export const GROUP = new Uint8Array(16).fill(9) as GroupName;
 
-/** The member at a leaf. */
-export function person(leaf: number): Member {
+/** The member at a leaf, after its first, second… join. */
+export function person(leaf: number, join = 1): Member {
   const bytes = new Uint8Array(32).fill(leaf + 1);
   return {
     leaf: leafIndex(leaf),
     signatureKey: bytes,
     fingerprint: bytes as Fingerprint,
-    encryptionKey: bytes,
+    senderId: senderIdOf(bytes as Fingerprint, joinId(join)),
+    asOf: epoch(0n),
   };
 }
 
 /** Whose tracks a member's are after its first, second… join. */
 export function senderOf(member: Member, join: number): SenderId {
-  return senderIdOf(member.fingerprint, new Uint8Array(8).fill(join));
+  return senderIdOf(member.fingerprint, joinId(join));
 }
 
 /** A member's control track. @param instance - tells processes of one join apart. */

@@ -71,7 +71,7 @@ beforeEach(() => {
 /** The relay offers a track of the member. */
 function offered(kind: MediaTrackKind | 'control', instance = 1): PublishedTrack {
   const track = kind === 'control' ? controlOf(BO, 1, instance) : mediaOf(BO, kind, 1, instance);
-  bo.offered(kind, senderOf(BO, 1), track.offer());
+  bo.offered(kind, track.offer());
   return track;
 }
 const catalogOf = (...tracks: readonly CatalogTrack[]): Uint8Array =>
@@ -306,7 +306,7 @@ describe('a member', () => {
       const tracks = kinds.map((kind) => (kind === 'control' ? controlOf(BO, 1, 1) : mediaOf(BO, kind)));
       tracks.forEach((track, at) => {
         track.description = { largest: { group: groupId(7n), object: objectId(2n) } };
-        bo.offered(kinds[at] ?? 'control', senderOf(BO, 1), track.offer());
+        bo.offered(kinds[at] ?? 'control', track.offer());
       });
       return relay.fetches
         .slice(before)
@@ -321,28 +321,31 @@ describe('a member', () => {
 
   test('that joins again begins anew, and only then', () => {
     const [control, catalog] = [offered('control'), offered('catalog')];
-    const fresh = mediaOf(BO, 'audio', 2);
-    bo.offered('audio', senderOf(BO, 2), fresh.offer());
     const hello = { kind: 'hello', displayName: 'Bo', microphone: true, camera: true } as const;
     control.send(0n, encodeControlMessage(hello));
     catalog.send(0n, catalogOf(AUDIO, VIDEO));
     downlinkOf(core);
     pass(5_000);
     const moved = { ...BO, leaf: leafIndex(7) };
-    bo.update(moved, false);
+    bo.update(moved);
     expect([bo.member, bo.displayName, bo.lastHeard, downlinkOf(core)]).toEqual([moved, 'Bo', 0, []]);
-    expect(bo.mediaState('audio')).toBe('starting');
-    bo.update(BO, true);
-    expect([bo.member, bo.displayName, bo.lastHeard]).toEqual([BO, undefined, 5_000]);
+    expect(bo.mediaState('audio')).toBe('reconnecting');
+    expect([bo.mayUse(senderOf(BO, 1)), bo.mayUse(senderOf(BO, 2))]).toEqual([true, false]);
+    const again = person(BO.leaf, 2);
+    bo.update(again);
+    expect([bo.member, bo.displayName, bo.lastHeard]).toEqual([again, undefined, 5_000]);
     expect(downlinkOf(core)).toEqual([
       { kind: 'track-off', participant: ID, media: 'audio' },
       { kind: 'track-off', participant: ID, media: 'video' },
     ]);
-    // Tracks of the join that was heard are of the old leaf; others may be of the new one.
-    expect([control.cancelled, catalog.cancelled, fresh.cancelled]).toEqual([1, 1, 0]);
-    expect([bo.mediaState('audio'), bo.mayUse(senderOf(BO, 2))]).toEqual(['off', true]);
+    expect([control.cancelled, catalog.cancelled]).toEqual([1, 1]);
+    expect([bo.mediaState('audio'), bo.mayUse(senderOf(BO, 1)), bo.mayUse(senderOf(BO, 2))]).toEqual([
+      'off',
+      false,
+      true,
+    ]);
     const anew = mediaOf(BO, 'catalog', 2);
-    bo.offered('catalog', senderOf(BO, 2), anew.offer());
+    bo.offered('catalog', anew.offer());
     anew.send(0n, catalogOf(AUDIO));
     expect(downlinkOf(core)).toEqual([AUDIO_ON]);
   });
@@ -372,13 +375,9 @@ describe('a member', () => {
     expect(downlinkOf(core)).toEqual([{ kind: 'track-off', participant: ID, media: 'audio' }]);
   });
 
-  test('has one SenderId at a time, until it is quiet for longer than three seconds', () => {
-    expect(bo.mayUse(senderOf(BO, 2))).toBe(true);
-    offered('audio').send(0n, Uint8Array.of(1));
+  test('has the SenderId of its leaf and no other, however long it is quiet', () => {
     expect([bo.mayUse(senderOf(BO, 1)), bo.mayUse(senderOf(BO, 2))]).toEqual([true, false]);
-    pass(3_000);
-    expect(bo.mayUse(senderOf(BO, 2))).toBe(false);
-    pass(1);
-    expect(bo.mayUse(senderOf(BO, 2))).toBe(true);
+    pass(60_000);
+    expect([bo.mayUse(senderOf(BO, 1)), bo.mayUse(senderOf(BO, 2))]).toEqual([true, false]);
   });
 });

@@ -6,7 +6,7 @@ import type { MemberTrack } from '../../../src/protocol/meeting/member-track.ts'
 import { TrackInstances } from '../../../src/protocol/meeting/track-instances.ts';
 import { epoch } from '../../../src/protocol/units.ts';
 import { DEAF_GROUP, meetingCore } from '../../harness/meeting/core.ts';
-import { mediaOf, person, senderOf } from './people.ts';
+import { mediaOf, person } from './people.ts';
 import { beginEpoch, meetingKeys, type PublishedTrack } from './published-track.ts';
 
 const BO = person(1);
@@ -25,7 +25,7 @@ beforeEach(() => {
     'catalog',
     { core, keys, link: { client: undefined }, notices: DEAF_GROUP },
     {
-      opened: ({ payload }, _sender, begins) => {
+      opened: ({ payload }, begins) => {
         log.push(`${begins ? '> ' : ''}${decodeUtf8(payload) ?? ''}`);
       },
       ended: () => log.push('ended'),
@@ -38,7 +38,7 @@ beforeEach(() => {
 /** The relay offers an instance. */
 function offer(instance: number): { readonly published: PublishedTrack; readonly track: MemberTrack } {
   const published = mediaOf(BO, 'audio', 1, instance);
-  return { published, track: instances.offered(senderOf(BO, 1), published.offer(), true) };
+  return { published, track: instances.offered(published.offer(), true) };
 }
 const say = ({ published }: { readonly published: PublishedTrack }, text: string, of = 0n): void => {
   published.send(of, encodeUtf8(text));

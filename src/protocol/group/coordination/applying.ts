@@ -118,7 +118,7 @@ function* merge(state: MemberState, { staged, committer, added, commit, receipt 
   const { view, masterKey } = yield* ask('apply', { handle: state.handle, staged });
   state.enter(view, { receipt, commit });
   yield* holding(masterKey, state.save());
-  const change = compareRosters(before.roster, view.roster, committer);
+  const change = compareRosters(before.roster, view.roster);
   state.settle(change, byUs, added);
   const { group, senderId } = state;
   const time = receipt?.receipt.time;

@@ -15,6 +15,7 @@ import type {
   CounterFailure,
 } from '../../counter/client.ts';
 import type { Epoch, Millis } from '../../units.ts';
+import type { JoinId } from '../leaf-join.ts';
 import type { MeetingParameters } from '../meeting-parameters.ts';
 import type {
   BegunEpoch,
@@ -23,6 +24,7 @@ import type {
   GroupHandle,
   JoinOutcome,
   KeyPackageVerdict,
+  OwnJoin,
   OwnKeyPackage,
   ProcessOutcome,
   StagedHandle,
@@ -99,10 +101,10 @@ export interface AskTypes {
     answer: UploadOutcome,
   ];
   'create-group': [
-    input: { readonly group: GroupName; readonly parameters: MeetingParameters },
+    input: { readonly group: GroupName; readonly parameters: MeetingParameters; readonly joinId: JoinId },
     answer: CreatedGroup,
   ];
-  'make-key-package': [input: { readonly group: GroupName }, answer: OwnKeyPackage];
+  'make-key-package': [input: { readonly group: GroupName } & OwnJoin, answer: OwnKeyPackage];
   'forget-key-packages': [input: { readonly group: GroupName }, answer: undefined];
   'inspect-key-package': [
     input: { readonly handle: GroupHandle; readonly keyPackage: Uint8Array },

@@ -47,7 +47,7 @@ export function* commitOnce(state: MemberState): Job<Phase | undefined> {
   // In plain mode receivers look at object 0 only, as the draft says.
   const attempt = state.isFenced ? lock.attempt : 0;
   const { commit } = stage.commit;
-  const welcomes = state.deliveries(stage).map(({ recipient, welcome }) => ({ recipient, welcome }));
+  const welcomes = state.deliveries(stage);
   yield* ask('publish-commit', { group, epoch: val, attempt, commit, welcomes });
   if (token !== undefined) return yield* incrementFenced(state, stage, token, attempt);
   return yield* incrementPlain(state, stage);
@@ -66,7 +66,7 @@ function* makeStage(state: MemberState): Job<OwnStage | undefined> {
     state.work.refused(planned);
     return undefined;
   }
-  const recipients = planned.joins.map(({ ref, sender }) => ({ ref, recipient: sender }));
+  const recipients = planned.joins.map(({ ref, senderId }) => ({ ref, recipient: senderId }));
   const stage = state.keepStage(outcome.commit, recipients);
   yield* state.save();
   return stage;

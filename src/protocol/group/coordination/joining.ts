@@ -4,9 +4,11 @@
  */
 import { equal } from '../../bytes/equal.ts';
 import { epoch, millis } from '../../units.ts';
-import type { Millis } from '../../units.ts';
+import type { Epoch, Millis } from '../../units.ts';
 import { sameMeeting } from '../meeting-parameters.ts';
-import { JOIN_RANDOM_BYTES, senderIdOf } from '../names.ts';
+import { JOIN_ID_BYTES } from '../leaf-join.ts';
+import type { JoinId } from '../leaf-join.ts';
+import { senderIdOf } from '../names.ts';
 import type { GroupName, SenderId } from '../names.ts';
 import { ask } from './asks.ts';
 import type { GroupObject, Job, LogEntry } from './asks.ts';
@@ -22,8 +24,16 @@ const NOTHING_YET = epoch(-1n);
 /** The KeyPackage with which we ask to be let in. */
 interface JoinRequest {
   readonly keyPackage: Uint8Array;
-  /** A new one is made after this. */
-  readonly freshUntil: Millis;
+  /** What the counter had reached: once it has moved, a KeyPackage as of its new epoch is made. */
+  readonly asOf: Epoch;
+}
+
+/** One join: all its KeyPackages are on one track, and a Welcome for any of them ends it. */
+interface Join {
+  readonly joinId: JoinId;
+  readonly senderId: SenderId;
+  /** As of what its first KeyPackage was made, and when; undefined before that. */
+  first: { readonly asOf: Epoch; readonly at: Millis } | undefined;
 }
 
 /** Waits for a Welcome. */
@@ -31,15 +41,19 @@ export class Joining implements Phase {
   readonly #context: Context;
   readonly #generation: number;
   readonly #group: GroupName;
-  readonly #senderId: SenderId;
   readonly #backoff: Backoff;
+  readonly #anew: Backoff;
   readonly #resend: Backoff;
   readonly #inbox: WelcomeInbox;
   /** `/history` is not asked before this, however many Welcomes lack their receipts. */
   #historyAt: Millis;
-  /** People were told so. */
-  #counterFails = false;
+  /** Which calls the counter does not answer; people are told so. */
+  readonly #failing = new Set<'probe' | 'history'>();
+  readonly #probeBackoff: Backoff;
   readonly #refs: Uint8Array[] = [];
+  #join: Join;
+  /** When the join is taken for one whose Welcome is lost, if the counter has moved since it began. */
+  #joinFor: Millis;
   #entered = false;
   #request: JoinRequest | undefined;
   #sendAt: Millis;
@@ -51,10 +65,13 @@ export class Joining implements Phase {
     this.#context = context;
     this.#generation = generation;
     this.#group = context.groupName(generation);
-    this.#senderId = senderIdOf(options.fingerprint, options.random(JOIN_RANDOM_BYTES));
+    this.#join = newJoin(context);
     this.#backoff = new Backoff(options.timing.backoff, options.timing.backoffMost);
     this.#resend = new Backoff(options.timing.resend, options.timing.resendMost);
     this.#inbox = new WelcomeInbox(this.#group, options.parameters.receiptKey, options.crypto);
+    this.#probeBackoff = new Backoff(options.timing.backoff, options.timing.backoffMost);
+    this.#anew = new Backoff(options.timing.freshJoin, options.timing.freshJoinMost);
+    this.#joinFor = this.#anew.next();
     this.#historyAt = now;
     this.#sendAt = now;
     this.#lifeAt = now;
@@ -115,33 +132,71 @@ export class Joining implements Phase {
     yield* ask('enter-group', {
       generation: this.#generation,
       group: this.#group,
-      senderId: this.#senderId,
+      senderId: this.#join.senderId,
     });
     this.#entered = true;
     this.#context.emit({ kind: 'status', step: 'waiting-for-member' });
     return undefined;
   }
 
-  /** Sends the KeyPackage, and from time to time a new one: the Welcome for the old one may be lost for good. */
+  /** Sends the KeyPackage, or one as of the epoch that the counter has reached meanwhile. */
   *#send(): Job<undefined> {
-    const request =
-      this.#request === undefined || this.#context.now >= this.#request.freshUntil
-        ? yield* this.#makeRequest()
-        : this.#request;
-    const [group, senderId, { keyPackage }] = [this.#group, this.#senderId, request];
-    yield* ask('publish-key-package', { group, senderId, keyPackage });
-    this.#sendAt = millis(this.#context.now + this.#resend.next());
+    const group = this.#group;
+    const counter = yield* ask('probe', { group });
+    const { now } = this.#context;
+    if (isFailure(counter)) {
+      this.#sendAt = millis(now + reportFailure(this.#context, counter, this.#probeBackoff));
+      this.#failing.add('probe');
+      return undefined;
+    }
+    this.#hasAnswered('probe');
+    const { current } = counter;
+    if (current === undefined) {
+      // A counter that lost its data is given it back by the members.
+      this.#sendAt = millis(now + this.#probeBackoff.next());
+      return undefined;
+    }
+    this.#probeBackoff.reset();
+    const { first } = this.#join;
+    if (first !== undefined && current > first.asOf) {
+      this.#lifeAt = now;
+      if (now - first.at >= this.#joinFor) yield* this.#beginAnew();
+    }
+    if (this.#request === undefined || current > this.#request.asOf) yield* this.#makeRequest(current);
+    const { senderId } = this.#join;
+    if (this.#request !== undefined) {
+      yield* ask('publish-key-package', { group, senderId, keyPackage: this.#request.keyPackage });
+    }
+    this.#sendAt = millis(this.#context.now + jittered(this.#context, this.#resend.next()));
     return undefined;
   }
 
-  *#makeRequest(): Job<JoinRequest> {
-    const { keyPackage, ref } = yield* ask('make-key-package', { group: this.#group });
+  *#makeRequest(asOf: Epoch): Job<undefined> {
+    const { joinId } = this.#join;
+    const { keyPackage, ref } = yield* ask('make-key-package', { group: this.#group, asOf, joinId });
     this.#refs.push(ref);
-    this.#resend.reset();
     this.#backoff.reset();
-    const { freshKeyPackage } = this.#context.options.timing;
-    this.#request = { keyPackage, freshUntil: millis(this.#context.now + freshKeyPackage) };
-    return this.#request;
+    this.#join.first ??= { asOf, at: this.#context.now };
+    this.#request = { keyPackage, asOf };
+    return undefined;
+  }
+
+  /**
+   * Begins a new join. Somebody may have let this one in whose Welcome is lost with it, and a join is let in once: its
+   * KeyPackages, which anybody may repeat, are good for nothing from then on.
+   */
+  *#beginAnew(): Job<undefined> {
+    yield* ask('forget-key-packages', { group: this.#group });
+    this.#join = newJoin(this.#context);
+    this.#joinFor = this.#anew.next();
+    this.#request = undefined;
+    this.#resend.reset();
+    yield* ask('enter-group', {
+      generation: this.#generation,
+      group: this.#group,
+      senderId: this.#join.senderId,
+    });
+    return undefined;
   }
 
   /** @returns whether the object was a receipt of the counter about this group. */
@@ -155,11 +210,10 @@ export class Joining implements Phase {
     const { now, options } = this.#context;
     if (isFailure(history)) {
       this.#historyAt = millis(now + reportFailure(this.#context, history, this.#backoff));
-      this.#counterFails = true;
+      this.#failing.add('history');
       return undefined;
     }
-    if (this.#counterFails) this.#stay();
-    this.#counterFails = false;
+    this.#hasAnswered('history');
     this.#historyAt = millis(now + this.#backoff.next());
     for (const entry of history.entries) {
       if (this.#inbox.waitsFor(entry.epoch)) this.#inbox.receipt(entry.receipt);
@@ -203,7 +257,7 @@ export class Joining implements Phase {
     return yield* this.#context.phases.membership({
       generation: this.#generation,
       group: this.#group,
-      senderId: this.#senderId,
+      senderId: this.#join.senderId,
       handle,
       view,
       masterKey,
@@ -215,6 +269,10 @@ export class Joining implements Phase {
     });
   }
 
+  #hasAnswered(what: 'probe' | 'history'): void {
+    if (this.#failing.delete(what) && this.#failing.size === 0) this.#stay();
+  }
+
   #stay(): void {
     this.#context.emit({ kind: 'status', step: 'waiting-for-member' });
   }
@@ -224,4 +282,15 @@ export class Joining implements Phase {
     yield* ask('forget-key-packages', { group: this.#group });
     return this.#context.phases.seeking(this.#generation + 1);
   }
+}
+
+function newJoin({ options }: Context): Join {
+  const joinId = options.random(JOIN_ID_BYTES) as JoinId;
+  return { joinId, senderId: senderIdOf(options.fingerprint, joinId), first: undefined };
+}
+
+/** A wait that is longer by up to a quarter, so that many who wait for one thing do not come at once. */
+function jittered({ options }: Context, wait: Millis): Millis {
+  const [chance = 0] = options.random(1);
+  return millis(wait + Math.floor((wait * chance) / 1024));
 }

@@ -114,19 +114,19 @@ export class MemberState {
   }
 
   /** The Welcomes of a Commit of ours with where they go. */
-  deliveries({ commit, recipients }: OwnStage): readonly (WelcomeDelivery & { readonly ref: Uint8Array })[] {
+  deliveries({ commit, recipients }: OwnStage): readonly WelcomeDelivery[] {
     return commit.welcomes.flatMap(({ ref, welcome }) => {
       const to = recipients.find((each) => equal(each.ref, ref));
-      return to === undefined ? [] : [{ ref, recipient: to.recipient, welcome }];
+      return to === undefined ? [] : [{ recipient: to.recipient, welcome }];
     });
   }
 
   /** Keeps the Welcomes of a Commit of ours, for joiners that ask again. */
   rememberWelcomes(stage: OwnStage, attempt: number, receipt: Uint8Array | undefined): void {
     const { now } = this.context;
-    for (const { ref, recipient, welcome } of this.deliveries(stage)) {
+    for (const { recipient, welcome } of this.deliveries(stage)) {
       const delivery = { recipient, welcome };
-      this.sentWelcomes.remember(ref, { epoch: stage.commit.epoch, attempt, delivery, receipt }, now);
+      this.sentWelcomes.remember({ epoch: stage.commit.epoch, attempt, delivery, receipt }, now);
     }
   }
 
@@ -201,7 +201,7 @@ export class MemberState {
 
   /** The epoch is saved: drops work that it did. @param addedRefs - KeyPackageRefs of its Adds. */
   settle(change: RosterChange, byUs: boolean, addedRefs: readonly Uint8Array[]): void {
-    this.work.settle(change, byUs, addedRefs, this.context.now);
+    this.work.settle({ change, byUs, addedRefs, epoch: this.#view.epoch }, this.context.now);
     this.#inbox.prune(this.#view.epoch);
     this.counter.epochBegan();
   }

@@ -3,7 +3,6 @@ import { encodeHex } from '../../bytes/hex.ts';
 import { equal } from '../../bytes/equal.ts';
 import { millis } from '../../units.ts';
 import type { Epoch, Millis } from '../../units.ts';
-import { fingerprintOf, fingerprintOfSender } from '../names.ts';
 import type { SenderId } from '../names.ts';
 import type { LeafIndex } from '../roster.ts';
 import { applyPlain, applyReceipted, leaveGeneration } from './applying.ts';
@@ -23,6 +22,13 @@ import { Backoff, earliest } from './timing.ts';
 const MAX_QUEUE = 256;
 /** KeyPackages that are remembered, so that a repetition costs nothing. */
 const MAX_SEEN = 4096;
+
+/** A KeyPackage that was acceptable, or whose join is in the tree. */
+interface SeenKeyPackage {
+  /** Undefined where the join is in the tree. */
+  readonly ref: Uint8Array | undefined;
+  readonly senderId: SenderId;
+}
 
 /** Saves and announces a new membership. */
 export function* beginMembership(context: Context, start: MembershipStart): Job<Phase> {
@@ -57,8 +63,8 @@ class Membership implements Phase {
   #resend: SentWelcome[] = [];
   /** What was done last for a joiner was to send a Welcome again. */
   #hasResent = false;
-  /** Hashes of KeyPackages that were inspected, with their refs if they were acceptable. */
-  readonly #seen = new Map<string, Uint8Array | undefined>();
+  /** Hashes of KeyPackages that were inspected, with what they were found to be if they were acceptable or answered. */
+  readonly #seen = new Map<string, SeenKeyPackage | undefined>();
 
   constructor(context: Context, start: MembershipStart) {
     const { timing } = context.options;
@@ -211,13 +217,17 @@ class Membership implements Phase {
       this.#queue.push({ sender, payload: payload.slice() });
       return;
     }
-    const ref = this.#seen.get(hash);
-    if (ref !== undefined && this.#queue.length < MAX_QUEUE && this.state.work.takeRefused(ref)) {
+    const seen = this.#seen.get(hash);
+    if (seen?.ref !== undefined && this.#queue.length < MAX_QUEUE && this.state.work.takeRefused(seen.ref)) {
       this.#queue.push({ sender, payload: payload.slice() });
       return;
     }
-    // The joiner asks again: our Welcome to it may be lost.
-    const sent = ref && this.state.sentWelcomes.find(ref, this.#context.now);
+    if (seen !== undefined) this.#welcomeAgain(seen.senderId);
+  }
+
+  /** A joiner asks again: our Welcome to it may be lost. */
+  #welcomeAgain(joiner: SenderId): void {
+    const sent = this.state.sentWelcomes.find(joiner, this.#context.now);
     if (sent !== undefined && !this.#resend.includes(sent)) this.#resend.push(sent);
   }
 
@@ -225,19 +235,33 @@ class Membership implements Phase {
     const { crypto } = this.#context.options;
     const hash = encodeHex(crypto.sha256(keyPackage));
     const verdict = yield* ask('inspect-key-package', { handle: this.state.handle, keyPackage });
-    if (verdict.kind === 'kicked') {
-      this.#context.emit({ kind: 'kicked-asks', signatureKey: verdict.signatureKey });
+    switch (verdict.kind) {
+      case 'kicked':
+        this.#context.emit({ kind: 'kicked-asks', signatureKey: verdict.signatureKey });
+        return undefined;
+      case 'refused':
+        return undefined;
+      case 'early':
+        // The joiner has seen an epoch that we have not: it is looked at again when it asks again.
+        this.#hint.seen(verdict.asOf, this.state.view.epoch, this.#context.now);
+        this.#seen.delete(hash);
+        return undefined;
+      case 'answered':
+        this.#seen.set(hash, { ref: undefined, senderId: verdict.senderId });
+        this.#welcomeAgain(verdict.senderId);
+        return undefined;
+      case 'acceptable': {
+        const { ref, signatureKey, senderId, asOf } = verdict;
+        // The Welcome goes to the SenderId in the track's name, which therefore has to be the KeyPackage's.
+        if (!equal(sender, senderId)) return undefined;
+        const { now } = this.#context;
+        const fits = this.state.work.join({ ref, keyPackage, signatureKey, senderId, asOf, since: now });
+        // A joiner for whom there was no room is inspected again when it asks again.
+        if (fits) this.#seen.set(hash, { ref, senderId });
+        else this.#seen.delete(hash);
+        return undefined;
+      }
     }
-    if (verdict.kind !== 'acceptable') return undefined;
-    const { ref, signatureKey } = verdict;
-    // The Welcome goes to the SenderId in the track's name, which therefore has to belong to the KeyPackage.
-    const claimed = fingerprintOfSender(sender);
-    if (claimed === undefined || !equal(claimed, fingerprintOf(signatureKey, crypto))) return undefined;
-    const fits = this.state.work.join({ ref, keyPackage, sender, signatureKey, since: this.#context.now });
-    // A joiner for whom there was no room is inspected again when it asks again.
-    if (fits) this.#seen.set(hash, ref);
-    else this.#seen.delete(hash);
-    return undefined;
   }
 
   *#republish({ epoch, attempt, delivery, receipt }: SentWelcome): Job<undefined> {

@@ -1,9 +1,9 @@
 /** What the next Commit has to do, and when it is our turn to make it. */
 import { encodeHex } from '../../bytes/hex.ts';
 import { millis } from '../../units.ts';
-import type { Millis } from '../../units.ts';
-import type { CommitPlan } from '../mls.ts';
-import type { SenderId } from '../names.ts';
+import type { Epoch, Millis } from '../../units.ts';
+import { KEY_PACKAGE_EPOCHS } from '../leaf-join.ts';
+import type { AcceptableKeyPackage, CommitPlan } from '../mls.ts';
 import type { LeafIndex, Member, RosterChange } from '../roster.ts';
 import { earliest } from './timing.ts';
 import type { Timing } from './timing.ts';
@@ -12,12 +12,18 @@ import type { Timing } from './timing.ts';
 export const MAX_WAITING_JOINS = 256;
 
 /** Somebody who waits to be added. */
-export interface WaitingJoin {
-  readonly ref: Uint8Array;
+export interface WaitingJoin extends AcceptableKeyPackage {
   readonly keyPackage: Uint8Array;
-  readonly sender: SenderId;
-  readonly signatureKey: Uint8Array;
   readonly since: Millis;
+}
+
+/** An epoch that has begun. */
+export interface BegunByCommit {
+  readonly epoch: Epoch;
+  readonly change: RosterChange;
+  readonly byUs: boolean;
+  /** KeyPackageRefs of the Commit's Adds. */
+  readonly addedRefs: readonly Uint8Array[];
 }
 
 /** A plan with what it was made from. */
@@ -32,7 +38,7 @@ export interface PlannedCommit {
 /** Joins, leaves, removals and updates that wait for a Commit. */
 export class PendingWork {
   readonly #timing: Timing;
-  /** By signature key: a newer KeyPackage takes the place of an older one. */
+  /** By signature key: a newer KeyPackage takes the place of an older one, whatever order they come in. */
   readonly #joins = new Map<string, WaitingJoin>();
   readonly #removals = new Map<LeafIndex, { since: Millis; kick: boolean }>();
   readonly #vanished = new Map<LeafIndex, Millis>();
@@ -53,8 +59,9 @@ export class PendingWork {
   /** @returns whether there was room for it. */
   join(join: WaitingJoin): boolean {
     const key = encodeHex(join.signatureKey);
-    if (this.#joins.size >= MAX_WAITING_JOINS && !this.#joins.has(key)) return false;
-    this.#joins.set(key, join);
+    const known = this.#joins.get(key);
+    if (this.#joins.size >= MAX_WAITING_JOINS && known === undefined) return false;
+    if (known === undefined || known.asOf <= join.asOf) this.#joins.set(key, join);
     return true;
   }
 
@@ -103,10 +110,16 @@ export class PendingWork {
     this.#update = undefined;
   }
 
-  /** An epoch began: drops work that it did, and work about leaves that belong to somebody else now. */
-  settle(change: RosterChange, byUs: boolean, addedRefs: readonly Uint8Array[], now: Millis): void {
+  /** An epoch began: drops work that it did, what it is too late for, and work about leaves that belong to somebody else. */
+  settle({ epoch, change, byUs, addedRefs }: BegunByCommit, now: Millis): void {
     const added = new Set(addedRefs.map((ref) => encodeHex(ref)));
-    for (const [key, join] of this.#joins) if (added.has(encodeHex(join.ref))) this.#joins.delete(key);
+    const came = new Map(change.added.map((member) => [encodeHex(member.signatureKey), member]));
+    for (const [key, join] of this.#joins) {
+      const member = came.get(key);
+      const isLate =
+        epoch - join.asOf > KEY_PACKAGE_EPOCHS || (member !== undefined && join.asOf <= member.asOf);
+      if (isLate || added.has(encodeHex(join.ref))) this.#joins.delete(key);
+    }
     for (const { leaf } of [...change.removed, ...change.added]) {
       this.#removals.delete(leaf);
       this.#vanished.delete(leaf);

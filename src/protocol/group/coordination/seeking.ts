@@ -6,7 +6,9 @@ import { equal } from '../../bytes/equal.ts';
 import { verifyReceipt } from '../../counter/receipt.ts';
 import type { LockRequest, LockToken } from '../../counter/client.ts';
 import { epoch } from '../../units.ts';
-import { JOIN_RANDOM_BYTES, senderIdOf } from '../names.ts';
+import { JOIN_ID_BYTES } from '../leaf-join.ts';
+import type { JoinId } from '../leaf-join.ts';
+import { senderIdOf } from '../names.ts';
 import type { GroupName, SenderId } from '../names.ts';
 import type { CreatedGroup } from '../mls.ts';
 import { ask } from './asks.ts';
@@ -83,9 +85,10 @@ function* create(
 ): Job<Phase> {
   context.emit({ kind: 'status', step: 'creating' });
   const group = context.groupName(generation);
-  const random = context.options.random(JOIN_RANDOM_BYTES);
-  const senderId = senderIdOf(context.options.fingerprint, random);
-  const created = yield* ask('create-group', { group, parameters: context.options.parameters });
+  const { parameters, fingerprint } = context.options;
+  const joinId = context.options.random(JOIN_ID_BYTES) as JoinId;
+  const senderId = senderIdOf(fingerprint, joinId);
+  const created = yield* ask('create-group', { group, parameters, joinId });
   const record: MembershipRecord = {
     generation,
     senderId,

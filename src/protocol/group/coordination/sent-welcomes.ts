@@ -2,6 +2,7 @@
 import { encodeHex } from '../../bytes/hex.ts';
 import { millis } from '../../units.ts';
 import type { Epoch, Millis } from '../../units.ts';
+import type { SenderId } from '../names.ts';
 import type { WelcomeDelivery } from './asks.ts';
 
 /** How long a Welcome can be sent again. */
@@ -16,18 +17,18 @@ export interface SentWelcome {
   readonly receipt: Uint8Array | undefined;
 }
 
-/** Sent Welcomes by KeyPackageRef. */
+/** Sent Welcomes by the join that they are for. */
 export class SentWelcomes {
   readonly #sent = new Map<string, { readonly welcome: SentWelcome; readonly until: Millis }>();
 
-  remember(ref: Uint8Array, welcome: SentWelcome, now: Millis): void {
+  remember(welcome: SentWelcome, now: Millis): void {
     for (const [key, { until }] of this.#sent) if (until <= now) this.#sent.delete(key);
-    this.#sent.set(encodeHex(ref), { welcome, until: millis(now + LIFETIME) });
+    this.#sent.set(encodeHex(welcome.delivery.recipient), { welcome, until: millis(now + LIFETIME) });
   }
 
-  /** What is to be sent again to whoever made a KeyPackage; undefined when it is too late for that. */
-  find(ref: Uint8Array, now: Millis): SentWelcome | undefined {
-    const sent = this.#sent.get(encodeHex(ref));
+  /** What is to be sent again to a joiner; undefined when it is too late for that. */
+  find(joiner: SenderId, now: Millis): SentWelcome | undefined {
+    const sent = this.#sent.get(encodeHex(joiner));
     return sent !== undefined && now < sent.until ? sent.welcome : undefined;
   }
 }

@@ -9,8 +9,9 @@ export interface Timing {
   /** First wait before a KeyPackage is sent again; doubles each time. */
   readonly resend: Millis;
   readonly resendMost: Millis;
-  /** No Welcome came: a new KeyPackage is made. */
-  readonly freshKeyPackage: Millis;
+  /** The counter moves on and no Welcome came for this long, which doubles: the joiner begins a new join. */
+  readonly freshJoin: Millis;
+  readonly freshJoinMost: Millis;
   /** A joiner or leaver waits this long for others to come into the same Commit. */
   readonly batch: Millis;
   /** How much longer each next member in leaf order waits. */
@@ -37,7 +38,8 @@ export const DEFAULT_TIMING: Timing = {
   abandoned: millis(30_000),
   resend: millis(1_000),
   resendMost: millis(8_000),
-  freshKeyPackage: millis(10_000),
+  freshJoin: millis(10_000),
+  freshJoinMost: millis(120_000),
   batch: millis(30),
   step: millis(1_000),
   receipt: millis(700),
