@@ -34,6 +34,7 @@ struct State {
     ready: BTreeSet<(Reverse<i32>, u64, u64)>,
     added: Vec<(u64, Work)>,
     turns: u64,
+    firsts: u64,
     task: Option<Waker>,
 }
 
@@ -102,14 +103,19 @@ impl Pool {
     }
 
     /// Does work ahead of all streams, for example the opening of one: its header needs room in the connection's
-    /// windows as well, and an urgent stream would wait for it as long as bulk data fills them. `place` is a number
-    /// that no stream has, used by one such work at a time.
+    /// windows as well, and an urgent stream would wait for it as long as bulk data fills them.
     pub fn first<T: Send + 'static>(
         &self,
-        place: u64,
         work: impl Future<Output = T> + Send + 'static,
     ) -> oneshot::Receiver<T> {
         let (done, result) = oneshot::channel();
+        // A number that no stream has, and no such work before: whoever waits for the result may ask for the next
+        // before this turn has ended, which removes what is known of the number.
+        let place = {
+            let mut state = locked(&self.state);
+            state.firsts += 1;
+            u64::MAX - state.firsts
+        };
         self.add(place, || i32::MAX, async move {
             let _ = done.send(work.await);
         });
@@ -209,6 +215,17 @@ mod tests {
     #[tokio::test]
     async fn a_new_priority_counts_at_once() {
         assert_eq!(order(&[(2, 0), (4, 0), (6, 0)], |pool| pool.set_priority(6, 1)).await, [6, 2, 4]);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn work_asked_for_as_soon_as_the_one_before_is_done_is_done_too() {
+        let pool = Arc::new(Pool::default());
+        let task = tokio::spawn(pool.clone().run(|| ()));
+        for _ in 0..20_000 {
+            // Waits once, as for the peer's limit, so that it must be found again when it is woken.
+            assert!(pool.first(yield_now()).await.is_ok());
+        }
+        task.abort();
     }
 
     #[tokio::test]

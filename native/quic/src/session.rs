@@ -29,10 +29,6 @@ const LAST_READS: Duration = Duration::from_secs(2);
 /// Share of the session's budget that one stream may use.
 const STREAM_SHARE: usize = 4;
 
-/// Places in the pool of the headers of WebTransport's streams; no stream has these numbers.
-const UNI_HEADER: u64 = u64::MAX;
-const BIDI_HEADER: u64 = u64::MAX - 1;
-
 /// What is known of a session from its handshake.
 #[derive(Clone, Debug)]
 pub struct About {
@@ -197,7 +193,7 @@ impl Session {
         loop {
             self.uni.waiting().await;
             let session = self.inner.clone();
-            let opened = self.pool.first(UNI_HEADER, async move { session.open_uni().await });
+            let opened = self.pool.first(async move { session.open_uni().await });
             let Ok(Ok(send)) = opened.await else { return };
             let opening = loop {
                 match self.uni.pop() {
@@ -213,7 +209,7 @@ impl Session {
         loop {
             self.bidi.waiting().await;
             let session = self.inner.clone();
-            let opened = self.pool.first(BIDI_HEADER, async move { session.open_bi().await });
+            let opened = self.pool.first(async move { session.open_bi().await });
             let Ok(Ok((send, recv))) = opened.await else { return };
             let opening = loop {
                 match self.bidi.pop() {
