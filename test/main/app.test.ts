@@ -1,4 +1,5 @@
 /** The renderer's calls, answered by the app with a keychain and a profile of its own, and servers that are not there. */
+import { epoch } from '../../src/protocol/units.ts';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -103,7 +104,15 @@ async function saveMembership(link: string): Promise<void> {
   if (sealed.kind !== 'open') throw new Error(sealed.kind);
   const { room } = roomKeysOf(invitation.value.secret, nodeGroupCrypto);
   const senderId = new Uint8Array(32) as SenderId;
-  const record = { generation: 0, senderId, creating: false, log: [], ownRefs: [], recipients: [] };
+  const record = {
+    generation: 0,
+    senderId,
+    creating: false,
+    log: [],
+    ownRefs: [],
+    joins: { since: epoch(0n), past: [] },
+    recipients: [],
+  };
   const bytes = encodeMembership({ record, state: new Uint8Array(8) });
   await sealed.store.save(`membership-${encodeBase64Url(room)}`, bytes);
   await profile.close();

@@ -4,10 +4,11 @@ import { ByteWriter } from '../bytes/byte-writer.ts';
 import { OutOfRange } from '../bytes/out-of-range.ts';
 import { Truncated } from '../bytes/truncated.ts';
 import type { LogEntry, MembershipRecord, StagedRecipient } from '../group/coordination/asks.ts';
+import type { PastJoin } from '../group/coordination/past-joins.ts';
 import type { SenderId } from '../group/names.ts';
 import { epoch } from '../units.ts';
 
-const VERSION = 1;
+const VERSION = 2;
 const MAX_COUNT = 65_536;
 const MAX_BYTES = 128 * 1024 * 1024;
 
@@ -35,6 +36,9 @@ export function encodeMembership({ record, state }: SavedMembership): Uint8Array
   }
   writer.vi64(record.ownRefs.length);
   for (const ref of record.ownRefs) writer.lengthPrefixed(ref);
+  const { since, past } = record.joins;
+  writer.u64(since).vi64(past.length);
+  for (const { gone, senderId, asOf } of past) writer.u64(gone).lengthPrefixed(senderId).u64(asOf);
   writer.vi64(record.recipients.length);
   for (const { ref, recipient } of record.recipients) writer.lengthPrefixed(ref).lengthPrefixed(recipient);
   return writer.lengthPrefixed(state).finish();
@@ -57,13 +61,20 @@ export function decodeMembership(bytes: Uint8Array): SavedMembership | undefined
     }
     const ownRefs: Uint8Array[] = [];
     for (let left = reader.vi64Number(MAX_COUNT); left > 0; left -= 1) ownRefs.push(next());
+    const since = epoch(reader.u64());
+    const past: PastJoin[] = [];
+    for (let left = reader.vi64Number(MAX_COUNT); left > 0; left -= 1) {
+      const gone = epoch(reader.u64());
+      past.push({ gone, senderId: next() as SenderId, asOf: epoch(reader.u64()) });
+    }
+    const joins = { since, past };
     const recipients: StagedRecipient[] = [];
     for (let left = reader.vi64Number(MAX_COUNT); left > 0; left -= 1) {
       recipients.push({ ref: next(), recipient: next() as SenderId });
     }
     const state = next();
     if (reader.remaining > 0) return undefined;
-    return { record: { generation, senderId, creating, log, ownRefs, recipients }, state };
+    return { record: { generation, senderId, creating, log, ownRefs, joins, recipients }, state };
   } catch (error) {
     if (error instanceof Truncated || error instanceof OutOfRange) return undefined;
     throw error;

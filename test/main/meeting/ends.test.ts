@@ -193,6 +193,7 @@ test('a membership that was being read is forgotten, and its key erased', async 
       creating: false,
       log: [],
       ownRefs: [],
+      joins: { since: epoch(0n), past: [] },
       recipients: [],
     },
     state: await writer.serialise(group),

@@ -123,6 +123,7 @@ describe('a membership that rested', () => {
       creating: false,
       log: logOf(member),
       ownRefs: [new Uint8Array([7])],
+      joins: { since: epoch(0n), past: [] },
       recipients: [],
     };
     member.resume({ record, handle, ...created, staged: undefined });

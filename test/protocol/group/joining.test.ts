@@ -378,6 +378,7 @@ test('whoever was let in forgets its KeyPackages, and keeps the receipt and the 
     creating: false,
     log: [{ epoch: NEXT, receipt, commit: undefined }],
     ownRefs: made.map(({ ref }) => ref),
+    joins: { since: NEXT, past: [] },
     recipients: [],
   });
   expect(made.length).toBe(2);

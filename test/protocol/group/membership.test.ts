@@ -525,4 +525,78 @@ describe('a joiner', () => {
       [],
     ]);
   });
+
+  /** A member with another; the joiner has been in, and is gone again. */
+  const afterIts = (end: (member: OneCoordinator) => void): { member: OneCoordinator; replay: Knock[] } => {
+    const member = alone('plain');
+    const replay = [asks(member, 0n), asks(member, 1n)];
+    member.input(replay[0]!);
+    member.run(batch);
+    const leaf = member.epochs.at(-1)?.roster.at(-1)?.leaf;
+    expect(leaf).toBe(1);
+    end(member);
+    member.run(batch + 1_000);
+    expect(member.epochs.at(-1)?.roster.length).toBe(1);
+    return { member, replay };
+  };
+  const leaves = (member: OneCoordinator): void => {
+    member.input({ kind: 'member-left', leaf: leafIndex(1) });
+  };
+
+  test.each<[string, (member: OneCoordinator) => void]>([
+    ['left', leaves],
+    ['was removed for good', (member) => member.input({ kind: 'kick', leaf: leafIndex(1) })],
+  ])('that %s is not brought back by its KeyPackages, used or not', (_, end) => {
+    const { member, replay } = afterIts(end);
+    for (let of = 0; of < 12; of += 1) {
+      for (const each of replay) member.input(each);
+      // Other members look at them for the first time, too.
+      member.input(asks(member, 0n));
+      member.input(asks(member, 1n));
+      member.run(2_000);
+      member.input({ kind: 'update' });
+      member.run(2_000);
+      expect(member.epochs.at(-1)?.roster.length).toBe(1);
+    }
+    expect(member.epochs.at(-1)?.epoch).toBe(14n);
+  });
+
+  test('that left comes back with a new join, as of an epoch that has begun since', () => {
+    const { member } = afterIts(leaves);
+    member.input(asks(member, 0n, 1));
+    member.run(2_000);
+    expect(member.epochs.at(-1)?.roster.length).toBe(1);
+    member.input(asks(member, 2n, 1));
+    member.run(2_000);
+    expect(member.epochs.at(-1)?.roster.length).toBe(2);
+  });
+
+  test('that left is remembered over a restart', () => {
+    const { member, replay } = afterIts(leaves);
+    const { handle, record } = member.asked('save').at(-1)!.input;
+    expect(record.joins).toEqual({
+      since: 0n,
+      past: [{ gone: 2n, senderId: replay[0]!.sender, asOf: 0n }],
+    });
+    const again = new OneCoordinator('plain', {}, member);
+    const { group: _, ...restored } = again.mls.restore(again.mls.serialise(handle));
+    again.resume({ ...restored, handle, record });
+    again.input(asks(again, 1n));
+    again.run(3_000);
+    expect(again.epochs.at(-1)?.roster.length).toBe(1);
+  });
+
+  test('whose KeyPackage is older than our membership has to ask anew', () => {
+    const { member } = afterIts(leaves);
+    const { handle, record } = member.asked('save').at(-1)!.input;
+    const newer = new OneCoordinator('plain', {}, member);
+    const { group: _, ...restored } = newer.mls.restore(newer.mls.serialise(handle));
+    newer.resume({ ...restored, handle, record: { ...record, joins: { since: epoch(2n), past: [] } } });
+    newer.input(asks(newer, 1n, 5));
+    newer.run(3_000);
+    expect(newer.epochs.at(-1)?.roster.length).toBe(1);
+    newer.input(asks(newer, 2n, 5));
+    newer.run(3_000);
+    expect(newer.epochs.at(-1)?.roster.length).toBe(2);
+  });
 });

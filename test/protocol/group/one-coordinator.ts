@@ -98,7 +98,15 @@ export class OneCoordinator {
   startAsMember(creating = false): void {
     const { group, ...created } = this.mls.createGroup(this.group);
     const senderId = senderIdOf(fingerprintOf(OWN_KEY, crypto), joinId());
-    const record = { generation: 0, senderId, creating, log: [], ownRefs: [], recipients: [] };
+    const record = {
+      generation: 0,
+      senderId,
+      creating,
+      log: [],
+      ownRefs: [],
+      joins: { since: epoch(0n), past: [] },
+      recipients: [],
+    };
     this.resume({ record, handle: group, ...created, staged: undefined });
   }
 

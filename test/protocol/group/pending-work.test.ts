@@ -344,14 +344,16 @@ describe('a joiner with several KeyPackages', () => {
   });
 
   test('waits no longer once it is in the tree as of that epoch, or a later one', () => {
-    const settled = (asOf: number): PlannedCommit | undefined => {
+    const settled = (asOf: number, senderId = senderOf(8)): PlannedCommit | undefined => {
       const work = fresh();
       work.join(joiner(7, 0, 1, asOf));
-      const change = { added: [{ ...member(9, 7), asOf: epoch(5n) }], removed: [] };
+      const change = { added: [{ ...member(9, 7), senderId, asOf: epoch(5n) }], removed: [] };
       work.settle({ change, byUs: false, addedRefs: [], epoch: epoch(6n) }, millis(0));
       return plan(work);
     };
     expect([4, 5, 6].map((asOf) => settled(asOf) === undefined)).toEqual([true, true, false]);
+    // Of one join, whatever it is as of.
+    expect(settled(6, senderOf(7))).toBeUndefined();
   });
 
   test('waits no longer once its KeyPackage is too old', () => {

@@ -99,7 +99,13 @@ describe('where there is none', () => {
     });
     const [first, last] = creator.asked('save').map(({ input }) => input.record);
     const { senderId } = creator.asked('enter-group')[0]?.input ?? {};
-    const record = { generation: 0, senderId, ownRefs: [], recipients: [] };
+    const record = {
+      generation: 0,
+      senderId,
+      ownRefs: [],
+      joins: { since: epoch(0n), past: [] },
+      recipients: [],
+    };
     expect(first).toEqual({ ...record, creating: true, log: [] });
     expect(last).toMatchObject({ ...record, creating: false, log: [{ epoch: GENESIS, commit: undefined }] });
     expect(creator.events.find(({ kind }) => kind === 'epoch')).toMatchObject({

@@ -14,7 +14,7 @@ const NEWCOMER_KEY = new Uint8Array(32).fill(3);
 
 /** Somebody's KeyPackage as it arrives. */
 function knock(member: OneCoordinator, key: Uint8Array): Extract<GroupInput, { kind: 'key-package' }> {
-  const { keyPackage } = member.otherMls(key).makeKeyPackage();
+  const { keyPackage } = member.otherMls(key).makeKeyPackage(member.epochs.at(-1)?.epoch);
   const sender = senderIdOf(fingerprintOf(key, crypto), joinId());
   return { kind: 'key-package', sender, payload: keyPackage };
 }

@@ -116,9 +116,10 @@ function* merge(state: MemberState, { staged, committer, added, commit, receipt 
   const byUs = staged === state.stage?.commit.staged;
   // Merging discards everything else that is staged, our own Commit included.
   const { view, masterKey } = yield* ask('apply', { handle: state.handle, staged });
-  state.enter(view, { receipt, commit });
-  yield* holding(masterKey, state.save());
   const change = compareRosters(before.roster, view.roster);
+  state.enter(view, { receipt, commit });
+  state.pastJoins.epochBegan(view.epoch, change.removed);
+  yield* holding(masterKey, state.save());
   state.settle(change, byUs, added);
   const { group, senderId } = state;
   const time = receipt?.receipt.time;

@@ -15,6 +15,7 @@ import type {
   CounterFailure,
 } from '../../counter/client.ts';
 import type { Epoch, Millis } from '../../units.ts';
+import type { JoinMemory } from './past-joins.ts';
 import type { JoinId } from '../leaf-join.ts';
 import type { MeetingParameters } from '../meeting-parameters.ts';
 import type {
@@ -71,6 +72,7 @@ export interface MembershipRecord {
   readonly log: readonly LogEntry[];
   /** KeyPackageRefs of joins that this device made and that may still be answered. */
   readonly ownRefs: readonly Uint8Array[];
+  readonly joins: JoinMemory;
   /** For the Welcomes of the staged Commit, if there is one. */
   readonly recipients: readonly StagedRecipient[];
 }

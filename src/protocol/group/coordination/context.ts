@@ -10,6 +10,7 @@ import type { GroupStep, StopReason } from '../progress.ts';
 import type { LeafIndex, RosterChange } from '../roster.ts';
 import type { Epoch } from '../../units.ts';
 import type { GroupObject, Job, LogEntry, MembershipRecord, StagedRecipient } from './asks.ts';
+import type { JoinMemory } from './past-joins.ts';
 import type { Timing } from './timing.ts';
 
 /** What stays the same for the whole life of a coordinator. */
@@ -99,6 +100,7 @@ export interface MembershipStart extends BegunEpoch {
   readonly log: readonly LogEntry[];
   /** KeyPackageRefs of joins that this device made and that may still be answered. */
   readonly ownRefs: readonly Uint8Array[];
+  readonly joins: JoinMemory;
   readonly staged: StagedCommit | undefined;
   readonly recipients: readonly StagedRecipient[];
 }

@@ -202,6 +202,7 @@ function* resume(context: Context, restored: RestoredMembership): Job<Phase> {
     receipt,
     log: record.log,
     ownRefs: record.ownRefs,
+    joins: record.joins,
     staged,
     recipients: record.recipients,
   });

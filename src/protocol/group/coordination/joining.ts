@@ -264,6 +264,7 @@ export class Joining implements Phase {
       receipt: known,
       log,
       ownRefs: this.#refs,
+      joins: { since: view.epoch, past: [] },
       staged: undefined,
       recipients: [],
     });

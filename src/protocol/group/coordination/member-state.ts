@@ -12,6 +12,7 @@ import { CommitInbox } from './commit-inbox.ts';
 import type { ReceiptNews } from './commit-inbox.ts';
 import type { Context, KnownReceipt, MembershipStart } from './context.ts';
 import { CounterContact } from './counter-contact.ts';
+import { PastJoins } from './past-joins.ts';
 import { PendingWork } from './pending-work.ts';
 import type { PlannedCommit } from './pending-work.ts';
 import { ReceiptLog } from './receipt-log.ts';
@@ -47,6 +48,7 @@ export class MemberState {
   readonly counter: CounterContact;
   readonly log: ReceiptLog;
   readonly sentWelcomes = new SentWelcomes();
+  readonly pastJoins: PastJoins;
   readonly #inbox: CommitInbox;
   /** KeyPackageRefs of our own joins. */
   readonly #ownRefs: readonly Uint8Array[];
@@ -67,6 +69,7 @@ export class MemberState {
     this.log = new ReceiptLog(start.receipt, start.log);
     this.#inbox = new CommitInbox(start.group, options.parameters.receiptKey, options.crypto);
     this.#ownRefs = start.ownRefs;
+    this.pastJoins = new PastJoins(start.joins);
     this.#view = start.view;
     if (start.staged !== undefined) this.keepStage(start.staged, start.recipients);
   }
@@ -202,6 +205,7 @@ export class MemberState {
   /** The epoch is saved: drops work that it did. @param addedRefs - KeyPackageRefs of its Adds. */
   settle(change: RosterChange, byUs: boolean, addedRefs: readonly Uint8Array[]): void {
     this.work.settle({ change, byUs, addedRefs, epoch: this.#view.epoch }, this.context.now);
+    this.work.dropJoins((join) => !this.pastJoins.admits(join));
     this.#inbox.prune(this.#view.epoch);
     this.counter.epochBegan();
   }
@@ -211,7 +215,8 @@ export class MemberState {
     const { generation, senderId } = this;
     const recipients = this.#stage?.recipients ?? [];
     const log = this.log.entries;
-    const record = { generation, senderId, creating: false, log, ownRefs: this.#ownRefs, recipients };
+    const joins = this.pastJoins.memory;
+    const record = { generation, senderId, creating: false, log, ownRefs: this.#ownRefs, joins, recipients };
     return yield* ask('save', { handle: this.handle, record });
   }
 

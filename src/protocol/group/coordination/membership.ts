@@ -254,6 +254,7 @@ class Membership implements Phase {
         const { ref, signatureKey, senderId, asOf } = verdict;
         // The Welcome goes to the SenderId in the track's name, which therefore has to be the KeyPackage's.
         if (!equal(sender, senderId)) return undefined;
+        if (!this.state.pastJoins.admits(verdict)) return undefined;
         const { now } = this.#context;
         const fits = this.state.work.join({ ref, keyPackage, signatureKey, senderId, asOf, since: now });
         // A joiner for whom there was no room is inspected again when it asks again.

@@ -1,4 +1,5 @@
 /** What the next Commit has to do, and when it is our turn to make it. */
+import { equal } from '../../bytes/equal.ts';
 import { encodeHex } from '../../bytes/hex.ts';
 import { millis } from '../../units.ts';
 import type { Epoch, Millis } from '../../units.ts';
@@ -65,6 +66,11 @@ export class PendingWork {
     return true;
   }
 
+  /** Lets those wait no longer of whom this is true. */
+  dropJoins(isOver: (join: WaitingJoin) => boolean): void {
+    for (const [key, join] of this.#joins) if (isOver(join)) this.#joins.delete(key);
+  }
+
   /** Whether a join that MLS refused may be tried again, once: in the epoch after. */
   takeRefused(ref: Uint8Array): boolean {
     return this.#refusedBefore.delete(encodeHex(ref));
@@ -116,8 +122,9 @@ export class PendingWork {
     const came = new Map(change.added.map((member) => [encodeHex(member.signatureKey), member]));
     for (const [key, join] of this.#joins) {
       const member = came.get(key);
-      const isLate =
-        epoch - join.asOf > KEY_PACKAGE_EPOCHS || (member !== undefined && join.asOf <= member.asOf);
+      const isIn =
+        member !== undefined && (equal(join.senderId, member.senderId) || join.asOf <= member.asOf);
+      const isLate = isIn || epoch - join.asOf > KEY_PACKAGE_EPOCHS;
       if (isLate || added.has(encodeHex(join.ref))) this.#joins.delete(key);
     }
     for (const { leaf } of [...change.removed, ...change.added]) {

@@ -16,8 +16,11 @@ import type { Job, MembershipRecord } from './asks.ts';
 import { insist, sleep } from './counter-calls.ts';
 import type { Context, KnownReceipt, Phase, RestoredMembership } from './context.ts';
 import { holding } from './key-custody.ts';
+import type { JoinMemory } from './past-joins.ts';
 
 const GENESIS = epoch(0n);
+/** Whoever founds a group has seen everybody who left it. */
+const FOUNDED: JoinMemory = { since: GENESIS, past: [] };
 const NO_TRANSCRIPT = new Uint8Array(0);
 const LOCK_NONCE_BYTES = 16;
 
@@ -95,6 +98,7 @@ function* create(
     creating: true,
     log: [],
     ownRefs: [],
+    joins: FOUNDED,
     recipients: [],
   };
   const creation = { generation, group, senderId, created };
@@ -187,6 +191,7 @@ function* settle(context: Context, creation: Creation, receipt: Uint8Array | und
     receipt: known,
     log: known === undefined ? [] : [{ epoch: GENESIS, receipt: known.bytes, commit: undefined }],
     ownRefs: [],
+    joins: FOUNDED,
     staged: undefined,
     recipients: [],
   });
