@@ -6,7 +6,7 @@
 import type { Machine } from '../machine.ts';
 import { SessionCode } from '../moqt/codes.ts';
 import type { Draft } from '../moqt/draft.ts';
-import type { SessionEvent } from '../moqt/session-api.ts';
+import type { AuthorizationToken, SessionEvent } from '../moqt/session-api.ts';
 import { Session } from '../moqt/session.ts';
 import type { StreamHandle, TransportCommand, TransportEvent } from '../moqt/transport.ts';
 import { millis, type Millis } from '../units.ts';
@@ -37,8 +37,16 @@ export type RelayInput =
     }
   /** The transport session is over, and nothing more comes of it. */
   | { readonly kind: 'gone'; readonly connection: number }
+  /** Whether a session that {@link RelayEffect} `admit` asked about may stay. */
+  | { readonly kind: 'admission'; readonly connection: number; readonly admission: Admission }
   /** All are asked to leave, at the latest after `timeout`. New requests are refused. */
   | { readonly kind: 'drain'; readonly timeout: Millis };
+
+/** Whoever decides who may connect at all has decided. */
+export type Admission =
+  /** @param expiresIn - after which the session is closed. */
+  | { readonly kind: 'admitted'; readonly expiresIn: Millis }
+  | { readonly kind: 'refused'; readonly code: number; readonly reason: string };
 
 /** What the relay wants done, or tells. */
 export type RelayEffect =
@@ -48,6 +56,12 @@ export type RelayEffect =
       readonly connection: number;
       readonly event: Extract<SessionEvent, { kind: 'closed' }>;
     }
+  /** Whether a session may stay, by what its SETUP showed; answered by `admission`. What it asks meanwhile waits. */
+  | {
+      readonly kind: 'admit';
+      readonly connection: number;
+      readonly tokens: readonly AuthorizationToken[];
+    }
   /** Our own code threw. `connection`: the session that it ended; undefined: it was nobody's. */
   | { readonly kind: 'fault'; readonly connection: number | undefined; readonly error: unknown };
 
@@ -56,6 +70,10 @@ interface Connection {
   readonly session: Session;
   readonly path: string;
   readonly queuedBytes: () => number;
+  /** What the session told while it waits to be admitted; undefined when it does not. */
+  waiting: SessionEvent[] | undefined;
+  /** When its admission ends. */
+  expiresAt: Millis | undefined;
 }
 
 const IMPLEMENTATION = 'conclave-relay';
@@ -63,6 +81,7 @@ const IMPLEMENTATION = 'conclave-relay';
 /** The machine. */
 export class RelayNode implements Machine<RelayInput, RelayEffect> {
   readonly #relay: Relay;
+  readonly #asksForAdmission: boolean;
   readonly #connections = new Map<number, Connection>();
   /** Of the sessions that wait for time to pass. */
   readonly #deadlines = new Map<number, Millis>();
@@ -73,9 +92,17 @@ export class RelayNode implements Machine<RelayInput, RelayEffect> {
   /** Something was fed since all was last settled. */
   #fed = false;
 
-  /** @param policy - how tracks are treated and who may do what; the relay itself knows no names. */
-  constructor(policy: RelayPolicy, limits: Partial<RelayLimits> = {}) {
+  /**
+   * @param policy - how tracks are treated and who may do what; the relay itself knows no names.
+   * @param options.asksForAdmission - whether somebody decides about each session before it may ask for anything.
+   */
+  constructor(
+    policy: RelayPolicy,
+    limits: Partial<RelayLimits> = {},
+    { asksForAdmission = false }: { readonly asksForAdmission?: boolean } = {},
+  ) {
     this.#relay = new Relay(policy, limits);
+    this.#asksForAdmission = asksForAdmission;
   }
 
   /** Whether no further session may be accepted. */
@@ -108,6 +135,9 @@ export class RelayNode implements Machine<RelayInput, RelayEffect> {
         return;
       case 'gone':
         this.#forget(input.connection);
+        return;
+      case 'admission':
+        this.#decided(input.connection, input.admission);
         return;
       case 'drain':
         this.#guarded(undefined, () => {
@@ -142,7 +172,10 @@ export class RelayNode implements Machine<RelayInput, RelayEffect> {
       const connection = this.#connections.get(id);
       if (connection === undefined || deadline > now) continue;
       this.#guarded(connection, () => {
-        connection.session.expire(now);
+        if ((connection.expiresAt ?? Infinity) <= now) {
+          connection.expiresAt = undefined;
+          connection.session.close(SessionCode.EXPIRED_AUTH_TOKEN, 'the token has expired');
+        } else if ((connection.session.deadline() ?? Infinity) <= now) connection.session.expire(now);
         this.#drain(connection);
       });
     }
@@ -160,7 +193,14 @@ export class RelayNode implements Machine<RelayInput, RelayEffect> {
       implementation: IMPLEMENTATION,
       now: this.#now,
     });
-    const connection = { id, session, path, queuedBytes };
+    const connection: Connection = {
+      id,
+      session,
+      path,
+      queuedBytes,
+      waiting: undefined,
+      expiresAt: undefined,
+    };
     this.#connections.set(id, connection);
     this.#guarded(connection, () => {
       this.#drain(connection);
@@ -191,12 +231,40 @@ export class RelayNode implements Machine<RelayInput, RelayEffect> {
         this.#effects.push({ kind: 'transport', connection: id, command: effect.command });
       else this.#event(connection, effect.event);
     }
-    const deadline = session.deadline();
-    if (deadline === undefined) this.#deadlines.delete(id);
-    else this.#deadlines.set(id, deadline);
+    const deadline = Math.min(session.deadline() ?? Infinity, connection.expiresAt ?? Infinity);
+    if (deadline === Infinity || !this.#connections.has(id)) this.#deadlines.delete(id);
+    else this.#deadlines.set(id, millis(deadline));
+  }
+
+  /** Whoever decides has decided about a session, which may have gone meanwhile. */
+  #decided(id: number, admission: Admission): void {
+    const connection = this.#connections.get(id);
+    const waiting = connection?.waiting;
+    if (connection === undefined || waiting === undefined) return;
+    connection.waiting = undefined;
+    this.#guarded(connection, () => {
+      if (admission.kind === 'refused') connection.session.close(admission.code, admission.reason);
+      else {
+        connection.expiresAt = millis(this.#now + admission.expiresIn);
+        for (const event of waiting) this.#take(connection, event);
+      }
+      this.#drain(connection);
+    });
   }
 
   #event(connection: Connection, event: SessionEvent): void {
+    const { id } = connection;
+    if (event.kind === 'ready' && this.#asksForAdmission) {
+      connection.waiting = [];
+      this.#effects.push({ kind: 'admit', connection: id, tokens: event.tokens ?? [] });
+    }
+    if (event.kind === 'closed') connection.waiting = undefined;
+    // Bounded by what a session takes before anything of it is answered.
+    if (connection.waiting !== undefined) connection.waiting.push(event);
+    else this.#take(connection, event);
+  }
+
+  #take(connection: Connection, event: SessionEvent): void {
     const { id, session, path, queuedBytes } = connection;
     if (event.kind === 'ready')
       this.#relay.attach(

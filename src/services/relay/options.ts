@@ -8,6 +8,7 @@ import { readEndpoint } from '../endpoint.ts';
 import type { Endpoint } from '../endpoint.ts';
 import { readTlsSource, TLS_HELP, TLS_OPTIONS } from '../tls/tls-source.ts';
 import type { TlsSource } from '../tls/tls-source.ts';
+import type { AccessTokenOptions } from './access-tokens.ts';
 import { authorityOf, MOST_AUTHORITIES } from './authorities.ts';
 
 /** What the command line says. */
@@ -17,6 +18,8 @@ export interface RelayOptions {
   readonly metrics: Endpoint;
   readonly limits: Partial<RelayLimits>;
   readonly access: RelayAccess;
+  /** Whose tokens are asked for before anybody may connect; undefined: nobody's. */
+  readonly accessTokens: AccessTokenOptions | undefined;
   readonly drainTimeout: Millis;
   readonly isQuiet: boolean;
 }
@@ -56,6 +59,12 @@ ${TLS_HELP}
                        what invitations call this relay, where it is not a name of the
                        certificate and the port above; may be given several times. The
                        pass that members show is for one authority.
+  --token-jwks URL|FILE
+                       ask everybody who connects for a token (JWT, EdDSA or RS256)
+                       that a key of this set has signed: a https:// URL, which is asked
+                       again every ten minutes, or a file. Passes are asked for as well
+  --token-issuer ISS   who must have issued it
+  --token-audience AUD for whom: this relay
   --open               ask for no pass: for trying clients other than Conclave's.
                        Whoever reaches the relay can then read and disturb all meetings
 
@@ -90,6 +99,9 @@ export function parseCommandLine(args: readonly string[]): CommandLine<RelayOpti
       metrics: { type: 'string', default: '127.0.0.1:0' },
       authority: { type: 'string', multiple: true, default: [] as string[] },
       open: { type: 'boolean', default: false },
+      'token-jwks': { type: 'string' },
+      'token-issuer': { type: 'string' },
+      'token-audience': { type: 'string' },
       sessions: { type: 'string', default: String(DEFAULT_LIMITS.sessions) },
       tracks: { type: 'string', default: String(DEFAULT_LIMITS.tracksPerSession) },
       subscriptions: { type: 'string', default: String(DEFAULT_LIMITS.subscriptionsPerSession) },
@@ -105,6 +117,7 @@ export function parseCommandLine(args: readonly string[]): CommandLine<RelayOpti
       metrics: readEndpoint('--metrics', values.metrics),
       tls: readTlsSource(values),
       access: readAccess(values),
+      accessTokens: readAccessTokens(values),
       limits: {
         sessions: readIn(1, '--sessions', values.sessions, 1, 100_000),
         tracksPerSession: readIn(1, '--tracks', values.tracks, 1, 1_000_000),
@@ -119,6 +132,23 @@ export function parseCommandLine(args: readonly string[]): CommandLine<RelayOpti
       isQuiet: values.quiet,
     }),
   );
+}
+
+function readAccessTokens({
+  'token-jwks': jwks,
+  'token-issuer': issuer,
+  'token-audience': audience,
+}: {
+  readonly 'token-jwks'?: string | undefined;
+  readonly 'token-issuer'?: string | undefined;
+  readonly 'token-audience'?: string | undefined;
+}): AccessTokenOptions | undefined {
+  if (jwks === undefined && issuer === undefined && audience === undefined) return undefined;
+  if (jwks === undefined || issuer === undefined || audience === undefined) {
+    throw new UsageError('--token-jwks, --token-issuer and --token-audience go together');
+  }
+  if (jwks.startsWith('http://')) throw new UsageError('--token-jwks is neither https:// nor a file');
+  return { jwks, issuer, audience };
 }
 
 function readAccess({

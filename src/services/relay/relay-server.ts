@@ -9,12 +9,19 @@ import { unreachable } from '../../protocol/errors.ts';
 import { SessionCode } from '../../protocol/moqt/codes.ts';
 import type { Draft } from '../../protocol/moqt/draft.ts';
 import { negotiatedDraft, PROTOCOLS } from '../../protocol/moqt/drafts.ts';
+import type { AuthorizationToken } from '../../protocol/moqt/session-api.ts';
 import type { TransportSession } from '../../protocol/moqt/transport.ts';
 import type { RelayLimits } from '../../protocol/relay/limits.ts';
 import { openAccess } from '../../protocol/relay/policy.ts';
-import { RelayNode, type RelayEffect, type RelayInput } from '../../protocol/relay/relay-node.ts';
+import {
+  RelayNode,
+  type Admission,
+  type RelayEffect,
+  type RelayInput,
+} from '../../protocol/relay/relay-node.ts';
 import type { RelayStatistics } from '../../protocol/relay/relay.ts';
 import type { Millis } from '../../protocol/units.ts';
+import { AccessTokens, type AccessTokenOptions } from './access-tokens.ts';
 import { authoritiesOf } from './authorities.ts';
 import type { Log } from './log.ts';
 import { meetingTracks } from './meeting-tracks.ts';
@@ -30,6 +37,7 @@ export interface RelayServerOptions {
   readonly keyPem: string;
   readonly limits?: Partial<RelayLimits>;
   readonly access: RelayAccess;
+  readonly accessTokens?: AccessTokenOptions | undefined;
   readonly log: Log;
   /** Sees all bytes that come in, before anything is made of them. Borrowed: to be copied when kept. */
   readonly observe?: (connection: number, bytes: Uint8Array) => void;
@@ -43,6 +51,11 @@ export interface RelayServerStatistics extends RelayStatistics {
 }
 
 const DRAIN_POLL_MS = 50;
+const NOBODY_DECIDES: Admission = {
+  kind: 'refused',
+  code: SessionCode.INTERNAL_ERROR,
+  reason: 'nobody decides about tokens',
+};
 
 /** A relay that listens. */
 export class RelayServer {
@@ -50,6 +63,7 @@ export class RelayServer {
   readonly #driver: Driver<RelayInput, RelayEffect>;
   readonly #server: Server;
   readonly #options: RelayServerOptions;
+  readonly #tokens: AccessTokens | undefined;
   #authorities: readonly string[];
   readonly #transports = new Map<number, TransportSession>();
   #nextId = 1;
@@ -59,7 +73,8 @@ export class RelayServer {
 
   /** Binds the port. @throws when the address or the certificate cannot be used. */
   static async start(options: RelayServerOptions): Promise<RelayServer> {
-    const { address, certPem, keyPem } = options;
+    const { address, certPem, keyPem, accessTokens } = options;
+    const tokens = accessTokens && (await AccessTokens.of(accessTokens));
     const server = await quic().listen({
       address,
       certPem,
@@ -67,18 +82,21 @@ export class RelayServer {
       protocols: PROTOCOLS,
       limits: { maxConcurrentBidi: 4_096, maxConcurrentUni: 4_096 },
     });
-    const started = new RelayServer(server, options);
+    const started = new RelayServer(server, options, tokens);
     void started.#acceptAll();
     started.#driver.drain();
     return started;
   }
 
-  private constructor(server: Server, options: RelayServerOptions) {
+  private constructor(server: Server, options: RelayServerOptions, tokens: AccessTokens | undefined) {
+    this.#tokens = tokens;
     this.#server = server;
     this.#options = options;
     this.#authorities = this.#authoritiesBy(options.certPem);
     const access = options.access.kind === 'open' ? openAccess : passAccess(() => this.#authorities);
-    this.#node = new RelayNode({ ...meetingTracks, ...access }, options.limits);
+    this.#node = new RelayNode({ ...meetingTracks, ...access }, options.limits, {
+      asksForAdmission: tokens !== undefined,
+    });
     this.#driver = new Driver(
       this.#node,
       {
@@ -195,12 +213,22 @@ export class RelayServer {
         this.#options.log('session-closed', { session: effect.connection, code, by, clause });
         return;
       }
+      case 'admit':
+        void this.#admit(effect.connection, effect.tokens);
+        return;
       case 'fault':
         this.#fault(effect.connection, effect.error);
         return;
       default:
         unreachable(effect);
     }
+  }
+
+  async #admit(connection: number, tokens: readonly AuthorizationToken[]): Promise<void> {
+    const admission = (await this.#tokens?.judge(tokens)) ?? NOBODY_DECIDES;
+    if (admission.kind === 'refused')
+      this.#options.log('session-refused', { session: connection, code: admission.code });
+    this.#driver.feed({ kind: 'admission', connection, admission });
   }
 
   /** Logs a fault of our own, which has ended the session that it occurred in. */

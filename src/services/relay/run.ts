@@ -32,6 +32,7 @@ async function run(options: RelayOptions, observe: RelayServerOptions['observe']
     keyPem: credentials.key,
     limits: options.limits,
     access: options.access,
+    accessTokens: options.accessTokens,
     log,
     ...(observe === undefined ? {} : { observe }),
   });

@@ -7,6 +7,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import type { AsyncClient } from '../moqt/async-client.ts';
 import type { TrackOrigin } from '../../../src/protocol/moqt/client/client-api.ts';
+import type { AuthorizationToken } from '../../../src/protocol/moqt/session-api.ts';
 import { connectMoqt } from '../moqt/async-client.ts';
 
 const ROOT = path.join(import.meta.dirname, '../../..');
@@ -21,7 +22,12 @@ export interface RelayProcess {
   readonly log: readonly string[];
   /** Exit code, once it has ended. */
   readonly ended: Promise<number | null>;
-  connect(scheme: 'https' | 'moqt', origin?: TrackOrigin): Promise<AsyncClient>;
+  /** @param tokens - what its SETUP shows. */
+  connect(
+    scheme: 'https' | 'moqt',
+    origin?: TrackOrigin,
+    tokens?: readonly AuthorizationToken[],
+  ): Promise<AsyncClient>;
   /** A value of `/metrics`, by its name without the prefix. */
   metric(name: string): Promise<number>;
   stop(): Promise<void>;
@@ -66,11 +72,12 @@ export async function startRelayProcess(...args: string[]): Promise<RelayProcess
     process: child,
     log,
     ended,
-    connect: async (scheme, origin) => {
+    connect: async (scheme, origin, tokens) => {
       const outcome = await connectMoqt({
         url: `${scheme}://localhost:${String(port)}/`,
         trust: { kind: 'ca', pem: caPem },
         ...(origin === undefined ? {} : { origin }),
+        ...(tokens === undefined ? {} : { tokens }),
       });
       if (outcome.kind === 'failed') throw new Error(outcome.reason);
       return outcome.client;

@@ -3,12 +3,17 @@ import { draft18 } from '../../../src/protocol/moqt/draft18/draft18.ts';
 import { SessionCode } from '../../../src/protocol/moqt/codes.ts';
 import { Session } from '../../../src/protocol/moqt/session.ts';
 import type { RelayLimits } from '../../../src/protocol/relay/limits.ts';
-import { RelayNode, type RelayEffect } from '../../../src/protocol/relay/relay-node.ts';
+import { RelayNode, type Admission, type RelayEffect } from '../../../src/protocol/relay/relay-node.ts';
 import { millis } from '../../../src/protocol/units.ts';
 import { openAccess } from '../../../src/protocol/relay/policy.ts';
 import { meetingTracks } from '../../../src/services/relay/meeting-tracks.ts';
 import { Peer } from '../../harness/moqt/session-pair.ts';
+import { namespace } from '../../harness/moqt/names.ts';
+import type { RequestId } from '../../../src/protocol/moqt/model.ts';
 import { unchunked, Wire } from '../../harness/moqt/wire.ts';
+
+const TOKEN = { type: 7n, value: new Uint8Array([1, 2, 3]) };
+const ADMITTED = { kind: 'admitted', expiresIn: millis(60_000) } as const;
 
 /** A relay machine with real client sessions, whose bytes travel when the test says so. */
 class Relayed {
@@ -19,15 +24,29 @@ class Relayed {
   readonly #open = new Set<number>();
   #now = 0;
 
-  constructor(limits: Partial<RelayLimits> = {}) {
-    this.node = new RelayNode({ ...meetingTracks, ...openAccess }, limits);
+  constructor(limits: Partial<RelayLimits> = {}, asksForAdmission = false) {
+    this.node = new RelayNode({ ...meetingTracks, ...openAccess }, limits, { asksForAdmission });
+  }
+
+  /** Whoever decides has decided. */
+  decide(connection: number, admission: Admission): void {
+    this.node.handle({ kind: 'admission', connection, admission }, millis(this.#now));
+    this.run();
   }
 
   /** The transport session is accepted; nothing of the client's SETUP has arrived. */
   accept(connection: number): Peer {
     const now = millis(this.#now);
     const client = new Peer(
-      new Session({ role: 'client', draft: draft18, transport: 'quic', path: '/', authority: 'r.test', now }),
+      new Session({
+        role: 'client',
+        draft: draft18,
+        transport: 'quic',
+        path: '/',
+        authority: 'r.test',
+        tokens: [TOKEN],
+        now,
+      }),
     );
     const wire = new Wire((to, event) => {
       if (to === 'a') client.session.handle(event, millis(this.#now));
@@ -111,5 +130,61 @@ describe('the number of sessions', () => {
     expect(relayed.node.full).toBe(true);
     relayed.node.handle({ kind: 'gone', connection: 1 }, millis(0));
     expect(relayed.node.full).toBe(false);
+  });
+});
+
+describe('a relay that is told who may connect', () => {
+  function waiting(): { relayed: Relayed; client: Peer; id: RequestId } {
+    const relayed = new Relayed({}, true);
+    const client = relayed.accept(1);
+    const id = client.session.publishNamespace(namespace('room'));
+    relayed.hear(1);
+    return { relayed, client, id };
+  }
+
+  test('asks once, by what SETUP showed, and answers nothing before it is told', () => {
+    const { relayed, client } = waiting();
+    expect(relayed.effects.filter(({ kind }) => kind === 'admit')).toEqual([
+      { kind: 'admit', connection: 1, tokens: [TOKEN] },
+    ]);
+    expect(client.of('request-ok')).toEqual([]);
+    expect(relayed.node.statistics()).toMatchObject({ sessions: 0, requests: 0 });
+    relayed.decide(1, ADMITTED);
+    expect(client.of('request-ok')).toHaveLength(1);
+    expect(relayed.node.statistics()).toMatchObject({ sessions: 1, requests: 1 });
+    relayed.decide(1, { kind: 'refused', code: SessionCode.UNAUTHORIZED, reason: 'too late' });
+    expect(client.of('closed')).toEqual([]);
+  });
+
+  test('closes a session that is refused, with the code that it is told', () => {
+    const { relayed, client } = waiting();
+    relayed.decide(1, { kind: 'refused', code: SessionCode.UNAUTHORIZED, reason: 'not you' });
+    expect(client.last('closed')).toMatchObject({
+      by: 'peer',
+      code: SessionCode.UNAUTHORIZED,
+      reason: 'not you',
+    });
+    expect(relayed.node.statistics()).toMatchObject({ sessions: 0, requests: 0 });
+  });
+
+  test('closes a session when its admission has expired, and does nothing more about it', () => {
+    const { relayed, client } = waiting();
+    relayed.decide(1, ADMITTED);
+    relayed.pass(59_999);
+    expect(client.of('closed')).toEqual([]);
+    relayed.pass(1);
+    expect(client.last('closed')).toMatchObject({ code: SessionCode.EXPIRED_AUTH_TOKEN });
+    expect(relayed.node.deadline() ?? Infinity).toBeGreaterThan(60_000);
+    expect(relayed.node.statistics().sessions).toBe(0);
+  });
+
+  test('takes nobody in who has gone meanwhile', () => {
+    const { relayed, client } = waiting();
+    client.session.close(SessionCode.NO_ERROR, 'bye');
+    relayed.run();
+    relayed.decide(1, ADMITTED);
+    relayed.node.handle({ kind: 'gone', connection: 1 }, millis(0));
+    relayed.decide(1, ADMITTED);
+    expect(relayed.node.statistics().sessions).toBe(0);
   });
 });
