@@ -12,6 +12,12 @@ import { Session } from '../../../src/protocol/moqt/session.ts';
 import type { TransportSession } from '../../../src/protocol/moqt/transport.ts';
 import { millis } from '../../../src/protocol/units.ts';
 import { at, namespace, object, track } from '../../harness/moqt/names.ts';
+import { nodeGroupCrypto } from '../../../src/main/mls/node-group-crypto.ts';
+import { groupNameOf, groupNamespace } from '../../../src/protocol/group/names.ts';
+import { makeRelayPass, RELAY_PASS_TYPE } from '../../../src/protocol/group/relay-pass.ts';
+import type { RoomKey } from '../../../src/protocol/group/room-keys.ts';
+import { RequestErrorCode } from '../../../src/protocol/moqt/codes.ts';
+import type { AuthorizationToken } from '../../../src/protocol/moqt/session-api.ts';
 import { runRelayCommand, startRelayProcess, until } from '../../harness/relay/relay-process.ts';
 import type { RelayProcess } from '../../harness/relay/relay-process.ts';
 
@@ -178,6 +184,37 @@ test('a publisher that floods and a subscriber that never reads do not fill the 
   }
 });
 
+test('a relay lets those in who have a pass of the meeting for it, and nobody else', async () => {
+  const relay = await startRelayProcess();
+  try {
+    const signer = nodeGroupCrypto.ed25519Signer(new Uint8Array(32).fill(5));
+    const [group] = groupNamespace(groupNameOf(signer.publicKey as RoomKey, 0, nodeGroupCrypto));
+    if (group === undefined) throw new Error('a group has a name');
+    const pass = (authority: string): AuthorizationToken => ({
+      type: RELAY_PASS_TYPE,
+      value: makeRelayPass(signer, 0, authority, nodeGroupCrypto),
+    });
+    for (const scheme of ['moqt', 'https'] as const) {
+      const refused = { kind: 'refused', refusal: { code: RequestErrorCode.UNAUTHORIZED } };
+      const own = [...namespace(scheme)];
+      // The certificate names both: which of them the client uses is its own affair.
+      for (const host of ['localhost', '127.0.0.1']) {
+        const member = await relay.connect(scheme, undefined, [pass(`${host}:${String(relay.port)}`)]);
+        expect(await member.publishNamespace([group, ...own])).toMatchObject({ kind: 'published' });
+        expect(await member.publishNamespace(own)).toMatchObject(refused);
+        member.close(0, 'done');
+      }
+      for (const shown of [[], [pass(`localhost:${String(relay.port + 1)}`)], [pass('relay.example:443')]]) {
+        const outsider = await relay.connect(scheme, undefined, shown);
+        expect(await outsider.publishNamespace([group, ...own])).toMatchObject(refused);
+        outsider.close(0, 'done');
+      }
+    }
+  } finally {
+    await relay.stop();
+  }
+});
+
 describe('the command line', () => {
   test('--help explains every option', async () => {
     const { code, output } = await runRelayCommand('--help');
@@ -189,6 +226,9 @@ describe('the command line', () => {
       '--metrics',
       '--mls-keep',
       '--drain-timeout',
+      '--authority',
+      '--open',
+      '--token-jwks',
     ]) {
       expect(output).toContain(option);
     }
