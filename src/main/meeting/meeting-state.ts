@@ -205,6 +205,8 @@ function attentionSentence(attention: ReadonlySet<Attention>): string | undefine
     return 'The counter service signed two different histories of this meeting. Do not trust it: leave, and tell whoever runs the service.';
   if (attention.has('store-failing'))
     return 'This app cannot save its state to disk, and takes no part in key changes until it can. Free up some space.';
+  if (attention.has('full'))
+    return 'This meeting is full: more people cannot hold its keys. Whoever asks to join waits until somebody leaves.';
   if (attention.has('kicked-asks'))
     return 'Someone who was removed asked to be let in again and was refused.';
   if (attention.has('newer-generation'))

@@ -69,7 +69,7 @@ export interface MlsPort {
   forgetKeyPackages(membership: MlsMembership): Promise<void>;
   /** Checks a KeyPackage without changing anything: suite, signature, lifetime, proof, epoch, kicked and unique keys. */
   inspectKeyPackage(group: GroupHandle, keyPackage: Uint8Array): Promise<KeyPackageVerdict>;
-  /** Makes a Commit. The group stays in its epoch; at most one Commit of our own is staged at a time. */
+  /** Makes a Commit. The group stays in its epoch. One of our own that was staged before is discarded. */
   stageCommit(group: GroupHandle, plan: CommitPlan): Promise<StageOutcome>;
   /** Processes somebody's Commit. The group stays in its epoch. */
   processCommit(group: GroupHandle, commit: Uint8Array): Promise<ProcessOutcome>;

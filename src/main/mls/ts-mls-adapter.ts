@@ -62,6 +62,7 @@ import {
 } from './mls-messages.ts';
 import type { Founding, KeyPackageRequest, MlsMembership, MlsPort } from './mls-port.ts';
 import { nodeGroupCrypto } from './node-group-crypto.ts';
+import { StagedCommits } from './staged-commits.ts';
 
 const EXPORTER_LABEL = 'SecureObject MLS Master Key';
 const EPOCH_KEY_LABEL = 'conclave epoch key';
@@ -69,19 +70,11 @@ const EPOCH_KEY_BYTES = 32;
 const NONE = new Uint8Array(0);
 const GENESIS = epoch(0n);
 
-interface Staged {
-  readonly newState: ClientState;
-  /** Secrets of the old state that were used to make the new one. */
-  readonly consumed: readonly Uint8Array[];
-  /** Our own Commit; undefined for another member's. */
-  readonly own: StagedCommit | undefined;
-}
-
 interface Group {
   readonly membership: MlsMembership;
   readonly suite: CiphersuiteImpl;
   state: ClientState;
-  readonly staged: Map<StagedHandle, Staged>;
+  readonly staged: StagedCommits;
 }
 
 interface HeldKeyPackage extends OwnKeyPackage {
@@ -155,7 +148,6 @@ export class TsMlsAdapter implements MlsPort {
   async stageCommit(handle: GroupHandle, plan: CommitPlan): Promise<StageOutcome> {
     const group = this.#group(handle);
     const { state, suite, membership } = group;
-    invariant(![...group.staged.values()].some((each) => each.own), 'one own Commit is staged at a time');
     const planned = planToProposals(plan, requiredParameters(state));
     if (planned === undefined) return refused('an Add of something that is not a KeyPackage');
     const { proposals, added, parameters } = planned;
@@ -171,10 +163,15 @@ export class TsMlsAdapter implements MlsPort {
     } catch (error) {
       return refused(nameOf(error));
     }
-    const { newState, consumed, commit, welcome } = result;
+    const { newState, consumed, commit: message, welcome } = result;
+    const commit = encodeMlsMessage(message);
+    if (commit.length > MLS_LIMITS.commit) {
+      eraseState(newState, state);
+      return refused('larger than a Commit may be');
+    }
     const own = await this.#stageOwn(group, consumed, {
       newState,
-      commit: encodeMlsMessage(commit),
+      commit,
       welcomes: welcome === undefined ? [] : splitWelcome(welcome),
     });
     return { kind: 'staged', commit: own };
@@ -222,7 +219,7 @@ export class TsMlsAdapter implements MlsPort {
     if (!keepsAuthor(state, newState, seen.committer))
       return refused('a Commit that makes its author another');
     const staged = this.#newHandle() as StagedHandle;
-    group.staged.set(staged, { newState, consumed, own: undefined });
+    group.staged.keep(staged, { newState, consumed, own: undefined }, state);
     return {
       kind: 'staged',
       staged,
@@ -240,15 +237,7 @@ export class TsMlsAdapter implements MlsPort {
 
   apply(handle: GroupHandle, stagedHandle: StagedHandle): Promise<BegunEpoch> {
     const group = this.#group(handle);
-    const staged = group.staged.get(stagedHandle);
-    invariant(staged !== undefined, 'only what is staged is merged');
-    const before = group.state;
-    // Nothing is kept of earlier epochs: no application messages go through MLS.
-    group.state = { ...staged.newState, historicalReceiverData: new Map() };
-    for (const { newState } of group.staged.values()) eraseState(newState, group.state);
-    group.staged.clear();
-    for (const secret of staged.consumed) secret.fill(0);
-    eraseState(before, group.state);
+    group.state = group.staged.merge(stagedHandle, group.state);
     return this.#epochOf(handle);
   }
 
@@ -289,7 +278,7 @@ export class TsMlsAdapter implements MlsPort {
 
   serialise(handle: GroupHandle): Promise<Uint8Array> {
     const { state, staged } = this.#group(handle);
-    const own = [...staged.values()].find((each) => each.own !== undefined);
+    const { own } = staged;
     const record = own?.own && {
       newState: { ...own.newState, historicalReceiverData: new Map() },
       commit: own.own.commit,
@@ -314,7 +303,7 @@ export class TsMlsAdapter implements MlsPort {
   forget(handle: GroupHandle): Promise<void> {
     const group = this.#groups.get(handle);
     if (group !== undefined) {
-      for (const { newState } of group.staged.values()) eraseState(newState);
+      group.staged.erase();
       eraseState(group.state);
       this.#groups.delete(handle);
     }
@@ -346,7 +335,7 @@ export class TsMlsAdapter implements MlsPort {
 
   #hold(membership: MlsMembership, suite: CiphersuiteImpl, state: ClientState): GroupHandle {
     const handle = this.#newHandle() as GroupHandle;
-    this.#groups.set(handle, { membership, suite, state, staged: new Map() });
+    this.#groups.set(handle, { membership, suite, state, staged: new StagedCommits() });
     return handle;
   }
 
@@ -363,7 +352,7 @@ export class TsMlsAdapter implements MlsPort {
       nextKey: await epochKeyOf(newState, group.suite),
       welcomes,
     };
-    group.staged.set(own.staged, { newState, consumed, own });
+    group.staged.keep(own.staged, { newState, consumed, own }, group.state);
     return own;
   }
 

@@ -45,6 +45,8 @@ export type GroupEvent =
   | { readonly kind: 'newer-generation'; readonly generation: number }
   /** Others removed us since they heard nothing of us; we ask to be let in again. */
   | { readonly kind: 'removed-as-absent' }
+  /** Whether somebody asks to be let in for whom the group has no room. */
+  | { readonly kind: 'full'; readonly isFull: boolean }
   /** Somebody with a kicked key asks to be let in. */
   | { readonly kind: 'kicked-asks'; readonly signatureKey: Uint8Array }
   /** The counter signed two different Commits for one epoch: it is not trusted any more. */

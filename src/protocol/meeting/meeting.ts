@@ -343,6 +343,10 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
       case 'store-failing':
         this.#attention.add(event.kind);
         return;
+      case 'full':
+        if (event.isFull) this.#attention.add('full');
+        else this.#attention.delete('full');
+        return;
       case 'store-working':
         this.#attention.delete('store-failing');
         return;

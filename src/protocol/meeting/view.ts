@@ -37,7 +37,7 @@ export type ConnectionView =
   | { readonly kind: 'connected'; readonly relay: string };
 
 /** Something that a person must know and that does not end the meeting. */
-export type Attention = 'equivocation' | 'newer-generation' | 'kicked-asks' | 'store-failing';
+export type Attention = 'equivocation' | 'newer-generation' | 'kicked-asks' | 'store-failing' | 'full';
 
 /** What the others had to do without us, for example while this machine slept. */
 export type Absence =

@@ -3,11 +3,13 @@ import { encodeMlsMessage } from 'ts-mls';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { ed25519PublicKey, verifyEd25519 } from '../../../src/io/crypto/raw-keys.ts';
 import { decodeGroupRecord, encodeGroupRecord } from '../../../src/main/mls/group-state-codec.ts';
-import { decodeWhole, MLS_LIMITS } from '../../../src/main/mls/mls-messages.ts';
+import { decodeKeyPackage, decodeWhole, MLS_LIMITS } from '../../../src/main/mls/mls-messages.ts';
 import type { MlsMembership } from '../../../src/main/mls/mls-port.ts';
 import { TsMlsAdapter } from '../../../src/main/mls/ts-mls-adapter.ts';
+import { OVERHEAD_BYTES, PATH_BYTES } from '../../../src/protocol/group/coordination/commit-size.ts';
 import type { CommitPlan, EpochView, GroupHandle, StagedCommit } from '../../../src/protocol/group/mls.ts';
 import { leafIndex } from '../../../src/protocol/group/roster.ts';
+import { craftKeyPackage } from '../../harness/group/crafted-key-package.ts';
 import { founding, joinRequest, makeMembership, testParameters } from '../../harness/group/membership.ts';
 
 const NO_CHANGE = { adds: [], removes: [], kicks: [] };
@@ -235,6 +237,61 @@ describe('a Commit', () => {
     expect(nobody.reason).toMatch(/./);
     expect((await mls.stageCommit(group, NO_CHANGE)).kind).toBe('staged');
   });
+
+  test('takes the place of one that was staged before it', async () => {
+    const { group } = await create();
+    const first = await stage(group);
+    const joiner = newcomer();
+    const { keyPackage } = await mls.keyPackage(joiner, joinRequest());
+    const second = await stage(group, { adds: [keyPackage] });
+    await expect(async () => mls.apply(group, first.staged)).rejects.toThrow('only what is staged is merged');
+    const restored = await new TsMlsAdapter(1_000).restore(creator, await mls.serialise(group));
+    expect(restored?.staged?.commit).toEqual(second.commit);
+    const { view } = await mls.apply(group, second.staged);
+    expect([view.epoch, view.roster.length]).toEqual([1n, 2]);
+  });
+
+  test('is not made where it would be larger than 512 KiB, and a smaller one is', async () => {
+    const { group } = await create();
+    // What we do not know stays in a KeyPackage, which may have 32 KiB.
+    const filling = { extensionType: 0xfafa, extensionData: new Uint8Array(31_000) };
+    const adds = await Promise.all(
+      Array.from({ length: 17 }, async () => {
+        const joiner = newcomer();
+        const honest = decodeKeyPackage((await mls.keyPackage(joiner, joinRequest())).keyPackage);
+        const extensions = [filling, ...(honest?.extensions ?? [])];
+        return craftKeyPackage(joiner, { keyPackage: { extensions } });
+      }),
+    );
+    const outcome = await mls.stageCommit(group, { ...NO_CHANGE, adds });
+    expect(outcome).toEqual({ kind: 'refused', reason: 'larger than a Commit may be' });
+    const { commit, staged } = await stage(group, { adds: adds.slice(1) });
+    expect(commit.length).toBeLessThanOrEqual(512 * 1024);
+    expect((await mls.apply(group, staged)).view.roster.length).toBe(17);
+  });
+
+  test.each([0x0001, 0x0053] as const)(
+    'of suite %i that removes somebody is as large as is reckoned at most, in a tree with no inner keys',
+    async (suite) => {
+      const sizes: number[] = [];
+      for (const count of [8, 16, 32]) {
+        const { group } = await mls.createGroup(makeMembership(groupId, secret, suite), founding());
+        const adds: Uint8Array[] = [];
+        for (let member = 1; member < count; member += 1) {
+          const joiner = makeMembership(groupId, secret, suite);
+          adds.push((await new TsMlsAdapter().keyPackage(joiner, joinRequest())).keyPackage);
+        }
+        await mls.apply(group, (await stage(group, { adds })).staged);
+        const { length } = (await stage(group, { removes: [leafIndex(1)] })).commit;
+        expect(length).toBeLessThanOrEqual(OVERHEAD_BYTES + count * PATH_BYTES[suite]);
+        sizes.push(length);
+      }
+      // It grows by less than is reckoned for each member, so that the largest group is within the bound too.
+      const [small = 0, middle = 0, large = 0] = sizes;
+      expect((middle - small) / 8).toBeLessThanOrEqual(PATH_BYTES[suite] + 160);
+      expect((large - middle) / 16).toBeLessThanOrEqual(PATH_BYTES[suite] + 40);
+    },
+  );
 
   test('has at most 512 KiB', async () => {
     const { group } = await create();

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { nodeGroupCrypto as crypto } from '../../../src/main/mls/node-group-crypto.ts';
 import { equal } from '../../../src/protocol/bytes/equal.ts';
 import type { GroupInput } from '../../../src/protocol/group/coordination/context.ts';
+import { MAX_MEMBERS } from '../../../src/protocol/group/coordination/commit-size.ts';
 import { MAX_WAITING_JOINS } from '../../../src/protocol/group/coordination/pending-work.ts';
 import { fingerprintOf, senderIdOf } from '../../../src/protocol/group/names.ts';
 import { leafIndex } from '../../../src/protocol/group/roster.ts';
@@ -23,18 +24,70 @@ describe('plain mode', () => {
   });
 });
 
-describe('a plan that MLS refuses', () => {
-  /** A joiner's KeyPackage as it arrives; the key begins with the number's low byte. */
-  const joiner = (member: OneCoordinator, number: number): Extract<GroupInput, { kind: 'key-package' }> => {
-    const signatureKey = new Uint8Array(32).fill(7);
-    signatureKey.set([number % 256, Math.floor(number / 256)]);
-    const { keyPackage } = member.otherMls(signatureKey).makeKeyPackage();
-    const sender = senderIdOf(fingerprintOf(signatureKey, crypto), joinId());
-    return { kind: 'key-package', sender, payload: keyPackage };
-  };
-  const keysOf = (member: OneCoordinator): (number | undefined)[] =>
-    member.epochs.at(-1)?.roster.map(({ signatureKey }) => signatureKey[0]) ?? [];
+/** A joiner's KeyPackage as it arrives; the key begins with the number's low byte. */
+const joiner = (member: OneCoordinator, number: number): Extract<GroupInput, { kind: 'key-package' }> => {
+  const signatureKey = new Uint8Array(32).fill(7);
+  signatureKey.set([number % 256, Math.floor(number / 256)]);
+  const { keyPackage } = member.otherMls(signatureKey).makeKeyPackage();
+  const sender = senderIdOf(fingerprintOf(signatureKey, crypto), joinId());
+  return { kind: 'key-package', sender, payload: keyPackage };
+};
+const keysOf = (member: OneCoordinator): (number | undefined)[] =>
+  member.epochs.at(-1)?.roster.map(({ signatureKey }) => signatureKey[0]) ?? [];
 
+describe('a Commit that is too large for the counter', () => {
+  const tooLarge = { kind: 'refused', status: 413, reason: 'The body is too large' } as const;
+
+  test('is given up for one that lets in fewer, until all are in', () => {
+    const member: OneCoordinator = new OneCoordinator('fenced', {
+      increment: () => {
+        const adds = member.asked('stage').at(-1)?.input.plan.adds.length ?? 0;
+        return adds > 2 ? tooLarge : undefined;
+      },
+    });
+    member.startAsMember();
+    for (let key = 10; key < 16; key += 1) member.input(joiner(member, key));
+    member.run(20_000);
+    expect(keysOf(member)).toEqual([1, 10, 11, 12, 13, 14, 15]);
+    // What was dropped is not what a restart would find.
+    const saves = member.asks
+      .map(({ ask }) => ask.kind)
+      .filter((kind) => kind === 'stage' || kind === 'save');
+    expect(saves.join(' ')).not.toContain('stage stage');
+  });
+
+  test('and cannot be smaller is tried again, and the failure told', () => {
+    const member = new OneCoordinator('fenced', { increment: () => tooLarge });
+    member.startAsMember();
+    member.input({ kind: 'update' });
+    member.run(20_000);
+    expect(member.asked('stage').length).toBe(1);
+    expect(member.asked('increment').length).toBeGreaterThan(2);
+    expect(member.events).toContainEqual({ kind: 'status', step: 'counter-unreachable' });
+  });
+});
+
+test('a group that is full says so, and lets in who waits when somebody has left', () => {
+  const member = new OneCoordinator('plain');
+  member.startAsMember();
+  const most = MAX_MEMBERS[0x0001];
+  for (let number = 1; number < most; number += 1) {
+    member.input(joiner(member, number));
+    if (number % 200 === 0) member.run(1_000);
+  }
+  member.run(1_000);
+  const said = () => member.events.flatMap((event) => (event.kind === 'full' ? [event.isFull] : []));
+  expect([member.epochs.at(-1)?.roster.length, said()]).toEqual([most, []]);
+  member.input(joiner(member, most));
+  member.run(5_000);
+  expect([member.epochs.at(-1)?.roster.length, said()]).toEqual([most, [true]]);
+  member.input({ kind: 'member-left', leaf: leafIndex(5) });
+  member.run(5_000);
+  expect([member.epochs.at(-1)?.roster.length, said()]).toEqual([most, [true, false]]);
+  expect(member.epochs.at(-1)?.epoch).toBe(BigInt(Math.ceil((most - 1) / 200)) + 1n);
+});
+
+describe('a plan that MLS refuses', () => {
   test('one bad KeyPackage keeps nobody else out, wherever it stands', () => {
     for (const bad of [10, 12, 16]) {
       const joiners = new Map<number, ReturnType<typeof joiner>>();

@@ -26,8 +26,8 @@ import { epoch, millis, unixMillis } from '../../../src/protocol/units.ts';
 import type { Epoch } from '../../../src/protocol/units.ts';
 import { joinId } from '../../harness/group/membership.ts';
 
-/** Answers of a test's own, in place of those below. */
-type Answers = { [Kind in AskKind]?: (input: AskTypes[Kind][0]) => Answer<Kind> };
+/** Answers of a test's own, in place of those below; undefined: as below. */
+type Answers = { [Kind in AskKind]?: (input: AskTypes[Kind][0]) => Answer<Kind> | undefined };
 
 const MOST_STEPS = 5_000;
 const OWN_KEY = new Uint8Array(32).fill(1);
@@ -235,7 +235,7 @@ export class OneCoordinator {
 
   #answer(ask: Ask): unknown {
     const scripted = this.#answers[ask.kind] as ((input: unknown) => unknown) | undefined;
-    return scripted === undefined ? this.#perform(ask) : scripted(ask.input);
+    return scripted?.(ask.input) ?? this.#perform(ask);
   }
 
   #perform(ask: Ask): unknown {

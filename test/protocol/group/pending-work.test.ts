@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { MAX_WAITING_JOINS, PendingWork } from '../../../src/protocol/group/coordination/pending-work.ts';
 import type { PlannedCommit, WaitingJoin } from '../../../src/protocol/group/coordination/pending-work.ts';
+import { MAX_MEMBERS } from '../../../src/protocol/group/coordination/commit-size.ts';
 import { DEFAULT_TIMING } from '../../../src/protocol/group/coordination/timing.ts';
+import type { MlsSuite } from '../../../src/protocol/group/mls.ts';
 import type { Fingerprint, SenderId } from '../../../src/protocol/group/names.ts';
 import { leafIndex } from '../../../src/protocol/group/roster.ts';
 import type { Member } from '../../../src/protocol/group/roster.ts';
@@ -39,7 +41,8 @@ const plan = (
   now = 0,
   kicked: Uint8Array[] = [],
   of = roster,
-): PlannedCommit | undefined => work.plan(of, OWN, millis(now), kicked);
+  suite: MlsSuite = 0x0001,
+): PlannedCommit | undefined => work.plan(of, OWN, millis(now), kicked, suite);
 /** Who is let in and who removed. */
 const adds = (planned: PlannedCommit | undefined): number[] =>
   planned?.joins.map(({ signatureKey: [low = 0, high = 0] }) => low + 256 * high) ?? [];
@@ -47,6 +50,53 @@ const due = (work: PendingWork, now = 0, own = OWN): number | undefined =>
   work.dueAt(roster, own, millis(now));
 const NEXT = epoch(1n);
 const none = { added: [], removed: [] };
+
+describe('a plan of a group that is full', () => {
+  const full = (suite: MlsSuite, less = 0): Member[] =>
+    Array.from({ length: MAX_MEMBERS[suite] - less }, (_, leaf) => member(leaf));
+
+  test.each([0x0001, 0x0053] as const)('lets nobody in before somebody leaves, in suite %i', (suite) => {
+    const work = fresh();
+    work.join(joiner(5_000));
+    work.join(joiner(5_001));
+    expect(plan(work, 0, [], full(suite), suite)).toBeUndefined();
+    expect(work.isFull).toBe(true);
+    // Others have left: the first who waited comes in, the second still waits.
+    expect(adds(plan(work, 0, [], full(suite, 1), suite))).toEqual([5_000]);
+    expect(work.isFull).toBe(true);
+    work.remove(leafIndex(0), false, millis(0));
+    work.remove(leafIndex(1), false, millis(0));
+    const planned = plan(work, 0, [], full(suite), suite);
+    expect([adds(planned), planned?.plan.removes, work.isFull]).toEqual([[5_000, 5_001], [0, 1], false]);
+  });
+
+  test('gives whoever comes back its own place', () => {
+    const work = fresh();
+    work.join(joiner(5_000));
+    work.join(joiner(7));
+    const planned = plan(work, 0, [], full(0x0053), 0x0053);
+    expect([adds(planned), planned?.plan.removes, work.isFull]).toEqual([[7], [7], true]);
+    work.settle(
+      {
+        epoch: epoch(1n),
+        change: { added: [], removed: [] },
+        byUs: true,
+        addedRefs: [joiner(5_000).ref, joiner(7).ref],
+      },
+      millis(0),
+    );
+    expect(work.isFull).toBe(false);
+  });
+});
+
+test('a plan has half as many joins after one that was too large for the counter, and never none', () => {
+  const work = fresh();
+  for (let key = 10; key < 20; key += 1) work.join(joiner(key));
+  work.tooLarge(10);
+  expect(adds(plan(work))).toHaveLength(5);
+  work.tooLarge(1);
+  expect(adds(plan(work))).toHaveLength(1);
+});
 
 describe('a plan', () => {
   test('is none when there is nothing to do', () => {

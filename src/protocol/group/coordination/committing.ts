@@ -10,6 +10,9 @@ import { isFailure } from './counter-calls.ts';
 import type { Phase } from './context.ts';
 import type { MemberState, OwnStage } from './member-state.ts';
 
+/** HTTP's status of a body that is too large: this counter has a lower limit than we know of. */
+const TOO_LARGE = 413;
+
 /** One attempt to begin the next epoch. When it fails, the staged Commit is kept for a later attempt. */
 export function* commitOnce(state: MemberState): Job<Phase | undefined> {
   const stage = state.stage ?? (yield* makeStage(state));
@@ -82,6 +85,10 @@ function* incrementFenced(
   const { epoch: val, commit, transcript, nextKey } = stage.commit;
   const request = { mode: 'fenced', val, token, commit, transcript, nextKey } as const;
   const outcome = yield* ask('increment', { group, request, member: state.handle });
+  if (outcome.kind === 'refused' && outcome.status === TOO_LARGE && stage.recipients.length > 1) {
+    state.dropTooLarge(stage);
+    return undefined;
+  }
   if (isFailure(outcome)) {
     // The Commit may have been logged: the lock of the next attempt will tell.
     counter.commitFailed(outcome);

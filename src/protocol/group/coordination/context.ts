@@ -53,6 +53,8 @@ export type CoordinatorEvent =
   | { readonly kind: 'newer-generation'; readonly generation: number }
   /** Others removed us without barring our key; we ask to be let in again. */
   | { readonly kind: 'removed-as-absent' }
+  /** Whether somebody asks to be let in for whom the group has no room. */
+  | { readonly kind: 'full'; readonly isFull: boolean }
   | { readonly kind: 'kicked-asks'; readonly signatureKey: Uint8Array }
   | { readonly kind: 'equivocation'; readonly epoch: Epoch }
   | { readonly kind: 'stopped'; readonly reason: StopReason };

@@ -56,6 +56,7 @@ export class MemberState {
   #stage: OwnStage | undefined;
   #isDistrusted = false;
   #hasRejected = false;
+  #isFull = false;
 
   constructor(context: Context, start: MembershipStart) {
     const { options, now } = context;
@@ -106,6 +107,12 @@ export class MemberState {
     return this.#stage;
   }
 
+  /** The counter takes no Commit of this size, and never did: another one may be made for the epoch. */
+  dropTooLarge({ recipients }: OwnStage): void {
+    this.#stage = undefined;
+    this.work.tooLarge(recipients.length);
+  }
+
   /** Whether a receipt is about our own staged Commit. */
   isOurs({ receipt }: KnownReceipt): boolean {
     return this.#stage !== undefined && equal(this.#stage.hash, receipt.commitHash);
@@ -135,8 +142,10 @@ export class MemberState {
 
   /** What the next Commit has to do, or undefined when there is nothing. */
   plan(): PlannedCommit | undefined {
-    const { roster, ownLeaf, parameters } = this.#view;
-    return this.work.plan(roster, ownLeaf, this.context.now, parameters.kickedKeys);
+    const { roster, ownLeaf, parameters, suite } = this.#view;
+    const planned = this.work.plan(roster, ownLeaf, this.context.now, parameters.kickedKeys, suite);
+    this.#noteFull();
+    return planned;
   }
 
   /** Takes an object of the commits track. */
@@ -208,6 +217,7 @@ export class MemberState {
     this.work.dropJoins((join) => !this.pastJoins.admits(join));
     this.#inbox.prune(this.#view.epoch);
     this.counter.epochBegan();
+    this.#noteFull();
   }
 
   /** Saves what a restart needs; must be done before anything that depends on it is sent. */
@@ -225,6 +235,12 @@ export class MemberState {
     if (this.#isDistrusted) return;
     this.#isDistrusted = true;
     this.context.emit({ kind: 'equivocation', epoch: at });
+  }
+
+  #noteFull(): void {
+    if (this.work.isFull === this.#isFull) return;
+    this.#isFull = this.work.isFull;
+    this.context.emit({ kind: 'full', isFull: this.#isFull });
   }
 
   #note(at: Epoch, news: ReceiptNews): void {

@@ -4,8 +4,9 @@ import { encodeHex } from '../../bytes/hex.ts';
 import { millis } from '../../units.ts';
 import type { Epoch, Millis } from '../../units.ts';
 import { KEY_PACKAGE_EPOCHS } from '../leaf-join.ts';
-import type { AcceptableKeyPackage, CommitPlan } from '../mls.ts';
+import type { AcceptableKeyPackage, CommitPlan, MlsSuite } from '../mls.ts';
 import type { LeafIndex, Member, RosterChange } from '../roster.ts';
+import { fittingJoins } from './commit-size.ts';
 import { earliest } from './timing.ts';
 import type { Timing } from './timing.ts';
 
@@ -49,6 +50,7 @@ export class PendingWork {
   /** KeyPackageRefs that MLS refused in this epoch, and in the one before. */
   #refused = new Set<string>();
   #refusedBefore = new Set<string>();
+  #isFull = false;
   /** When the current epoch began, from which turns are counted. */
   #turnsFrom: Millis;
 
@@ -116,6 +118,11 @@ export class PendingWork {
     this.#update = undefined;
   }
 
+  /** The counter takes no Commit of that size: the next one lets in half as many at most. */
+  tooLarge(joins: number): void {
+    this.#most = Math.max(1, Math.floor(joins / 2));
+  }
+
   /** An epoch began: drops work that it did, what it is too late for, and work about leaves that belong to somebody else. */
   settle({ epoch, change, byUs, addedRefs }: BegunByCommit, now: Millis): void {
     const added = new Set(addedRefs.map((ref) => encodeHex(ref)));
@@ -160,12 +167,18 @@ export class PendingWork {
     return earliest(...ends.filter((end) => end > now));
   }
 
+  /** Whether somebody waits for whom the group had no room when a Commit was last planned. */
+  get isFull(): boolean {
+    return this.#isFull && this.#joins.size > 0;
+  }
+
   /** Plans a Commit; undefined when there is nothing to do. */
   plan(
     roster: readonly Member[],
     ownLeaf: LeafIndex,
     now: Millis,
     kickedKeys: readonly Uint8Array[],
+    suite: MlsSuite,
   ): PlannedCommit | undefined {
     const removals = new Set<LeafIndex>();
     const kicks: Uint8Array[] = [];
@@ -179,17 +192,26 @@ export class PendingWork {
     for (const key of [...kickedKeys, ...kicks]) this.#joins.delete(encodeHex(key));
     // The removals that were to be tried alone may have been done meanwhile.
     if (removals.size === 0) this.#most = Math.max(this.#most, 1);
-    const joins = [...this.#joins].slice(0, this.#most);
-    const joining = new Set(joins.map(([key]) => key));
-    const replaced = roster.filter(
-      ({ leaf, signatureKey }) => leaf !== ownLeaf && joining.has(encodeHex(signatureKey)),
+    const places = new Map(
+      roster.filter(({ leaf }) => leaf !== ownLeaf).map((member) => [encodeHex(member.signatureKey), member]),
     );
+    const waiting = [...this.#joins]
+      .slice(0, this.#most)
+      .map(([key, join]) => ({ key, join, bytes: join.keyPackage.length, replaces: places.has(key) }));
+    const { joins, isFull } = fittingJoins(waiting, {
+      suite,
+      staying: roster.length - removals.size,
+      hasPath: removals.size > 0 || this.#update !== undefined,
+      kickedKeys: kicks.length > 0 ? kickedKeys.length + kicks.length : 0,
+    });
+    const replaced = joins.flatMap(({ key }) => places.get(key) ?? []);
     const removes = [...new Set([...removals, ...replaced.map(({ leaf }) => leaf)])];
+    this.#isFull = isFull;
     if (joins.length === 0 && removes.length === 0 && this.#update === undefined) return undefined;
-    const adds = joins.map(([, join]) => join.keyPackage);
+    const adds = joins.map(({ join }) => join.keyPackage);
     return {
       plan: { adds, removes, kicks },
-      joins: joins.map(([, join]) => join),
+      joins: joins.map(({ join }) => join),
       removesOthers: replaced.length < removes.length,
     };
   }
