@@ -71,10 +71,31 @@ export function ed25519Signer(seed: Uint8Array): Ed25519Signer {
 }
 
 /**
- * Whether a signature is that of a raw Ed25519 public key over a message; a key of another length or that is no point
- * signs nothing.
+ * The points of Edwards25519 whose order divides 8, in each encoding that OpenSSL takes, without the sign. Under such a key
+ * anybody can make a signature over any message.
+ */
+const SMALL_ORDER = [
+  '0000000000000000000000000000000000000000000000000000000000000000',
+  '0100000000000000000000000000000000000000000000000000000000000000',
+  '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05',
+  'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a',
+  'ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+  'edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+  'eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+].map((hex) => Buffer.from(hex, 'hex'));
+
+function isOfSmallOrder(publicKey: Uint8Array): boolean {
+  const last = RAW_KEY_BYTES - 1;
+  const unsigned = Buffer.from(publicKey);
+  unsigned[last] = (publicKey[last] ?? 0) & 0x7f;
+  return SMALL_ORDER.some((point) => point.equals(unsigned));
+}
+
+/**
+ * Whether a signature is that of a raw Ed25519 public key over a message; a key of another length, that is no point or that
+ * is one of small order signs nothing.
  */
 export function verifyEd25519(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
-  if (publicKey.length !== RAW_KEY_BYTES) return false;
+  if (publicKey.length !== RAW_KEY_BYTES || isOfSmallOrder(publicKey)) return false;
   return verify(null, message, publicKeyFrom('ed25519', publicKey), signature);
 }

@@ -17,6 +17,8 @@ import { joinRequest } from './membership.ts';
 /** What a peer that knows the invitation changes in its KeyPackage before it signs it. */
 export interface Craft {
   readonly leaf?: Partial<KeyPackage['leafNode']>;
+  /** The signature of leaf and KeyPackage, whatever they say. */
+  readonly signature?: Uint8Array;
   /** Beside the leaf's own. */
   readonly leafExtensions?: KeyPackage['extensions'];
   readonly keyPackage?: Partial<Omit<KeyPackage, 'leafNode' | 'signature'>>;
@@ -31,7 +33,10 @@ export async function craftKeyPackage(
   const honest = await new TsMlsAdapter().keyPackage(membership, request);
   const decoded = decodeKeyPackage(honest.keyPackage);
   if (decoded === undefined) throw new Error('the adapter makes KeyPackages');
-  const { signature } = await suiteImplementation(membership.suite);
+  const suite = await suiteImplementation(membership.suite);
+  const { signature: forged } = craft;
+  const signature =
+    forged === undefined ? suite.signature : { ...suite.signature, sign: () => Promise.resolve(forged) };
   const extensions = [...decoded.leafNode.extensions, ...(craft.leafExtensions ?? [])];
   const leaf = { ...decoded.leafNode, extensions, ...craft.leaf } as KeyPackage['leafNode'];
   const leafNode = await signLeafNodeKeyPackage(leaf, membership.identity.seed, signature);

@@ -48,3 +48,22 @@ test('keys of another length are our own fault', () => {
   expect(() => privateKeyFrom('ed25519', new Uint8Array(31))).toThrow(RangeError);
   expect(() => publicKeyFrom('x25519', new Uint8Array(33))).toThrow(RangeError);
 });
+
+test.each([
+  ['0000000000000000000000000000000000000000000000000000000000000000'],
+  ['0100000000000000000000000000000000000000000000000000000000000000'],
+  ['0100000000000000000000000000000000000000000000000000000000000080'],
+  ['26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05'],
+  ['26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85'],
+  ['c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a'],
+  ['ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f'],
+  ['edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f'],
+  ['eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff'],
+])('under a key of small order nothing is signed: %s', (hex) => {
+  const key = new Uint8Array(Buffer.from(hex, 'hex'));
+  // With R = A or its multiples and S = 0, one message in a few verifies under such a key.
+  const verified = Array.from({ length: 64 }, (_, number) =>
+    verifyEd25519(key, Uint8Array.of(number), new Uint8Array(64).with(0, 1)),
+  );
+  expect(verified).not.toContain(true);
+});

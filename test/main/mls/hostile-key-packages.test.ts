@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import type { Capabilities } from 'ts-mls';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { capabilitiesOf, SUITE_NAMES } from '../../../src/main/mls/client-config.ts';
+import { capabilitiesOf, credentialOf, SUITE_NAMES } from '../../../src/main/mls/client-config.ts';
+import { decodeKeyPackage } from '../../../src/main/mls/mls-messages.ts';
 import type { MlsMembership, MlsPort } from '../../../src/main/mls/mls-port.ts';
 import { TsMlsAdapter } from '../../../src/main/mls/ts-mls-adapter.ts';
 import { startMlsWorker } from '../../../src/main/mls/worker-mls-port.ts';
@@ -33,6 +34,14 @@ const SMALL_ORDER = [
   'edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
   'eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
 ].map(bytesOf);
+
+/** The neutral point of Edwards25519 in two of its encodings, and one of the points of order 2. */
+const FORGEABLE = [
+  '0100000000000000000000000000000000000000000000000000000000000000',
+  'eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+  'ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+].map(bytesOf);
+const NO_POINT = bytesOf('0200000000000000000000000000000000000000000000000000000000000000');
 
 const FAULTS: [string, Craft, string][] = [
   ['an extension that its capabilities leave out', DISAGREEING, 'an extension beyond its capabilities'],
@@ -76,6 +85,23 @@ const FAULTS: [string, Craft, string][] = [
       ...without({ ciphersuites: [SUITE_NAMES[0x0001], SUITE_NAMES[0x0053]] }),
     },
     'another cipher suite',
+  ],
+  ...FORGEABLE.map((key, at): [string, Craft, string] => [
+    `a signature key under which anybody signs anything ${String(at)}`,
+    {
+      leaf: { signaturePublicKey: key, credential: credentialOf(key) },
+      // R is the neutral point and S is 0.
+      signature: new Uint8Array(64).with(0, 1),
+    },
+    'a credential or signature that does not verify',
+  ]),
+  [
+    'a signature key that is no point',
+    {
+      leaf: { signaturePublicKey: NO_POINT, credential: credentialOf(NO_POINT) },
+      signature: new Uint8Array(64).with(0, 1),
+    },
+    'a credential or signature that does not verify',
   ],
   ...SMALL_ORDER.flatMap((key, at): [string, Craft, string][] => [
     [
@@ -206,7 +232,18 @@ describe.each<[string, () => MlsPort]>([
 
   test('suite 0x53 refuses keys that are none of its own', async () => {
     const { group, newcomer } = await start(0x0053);
-    for (const hpkePublicKey of [new Uint8Array(32).fill(9), new Uint8Array(1216).fill(0xff)]) {
+    const { leafNode } = decodeKeyPackage((await mls.keyPackage(newcomer(), joinRequest())).keyPackage)!;
+    // The half of X25519 comes last.
+    const withHalf = (half: Uint8Array): Uint8Array => {
+      const key = leafNode.hpkePublicKey.slice();
+      key.set(half, key.length - half.length);
+      return key;
+    };
+    for (const hpkePublicKey of [
+      new Uint8Array(32).fill(9),
+      new Uint8Array(1216).fill(0xff),
+      ...SMALL_ORDER.map(withHalf),
+    ]) {
       const keyPackage = await craftKeyPackage(newcomer(), { leaf: { hpkePublicKey } });
       expect(await mls.inspectKeyPackage(group, keyPackage)).toMatchObject({
         reason: 'an Add with a key that nothing can be sealed to',
