@@ -6,6 +6,7 @@ import type { Message, SetupOptions } from './messages.ts';
 import { CONTROL_PRIORITY } from './priorities.ts';
 import type { Requests } from './requests.ts';
 import type { SessionCore } from './session-core.ts';
+import { definedOnly } from './subscribe-parameters.ts';
 import type { StreamHandle } from './transport.ts';
 
 /** The pair of control streams: SETUP and GOAWAY. @see moqt-18 #session-init */
@@ -42,7 +43,9 @@ export class ControlStreams {
     const { path, authority, ...others } = options;
     // Only a client on native QUIC names path and authority: WebTransport's CONNECT said them.
     const target = core.role === 'client' && transport === 'quic' ? { path, authority } : {};
-    this.#send({ kind: 'setup', options: { ...target, ...others } });
+    const { tokenCacheBytes } = core.limits;
+    const cache = core.role === 'server' && tokenCacheBytes > 0 ? { tokenCacheBytes } : {};
+    this.#send({ kind: 'setup', options: { ...target, ...cache, ...others } });
   }
 
   isOurs(stream: StreamHandle): boolean {
@@ -114,10 +117,15 @@ export class ControlStreams {
         );
       }
     }
+    const { implementation, tokenOperations = [], tokens = [], path, authority } = options;
+    const shown = [...tokens, ...core.tokens.applySetup(tokenOperations)];
     this.#setupUntil = undefined;
     core.release();
-    const { implementation, ...rest } = options;
-    core.event({ kind: 'ready', peerImplementation: implementation, ...rest });
+    core.event({
+      kind: 'ready',
+      peerImplementation: implementation,
+      ...definedOnly({ path, authority, tokens: shown.length > 0 ? shown : undefined }),
+    });
     this.#begin();
   }
 }

@@ -17,6 +17,8 @@ export interface SessionLimits {
   readonly waitingStreams: number;
   /** Namespaces that one SUBSCRIBE_NAMESPACE of ours may bring. */
   readonly namespaces: number;
+  /** Tokens that a client may register, in bytes as MAX_AUTH_TOKEN_CACHE_SIZE counts them. */
+  readonly tokenCacheBytes: number;
   /** How long the peer may take for its SETUP. */
   readonly setupTimeout: Millis;
   /** How long a stream may wait for its Track Alias. */
@@ -34,6 +36,7 @@ export const DEFAULT_LIMITS: SessionLimits = {
   bufferedBytes: 64 * 1024 * 1024,
   waitingStreams: 1024,
   namespaces: 16_384,
+  tokenCacheBytes: 4_096,
   setupTimeout: millis(10_000),
   aliasTimeout: millis(3_000),
   lateStreamTimeout: millis(2_000),

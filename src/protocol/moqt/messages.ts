@@ -11,10 +11,17 @@ import type {
 import type { AuthorizationToken, FetchRange } from './session-api.ts';
 import type { Millis } from '../units.ts';
 
+/** What a token says of an alias instead of, or beside, its value. @see moqt-18 #authorization-token */
+export type TokenOperation =
+  | { readonly kind: 'register'; readonly alias: bigint; readonly token: AuthorizationToken }
+  | { readonly kind: 'use' | 'delete'; readonly alias: bigint };
+
 /** All parameters that messages may carry; a codec refuses those that do not belong into a message. */
 export interface MessageParameters {
   readonly objectDeliveryTimeout?: Millis;
   readonly tokens?: readonly AuthorizationToken[];
+  /** Tokens that came with aliases, in order; read only. */
+  readonly tokenOperations?: readonly TokenOperation[];
   readonly rendezvousTimeout?: Millis;
   readonly subgroupDeliveryTimeout?: Millis;
   readonly expires?: Millis;
@@ -48,6 +55,10 @@ export interface SetupOptions {
   readonly authority?: string;
   readonly implementation?: string;
   readonly tokens?: readonly AuthorizationToken[];
+  /** Tokens that came with aliases, in order; read only. */
+  readonly tokenOperations?: readonly (TokenOperation & { readonly kind: 'register' })[];
+  /** MAX_AUTH_TOKEN_CACHE_SIZE, which we write and have no use for reading. */
+  readonly tokenCacheBytes?: number;
 }
 
 /** Where a refused request may succeed. @see moqt-18 #redirect-structure */

@@ -309,9 +309,10 @@ export class Requests {
     for (let frame = frames.next(); frame !== undefined; frame = frames.next()) {
       if (request === undefined) {
         this.#unbegun.delete(stream);
-        request = this.#take(stream, frames, draft.decodeMessage(frame, { stream: 'new-request' }));
+        const message = draft.decodeMessage(frame, { stream: 'new-request' });
+        request = this.#take(stream, frames, this.#withTokens(message));
       } else {
-        this.#message(request, draft.decodeMessage(frame, this.#placeOf(request)));
+        this.#message(request, this.#withTokens(draft.decodeMessage(frame, this.#placeOf(request))));
       }
       // A request that ended reads no further.
       if (this.#byStream.get(stream) !== request) return;
@@ -322,6 +323,14 @@ export class Requests {
     if (request === undefined) throw draft.violation('session-init', 'a request stream has no request');
     request.receiving = false;
     if (finEnds(request)) this.cancelledByPeer(request, 0);
+  }
+
+  /** A message with the tokens that it shows by aliases, which are registered even if it is refused. */
+  #withTokens(message: Message): Message {
+    if (!('parameters' in message) || message.parameters.tokenOperations === undefined) return message;
+    const { tokenOperations, tokens = [], ...parameters } = message.parameters;
+    const shown = [...tokens, ...this.#core.tokens.apply(tokenOperations)];
+    return { ...message, parameters: { ...parameters, tokens: shown } };
   }
 
   /** The first message of a stream that the peer opened. */

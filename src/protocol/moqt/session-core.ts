@@ -2,6 +2,7 @@ import type { Draft } from './draft.ts';
 import type { SessionLimits } from './limits.ts';
 import type { SessionEffect, SessionEvent } from './session-api.ts';
 import type { StreamHandle, TransportCommand } from './transport.ts';
+import { TokenCache } from './token-cache.ts';
 import type { Millis } from '../units.ts';
 
 /**
@@ -12,6 +13,8 @@ export class SessionCore {
   readonly role: 'client' | 'server';
   readonly draft: Draft;
   readonly limits: SessionLimits;
+  /** Tokens of the peer; servers have a use for them. */
+  readonly tokens: TokenCache;
   #now: Millis;
   #closed = false;
   #nextStream = 0;
@@ -25,6 +28,7 @@ export class SessionCore {
     this.role = role;
     this.draft = draft;
     this.limits = limits;
+    this.tokens = new TokenCache(draft, role === 'server' ? limits.tokenCacheBytes : 0);
     this.#now = now;
   }
 

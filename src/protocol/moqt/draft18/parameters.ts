@@ -70,7 +70,9 @@ const DEFINITIONS: readonly Definition[] = [
       'FETCH',
     ],
     read: (reader, into) => {
-      into.tokens = [...(into.tokens ?? []), readToken(reader.lengthPrefixed(0xffff), 'message')];
+      const read = readToken(reader.lengthPrefixed(0xffff));
+      if (read.kind === 'value') into.tokens = [...(into.tokens ?? []), read.token];
+      else into.tokenOperations = [...(into.tokenOperations ?? []), read];
     },
     write: (writer, from) => {
       from.tokens?.forEach((token, index) => {

@@ -5,7 +5,7 @@ import { encodeKeyValuePairs } from '../../bytes/key-value-pairs.ts';
 import type { KeyValuePair } from '../../bytes/key-value-pairs.ts';
 import { decodeUtf8, encodeUtf8 } from '../../bytes/utf8.ts';
 import type { SetupOptions } from '../messages.ts';
-import { readToken, writeToken } from './authorization-token.ts';
+import { readToken, writeToken, type ReadToken } from './authorization-token.ts';
 import { SessionCode } from '../codes.ts';
 import { readPairs } from './key-value-pairs.ts';
 import { violation } from './violations.ts';
@@ -13,6 +13,7 @@ import { violation } from './violations.ts';
 const Option = {
   PATH: 0x1n,
   AUTHORIZATION_TOKEN: 0x3n,
+  MAX_AUTH_TOKEN_CACHE_SIZE: 0x4n,
   AUTHORITY: 0x5n,
   MOQT_IMPLEMENTATION: 0x7n,
 } as const;
@@ -35,7 +36,7 @@ export function readSetup(reader: ByteReader, from: 'client' | 'server'): SetupO
   for (const { type, value } of readPairs(reader.rest())) {
     if (!(value instanceof Uint8Array)) continue;
     if (type === Option.AUTHORIZATION_TOKEN) {
-      options = { ...options, tokens: [...(options.tokens ?? []), readToken(value, 'setup')] };
+      options = withToken(options, readToken(value));
       continue;
     }
     if (type !== Option.PATH && type !== Option.AUTHORITY && type !== Option.MOQT_IMPLEMENTATION) continue;
@@ -53,6 +54,9 @@ export function writeSetup(writer: ByteWriter, options: SetupOptions): void {
   for (const token of options.tokens ?? []) {
     pairs.push({ type: Option.AUTHORIZATION_TOKEN, value: writeToken(token) });
   }
+  if (options.tokenCacheBytes !== undefined) {
+    pairs.push({ type: Option.MAX_AUTH_TOKEN_CACHE_SIZE, value: BigInt(options.tokenCacheBytes) });
+  }
   if (options.authority !== undefined) {
     pairs.push({ type: Option.AUTHORITY, value: encodeUtf8(options.authority) });
   }
@@ -60,6 +64,18 @@ export function writeSetup(writer: ByteWriter, options: SetupOptions): void {
     pairs.push({ type: Option.MOQT_IMPLEMENTATION, value: encodeUtf8(options.implementation) });
   }
   writer.bytes(encodeKeyValuePairs(pairs));
+}
+
+function withToken(options: SetupOptions, read: ReadToken): SetupOptions {
+  switch (read.kind) {
+    case 'value':
+      return { ...options, tokens: [...(options.tokens ?? []), read.token] };
+    case 'register':
+      return { ...options, tokenOperations: [...(options.tokenOperations ?? []), { ...read }] };
+    case 'use':
+    case 'delete':
+      throw violation('authorization-token', 'SETUP uses a token alias');
+  }
 }
 
 function textOption(type: bigint, value: Uint8Array, from: 'client' | 'server'): SetupOptions {
