@@ -31,28 +31,44 @@ const GENERATIONS = [0, 1, 4_294_967_295];
 /** Calls of members, of whom the service asks for a signature. */
 const CALLS = [
   {
+    keyid: 'room',
+    method: 'GET',
+    path: '/room/fmpvJeogxVqqjjp_bTl1tPaSo-otR5i-pb7tS7dl0vs',
+    query: '',
+    body: '',
+  },
+  {
+    keyid: 'epoch',
     method: 'GET',
     path: '/lock/f.59UglyiodDqc_bJDobFH5g',
     query: '?val=3&mode=fenced&nonce=AAAAAAAAAAAAAAAAAAAAAA',
     body: '',
   },
-  { method: 'POST', path: '/increment/f.59UglyiodDqc_bJDobFH5g', query: '', body: '{"val":3}' },
+  {
+    keyid: 'epoch',
+    method: 'POST',
+    path: '/increment/f.59UglyiodDqc_bJDobFH5g',
+    query: '',
+    body: '{"val":3}',
+  },
 ] as const;
 
-function signedCall({ method, path, query, body }: (typeof CALLS)[number]): unknown {
-  const seed = new Uint8Array(createHash('sha256').update('conclave membership vectors epoch key').digest());
+function signedCall({ keyid, method, path, query, body }: (typeof CALLS)[number]): unknown {
+  const seed = new Uint8Array(
+    createHash('sha256').update(`conclave membership vectors ${keyid} key`).digest(),
+  );
   const call = { method, target: path + query, body: encodeUtf8(body) };
-  const base = callSignatureBase(call, nodeGroupCrypto);
+  const base = callSignatureBase(keyid, call, nodeGroupCrypto);
   const signature = nodeGroupCrypto.ed25519Signer(seed).sign(base);
   return {
-    keyid: 'epoch',
+    keyid,
     seed: encodeHex(seed),
     method,
     path,
     query,
     body: encodeHex(call.body),
     signature_base: decodeUtf8(base),
-    signature_input: signatureFields(call, signature, nodeGroupCrypto)['signature-input'],
+    signature_input: signatureFields(keyid, call, signature, nodeGroupCrypto)['signature-input'],
     signature: encodeHex(signature),
   };
 }

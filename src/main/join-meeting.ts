@@ -61,6 +61,7 @@ export function joinMeeting(options: JoinMeetingOptions): JoinedMeeting {
   const counter = new HttpsCounterClient({
     url: invitation.counter,
     trust,
+    room: signer,
     token: invitation.counterToken === '' ? undefined : invitation.counterToken,
   });
   const meeting = new RunningMeeting({
@@ -107,7 +108,7 @@ export function joinMeeting(options: JoinMeetingOptions): JoinedMeeting {
     downlink,
     changed,
     ended: () => {
-      counter.close();
+      counter.disconnect();
     },
   });
   return {

@@ -103,7 +103,7 @@ async function isTrustedCounter({ certPem, keyPem }: Leaf, caPem: string): Promi
     trust: { kind: 'ca', caPem },
   });
   const { kind } = await client.receiptKey();
-  client.close();
+  client.disconnect();
   server.close();
   return kind === 'unauthorized';
 }

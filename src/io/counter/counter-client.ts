@@ -7,7 +7,10 @@ import { TLSSocket } from 'node:tls';
 import { COUNTER_LIMITS } from '../../protocol/counter/client.ts';
 import type {
   CounterClient,
+  AliveOutcome,
+  CloseOutcome,
   CounterFailure,
+  CounterMode,
   EpochSigner,
   HistoryOutcome,
   IncrementOutcome,
@@ -15,29 +18,36 @@ import type {
   LockOutcome,
   LockRequest,
   ReceiptKeyOutcome,
+  RoomOutcome,
   UploadEntry,
   UploadOutcome,
 } from '../../protocol/counter/client.ts';
 import {
+  decodeAliveAnswer,
   decodeHistoryAnswer,
   decodeIncrementAnswer,
   decodeLockAnswer,
   decodeReceiptKeyAnswer,
+  decodeRoomAnswer,
   decodeUploadAnswer,
   MAX_ANSWER_BYTES,
 } from '../../protocol/counter/http-answer.ts';
 import type { ReceivedAnswer } from '../../protocol/counter/http-answer.ts';
 import {
+  aliveTarget,
   encodeIncrementBody,
   encodeUploadBody,
   historyTarget,
   incrementTarget,
   lockTarget,
+  roomTarget,
+  uploadTarget,
 } from '../../protocol/counter/http-request.ts';
+import type { Ed25519Signer } from '../../protocol/group/crypto-port.ts';
 import { InvariantError, invariant } from '../../protocol/errors.ts';
 import type { Epoch, Millis } from '../../protocol/units.ts';
 import { callSignatureBase, signatureFields } from '../../protocol/counter/message-signature.ts';
-import type { SignedCall } from '../../protocol/counter/message-signature.ts';
+import type { CallKey, SignedCall } from '../../protocol/counter/message-signature.ts';
 import { checkPinnedCertificate } from './pinned-certificate.ts';
 import { receiptVerifier } from './receipt-crypto.ts';
 
@@ -55,6 +65,8 @@ export interface HttpsCounterOptions {
   /** `https://host[:port]`, with a path where the service lives below one. */
   readonly url: string;
   readonly trust: CounterTrust;
+  /** Signs as the room, in fenced mode; undefined for one who only asks for the receipt key, and in plain mode. */
+  readonly room?: Ed25519Signer | undefined;
   /** Sent as a bearer token; undefined: none. */
   readonly token?: string | undefined;
   /** For a whole call, connecting included; default 10 s. */
@@ -62,8 +74,11 @@ export interface HttpsCounterOptions {
 }
 
 const DEFAULT_TIMEOUT_MS = 10_000;
+/** Whoever leaves does not wait long for a counter that does not answer. */
+const CLOSE_TIMEOUT_MS = 2_000;
+const NO_ROOM = new Uint8Array(0);
 
-/** Talks to a counter service; keeps a few connections open until {@link HttpsCounterClient.close}. */
+/** Talks to a counter service; keeps a few connections open until {@link HttpsCounterClient.disconnect}. */
 export class HttpsCounterClient implements CounterClient {
   readonly #url: URL;
   readonly #options: HttpsCounterOptions;
@@ -82,13 +97,10 @@ export class HttpsCounterClient implements CounterClient {
   }
 
   async lock(group: Uint8Array, request: LockRequest, member?: EpochSigner): Promise<LockOutcome> {
-    return this.#ask(
-      'GET',
-      lockTarget(group, request),
-      undefined,
-      (answer) => decodeLockAnswer(answer, request.mode),
-      member,
-    );
+    const { mode } = request;
+    const target = lockTarget(group, request, this.#options.room?.publicKey ?? NO_ROOM);
+    const by = this.#signerOf(mode, member);
+    return this.#ask('GET', target, undefined, (answer) => decodeLockAnswer(answer, mode), by);
   }
 
   async increment(
@@ -107,21 +119,47 @@ export class HttpsCounterClient implements CounterClient {
       incrementTarget(group, request.mode),
       encodeIncrementBody(request),
       (answer) => decodeIncrementAnswer(answer, request.mode),
-      member,
+      this.#signerOf(request.mode, member),
     );
   }
 
   async history(group: Uint8Array, from: Epoch): Promise<HistoryOutcome> {
-    return this.#ask('GET', historyTarget(group, from), undefined, decodeHistoryAnswer);
+    return this.#ask('GET', historyTarget(group, from), undefined, decodeHistoryAnswer, this.#asRoom());
   }
 
-  async upload(group: Uint8Array, entries: readonly UploadEntry[]): Promise<UploadOutcome> {
+  async upload(
+    group: Uint8Array,
+    generation: number,
+    entries: readonly UploadEntry[],
+  ): Promise<UploadOutcome> {
+    const room = this.#asRoom();
+    const target = uploadTarget(group, { room: room.publicKey, generation });
     let outcome: UploadOutcome = { kind: 'ok', current: undefined };
     for (const batch of batchesOf(entries)) {
-      outcome = await this.#ask('POST', historyTarget(group), encodeUploadBody(batch), decodeUploadAnswer);
+      outcome = await this.#ask('POST', target, encodeUploadBody(batch), decodeUploadAnswer, room);
       if (outcome.kind !== 'ok') return outcome;
     }
     return outcome;
+  }
+
+  async room(): Promise<RoomOutcome> {
+    const room = this.#asRoom();
+    return this.#ask('GET', roomTarget(room.publicKey), undefined, decodeRoomAnswer, room);
+  }
+
+  async alive(group: Uint8Array, val: Epoch, member: EpochSigner): Promise<AliveOutcome> {
+    return this.#ask(
+      'POST',
+      aliveTarget('alive', group, val),
+      undefined,
+      decodeAliveAnswer,
+      asMember(member),
+    );
+  }
+
+  async close(group: Uint8Array, val: Epoch, member: EpochSigner): Promise<CloseOutcome> {
+    const target = aliveTarget('close', group, val);
+    return this.#ask('POST', target, undefined, decodeAliveAnswer, asMember(member), CLOSE_TIMEOUT_MS);
   }
 
   async receiptKey(): Promise<ReceiptKeyOutcome> {
@@ -129,8 +167,20 @@ export class HttpsCounterClient implements CounterClient {
   }
 
   /** Closes all connections; calls under way end as unreachable. */
-  close(): void {
+  disconnect(): void {
     this.#agent.destroy();
+  }
+
+  #signerOf(mode: CounterMode, member: EpochSigner | undefined): CallSigner | undefined {
+    if (mode === 'plain') return undefined;
+    return member === undefined ? this.#asRoom() : asMember(member);
+  }
+
+  #asRoom(): CallSigner & { readonly publicKey: Uint8Array } {
+    const { room } = this.#options;
+    invariant(room !== undefined, 'a fenced counter is asked by those who were invited');
+    const { publicKey } = room;
+    return { key: 'room', publicKey, sign: (message) => Promise.resolve(room.sign(message)) };
   }
 
   async #ask<Outcome>(
@@ -138,12 +188,13 @@ export class HttpsCounterClient implements CounterClient {
     target: string,
     body: string | undefined,
     decode: (answer: ReceivedAnswer) => Outcome,
-    member?: EpochSigner,
+    by?: CallSigner,
+    timeoutMs = this.#options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
   ): Promise<Outcome | CounterFailure> {
     try {
       const bytes = Buffer.from(body ?? '');
-      const signed = member && (await signedBy(member, { method, target, body: bytes }));
-      return decode(await this.#send(method, target, bytes, signed));
+      const signed = by === undefined ? {} : await signedBy(by, { method, target, body: bytes });
+      return decode(await this.#send(method, target, bytes, signed, timeoutMs));
     } catch (error) {
       if (error instanceof InvariantError) throw error;
       const { code, message } = error as NodeJS.ErrnoException;
@@ -155,9 +206,10 @@ export class HttpsCounterClient implements CounterClient {
     method: 'GET' | 'POST',
     target: string,
     body: Buffer,
-    signed: Readonly<Record<string, string>> = {},
+    signed: Readonly<Record<string, string>>,
+    timeoutMs: number,
   ): Promise<ReceivedAnswer> {
-    const { token, trust, timeoutMs = DEFAULT_TIMEOUT_MS } = this.#options;
+    const { token, trust } = this.#options;
     const bytes = body.length === 0 ? undefined : body;
     const options: RequestOptions = {
       agent: this.#agent,
@@ -210,11 +262,24 @@ export class HttpsCounterClient implements CounterClient {
   }
 }
 
-/** The header fields that a member's signature adds to a call. */
-async function signedBy(member: EpochSigner, call: SignedCall): Promise<Readonly<Record<string, string>>> {
-  const signature = await member(callSignatureBase(call, receiptVerifier));
+/** Who signs a call. */
+interface CallSigner {
+  readonly key: CallKey;
+  readonly sign: EpochSigner;
+}
+
+function asMember(member: EpochSigner): CallSigner {
+  return { key: 'epoch', sign: member };
+}
+
+/** The header fields that a signature adds to a call. */
+async function signedBy(
+  { key, sign }: CallSigner,
+  call: SignedCall,
+): Promise<Readonly<Record<string, string>>> {
+  const signature = await sign(callSignatureBase(key, call, receiptVerifier));
   if (signature === undefined) throw new AnswerError('not a member any more');
-  return signatureFields(call, signature, receiptVerifier);
+  return signatureFields(key, call, signature, receiptVerifier);
 }
 
 /** An answer that cannot be read, in words. */

@@ -209,6 +209,8 @@ function attentionSentence(attention: ReadonlySet<Attention>): string | undefine
     return 'This meeting is full: more people cannot hold its keys. Whoever asks to join waits until somebody leaves.';
   if (attention.has('kicked-asks'))
     return 'Someone who was removed asked to be let in again and was refused.';
+  if (attention.has('moved'))
+    return 'The meeting had gone on elsewhere without this app, which has joined the others there.';
   if (attention.has('newer-generation'))
     return 'Other people have started this meeting again without this group. They are not in this meeting.';
   return undefined;

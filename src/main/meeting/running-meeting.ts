@@ -171,7 +171,11 @@ export class RunningMeeting {
         void this.#flush(effect.connection);
         return;
       case 'counter':
-        void this.#answer(effect.id, answerCounterAsk(effect.ask, this.#ports));
+        {
+          const call = this.#answer(effect.id, answerCounterAsk(effect.ask, this.#ports));
+          // The last word of a meeting: its connection is kept until it is out.
+          if (effect.ask.kind === 'close') this.#track(call);
+        }
         return;
       case 'mls': {
         const { id, ask } = effect;
@@ -309,8 +313,11 @@ export class RunningMeeting {
 }
 
 function answerCounterAsk(ask: CounterAsk, { counter, mls }: MeetingPorts): Promise<unknown> {
-  const signerOf = (member: GroupHandle | undefined): EpochSigner | undefined =>
-    member === undefined ? undefined : (message) => mls.signWithEpochKey(member, message);
+  const signed =
+    (member: GroupHandle): EpochSigner =>
+    (message) =>
+      mls.signWithEpochKey(member, message);
+  const signerOf = (member: GroupHandle | undefined): EpochSigner | undefined => member && signed(member);
   switch (ask.kind) {
     case 'lock':
       return counter.lock(ask.input.group, ask.input.request, signerOf(ask.input.member));
@@ -319,7 +326,13 @@ function answerCounterAsk(ask: CounterAsk, { counter, mls }: MeetingPorts): Prom
     case 'history':
       return counter.history(ask.input.group, ask.input.from);
     case 'upload':
-      return counter.upload(ask.input.group, ask.input.entries);
+      return counter.upload(ask.input.group, ask.input.generation, ask.input.entries);
+    case 'room':
+      return counter.room();
+    case 'alive':
+      return counter.alive(ask.input.group, ask.input.val, signed(ask.input.member));
+    case 'close':
+      return counter.close(ask.input.group, ask.input.val, signed(ask.input.member));
     default:
       return unreachable(ask);
   }

@@ -49,6 +49,27 @@ export interface CounterError {
   readonly current: Epoch | undefined;
 }
 
+/** The generation was silent for long after a later one had begun, and never comes back. */
+export interface Gone {
+  readonly kind: 'gone';
+}
+
+/** How long a generation is alive without another sign of life. */
+export interface Lease {
+  /** 0: it is not alive. */
+  readonly leftMs: Millis;
+  /** How long it runs when it has just been renewed. */
+  readonly ofMs: Millis;
+}
+
+/** What a member is told of its room. */
+export interface MeetingNow {
+  /** The lowest generation that is alive, which is the meeting; undefined: none is. */
+  readonly generation: number | undefined;
+  /** Of the member's own generation. */
+  readonly lease: Lease;
+}
+
 /** What a counter says to a lock in its mode. @see draft-jennings-moq-e2ee-mls #counter-lock */
 export type LockVerdict =
   | {
@@ -62,6 +83,9 @@ export type LockVerdict =
     }
   /** Somebody else holds the lock. */
   | { readonly kind: 'locked'; readonly retryLaterMs: Millis }
+  /** At 0: a generation of the room is alive. */
+  | { readonly kind: 'alive'; readonly retryLaterMs: Millis }
+  | Gone
   | CounterError;
 
 /** Outcome of a lock. */
@@ -73,8 +97,31 @@ export type IncrementOutcome =
   | { readonly kind: 'ok'; readonly receipt: Uint8Array | undefined }
   /** Nobody holds the lock, or somebody holds it with another token: lock again. */
   | { readonly kind: 'not-locked' }
+  | Gone
   | CounterError
   | CounterFailure;
+
+/** What a room has. */
+export type RoomOutcome =
+  | {
+      readonly kind: 'ok';
+      /** The lowest generation that is alive; undefined: none is. */
+      readonly meeting: number | undefined;
+      /** The number of the generation that begins next. */
+      readonly next: number;
+    }
+  | CounterFailure;
+
+/** Outcome of a sign of life. */
+export type AliveOutcome =
+  | { readonly kind: 'ok'; readonly current: Epoch; readonly meeting: MeetingNow }
+  | Gone
+  | CounterError
+  | CounterFailure;
+
+/** Outcome of the last member's good-bye. */
+export type CloseOutcome =
+  { readonly kind: 'ok'; readonly current: Epoch } | Gone | CounterError | CounterFailure;
 
 /** Outcome of an upload of receipts. */
 export type UploadOutcome =
@@ -102,6 +149,8 @@ export type HistoryOutcome =
       readonly current: Epoch | undefined;
       /** In ascending order of epochs; gaps are epochs that a restored service never saw. */
       readonly entries: readonly HistoryEntry[];
+      /** Undefined for a counter that nobody has locked. */
+      readonly meeting?: MeetingNow | undefined;
       /** Where to ask on; undefined at the end. */
       readonly nextFrom: Epoch | undefined;
     }
@@ -124,6 +173,8 @@ export type LockRequest =
       readonly val: Epoch;
       /** 16 to 32 random bytes: the same nonce gets the same token while its lock lives. */
       readonly nonce: Uint8Array;
+      /** Of the room: the one that is to begin, or that the group is. */
+      readonly generation: number;
     }
   | { readonly mode: 'plain'; readonly val: Epoch };
 
@@ -151,7 +202,8 @@ export interface UploadEntry {
 
 /**
  * An epoch counter service as its members see it. `group` is the MLS group id, 1 to 255 bytes, read and not kept.
- * No call throws for what the service or the network does.
+ * No call throws for what the service or the network does. Calls of fenced mode are signed: those with a `member` by its
+ * epoch's key, all others by the room's key, which the client was given.
  */
 export interface CounterClient {
   /** Takes the lock that creating epoch `val` needs. @param member - signs, in fenced mode above epoch 0. */
@@ -160,8 +212,14 @@ export interface CounterClient {
   increment(group: Uint8Array, request: IncrementRequest, member?: EpochSigner): Promise<IncrementOutcome>;
   /** Commits and receipts from epoch `from` on, one page. */
   history(group: Uint8Array, from: Epoch): Promise<HistoryOutcome>;
-  /** Gives receipts, in ascending order of epochs, to a service that is behind. */
-  upload(group: Uint8Array, entries: readonly UploadEntry[]): Promise<UploadOutcome>;
+  /** Gives receipts, in ascending order of epochs, to a service that is behind. @param generation - that the group is. */
+  upload(group: Uint8Array, generation: number, entries: readonly UploadEntry[]): Promise<UploadOutcome>;
+  /** Which generation of the room is the meeting, and which begins next. */
+  room(): Promise<RoomOutcome>;
+  /** Says that the generation is alive. @param val - the epoch that the member is in. */
+  alive(group: Uint8Array, val: Epoch, member: EpochSigner): Promise<AliveOutcome>;
+  /** The last member leaves: the next generation may begin at once. Waits for an answer but shortly. */
+  close(group: Uint8Array, val: Epoch, member: EpochSigner): Promise<CloseOutcome>;
   /** Asks for the key that the service signs with: for whoever makes an invitation, over a verified connection. */
   receiptKey(): Promise<ReceiptKeyOutcome>;
 }

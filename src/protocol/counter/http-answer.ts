@@ -11,55 +11,26 @@ import type { Epoch, Millis } from '../units.ts';
 import { encodeBase64 } from './base64.ts';
 import { COUNTER_LIMITS } from './client.ts';
 import type {
+  AliveOutcome,
   CounterFailure,
   CounterMode,
   HistoryOutcome,
   IncrementOutcome,
   LockOutcome,
   LockToken,
+  MeetingNow,
   ReceiptKeyOutcome,
+  RoomOutcome,
   UploadOutcome,
 } from './client.ts';
-import type { HistoryPage } from './epoch-counter.ts';
+import type { HistoryPage, RoomAnswer } from './epoch-counter.ts';
 import { MAX_RECEIPT_BYTES } from './http-request.ts';
 import { JsonFields, malformed, parsing } from './json.ts';
+import { problem, PROBLEM_PREFIX } from './problems.ts';
+import type { HttpAnswer, ProblemName } from './problems.ts';
 import { PUBLIC_KEY_BYTES, receiptKeyId } from './receipt.ts';
 import type { ReceiptVerifier } from './receipt.ts';
-import type { IncrementAnswer, LockAnswer, UploadAnswer } from './rules.ts';
-
-/** Problems that the service names; the type URI is {@link PROBLEM_PREFIX} and the name. */
-export const PROBLEMS = {
-  malformed: { status: 400, title: 'The request is malformed' },
-  unauthorized: { status: 401, title: 'A valid bearer token is needed' },
-  forbidden: { status: 403, title: 'Only a member may do this' },
-  'not-found': { status: 404, title: 'There is nothing at this path' },
-  'method-not-allowed': { status: 405, title: 'This path does not take this method' },
-  timeout: { status: 408, title: 'The request took too long to arrive' },
-  locked: { status: 409, title: 'Somebody else holds the lock' },
-  'not-locked': { status: 409, title: 'The counter is not locked with this token' },
-  fork: { status: 409, title: 'The log holds another receipt for this epoch or its past' },
-  'counter-error': { status: 412, title: 'The counter expects another value' },
-  'too-large': { status: 413, title: 'The body is too large' },
-  'unsupported-media-type': { status: 415, title: 'The body is not application/json' },
-  'mode-mismatch': { status: 422, title: 'The counter is kept in another mode' },
-  'foreign-receipt': { status: 422, title: 'The receipt cannot be taken back' },
-  'rate-limited': { status: 429, title: 'Too many requests' },
-  internal: { status: 500, title: 'The service failed' },
-  unavailable: { status: 503, title: 'The service cannot answer now' },
-} as const;
-
-/** Name of a problem. */
-export type ProblemName = keyof typeof PROBLEMS;
-/** What the type of each problem begins with. */
-export const PROBLEM_PREFIX = 'urn:conclave:counter:';
-
-/** A status and a JSON body, with headers that depend on them. */
-export interface HttpAnswer {
-  readonly status: number;
-  readonly body: Readonly<Record<string, unknown>>;
-  /** Goes into Retry-After, in seconds rounded up. */
-  readonly retryAfterMs?: Millis;
-}
+import type { AliveAnswer, Forbidden, IncrementAnswer, LockAnswer, UploadAnswer } from './rules.ts';
 
 /** Largest answer that a client reads, in bytes. */
 export const MAX_ANSWER_BYTES =
@@ -70,17 +41,8 @@ export const MAX_ANSWER_BYTES =
 const TOKEN = /^[A-Za-z0-9_-]{22,64}$/;
 /** Where a service of the draft does not say how long. */
 const DEFAULT_WAIT = millis(1000);
+const MAX_GENERATION = 2 ** 32 - 1;
 const MAX_WAIT_MS = 24 * 60 * 60 * 1000;
-
-/** Forms a problem document. `detail` must not repeat what a client sent. */
-export function problem(
-  name: ProblemName,
-  detail: string,
-  members: Readonly<Record<string, unknown>> = {},
-): HttpAnswer {
-  const { status, title } = PROBLEMS[name];
-  return { status, body: { type: PROBLEM_PREFIX + name, title, status, detail, ...members } };
-}
 
 /** Answers a lock. @see draft-jennings-moq-e2ee-mls #counter-lock */
 export function encodeLockAnswer(answer: LockAnswer): HttpAnswer {
@@ -96,12 +58,46 @@ export function encodeLockAnswer(answer: LockAnswer): HttpAnswer {
         }),
         retryAfterMs: answer.retryLaterMs,
       };
+    case 'alive':
+      return {
+        ...problem('alive', 'Join it, or ask again after retry_later milliseconds.', {
+          retry_later: answer.retryLaterMs,
+        }),
+        retryAfterMs: answer.retryLaterMs,
+      };
+    case 'too-many':
+      return {
+        ...problem('too-many-generations', 'Ask again after Retry-After seconds.'),
+        retryAfterMs: answer.retryLaterMs,
+      };
     case 'counter-error':
       return counterError(answer.current);
+    case 'gone':
+      return gone();
     case 'forbidden':
-      return problem('forbidden', 'Sign with the key of the epoch that was reached last.');
+      return forbidden();
     case 'mode-mismatch':
       return modeMismatch(answer.mode);
+  }
+}
+
+/** Answers with what a room has. */
+export function encodeRoomAnswer(answer: RoomAnswer | Forbidden): HttpAnswer {
+  if (answer.kind === 'forbidden') return forbidden();
+  return { status: 200, body: { meeting: answer.meeting ?? null, next: answer.next } };
+}
+
+/** Answers a sign of life. */
+export function encodeAliveAnswer(answer: AliveAnswer): HttpAnswer {
+  switch (answer.kind) {
+    case 'ok':
+      return { status: 200, body: { current: Number(answer.current), ...encodeMeeting(answer.meeting) } };
+    case 'counter-error':
+      return counterError(answer.current);
+    case 'gone':
+      return gone();
+    case 'forbidden':
+      return forbidden();
   }
 }
 
@@ -116,15 +112,18 @@ export function encodeIncrementAnswer(answer: IncrementAnswer): HttpAnswer {
       return problem('not-locked', 'The lock was never taken, has expired, or was given to somebody else.');
     case 'counter-error':
       return counterError(answer.current);
+    case 'gone':
+      return gone();
     case 'forbidden':
-      return problem('forbidden', 'Sign with the key of the epoch that was reached last.');
+      return forbidden();
     case 'mode-mismatch':
       return modeMismatch(answer.mode);
   }
 }
 
 /** Answers a page of history. */
-export function encodeHistoryAnswer(page: HistoryPage): HttpAnswer {
+export function encodeHistoryAnswer(page: HistoryPage | Forbidden): HttpAnswer {
+  if (page.kind === 'forbidden') return forbidden();
   return {
     status: 200,
     body: {
@@ -136,6 +135,7 @@ export function encodeHistoryAnswer(page: HistoryPage): HttpAnswer {
         receipt: encodeBase64(entry.receipt),
       })),
       next_from: numberOrNull(page.nextFrom),
+      ...(page.meeting === undefined ? {} : encodeMeeting(page.meeting)),
     },
   };
 }
@@ -149,6 +149,8 @@ export function encodeUploadAnswer(answer: UploadAnswer, current: Epoch | undefi
       return problem('fork', 'This service has signed two lines.', { epoch: Number(answer.epoch) });
     case 'foreign-receipt':
       return problem('foreign-receipt', answer.reason);
+    case 'forbidden':
+      return forbidden();
     case 'mode-mismatch':
       return modeMismatch(answer.mode);
   }
@@ -185,8 +187,12 @@ export function decodeLockAnswer(answer: ReceivedAnswer, mode: CounterMode): Loc
           token: body.text('token', TOKEN, 'a token') as LockToken,
           ...readGrant(body),
         };
-      case 409:
-        return { kind: 'locked', retryLaterMs: readRetryLater(body, answer.retryAfter) };
+      case 409: {
+        const kind = isProblem(body, 'alive') ? 'alive' : 'locked';
+        return { kind, retryLaterMs: readRetryLater(body, answer.retryAfter) };
+      }
+      case 410:
+        return { kind: 'gone' };
       case 412:
         return readCounterError(body);
       default:
@@ -204,6 +210,8 @@ export function decodeIncrementAnswer(answer: ReceivedAnswer, mode: CounterMode)
         return { kind: 'ok', receipt: body.bytes('receipt', 1, MAX_RECEIPT_BYTES) };
       case 409:
         return { kind: 'not-locked' };
+      case 410:
+        return { kind: 'gone' };
       case 412:
         return readCounterError(body);
       default:
@@ -228,8 +236,37 @@ export function decodeHistoryAnswer(answer: ReceivedAnswer): HistoryOutcome {
           receipt: entry.bytes('receipt', 1, MAX_RECEIPT_BYTES),
         };
       }),
+      meeting: body.isAbsent('lease_left') ? undefined : readMeeting(body),
       nextFrom: readEpochOrNull(body, 'next_from'),
     };
+  });
+}
+
+/** Reads what a room has. */
+export function decodeRoomAnswer(answer: ReceivedAnswer): RoomOutcome {
+  return decode<RoomOutcome>(answer, (body) => {
+    if (answer.status !== 200) return undefined;
+    return {
+      kind: 'ok',
+      meeting: readGeneration(body, 'meeting'),
+      next: body.integer('next', MAX_GENERATION + 1),
+    };
+  });
+}
+
+/** Reads the answer to a sign of life. */
+export function decodeAliveAnswer(answer: ReceivedAnswer): AliveOutcome {
+  return decode<AliveOutcome>(answer, (body) => {
+    switch (answer.status) {
+      case 200:
+        return { kind: 'ok', current: body.epoch('current'), meeting: readMeeting(body) };
+      case 410:
+        return { kind: 'gone' };
+      case 412:
+        return readCounterError(body);
+      default:
+        return undefined;
+    }
   });
 }
 
@@ -291,6 +328,37 @@ function readRetryLater(body: JsonFields, retryAfter: string | undefined): Milli
 
 function readDetail(body: JsonFields): string {
   return body.isAbsent('detail') ? '' : body.text('detail', /^[\x20-\x7e]{0,500}$/, 'printable');
+}
+
+function gone(): HttpAnswer {
+  return problem(
+    'gone',
+    'It was silent for too long after a later one had begun: join the meeting as a newcomer.',
+  );
+}
+
+function forbidden(): HttpAnswer {
+  return problem('forbidden', 'Sign as the room, or with the key of the epoch that was reached last.');
+}
+
+function encodeMeeting({ generation, lease }: MeetingNow): Readonly<Record<string, unknown>> {
+  return { meeting: generation ?? null, lease_left: lease.leftMs, lease: lease.ofMs };
+}
+
+function readMeeting(body: JsonFields): MeetingNow {
+  const lease = {
+    leftMs: millis(body.integer('lease_left', MAX_WAIT_MS)),
+    ofMs: millis(body.integer('lease', MAX_WAIT_MS)),
+  };
+  return { generation: readGeneration(body, 'meeting'), lease };
+}
+
+function readGeneration(body: JsonFields, name: string): number | undefined {
+  return body.isNull(name) ? undefined : body.integer(name, MAX_GENERATION);
+}
+
+function isProblem(body: JsonFields, name: ProblemName): boolean {
+  return !body.isAbsent('type') && body.text('type', /^.{0,200}$/, 'a URI') === PROBLEM_PREFIX + name;
 }
 
 function counterError(current: Epoch | undefined): HttpAnswer {

@@ -1,8 +1,9 @@
 /**
  * Requests of the counter's HTTPS interface, written and read: paths, queries and JSON bodies.
  *
- * `GET /lock/<id>?val=<n>[&mode=fenced&nonce=<base64url>]`, `POST /increment/<id>`, `GET /history/<id>?from=<n>`,
- * `POST /history/<id>`, `GET /receipt-key`. Without `mode` the calls are the draft's two bare ones.
+ * `GET /room/<room>`, `GET /lock/<id>?val=<n>[&mode=fenced&nonce=<base64url>[&room=<room>&generation=<g>]]`, `POST /increment/<id>`,
+ * `POST /alive/<id>?val=<n>`, `POST /close/<id>?val=<n>`, `GET /history/<id>?from=<n>`, `POST /history/<id>?room=<room>&generation=<g>`,
+ * `GET /receipt-key`. Without `mode` the calls are the draft's two bare ones.
  *
  * @see draft-jennings-moq-e2ee-mls #epoch-svc
  */
@@ -17,6 +18,8 @@ import type { CounterMode, IncrementRequest, LockRequest, LockToken, UploadEntry
 import { JsonFields, malformed, MAX_COUNTER_VALUE, parsing } from './json.ts';
 import type { Parsed } from './json.ts';
 import { parseReceipt, PUBLIC_KEY_BYTES, RECEIPT_LIMITS } from './receipt.ts';
+import { ROOM_KEY_BYTES } from './room.ts';
+import type { Home } from './room.ts';
 import { counterIdOf, groupOfCounter, type CounterId } from './rules.ts';
 
 /** Largest JSON bodies that a service reads, in bytes. */
@@ -28,6 +31,7 @@ export const BODY_LIMITS = {
 /** Largest receipt: all fixed fields, the longest group id and transcript, the signature. */
 export const MAX_RECEIPT_BYTES = 19 + 8 + 1 + 255 + 8 + 4 + 32 + 1 + 64 + 32 + 8 + 32 + 64;
 
+const MAX_GENERATION = 2n ** 32n - 1n;
 const TOKEN = /^[A-Za-z0-9_-]{22,64}$/;
 /** Unreserved characters of RFC 3986: the draft leaves the Counter ID open. The longest is that of a group id of 255 bytes. */
 const COUNTER_ID = /^[A-Za-z0-9._~-]{1,342}$/;
@@ -40,6 +44,8 @@ export interface LockQuery {
   readonly mode: CounterMode;
   readonly val: Epoch;
   readonly nonce: string | undefined;
+  /** Of a fenced lock of 0: where the counter belongs. */
+  readonly home: Home | undefined;
 }
 
 /** An uploaded receipt with the epoch that it claims; nothing about it is verified. */
@@ -47,10 +53,13 @@ export interface UploadedReceipt extends UploadEntry {
   readonly epoch: Epoch;
 }
 
-/** Path and query of a lock. */
-export function lockTarget(group: Uint8Array, request: LockRequest): string {
+/** Path and query of a lock. @param room - public key of the room; used in fenced mode. */
+export function lockTarget(group: Uint8Array, request: LockRequest, room: Uint8Array): string {
   const path = `/lock/${counterIdOf(group, request.mode)}?val=${String(request.val)}`;
-  return request.mode === 'plain' ? path : `${path}&mode=fenced&nonce=${encodeBase64Url(request.nonce)}`;
+  if (request.mode === 'plain') return path;
+  const { val, nonce, generation } = request;
+  const fenced = `${path}&mode=fenced&nonce=${encodeBase64Url(nonce)}`;
+  return val === 0n ? `${fenced}&${homeQuery({ room, generation })}` : fenced;
 }
 
 /** Path of an increment. */
@@ -58,10 +67,24 @@ export function incrementTarget(group: Uint8Array, mode: CounterMode): string {
   return `/increment/${counterIdOf(group, mode)}`;
 }
 
-/** Path of an upload; with `from`, of a page of history. Fenced counters alone have one. */
-export function historyTarget(group: Uint8Array, from?: Epoch): string {
-  const path = `/history/${counterIdOf(group, 'fenced')}`;
-  return from === undefined ? path : `${path}?from=${String(from)}`;
+/** Path and query of a page of history. Fenced counters alone have one. */
+export function historyTarget(group: Uint8Array, from: Epoch): string {
+  return `/history/${counterIdOf(group, 'fenced')}?from=${String(from)}`;
+}
+
+/** Path and query of an upload. */
+export function uploadTarget(group: Uint8Array, home: Home): string {
+  return `/history/${counterIdOf(group, 'fenced')}?${homeQuery(home)}`;
+}
+
+/** Path of a room. */
+export function roomTarget(room: Uint8Array): string {
+  return `/room/${encodeBase64Url(room)}`;
+}
+
+/** Path and query of a sign of life, or of the last member's good-bye. */
+export function aliveTarget(call: 'alive' | 'close', group: Uint8Array, val: Epoch): string {
+  return `/${call}/${counterIdOf(group, 'fenced')}?val=${String(val)}`;
 }
 
 /** Body of an increment; empty for the draft's bare call. */
@@ -112,7 +135,7 @@ export function parseGroup(id: CounterId): Parsed<Uint8Array> {
 /** Reads the query of a lock. Unknown names are refused: a misspelt `mode` must not fix the wrong one. */
 export function parseLockQuery(query: Query): Parsed<LockQuery> {
   return parsing(() => {
-    const fields = readQuery(query, ['val', 'mode', 'nonce']);
+    const fields = readQuery(query, ['val', 'mode', 'nonce', 'room', 'generation']);
     const val = readCounterValue('val', fields.get('val'));
     const mode = fields.get('mode') ?? 'plain';
     if (mode !== 'plain' && mode !== 'fenced') malformed('mode is not plain or fenced');
@@ -125,8 +148,27 @@ export function parseLockQuery(query: Query): Parsed<LockQuery> {
         malformed(`nonce is not base64url of ${String(least)} to ${String(most)} bytes`);
       }
     }
-    return { mode, val, nonce };
+    const begins = mode === 'fenced' && val === 0n;
+    if (!begins && (fields.has('room') || fields.has('generation'))) {
+      malformed('room and generation go with mode=fenced and val=0 only');
+    }
+    return { mode, val, nonce, home: begins ? readHome(fields) : undefined };
   });
+}
+
+/** Reads the query of an upload. */
+export function parseUploadQuery(query: Query): Parsed<Home> {
+  return parsing(() => readHome(readQuery(query, ['room', 'generation'])));
+}
+
+/** Reads the query of a sign of life. */
+export function parseAliveQuery(query: Query): Parsed<Epoch> {
+  return parsing(() => readCounterValue('val', readQuery(query, ['val']).get('val')));
+}
+
+/** Reads the last segment of a path as a room's public key. */
+export function parseRoom(segment: string): Parsed<Uint8Array> {
+  return parsing(() => readRoom(segment));
 }
 
 /** Reads the query of a page of history. */
@@ -185,6 +227,22 @@ function readQuery(query: Query, allowed: readonly string[]): ReadonlyMap<string
     fields.set(name, value);
   }
   return fields;
+}
+
+function homeQuery({ room, generation }: Home): string {
+  return `room=${encodeBase64Url(room)}&generation=${String(generation)}`;
+}
+
+function readHome(fields: ReadonlyMap<string, string>): Home {
+  const generation = readCounterValue('generation', fields.get('generation'));
+  if (generation > MAX_GENERATION) malformed('generation is not a decimal number from 0 to 2^32 - 1');
+  return { room: readRoom(fields.get('room')), generation: Number(generation) };
+}
+
+function readRoom(text: string | undefined): Uint8Array {
+  const room = text === undefined ? undefined : decodeBase64Url(text);
+  if (room?.length !== ROOM_KEY_BYTES) malformed('room is not base64url of 32 bytes');
+  return room;
 }
 
 function readCounterValue(name: string, text: string | undefined): Epoch {

@@ -8,6 +8,9 @@ import { decodeBase64, encodeBase64 } from './base64.ts';
 import { SIGNATURE_BYTES } from './receipt.ts';
 import type { ReceiptVerifier } from './receipt.ts';
 
+/** Whose key signs a call: the room's, for whoever was invited, or an epoch's, for its members. */
+export type CallKey = 'room' | 'epoch';
+
 /** What of a call is signed. */
 export interface SignedCall {
   readonly method: 'GET' | 'POST';
@@ -46,26 +49,32 @@ export function signatureBase(
   return encodeUtf8(`${lines}"@signature-params": ${inputOf(components, parameters)}`);
 }
 
-/** The bytes that a member signs with its epoch's key. */
-export function callSignatureBase(call: SignedCall, crypto: Pick<ReceiptVerifier, 'sha256'>): Uint8Array {
-  return signatureBase(componentsOf(call, crypto), PARAMETERS);
+/** The bytes that are signed for a call. */
+export function callSignatureBase(
+  key: CallKey,
+  call: SignedCall,
+  crypto: Pick<ReceiptVerifier, 'sha256'>,
+): Uint8Array {
+  return signatureBase(componentsOf(call, crypto), parametersOf(key));
 }
 
 /** The header fields of a call. @param signature - over {@link callSignatureBase}, 64 bytes. */
 export function signatureFields(
+  key: CallKey,
   call: SignedCall,
   signature: Uint8Array,
   crypto: Pick<ReceiptVerifier, 'sha256'>,
 ): Readonly<Record<string, string>> {
   return {
     ...(call.body.length === 0 ? {} : { 'content-digest': contentDigest(call.body, crypto) }),
-    'signature-input': `${LABEL}=${inputOf(componentsOf(call, crypto), PARAMETERS)}`,
+    'signature-input': `${LABEL}=${inputOf(componentsOf(call, crypto), parametersOf(key))}`,
     signature: `${LABEL}=:${encodeBase64(signature)}:`,
   };
 }
 
-/** Whether a call that was received is signed with a key. */
+/** Whether a call that was received is signed with a key, under its name. */
 export function isSignedWith(
+  key: CallKey,
   publicKey: Uint8Array,
   call: SignedCall,
   received: SignatureFields,
@@ -74,14 +83,16 @@ export function isSignedWith(
   const text = SIGNATURE.exec(received.signature ?? '')?.[1];
   const signature = text === undefined ? undefined : decodeBase64(text);
   if (signature?.length !== SIGNATURE_BYTES) return false;
-  const expected = signatureFields(call, signature, crypto);
+  const expected = signatureFields(key, call, signature, crypto);
   const isWhole = (['content-digest', 'signature-input'] as const).every(
     (name) => received[name] === expected[name],
   );
-  return isWhole && crypto.verifyEd25519(publicKey, callSignatureBase(call, crypto), signature);
+  return isWhole && crypto.verifyEd25519(publicKey, callSignatureBase(key, call, crypto), signature);
 }
 
-const PARAMETERS = ';keyid="epoch";alg="ed25519"';
+function parametersOf(key: CallKey): string {
+  return `;keyid="${key}";alg="ed25519"`;
+}
 
 function inputOf(components: readonly (readonly [string, string])[], parameters: string): string {
   return `(${components.map(([name]) => `"${name}"`).join(' ')})${parameters}`;

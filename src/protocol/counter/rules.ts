@@ -11,12 +11,14 @@
 import { decodeBase64Url, encodeBase64Url } from '../bytes/base64url.ts';
 import { equal } from '../bytes/equal.ts';
 import { encodeUtf8 } from '../bytes/utf8.ts';
-import { invariant } from '../errors.ts';
 import { epoch, millis, unixMillis } from '../units.ts';
 import type { Brand, Epoch, Millis, UnixMillis } from '../units.ts';
-import type { CounterError, CounterMode, LockToken, LockVerdict } from './client.ts';
-import { encodeReceipt, NO_PREVIOUS_RECEIPT, parseReceipt, receiptHash, verifyReceipt } from './receipt.ts';
-import type { Receipt, ReceiptSigner, ReceiptVerifier } from './receipt.ts';
+import type { CounterError, CounterMode, Gone, LockToken, LockVerdict, MeetingNow } from './client.ts';
+import type { CallKey } from './message-signature.ts';
+import { encodeReceipt, NO_PREVIOUS_RECEIPT, parseReceipt, receiptHash } from './receipt.ts';
+import type { ReceiptSigner, ReceiptVerifier } from './receipt.ts';
+import { begun, heard, leaseOf, mayBegin, meetingOf, withoutGone } from './room.ts';
+import type { CounterTimes, Home, RoomRecord } from './room.ts';
 
 /** Name of a counter as it stands in a URL; it says the counter's mode. */
 export type CounterId = Brand<string, 'CounterId'>;
@@ -62,6 +64,8 @@ export interface CounterRecord {
   readonly headTime: UnixMillis;
   /** Public key of the epoch reached last, which the next has to be signed with; undefined before 0 and in plain mode. */
   readonly nextKey: Uint8Array | undefined;
+  /** Undefined in plain mode. */
+  readonly home: Home | undefined;
   readonly lock: Lock | undefined;
 }
 
@@ -83,23 +87,37 @@ export interface ModeMismatch {
   readonly mode: CounterMode;
 }
 
-/** A call that a member alone may make, and that is not signed with the key of the epoch reached last. */
+/** A call that is not signed as the room, or with the key of the epoch reached last, as it has to be. */
 export interface Forbidden {
   readonly kind: 'forbidden';
 }
 
-/** Whether a call is signed with an epoch's public key. */
-export type CallProof = (epochKey: Uint8Array) => boolean;
+/** Too many generations of the room have begun lately. */
+export interface TooMany {
+  readonly kind: 'too-many';
+  readonly retryLaterMs: Millis;
+}
+
+/** Whether a call is signed under the name of a key, with this public key. */
+export type CallProof = (key: CallKey, publicKey: Uint8Array) => boolean;
 
 /** What a lock is answered with. */
-export type LockAnswer = LockVerdict | ModeMismatch | Forbidden;
+export type LockAnswer = LockVerdict | ModeMismatch | Forbidden | TooMany;
 
 /** What an increment is answered with. */
 export type IncrementAnswer =
   | { readonly kind: 'ok'; readonly val: Epoch; readonly receipt: Uint8Array | undefined }
   | { readonly kind: 'not-locked' }
   | CounterError
+  | Gone
   | ModeMismatch
+  | Forbidden;
+
+/** What a renewal is answered with. */
+export type AliveAnswer =
+  | { readonly kind: 'ok'; readonly current: Epoch; readonly meeting: MeetingNow }
+  | CounterError
+  | Gone
   | Forbidden;
 
 /** What one uploaded receipt is answered with. */
@@ -108,13 +126,16 @@ export type UploadAnswer =
   | { readonly kind: 'fork'; readonly epoch: Epoch }
   /** Not a receipt of this service for this group, or not the receipt of that Commit. */
   | { readonly kind: 'foreign-receipt'; readonly reason: string }
-  | ModeMismatch;
+  | ModeMismatch
+  | Forbidden;
 
 /** An answer and what must be stored before it is given. */
 export interface Decision<Answer> {
   readonly answer: Answer;
   /** The record as it is to be stored; undefined: unchanged. */
   readonly record?: CounterRecord;
+  /** The room as it is to be stored; undefined: unchanged. */
+  readonly room?: RoomRecord;
   /** To be put into the log, in place of an entry of the same epoch. */
   readonly entry?: LogEntry;
 }
@@ -125,7 +146,12 @@ export interface LockCall {
   readonly val: Epoch;
   readonly nonce: string | undefined;
   readonly fresh: LockToken;
-  readonly ttlMs: Millis;
+}
+
+/** A counter among the generations of its room. */
+export interface Place {
+  readonly home: Home;
+  readonly room: RoomRecord;
 }
 
 /** A fenced increment as it was asked for. */
@@ -150,19 +176,31 @@ export interface ReceiptCrypto {
  *
  * The first lock of a counter names 0. A lock that is repeated with its nonce while it lives gets
  * the same token and is not prolonged; any later lock of the same value gets the next attempt and a fresh token.
- * In fenced mode a lock above 0 is a member's: a wrong value is answered before its signature is looked at, as the value is
- * no secret.
+ * In fenced mode a lock of 0 is for those who were invited, and is given when no generation of the room is alive; one above
+ * 0 is a member's. A wrong value is answered before a signature is looked at, as the value is no secret.
+ * @param place - undefined in plain mode, and above 0 where the counter is not known.
  * @see draft-jennings-moq-e2ee-mls #counter-lock
  */
 export function decideLock(
   record: CounterRecord | undefined,
+  place: Place | undefined,
   call: LockCall,
   proof: CallProof,
   now: UnixMillis,
+  times: CounterTimes,
 ): Decision<LockAnswer> {
-  const counter = record ?? newRecord();
+  const counter = record ?? newRecord(place?.home);
   if (call.val !== counter.expected) return { answer: counterError(counter) };
-  if (!isMembers(counter, proof)) return { answer: { kind: 'forbidden' } };
+  if (!isAllowed(counter, proof)) return { answer: { kind: 'forbidden' } };
+  let room: RoomRecord | undefined;
+  if (place !== undefined && call.val === 0n) {
+    if (place.home.generation !== place.room.next) return { answer: counterError(counter) };
+    const verdict = mayBegin(place.room, now, times);
+    if (verdict.kind !== 'may') return { answer: verdict };
+  } else if (place !== undefined) {
+    room = heard(place.room, place.home.generation, now, times);
+    if (room === undefined) return { answer: { kind: 'gone' } };
+  }
   const held = counter.lock;
   if (held !== undefined && isLive(held, now)) {
     const remaining = millis(held.expiresAt - now);
@@ -177,11 +215,12 @@ export function decideLock(
     token: call.mode === 'fenced' ? call.fresh : undefined,
     nonce: call.mode === 'fenced' ? call.nonce : undefined,
     grantedAt: now,
-    expiresAt: unixMillis(now + call.ttlMs),
+    expiresAt: unixMillis(now + times.lockMs),
   };
   return {
-    answer: { kind: 'granted', token: lock.token, attempt: lock.attempt, expiresInMs: call.ttlMs },
+    answer: { kind: 'granted', token: lock.token, attempt: lock.attempt, expiresInMs: times.lockMs },
     record: { ...counter, nextAttempt: lock.attempt + 1, lock },
+    ...(room === undefined ? {} : { room }),
   };
 }
 
@@ -194,23 +233,28 @@ export function decideLock(
  */
 export function decideFencedIncrement(
   record: CounterRecord | undefined,
+  room: RoomRecord,
   { before, same: logged }: Pick<LogNeighbours, 'before' | 'same'>,
   call: FencedIncrementCall,
   proof: CallProof,
   crypto: ReceiptCrypto,
   now: UnixMillis,
+  times: CounterTimes,
 ): Decision<IncrementAnswer> {
-  if (record === undefined) return { answer: { kind: 'not-locked' } };
+  if (record?.home === undefined) return { answer: { kind: 'not-locked' } };
   const commitHash = crypto.verifier.sha256(call.commit);
   if (
     logged !== undefined &&
     equal(logged.commitHash, commitHash) &&
-    isOfEpochBefore(call.val, before, proof)
+    isOfEpochBefore(record, call.val, before, proof)
   ) {
     return { answer: { kind: 'ok', val: logged.epoch, receipt: logged.receipt } };
   }
   if (call.val !== record.expected) return { answer: counterError(record) };
-  if (!isMembers(record, proof)) return { answer: { kind: 'forbidden' } };
+  if (!isAllowed(record, proof)) return { answer: { kind: 'forbidden' } };
+  const { generation } = record.home;
+  const after = call.val === 0n ? begun(room, generation, now, times) : heard(room, generation, now, times);
+  if (after === undefined) return { answer: { kind: 'gone' } };
   const { lock } = record;
   if (lock?.token === undefined || !isLive(lock, now) || !sameToken(lock.token, call.token)) {
     return { answer: { kind: 'not-locked' } };
@@ -235,6 +279,7 @@ export function decideFencedIncrement(
   return {
     answer: { kind: 'ok', val: call.val, receipt },
     record: { ...movedOn(record, call.val), head, headTime: time, nextKey: call.nextKey },
+    room: after,
     entry: { epoch: call.val, attempt, commitHash, commit: call.commit, receipt },
   };
 }
@@ -263,56 +308,32 @@ export interface LogNeighbours {
 }
 
 /**
- * Decides one receipt that a member gives back. The service believes nothing but its own signature: that it signed
- * epoch n proves that the line reached n, so it goes forward, also over a gap of epochs that nobody gave back.
- *
- * The attempts that were given at the next value before the data was lost are unknown, and two Commits must never
- * meet at one object; so attempts go on from the time in seconds, which no count of attempts has reached.
+ * Decides a member's sign of life, or the good-bye of the last one.
+ * @param leaves - the lease ends now; a later sign of life of somebody else opens it again.
  */
-export function decideUpload(
+export function decideAlive(
   record: CounterRecord | undefined,
-  neighbours: LogNeighbours,
-  upload: {
-    readonly group: Uint8Array;
-    readonly receipt: Uint8Array;
-    readonly commit: Uint8Array | undefined;
-  },
-  crypto: ReceiptCrypto,
+  room: RoomRecord,
+  val: Epoch,
+  leaves: boolean,
+  proof: CallProof,
   now: UnixMillis,
-): Decision<UploadAnswer> {
-  const verdict = verifyReceipt(upload.receipt, crypto.signer.publicKey, crypto.verifier);
-  if (verdict.kind !== 'valid') return foreign(`the receipt is not this service's: ${verdict.kind}`);
-  const { receipt } = verdict;
-  if (!equal(receipt.group, upload.group)) return foreign('the receipt is of another group');
-  const { commit } = upload;
-  if (commit !== undefined && !equal(crypto.verifier.sha256(commit), receipt.commitHash)) {
-    return foreign('the Commit is not the one that the receipt names');
-  }
-
-  const { epoch: begun, attempt, commitHash } = receipt;
-  const entry: LogEntry = { epoch: begun, attempt, commitHash, commit, receipt: upload.receipt };
-  if (neighbours.same !== undefined) {
-    if (!equal(parseReceipt(neighbours.same.receipt).signed, receipt.signed)) return fork(begun);
-    const fillsIn = neighbours.same.commit === undefined && commit !== undefined;
-    return fillsIn ? { answer: { kind: 'ok' }, entry } : { answer: { kind: 'ok' } };
-  }
-  if (!linksTo(neighbours, receipt, crypto.verifier)) return fork(begun);
-
-  const counter = record ?? newRecord();
-  if (begun < counter.expected) return { answer: { kind: 'ok' }, entry };
-  const nextAttempt = Math.max(Math.floor(now / 1000), receipt.attempt + 1);
-  invariant(nextAttempt < 2 ** 32 - 2 ** 20, 'attempts leave room in 32 bits');
+  times: CounterTimes,
+): Decision<AliveAnswer> {
+  const current = currentEpoch(record);
+  if (record?.home === undefined || current !== val) return { answer: { kind: 'counter-error', current } };
+  if (!isAllowed(record, proof)) return { answer: { kind: 'forbidden' } };
+  const after = heard(room, record.home.generation, now, times, leaves);
+  if (after === undefined) return { answer: { kind: 'gone' }, room: withoutGone(room, now, times) };
   return {
-    answer: { kind: 'ok' },
-    entry,
-    record: {
-      ...movedOn(counter, begun),
-      nextAttempt,
-      head: receiptHash(receipt, crypto.verifier),
-      headTime: receipt.time,
-      nextKey: receipt.nextKey,
-    },
+    answer: { kind: 'ok', current: val, meeting: meetingNow(after, record.home, now, times) },
+    room: after,
   };
+}
+
+/** What a member is told of its room. */
+export function meetingNow(room: RoomRecord, home: Home, now: UnixMillis, times: CounterTimes): MeetingNow {
+  return { generation: meetingOf(room, now), lease: leaseOf(room, home.generation, now, times) };
 }
 
 /** The epoch that a counter has reached; undefined before its first increment. */
@@ -320,8 +341,10 @@ export function currentEpoch(record: CounterRecord | undefined): Epoch | undefin
   return record === undefined || record.expected === 0n ? undefined : epoch(record.expected - 1n);
 }
 
-function newRecord(): CounterRecord {
+/** A counter before its first lock. */
+export function newRecord(home: Home | undefined): CounterRecord {
   return {
+    home,
     expected: epoch(0n),
     nextAttempt: 0,
     head: NO_PREVIOUS_RECEIPT,
@@ -331,30 +354,30 @@ function newRecord(): CounterRecord {
   };
 }
 
-/** Nobody is a member before epoch 0, nor in plain mode. */
-function isMembers({ nextKey }: CounterRecord, proof: CallProof): boolean {
-  return nextKey === undefined || proof(nextKey);
+/** Before epoch 0 whoever was invited may call, then members; in plain mode anybody. */
+function isAllowed({ home, nextKey }: CounterRecord, proof: CallProof): boolean {
+  if (home === undefined) return true;
+  return nextKey === undefined ? proof('room', home.room) : proof('epoch', nextKey);
 }
 
-/** Whether whoever begins epoch `val` was a member of the epoch before. */
-function isOfEpochBefore(val: Epoch, before: LogEntry | undefined, proof: CallProof): boolean {
-  return val === 0n || (before !== undefined && proof(parseReceipt(before.receipt).nextKey));
+/** Whether whoever begins epoch `val` might: it was invited, or a member of the epoch before. */
+function isOfEpochBefore(
+  { home }: CounterRecord,
+  val: Epoch,
+  before: LogEntry | undefined,
+  proof: CallProof,
+): boolean {
+  if (val === 0n) return home !== undefined && proof('room', home.room);
+  return before !== undefined && proof('epoch', parseReceipt(before.receipt).nextKey);
 }
 
-function movedOn(record: CounterRecord, reached: Epoch): CounterRecord {
+/** A counter that has reached an epoch: nobody holds its lock. */
+export function movedOn(record: CounterRecord, reached: Epoch): CounterRecord {
   return { ...record, expected: epoch(reached + 1n), nextAttempt: 0, lock: undefined };
 }
 
 function counterError(record: CounterRecord): CounterError {
   return { kind: 'counter-error', current: currentEpoch(record) };
-}
-
-function fork(at: Epoch): Decision<UploadAnswer> {
-  return { answer: { kind: 'fork', epoch: at } };
-}
-
-function foreign(reason: string): Decision<UploadAnswer> {
-  return { answer: { kind: 'foreign-receipt', reason } };
 }
 
 /** A clock that was set back far must not keep a meeting locked until it has caught up. */
@@ -366,14 +389,4 @@ function isLive(lock: Lock, now: UnixMillis): boolean {
 /** Constant time: the token is what keeps others from incrementing. */
 function sameToken(held: LockToken, given: LockToken): boolean {
   return equal(encodeUtf8(held), encodeUtf8(given));
-}
-
-function linksTo(neighbours: LogNeighbours, receipt: Receipt, verifier: ReceiptVerifier): boolean {
-  const { before, after } = neighbours;
-  if (before !== undefined) {
-    const link = receiptHash(parseReceipt(before.receipt), verifier);
-    if (!equal(receipt.previousHash, link)) return false;
-  }
-  if (after === undefined) return true;
-  return equal(parseReceipt(after.receipt).previousHash, receiptHash(receipt, verifier));
 }

@@ -6,10 +6,10 @@ import { encodeBase64Url } from '../bytes/base64url.ts';
 import { concat } from '../bytes/concat.ts';
 import { equal } from '../bytes/equal.ts';
 import { encodeUtf8 } from '../bytes/utf8.ts';
-import { ByteWriter } from '../bytes/byte-writer.ts';
 import { decodeBase64Url } from '../bytes/base64url.ts';
 import { decodeUtf8 } from '../bytes/utf8.ts';
 import { invariant } from '../errors.ts';
+import { groupOfRoom, ROOM_KEY_BYTES } from '../counter/room.ts';
 import type { FullTrackName, TrackNamespace } from '../moqt/model.ts';
 import type { Brand } from '../units.ts';
 import type { GroupCrypto } from './crypto-port.ts';
@@ -24,9 +24,6 @@ export type SenderId = Brand<Uint8Array, 'SenderId'>;
 /** SHA-256 of a signature public key: 32 bytes. */
 export type Fingerprint = Brand<Uint8Array, 'Fingerprint'>;
 
-/** Bytes of a group name. */
-const GROUP_NAME_BYTES = 16;
-const ROOM_KEY_BYTES = 32;
 const FINGERPRINT_BYTES = 32;
 const KEY_PACKAGES = encodeUtf8('keypackages');
 const WELCOME = encodeUtf8('welcome');
@@ -45,7 +42,7 @@ export type GroupTrack =
   | { readonly kind: 'foreign' };
 
 /**
- * Name of one generation of a room: `SHA-256("conclave group v2" || room key || uint32 generation)[0..16]`.
+ * Name of one generation of a room, which the counter computes too: see {@link groupOfRoom}.
  * @param generation - 0 to 2^32 - 1.
  */
 export function groupNameOf(
@@ -54,8 +51,7 @@ export function groupNameOf(
   crypto: Pick<GroupCrypto, 'sha256'>,
 ): GroupName {
   invariant(room.length === ROOM_KEY_BYTES, 'a room key has 32 bytes');
-  const input = new ByteWriter().bytes(encodeUtf8('conclave group v2')).bytes(room).u32(generation).finish();
-  return crypto.sha256(input).slice(0, GROUP_NAME_BYTES) as GroupName;
+  return groupOfRoom(room, generation, crypto) as GroupName;
 }
 
 /** Fingerprint of a signature public key, which is also the identity of its MLS credential. */

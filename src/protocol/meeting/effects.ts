@@ -14,7 +14,7 @@ export type ConnectionId = Brand<number, 'ConnectionId'>;
 export type AskId = Brand<number, 'AskId'>;
 
 /** Asks of the counter service: each is one call. */
-export type CounterAsk = Ask<'lock' | 'increment' | 'history' | 'upload'>;
+export type CounterAsk = Ask<'room' | 'lock' | 'increment' | 'alive' | 'close' | 'history' | 'upload'>;
 
 /** Asks of MLS: each is one call. */
 export type MlsAsk = Ask<

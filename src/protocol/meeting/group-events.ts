@@ -43,6 +43,8 @@ export type GroupEvent =
   | { readonly kind: 'generation'; readonly generation: number }
   /** A newer generation of the room exists, while ours is healthy. */
   | { readonly kind: 'newer-generation'; readonly generation: number }
+  /** The meeting goes on in another generation, which we join as a newcomer. */
+  | { readonly kind: 'moved' }
   /** Others removed us since they heard nothing of us; we ask to be let in again. */
   | { readonly kind: 'removed-as-absent' }
   /** Whether somebody asks to be let in for whom the group has no room. */

@@ -326,6 +326,7 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
       case 'generation':
         this.#closeGeneration('over');
         this.#attention.delete('newer-generation');
+        this.#attention.delete('moved');
         return;
       case 'removed-as-absent':
         // The others heard our good-bye.
@@ -338,6 +339,7 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
         this.#setSending({ microphone: false, camera: false });
         return;
       case 'newer-generation':
+      case 'moved':
       case 'kicked-asks':
       case 'equivocation':
       case 'store-failing':

@@ -197,8 +197,11 @@ export class MlsGroup implements GroupNotices {
     switch (ask.kind) {
       case 'probe':
         return yield* this.#probe(ask.input.group);
+      case 'room':
       case 'lock':
       case 'increment':
+      case 'alive':
+      case 'close':
       case 'history':
       case 'upload':
         return yield* settled(this.#core.ask<unknown>({ kind: 'counter', ask }));
@@ -260,7 +263,7 @@ export class MlsGroup implements GroupNotices {
     }
   }
 
-  /** Whether a group exists: by the log in fenced mode, by asking for an impossible value in plain mode. */
+  /** Which epoch the counter of a group has reached: by the log in fenced mode, by asking for an impossible value in plain mode. */
   *#probe(group: GroupName): Task<Answer<'probe'>> {
     if (this.#core.options.parameters.mode === 'fenced') {
       const outcome = yield* this.#counter<'history'>({ kind: 'history', input: { group, from: NEVER } });
@@ -273,6 +276,8 @@ export class MlsGroup implements GroupNotices {
         return { kind: 'ok', current: outcome.current };
       case 'granted':
       case 'locked':
+      case 'alive':
+      case 'gone':
         return { kind: 'unreachable', reason: 'the counter has not compared the value' };
       default:
         return outcome;

@@ -37,7 +37,8 @@ export type ConnectionView =
   | { readonly kind: 'connected'; readonly relay: string };
 
 /** Something that a person must know and that does not end the meeting. */
-export type Attention = 'equivocation' | 'newer-generation' | 'kicked-asks' | 'store-failing' | 'full';
+export type Attention =
+  'equivocation' | 'newer-generation' | 'moved' | 'kicked-asks' | 'store-failing' | 'full';
 
 /** What the others had to do without us, for example while this machine slept. */
 export type Absence =

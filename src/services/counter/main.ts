@@ -28,7 +28,7 @@ async function run(options: CounterOptions): Promise<void> {
   const signer = ensureSigningKey(keyFile, !store.isBoundToKey());
   store.bindToKey(signer.publicKey);
 
-  const counter = new EpochCounter(store, { signer, verifier: receiptVerifier }, options.lockTtlMs);
+  const counter = new EpochCounter(store, { signer, verifier: receiptVerifier }, options.times);
   const server = await startCounterServer({
     ...options.listen,
     tls: credentials,

@@ -1,3 +1,4 @@
+import type { CounterTimes } from '../../protocol/counter/room.ts';
 import { millis } from '../../protocol/units.ts';
 import type { Millis } from '../../protocol/units.ts';
 import { COMMON_OPTIONS, readCommandLine, readNumber, UsageError } from '../command-line.ts';
@@ -15,7 +16,7 @@ export interface CounterOptions {
   readonly receiptKeyFile: string | undefined;
   readonly tls: TlsSource;
   readonly tokenFile: string | undefined;
-  readonly lockTtlMs: Millis;
+  readonly times: CounterTimes;
   readonly rateLimit: RateLimit;
   readonly isQuiet: boolean;
 }
@@ -40,6 +41,10 @@ ${TLS_HELP}
   --tokens FILE        ask for a bearer token; one token a line, # begins a comment.
                        Without this whoever can connect may use the service.
   --lock-ttl SECONDS   how long a lock lives, 0.1 to 600; default 10
+  --lease SECONDS      how long a meeting is alive without a sign of life of its
+                       members, who send one every third of it, 1 to 3600; default 60
+  --revival SECONDS    how long a meeting that fell silent may come back after a later
+                       one of its room has begun, 1 to 86400; default 600
   --rate N             requests a second that one address may make; default 100
   --burst N            requests that one address may make at once; default 500
 
@@ -65,6 +70,8 @@ export function parseCommandLine(args: readonly string[]): CommandLine<CounterOp
       listen: { type: 'string', default: '127.0.0.1:8443' },
       tokens: { type: 'string' },
       'lock-ttl': { type: 'string', default: '10' },
+      lease: { type: 'string', default: '60' },
+      revival: { type: 'string', default: '600' },
       rate: { type: 'string', default: '100' },
       burst: { type: 'string', default: '500' },
     },
@@ -76,7 +83,11 @@ export function parseCommandLine(args: readonly string[]): CommandLine<CounterOp
         receiptKeyFile: values['receipt-key'],
         tls: readTlsSource(values),
         tokenFile: values.tokens,
-        lockTtlMs: millis(Math.round(readNumber('--lock-ttl', values['lock-ttl'], 0.1, 600) * 1_000)),
+        times: {
+          lockMs: inMillis(readNumber('--lock-ttl', values['lock-ttl'], 0.1, 600)),
+          leaseMs: inMillis(readNumber('--lease', values.lease, 1, 3_600)),
+          revivalMs: inMillis(readNumber('--revival', values.revival, 1, 86_400)),
+        },
         rateLimit: {
           perSecond: readNumber('--rate', values.rate, 0.1, 1_000_000),
           burst: readNumber('--burst', values.burst, 1, 1_000_000),
@@ -85,4 +96,8 @@ export function parseCommandLine(args: readonly string[]): CommandLine<CounterOp
       };
     },
   );
+}
+
+function inMillis(seconds: number): Millis {
+  return millis(Math.round(seconds * 1_000));
 }

@@ -6,22 +6,27 @@ import { COUNTER_LIMITS } from '../../protocol/counter/client.ts';
 import type { LockToken } from '../../protocol/counter/client.ts';
 import type { EpochCounter } from '../../protocol/counter/epoch-counter.ts';
 import {
+  encodeAliveAnswer,
   encodeHistoryAnswer,
   encodeIncrementAnswer,
   encodeLockAnswer,
   encodeReceiptKeyAnswer,
+  encodeRoomAnswer,
   encodeUploadAnswer,
-  problem,
 } from '../../protocol/counter/http-answer.ts';
-import type { HttpAnswer } from '../../protocol/counter/http-answer.ts';
+import { problem } from '../../protocol/counter/problems.ts';
+import type { HttpAnswer } from '../../protocol/counter/problems.ts';
 import {
   BODY_LIMITS,
+  parseAliveQuery,
   parseCounterId,
   parseGroup,
   parseHistoryQuery,
   parseIncrementBody,
   parseLockQuery,
+  parseRoom,
   parseUploadBody,
+  parseUploadQuery,
 } from '../../protocol/counter/http-request.ts';
 import type { Query } from '../../protocol/counter/http-request.ts';
 import type { Parsed } from '../../protocol/counter/json.ts';
@@ -72,9 +77,14 @@ export interface Route {
   ) => HttpAnswer | TextAnswer | Promise<TextAnswer>;
 }
 
+const HISTORY_PAGE = { entries: COUNTER_LIMITS.historyEntries, bytes: COUNTER_LIMITS.historyPage } as const;
+
 /** All routes. */
 export const ROUTES: readonly Route[] = [
+  { name: 'room', method: 'GET', path: '/room/{id}', handle: room },
   { name: 'lock', method: 'GET', path: '/lock/{id}', handle: lock },
+  { name: 'alive', method: 'POST', path: '/alive/{id}', handle: (...call) => alive(false, ...call) },
+  { name: 'close', method: 'POST', path: '/close/{id}', handle: (...call) => alive(true, ...call) },
   {
     name: 'increment',
     method: 'POST',
@@ -119,6 +129,24 @@ export const ROUTES: readonly Route[] = [
   },
 ];
 
+function room({ id, proof }: RoutedRequest, { counter, now }: RouteContext): HttpAnswer {
+  return withParsed(parseRoom(id), (key) => encodeRoomAnswer(counter.room(key, now(), proof)));
+}
+
+function alive(
+  leaves: boolean,
+  { id, query, proof }: RoutedRequest,
+  { counter, now }: RouteContext,
+): HttpAnswer {
+  return withParsed(parseCounterId(id), (counterId) =>
+    withParsed(parseGroup(counterId), () =>
+      withParsed(parseAliveQuery(query), (val) =>
+        encodeAliveAnswer(counter.alive(counterId, val, leaves, now(), proof)),
+      ),
+    ),
+  );
+}
+
 function lock({ id, query, proof }: RoutedRequest, { counter, now }: RouteContext): HttpAnswer {
   return withParsed(parseCounterId(id), (counterId) =>
     withParsed(parseLockQuery(query), (call) => {
@@ -142,26 +170,23 @@ function increment({ id, body, proof }: RoutedRequest, { counter, now }: RouteCo
   );
 }
 
-function history({ id, query }: RoutedRequest, { counter }: RouteContext): HttpAnswer {
+function history({ id, query, proof }: RoutedRequest, { counter, now }: RouteContext): HttpAnswer {
   return withParsed(parseCounterId(id), (counterId) =>
     withParsed(parseHistoryQuery(query), (from) =>
-      encodeHistoryAnswer(
-        counter.history(counterId, from, {
-          entries: COUNTER_LIMITS.historyEntries,
-          bytes: COUNTER_LIMITS.historyPage,
-        }),
-      ),
+      encodeHistoryAnswer(counter.history(counterId, from, HISTORY_PAGE, now(), proof)),
     ),
   );
 }
 
-function upload({ id, body }: RoutedRequest, { counter, now }: RouteContext): HttpAnswer {
+function upload({ id, query, body, proof }: RoutedRequest, { counter, now }: RouteContext): HttpAnswer {
   return withParsed(parseCounterId(id), (counterId) =>
-    withParsed(parseGroup(counterId), (group) =>
-      withParsed(parseUploadBody(body), (entries) => {
-        const answer = counter.upload(counterId, group, entries, now());
-        return encodeUploadAnswer(answer, counter.current(counterId));
-      }),
+    withParsed(parseGroup(counterId), () =>
+      withParsed(parseUploadQuery(query), (home) =>
+        withParsed(parseUploadBody(body), (entries) => {
+          const answer = counter.upload(counterId, home, entries, now(), proof);
+          return encodeUploadAnswer(answer, counter.current(counterId));
+        }),
+      ),
     ),
   );
 }

@@ -7,8 +7,8 @@ import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { performance } from 'node:perf_hooks';
 import type { EpochCounter } from '../../protocol/counter/epoch-counter.ts';
-import { problem, PROBLEM_PREFIX, PROBLEMS } from '../../protocol/counter/http-answer.ts';
-import type { HttpAnswer, ProblemName } from '../../protocol/counter/http-answer.ts';
+import { problem, PROBLEM_PREFIX, PROBLEMS } from '../../protocol/counter/problems.ts';
+import type { HttpAnswer, ProblemName } from '../../protocol/counter/problems.ts';
 import { isSignedWith } from '../../protocol/counter/message-signature.ts';
 import type { SignatureFields } from '../../protocol/counter/message-signature.ts';
 import type { CallProof } from '../../protocol/counter/rules.ts';
@@ -184,7 +184,8 @@ export async function startCounterServer(options: CounterServerOptions): Promise
     const body = await readBody(request, route.bodyLimit ?? 0);
     if (typeof body !== 'string') return body;
     const call = { method: route.method, target: request.url ?? '/', body: Buffer.from(body) };
-    const proof: CallProof = (epochKey) => isSignedWith(epochKey, call, fieldsOf(request), receiptVerifier);
+    const proof: CallProof = (key, publicKey) =>
+      isSignedWith(key, publicKey, call, fieldsOf(request), receiptVerifier);
     return route.handle({ id: target.id, query: target.query, body, proof }, context);
   }
 }

@@ -5,10 +5,11 @@ import Database from 'libsql';
 import type { LockToken } from '../../protocol/counter/client.ts';
 import type { CounterStore, CounterTransaction, PageLimits } from '../../protocol/counter/epoch-counter.ts';
 import type { CounterId, CounterRecord, Lock, LogEntry } from '../../protocol/counter/rules.ts';
+import type { RoomRecord } from '../../protocol/counter/room.ts';
 import { epoch, unixMillis } from '../../protocol/units.ts';
 import type { Epoch } from '../../protocol/units.ts';
 
-const SCHEMA_VERSION = 3;
+const SCHEMA_VERSION = 4;
 const SCHEMA = `
   CREATE TABLE counters (
     id TEXT PRIMARY KEY NOT NULL,
@@ -17,6 +18,8 @@ const SCHEMA = `
     head BLOB NOT NULL,
     head_time INTEGER NOT NULL,
     next_key BLOB,
+    room BLOB,
+    generation INTEGER,
     lock_attempt INTEGER,
     lock_token TEXT,
     lock_nonce TEXT,
@@ -32,6 +35,11 @@ const SCHEMA = `
     receipt BLOB NOT NULL,
     PRIMARY KEY (id, epoch)
   ) STRICT;
+  CREATE TABLE rooms (
+    room BLOB PRIMARY KEY NOT NULL,
+    next INTEGER NOT NULL,
+    generations TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
   CREATE TABLE service (receipt_public_key BLOB NOT NULL) STRICT;
 `;
 
@@ -41,12 +49,22 @@ interface CounterRow {
   head: Buffer;
   head_time: number;
   next_key: Buffer | null;
+  room: Buffer | null;
+  generation: number | null;
   lock_attempt: number | null;
   lock_token: string | null;
   lock_nonce: string | null;
   lock_granted_at: number | null;
   lock_expires_at: number | null;
 }
+
+interface RoomRow {
+  next: number;
+  generations: string;
+}
+
+/** Few, and always read and written together. */
+type StoredGeneration = [generation: number, heardAt: number, until: number, overtakenAt: number | null];
 
 interface LogRow {
   epoch: number;
@@ -159,6 +177,8 @@ export class SqliteCounterStore implements CounterStore {
 }
 
 class SqliteTransaction implements CounterTransaction {
+  readonly #selectRoom: Database.Statement;
+  readonly #upsertRoom: Database.Statement;
   readonly #selectRecord: Database.Statement;
   readonly #upsertRecord: Database.Statement;
   readonly #selectEntry: Database.Statement;
@@ -166,9 +186,11 @@ class SqliteTransaction implements CounterTransaction {
   readonly #selectSizes: Database.Statement;
 
   constructor(database: Database.Database) {
+    this.#selectRoom = database.prepare('SELECT * FROM rooms WHERE room = ?');
+    this.#upsertRoom = database.prepare('INSERT OR REPLACE INTO rooms VALUES (?, ?, ?)');
     this.#selectRecord = database.prepare('SELECT * FROM counters WHERE id = ?');
     this.#upsertRecord = database.prepare(
-      'INSERT OR REPLACE INTO counters VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+      'INSERT OR REPLACE INTO counters VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
     );
     this.#selectEntry = database.prepare('SELECT * FROM log WHERE id = ? AND epoch = ?');
     this.#upsertEntry = database.prepare('INSERT OR REPLACE INTO log VALUES (?, ?, ?, ?, ?, ?)');
@@ -176,6 +198,32 @@ class SqliteTransaction implements CounterTransaction {
       `SELECT epoch, coalesce(length(commit_message), 0) AS size FROM log
        WHERE id = ? AND epoch >= ? ORDER BY epoch LIMIT ?`,
     );
+  }
+
+  readRoom(room: Uint8Array): RoomRecord | undefined {
+    // In a list, as libsql takes a lone object for named parameters and aborts on a Buffer.
+    const row = this.#selectRoom.get([Buffer.from(room)]) as RoomRow | undefined;
+    if (row === undefined) return undefined;
+    const generations = JSON.parse(row.generations) as StoredGeneration[];
+    return {
+      next: row.next,
+      generations: generations.map(([generation, heardAt, until, overtakenAt]) => ({
+        generation,
+        heardAt: unixMillis(heardAt),
+        until: unixMillis(until),
+        overtakenAt: overtakenAt === null ? undefined : unixMillis(overtakenAt),
+      })),
+    };
+  }
+
+  writeRoom(room: Uint8Array, { next, generations }: RoomRecord): void {
+    const stored: StoredGeneration[] = generations.map((each) => [
+      each.generation,
+      each.heardAt,
+      each.until,
+      each.overtakenAt ?? null,
+    ]);
+    this.#upsertRoom.run(Buffer.from(room), next, JSON.stringify(stored));
   }
 
   readRecord(id: CounterId): CounterRecord | undefined {
@@ -187,6 +235,10 @@ class SqliteTransaction implements CounterTransaction {
       head: new Uint8Array(row.head),
       headTime: unixMillis(row.head_time),
       nextKey: row.next_key === null ? undefined : new Uint8Array(row.next_key),
+      home:
+        row.room === null || row.generation === null
+          ? undefined
+          : { room: new Uint8Array(row.room), generation: row.generation },
       lock: lockOf(row),
     };
   }
@@ -200,6 +252,8 @@ class SqliteTransaction implements CounterTransaction {
       Buffer.from(record.head),
       record.headTime,
       record.nextKey === undefined ? null : Buffer.from(record.nextKey),
+      record.home === undefined ? null : Buffer.from(record.home.room),
+      record.home?.generation ?? null,
       lock?.attempt ?? null,
       lock?.token ?? null,
       lock?.nonce ?? null,

@@ -1,10 +1,9 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { receiptSigner, receiptVerifier } from '../../../src/io/counter/receipt-crypto.ts';
-import { encodeBase64Url } from '../../../src/protocol/bytes/base64url.ts';
-import { COUNTER_LIMITS } from '../../../src/protocol/counter/client.ts';
 import type {
+  AliveOutcome,
+  CloseOutcome,
   CounterClient,
-  CounterFailure,
   EpochSigner,
   HistoryOutcome,
   IncrementOutcome,
@@ -13,18 +12,21 @@ import type {
   LockRequest,
   LockToken,
   ReceiptKeyOutcome,
+  RoomOutcome,
   UploadEntry,
   UploadOutcome,
 } from '../../../src/protocol/counter/client.ts';
 import { EpochCounter } from '../../../src/protocol/counter/epoch-counter.ts';
 import type { CounterStore } from '../../../src/protocol/counter/epoch-counter.ts';
-import { PROBLEMS } from '../../../src/protocol/counter/http-answer.ts';
-import type { ProblemName } from '../../../src/protocol/counter/http-answer.ts';
-import { parseReceipt } from '../../../src/protocol/counter/receipt.ts';
 import type { ReceiptSigner } from '../../../src/protocol/counter/receipt.ts';
+import type { CounterTimes } from '../../../src/protocol/counter/room.ts';
 import type { CallProof } from '../../../src/protocol/counter/rules.ts';
-import { counterIdOf } from '../../../src/protocol/counter/rules.ts';
-import type { Epoch, Millis, UnixMillis } from '../../../src/protocol/units.ts';
+import type { Ed25519Signer } from '../../../src/protocol/group/crypto-port.ts';
+import type { GroupHandle } from '../../../src/protocol/group/mls.ts';
+import type { GroupName } from '../../../src/protocol/group/names.ts';
+import type { CounterAsk } from '../../../src/protocol/meeting/effects.ts';
+import type { Epoch, UnixMillis } from '../../../src/protocol/units.ts';
+import { answerCounter } from './answer-counter.ts';
 
 /** A signing key of this run. */
 export function freshSigner(): ReceiptSigner {
@@ -36,24 +38,23 @@ export function freshSigner(): ReceiptSigner {
  */
 export class LocalCounterClient implements CounterClient {
   readonly #counter: EpochCounter;
+  readonly #room: Ed25519Signer;
   readonly #now: () => UnixMillis;
 
-  constructor(store: CounterStore, signer: ReceiptSigner, ttlMs: Millis, now: () => UnixMillis) {
-    this.#counter = new EpochCounter(store, { signer, verifier: receiptVerifier }, ttlMs);
+  constructor(
+    store: CounterStore,
+    signer: ReceiptSigner,
+    room: Ed25519Signer,
+    times: CounterTimes,
+    now: () => UnixMillis,
+  ) {
+    this.#counter = new EpochCounter(store, { signer, verifier: receiptVerifier }, times);
+    this.#room = room;
     this.#now = now;
   }
 
   async lock(group: Uint8Array, request: LockRequest, member?: EpochSigner): Promise<LockOutcome> {
-    const nonce = request.mode === 'fenced' ? encodeBase64Url(request.nonce) : undefined;
-    const fresh = randomBytes(16).toString('base64url') as LockToken;
-    const answer = this.#counter.lock(
-      counterIdOf(group, request.mode),
-      { ...request, nonce },
-      this.#now(),
-      fresh,
-      await proofBy(member),
-    );
-    return answer.kind === 'mode-mismatch' || answer.kind === 'forbidden' ? refused(answer.kind) : answer;
+    return this.#ask({ kind: 'lock', input: { group: group as GroupName, request } }, member);
   }
 
   async increment(
@@ -61,65 +62,70 @@ export class LocalCounterClient implements CounterClient {
     request: IncrementRequest,
     member?: EpochSigner,
   ): Promise<IncrementOutcome> {
-    const answer =
-      request.mode === 'plain'
-        ? this.#counter.incrementPlain(counterIdOf(group, 'plain'), this.#now())
-        : this.#counter.incrementFenced(
-            counterIdOf(group, 'fenced'),
-            { ...request, group },
-            this.#now(),
-            await proofBy(member),
-          );
-    switch (answer.kind) {
-      case 'ok':
-        return { kind: 'ok', receipt: answer.receipt };
-      case 'mode-mismatch':
-      case 'forbidden':
-        return refused(answer.kind);
-      default:
-        return answer;
-    }
+    const input = { group: group as GroupName, request };
+    const outcome = await this.#ask<IncrementOutcome>({ kind: 'increment', input }, member);
+    return outcome.kind === 'ok' ? { kind: 'ok', receipt: outcome.receipt } : outcome;
   }
 
-  history(group: Uint8Array, from: Epoch): Promise<HistoryOutcome> {
-    const limits = { entries: COUNTER_LIMITS.historyEntries, bytes: COUNTER_LIMITS.historyPage };
-    const page = this.#counter.history(counterIdOf(group, 'fenced'), from, limits);
-    const entries = page.entries.map(({ epoch, attempt, commit, receipt }) => ({
+  async history(group: Uint8Array, from: Epoch): Promise<HistoryOutcome> {
+    const outcome = await this.#ask<HistoryOutcome>({
+      kind: 'history',
+      input: { group: group as GroupName, from },
+    });
+    if (outcome.kind !== 'ok') return outcome;
+    const entries = outcome.entries.map(({ epoch, attempt, commit, receipt }) => ({
       epoch,
       attempt,
       commit,
       receipt,
     }));
-    return Promise.resolve({ kind: 'ok', current: page.current, entries, nextFrom: page.nextFrom });
+    return { ...outcome, entries };
   }
 
-  upload(group: Uint8Array, entries: readonly UploadEntry[]): Promise<UploadOutcome> {
-    const id = counterIdOf(group, 'fenced');
-    const parsed = entries.map((entry) => ({ ...entry, epoch: parseReceipt(entry.receipt).epoch }));
-    const answer = this.#counter.upload(id, group, parsed, this.#now());
-    switch (answer.kind) {
-      case 'ok':
-        return Promise.resolve({ kind: 'ok', current: this.#counter.current(id) });
-      case 'fork':
-        return Promise.resolve(answer);
-      default:
-        return Promise.resolve(refused(answer.kind));
-    }
+  async upload(
+    group: Uint8Array,
+    generation: number,
+    entries: readonly UploadEntry[],
+  ): Promise<UploadOutcome> {
+    return this.#ask({ kind: 'upload', input: { group: group as GroupName, generation, entries } });
+  }
+
+  async room(): Promise<RoomOutcome> {
+    return this.#ask({ kind: 'room', input: {} });
+  }
+
+  async alive(group: Uint8Array, val: Epoch, member: EpochSigner): Promise<AliveOutcome> {
+    return this.#ask({ kind: 'alive', input: { group: group as GroupName, val, member: NOBODY } }, member);
+  }
+
+  async close(group: Uint8Array, val: Epoch, member: EpochSigner): Promise<CloseOutcome> {
+    return this.#ask({ kind: 'close', input: { group: group as GroupName, val, member: NOBODY } }, member);
   }
 
   receiptKey(): Promise<ReceiptKeyOutcome> {
     return Promise.resolve({ kind: 'ok', publicKey: this.#counter.publicKey });
   }
+
+  async #ask<Outcome>(ask: CounterAsk, member?: EpochSigner): Promise<Outcome> {
+    const fresh = randomBytes(16).toString('base64url') as LockToken;
+    const caller = {
+      room: this.#room.publicKey,
+      proof: await this.#proofBy(member),
+      now: this.#now(),
+      fresh,
+    };
+    return answerCounter(this.#counter, ask, caller) as Outcome;
+  }
+
+  /** What a signature proves without HTTP: which key the caller has. */
+  async #proofBy(member: EpochSigner | undefined): Promise<CallProof> {
+    const name = member === undefined ? 'room' : 'epoch';
+    const signature = member === undefined ? this.#room.sign(CALL) : await member(CALL);
+    return (key, publicKey) =>
+      key === name && signature !== undefined && receiptVerifier.verifyEd25519(publicKey, CALL, signature);
+  }
 }
 
 const CALL = new Uint8Array(32).fill(3);
-
-/** What a signature proves without HTTP: which key the caller has. */
-async function proofBy(member: EpochSigner | undefined): Promise<CallProof> {
-  const signature = await member?.(CALL);
-  return (epochKey) => signature !== undefined && receiptVerifier.verifyEd25519(epochKey, CALL, signature);
-}
-
-function refused(name: ProblemName): CounterFailure {
-  return { kind: 'refused', status: PROBLEMS[name].status, reason: PROBLEMS[name].title };
-}
+/** Here members sign by themselves, not by a group that MLS holds. */
+const NOBODY = 0 as GroupHandle;

@@ -297,10 +297,15 @@ export function fakeEpochKey(transcript: Uint8Array): Uint8Array {
   return unhex(sha256(`epoch key ${hex(transcript)}`));
 }
 
-/** What a call proves that a member signed with its epoch's key. */
-export function fakeProof(mls: FakeMls | undefined, member: GroupHandle | undefined): CallProof {
-  const own = member === undefined ? undefined : mls?.view(member).epochKey;
-  return (epochKey) => own !== undefined && hex(own) === hex(epochKey);
+/** What a call proves that is signed as a room, or by a member with its epoch's key. */
+export function fakeProof(
+  room: Uint8Array,
+  mls: FakeMls | undefined,
+  member: GroupHandle | undefined,
+): CallProof {
+  const own = member === undefined ? room : mls?.view(member).epochKey;
+  const name = member === undefined ? 'room' : 'epoch';
+  return (key, publicKey) => key === name && own !== undefined && hex(own) === hex(publicKey);
 }
 
 const fingerprint = (key: string): Fingerprint =>

@@ -1,10 +1,8 @@
 import { createHash, createHmac } from 'node:crypto';
-import { encodeBase64Url } from '../../../src/protocol/bytes/base64url.ts';
-import { COUNTER_LIMITS } from '../../../src/protocol/counter/client.ts';
 import type { CounterFailure, CounterMode, LockToken } from '../../../src/protocol/counter/client.ts';
-import { EpochCounter } from '../../../src/protocol/counter/epoch-counter.ts';
-import { parseReceipt } from '../../../src/protocol/counter/receipt.ts';
+import { DEFAULT_TIMES } from '../../../src/protocol/counter/room.ts';
 import { counterIdOf } from '../../../src/protocol/counter/rules.ts';
+import { EpochCounter } from '../../../src/protocol/counter/epoch-counter.ts';
 import type { Ask, MembershipRecord } from '../../../src/protocol/group/coordination/asks.ts';
 import type {
   CoordinatorEvent,
@@ -21,6 +19,7 @@ import type { GroupName, SenderId } from '../../../src/protocol/group/names.ts';
 import type { RoomKey } from '../../../src/protocol/group/room-keys.ts';
 import { millis, unixMillis } from '../../../src/protocol/units.ts';
 import type { Epoch } from '../../../src/protocol/units.ts';
+import { answerCounter } from '../counter/answer-counter.ts';
 import { MemoryCounterStore } from '../counter/memory-store.ts';
 import { fakeProof, FakeMls } from './fake-mls.ts';
 
@@ -75,7 +74,7 @@ export const fakeCrypto: GroupCrypto = {
 export const serviceKey = new Uint8Array(32).fill(9);
 const unreachable: CounterFailure = { kind: 'unreachable', reason: 'lost' };
 const isCounter = (kind: Ask['kind']): boolean =>
-  ['probe', 'lock', 'increment', 'history', 'upload'].includes(kind);
+  ['probe', 'room', 'lock', 'increment', 'alive', 'close', 'history', 'upload'].includes(kind);
 const isPublication = (kind: Ask['kind']): boolean => kind.startsWith('publish-');
 
 /** Which faults a step can have. */
@@ -146,7 +145,7 @@ export class Simulation {
     this.#counter = new EpochCounter(
       new MemoryCounterStore(),
       { signer, verifier: fakeCrypto },
-      millis(LOCK_MS),
+      { ...DEFAULT_TIMES, lockMs: millis(LOCK_MS) },
     );
   }
 
@@ -392,44 +391,16 @@ export class Simulation {
           kind: 'ok',
           current: this.#counter.current(counterIdOf(ask.input.group, this.#parameters.mode)),
         };
-      case 'lock': {
-        const { group, request } = ask.input;
-        const nonce = request.mode === 'fenced' ? encodeBase64Url(request.nonce) : undefined;
-        const fresh = `token ${String((this.#fresh += 1))}` as LockToken;
-        return this.#counter.lock(
-          counterIdOf(group, request.mode),
-          { mode: request.mode, val: request.val, nonce },
-          now,
-          fresh,
-          fakeProof(mls, ask.input.member),
-        );
-      }
-      case 'increment': {
-        const { group, request } = ask.input;
-        return request.mode === 'plain'
-          ? this.#counter.incrementPlain(counterIdOf(group, 'plain'), now)
-          : this.#counter.incrementFenced(
-              counterIdOf(group, 'fenced'),
-              { ...request, group },
-              now,
-              fakeProof(mls, ask.input.member),
-            );
-      }
-      case 'history': {
-        const limits = { entries: COUNTER_LIMITS.historyEntries, bytes: COUNTER_LIMITS.historyPage };
-        return {
-          kind: 'ok',
-          ...this.#counter.history(counterIdOf(ask.input.group, 'fenced'), ask.input.from, limits),
-        };
-      }
+      case 'room':
+      case 'lock':
+      case 'increment':
+      case 'alive':
+      case 'close':
+      case 'history':
       case 'upload': {
-        const id = counterIdOf(ask.input.group, 'fenced');
-        const entries = ask.input.entries.map((each) => ({
-          ...each,
-          epoch: parseReceipt(each.receipt).epoch,
-        }));
-        const answer = this.#counter.upload(id, ask.input.group, entries, now);
-        return answer.kind === 'ok' ? { kind: 'ok', current: this.#counter.current(id) } : answer;
+        const proof = fakeProof(this.#room, mls, 'member' in ask.input ? ask.input.member : undefined);
+        const fresh = `token ${String((this.#fresh += 1))}` as LockToken;
+        return answerCounter(this.#counter, ask, { room: this.#room, proof, now, fresh });
       }
       case 'create-group':
         return mls.createGroup(ask.input.group, ask.input.joinId);

@@ -93,7 +93,7 @@ export class SimulatedMeeting {
     this.timing = options.timing ?? DEFAULT_TIMING;
     this.relays = options.relays ?? [{ url: RELAY, pass: true }];
     this.#policy = options.policy ?? { ...meetingTracks, ...passAccess(() => [RELAY_AUTHORITY], fakeCrypto) };
-    this.counter = new SimulatedCounter(this.agenda, mode);
+    this.counter = new SimulatedCounter(this.agenda, mode, this.signer.publicKey);
     this.parameters = {
       secureObjectsSuite: options.cipher ?? 4,
       profile: '01',

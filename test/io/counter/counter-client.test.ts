@@ -8,6 +8,7 @@ import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { HttpsCounterClient } from '../../../src/io/counter/counter-client.ts';
 import type { CounterTrust, HttpsCounterOptions } from '../../../src/io/counter/counter-client.ts';
+import { ed25519Signer } from '../../../src/io/crypto/raw-keys.ts';
 import { COUNTER_LIMITS } from '../../../src/protocol/counter/client.ts';
 import type { LockToken } from '../../../src/protocol/counter/client.ts';
 import { MAX_ANSWER_BYTES } from '../../../src/protocol/counter/http-answer.ts';
@@ -40,6 +41,8 @@ afterAll(() => {
   rmSync(directory, { recursive: true });
 });
 
+const ROOM = ed25519Signer(new Uint8Array(32).fill(6));
+
 /** A server that answers as the test says, and a client of it. */
 async function serve(
   listener: RequestListener,
@@ -52,10 +55,11 @@ async function serve(
   const client = new HttpsCounterClient({
     url: `https://${host}:${String(port)}`,
     trust: { kind: 'ca', caPem: certificate.caPem },
+    room: ROOM,
     ...rest,
   });
   closers.push(() => {
-    client.close();
+    client.disconnect();
     server.close();
     server.closeAllConnections();
   });
@@ -75,7 +79,7 @@ async function textOf(request: IncomingMessage): Promise<string> {
 }
 
 const lockPlain = { mode: 'plain', val: epoch(0n) } as const;
-const lockFenced = { mode: 'fenced', val: epoch(3n), nonce: NONCE } as const;
+const lockFenced = { mode: 'fenced', val: epoch(3n), nonce: NONCE, generation: 0 } as const;
 
 describe('whom the client talks to', () => {
   const hashOf = (der: Buffer): Uint8Array => new Uint8Array(createHash('sha256').update(der).digest());
@@ -126,7 +130,7 @@ describe('whom the client talks to', () => {
       token: 'a-secret-that-must-not-leak',
     });
     closers.push(() => {
-      client.close();
+      client.disconnect();
       server.close();
       server.closeAllConnections();
     });
@@ -203,7 +207,7 @@ describe('what the client sends', () => {
       ...Array.from({ length: 65 }, () => ({ receipt, commit: undefined })),
       ...Array.from({ length: 4 }, () => ({ receipt, commit: large })),
     ];
-    expect(await client.upload(GROUP, entries)).toEqual({ kind: 'ok', current: BigInt(pieces.length) });
+    expect(await client.upload(GROUP, 0, entries)).toEqual({ kind: 'ok', current: BigInt(pieces.length) });
     expect(pieces.reduce((sum, count) => sum + count, 0)).toBe(entries.length);
     expect(pieces[0]).toBe(64);
     expect(pieces.length).toBe(3);
@@ -316,6 +320,6 @@ describe('what the client makes of answers', () => {
     expect((await broken.lock(GROUP, lockPlain)).kind).toBe('unreachable');
     const nobody = new HttpsCounterClient({ url: 'https://127.0.0.1:1', trust: { kind: 'system' } });
     expect(await nobody.lock(GROUP, lockPlain)).toEqual({ kind: 'unreachable', reason: 'ECONNREFUSED' });
-    nobody.close();
+    nobody.disconnect();
   });
 });

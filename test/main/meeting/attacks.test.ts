@@ -2,10 +2,18 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { HttpsCounterClient } from '../../../src/io/counter/counter-client.ts';
-import { createInvitation } from '../../../src/main/invitations.ts';
+import { ed25519Signer } from '../../../src/io/crypto/raw-keys.ts';
+import { createInvitation, readInvitation } from '../../../src/main/invitations.ts';
+import { nodeGroupCrypto } from '../../../src/main/mls/node-group-crypto.ts';
+import type { Ed25519Signer } from '../../../src/protocol/group/crypto-port.ts';
+import { groupNameOf } from '../../../src/protocol/group/names.ts';
+import { roomKeysOf } from '../../../src/protocol/group/room-keys.ts';
 import { epoch } from '../../../src/protocol/units.ts';
 import { eventually, HeadlessMember } from '../../harness/meeting/headless-member.ts';
 import { startServices, type RunningServices } from '../../harness/meeting/services.ts';
+
+/** Who was not invited has the key of some other room. */
+const STRANGER = ed25519Signer(new Uint8Array(randomBytes(32)));
 
 let services: RunningServices;
 const living: HeadlessMember[] = [];
@@ -17,12 +25,20 @@ afterAll(async () => {
   await services.close();
 });
 
-async function enter(name: string, link: string): Promise<HeadlessMember> {
-  const member = new HeadlessMember(name, link);
-  living.push(member);
-  const all = [...living];
-  await eventually(`${name} is in`, () => all.every(({ size }) => size === all.length), 60);
-  return member;
+async function meet(link: string, ...names: readonly string[]): Promise<HeadlessMember[]> {
+  const members: HeadlessMember[] = [];
+  for (const name of names) {
+    const member = new HeadlessMember(name, link);
+    members.push(member);
+    living.push(member);
+    await eventually(`${name} is in`, () => members.every(({ size }) => size >= members.length), 60);
+  }
+  return members;
+}
+
+function clientOf(room: Ed25519Signer): HttpsCounterClient {
+  const { counter, caPem = '' } = services.servers;
+  return new HttpsCounterClient({ url: counter, trust: { kind: 'ca', caPem }, room });
 }
 
 test(
@@ -30,15 +46,18 @@ test(
   { timeout: 180_000 },
   async () => {
     const link = createInvitation(services.servers, 'Attacked', 'classical');
-    const ana = await enter('Ana', link);
-    await enter('Bo', link);
-    const group = ana.meeting.view.group?.group ?? new Uint8Array(0);
+    const here = await meet(link, 'Ana', 'Bo');
+    const group = here[0]?.meeting.view.group?.group ?? new Uint8Array(0);
 
     // The two calls of the attack, as the first version granted them.
-    const { counter, caPem = '' } = services.servers;
-    const attacker = new HttpsCounterClient({ url: counter, trust: { kind: 'ca', caPem } });
-    const val = epoch((ana.epoch ?? 0n) + 1n);
-    const lock = await attacker.lock(group, { mode: 'fenced', val, nonce: new Uint8Array(randomBytes(16)) });
+    const attacker = clientOf(STRANGER);
+    const val = epoch((here[0]?.epoch ?? 0n) + 1n);
+    const lock = await attacker.lock(group, {
+      mode: 'fenced',
+      val,
+      nonce: new Uint8Array(randomBytes(16)),
+      generation: 0,
+    });
     if (lock.kind === 'granted' && lock.token !== undefined) {
       const junk = new Uint8Array(randomBytes(200));
       const [transcript, nextKey] = [new Uint8Array(32), new Uint8Array(32)];
@@ -51,12 +70,69 @@ test(
         nextKey,
       });
     }
-    attacker.close();
+    attacker.disconnect();
 
     // The meeting goes on where it was, and the next keys are those of the next member.
-    await enter('Cy', link);
-    expect(living.map(({ meeting }) => meeting.view.group?.group)).toEqual([group, group, group]);
-    expect(living.map(({ epoch: of }) => of)).toEqual([val, val, val]);
+    const all = [...here, ...(await meet(link, 'Cy'))];
+    await eventually('all are in', () => all.every(({ size }) => size === 3), 60);
+    expect(all.map(({ meeting }) => meeting.view.group?.group)).toEqual([group, group, group]);
     expect(lock).toMatchObject({ kind: 'refused', status: 403 });
+  },
+);
+
+test(
+  'next generation: who has the link and was removed, say, cannot draw anybody away from a living meeting',
+  { timeout: 180_000 },
+  async () => {
+    const link = createInvitation(services.servers, 'Next generation', 'classical');
+    const here = await meet(link, 'Ana', 'Bo');
+    const group = here[0]?.meeting.view.group?.group ?? new Uint8Array(0);
+    const read = readInvitation(link);
+    if (!read.ok) throw new Error(read.problem.sentence);
+    const { room, signer } = roomKeysOf(read.value.secret, nodeGroupCrypto);
+    const attacker = clientOf(signer);
+    const next = groupNameOf(room, 1, nodeGroupCrypto);
+    const nonce = new Uint8Array(randomBytes(16));
+    const genesis = epoch(0n);
+
+    const lock = await attacker.lock(next, { mode: 'fenced', val: genesis, nonce, generation: 1 });
+    if (lock.kind === 'granted' && lock.token !== undefined) {
+      const [commit, nextKey] = [new Uint8Array(randomBytes(200)), signer.publicKey];
+      const [token, transcript] = [lock.token, new Uint8Array(0)];
+      await attacker.increment(next, { mode: 'fenced', val: genesis, token, commit, transcript, nextKey });
+    }
+    // A bare lock takes a counter of its own, which no fenced meeting looks at.
+    await attacker.lock(next, { mode: 'plain', val: genesis });
+    await attacker.lock(group, { mode: 'plain', val: genesis });
+    // Nor is there a later one, nor a lock of the meeting's own counter.
+    const third = groupNameOf(room, 2, nodeGroupCrypto);
+    const later = await attacker.lock(third, { mode: 'fenced', val: genesis, nonce, generation: 2 });
+    const val = epoch((here[0]?.epoch ?? 0n) + 1n);
+    const held = await attacker.lock(group, { mode: 'fenced', val, nonce, generation: 0 });
+    const rooms = await attacker.room();
+    attacker.disconnect();
+
+    const all = [...here, ...(await meet(link, 'Cy'))];
+    await eventually('all are in', () => all.every(({ size }) => size === 3), 60);
+    expect(all.map(({ meeting }) => meeting.view.group?.group)).toEqual([group, group, group]);
+    expect(lock.kind).toBe('alive');
+    expect(later.kind).toBe('counter-error');
+    expect(held).toMatchObject({ kind: 'refused', status: 403 });
+    expect(rooms).toEqual({ kind: 'ok', meeting: 0, next: 1 });
+  },
+);
+
+test(
+  'dead room: when all have gone without a word, the next meeting begins, and nobody waits for ever',
+  { timeout: 180_000 },
+  async () => {
+    const link = createInvitation(services.servers, 'Left', 'classical');
+    const [ana] = await meet(link, 'Ana');
+    const before = ana?.meeting.view.group?.group;
+    await ana?.meeting.leave();
+    // She was the last one, and said so: the room is free at once.
+    const [bo] = await meet(link, 'Bo');
+    expect(bo?.size).toBe(1);
+    expect(bo?.meeting.view.group?.group).not.toEqual(before);
   },
 );

@@ -57,8 +57,10 @@ function counter(reached: boolean): CounterClient {
     history: no,
     upload: no,
     receiptKey: no,
-    close: () => undefined,
-  } as CounterClient;
+    room: no,
+    alive: no,
+    close: no,
+  };
 }
 
 /** Real MLS that does one thing only when it is let. */

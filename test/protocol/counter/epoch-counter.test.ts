@@ -2,8 +2,10 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { receiptVerifier } from '../../../src/io/counter/receipt-crypto.ts';
 import type { CounterMode, LockToken } from '../../../src/protocol/counter/client.ts';
 import { EpochCounter } from '../../../src/protocol/counter/epoch-counter.ts';
+import type { HistoryPage, PageLimits } from '../../../src/protocol/counter/epoch-counter.ts';
 import { encodeReceipt, NO_PREVIOUS_RECEIPT, parseReceipt } from '../../../src/protocol/counter/receipt.ts';
 import type { ReceiptSigner } from '../../../src/protocol/counter/receipt.ts';
+import { DEFAULT_TIMES, groupOfRoom } from '../../../src/protocol/counter/room.ts';
 import { counterIdOf, type CallProof, type UploadAnswer } from '../../../src/protocol/counter/rules.ts';
 import { epoch, millis, unixMillis } from '../../../src/protocol/units.ts';
 import { freshSigner } from '../../harness/counter/local-client.ts';
@@ -11,7 +13,9 @@ import { MemoryCounterStore } from '../../harness/counter/memory-store.ts';
 
 const TTL_MS = 1000;
 const START_MS = 1_800_000_000_000;
-const GROUP = new Uint8Array(16).fill(9);
+const ROOM = new Uint8Array(32).fill(8);
+const HOME = { room: ROOM, generation: 0 };
+const GROUP = groupOfRoom(ROOM, 0, receiptVerifier);
 const ID = counterIdOf(GROUP, 'fenced');
 const PLAIN = counterIdOf(GROUP, 'plain');
 const ALL = { entries: 1000, bytes: 1e6 };
@@ -27,22 +31,22 @@ beforeEach(() => {
 });
 
 function serviceOf(store: MemoryCounterStore): EpochCounter {
-  return new EpochCounter(store, { signer, verifier: receiptVerifier }, millis(TTL_MS));
+  return new EpochCounter(
+    store,
+    { signer, verifier: receiptVerifier },
+    { ...DEFAULT_TIMES, lockMs: millis(TTL_MS) },
+  );
 }
 function lock(val: bigint, nonce?: string, mode: CounterMode = 'fenced') {
   tokens += 1;
   const token = `token-${String(tokens)}` as LockToken;
-  return counter.lock(
-    counterIdOf(GROUP, mode),
-    { mode, val: epoch(val), nonce },
-    unixMillis(now),
-    token,
-    member,
-  );
+  const home = mode === 'fenced' && val === 0n ? HOME : undefined;
+  const call = { mode, val: epoch(val), nonce, home };
+  return counter.lock(counterIdOf(GROUP, mode), call, unixMillis(now), token, member);
 }
 const NEXT_KEY = new Uint8Array(32).fill(5);
 /** Somebody who has the keys of all epochs here. */
-const member: CallProof = (key) => Buffer.from(key).equals(NEXT_KEY);
+const member: CallProof = (key, publicKey) => Buffer.from(publicKey).equals(key === 'room' ? ROOM : NEXT_KEY);
 const commitOf = (text: string): Uint8Array => new Uint8Array(Buffer.from(text));
 function increment(val: bigint, token: LockToken, commit = commitOf('a Commit')) {
   const transcript = new Uint8Array(val === 0n ? 0 : 32);
@@ -66,8 +70,14 @@ interface Uploaded {
   readonly receipt: Uint8Array;
   readonly commit: Uint8Array | undefined;
 }
-const upload = (...entries: Uploaded[]): UploadAnswer => counter.upload(ID, GROUP, entries, unixMillis(now));
-const logged = () => counter.history(ID, epoch(0n), ALL).entries;
+const upload = (...entries: Uploaded[]): UploadAnswer =>
+  counter.upload(ID, HOME, entries, unixMillis(now), member);
+function pageOf(from: bigint, limits: PageLimits): HistoryPage {
+  const page = counter.history(ID, epoch(from), limits, unixMillis(now), member);
+  if (page.kind !== 'ok') throw new Error(page.kind);
+  return page;
+}
+const logged = () => pageOf(0n, ALL).entries;
 /** A receipt that another counter, or this one on another line, might have signed. */
 function receiptOf(
   change: Partial<Parameters<typeof encodeReceipt>[0]>,
@@ -151,7 +161,7 @@ describe('the log', () => {
   test('is read on from where a page ended, up to the current epoch', () => {
     for (const val of [0n, 1n, 2n]) commitEpoch(val);
     const page = (from: bigint, entries: number) => {
-      const { nextFrom, entries: read } = counter.history(ID, epoch(from), { entries, bytes: 1e6 });
+      const { nextFrom, entries: read } = pageOf(from, { entries, bytes: 1e6 });
       return [read.map((entry) => entry.epoch), nextFrom];
     };
     expect(page(0n, 2)).toEqual([[0n, 1n], 2n]);
@@ -189,7 +199,7 @@ describe('receipts that are given back', () => {
   test('are not for plain counters', () => {
     lock(0n, undefined, 'plain');
     const entries = [receiptOf({})];
-    const answer = counter.upload(PLAIN, GROUP, entries, unixMillis(now));
+    const answer = counter.upload(PLAIN, HOME, entries, unixMillis(now), member);
     expect(answer).toEqual({ kind: 'mode-mismatch', mode: 'plain' });
   });
 

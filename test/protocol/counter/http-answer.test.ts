@@ -4,7 +4,11 @@ import { receiptVerifier } from '../../../src/io/counter/receipt-crypto.ts';
 import { COUNTER_LIMITS } from '../../../src/protocol/counter/client.ts';
 import type { LockToken } from '../../../src/protocol/counter/client.ts';
 import {
+  decodeAliveAnswer,
   decodeHistoryAnswer,
+  decodeRoomAnswer,
+  encodeAliveAnswer,
+  encodeRoomAnswer,
   decodeIncrementAnswer,
   decodeLockAnswer,
   decodeReceiptKeyAnswer,
@@ -15,11 +19,10 @@ import {
   encodeReceiptKeyAnswer,
   encodeUploadAnswer,
   MAX_ANSWER_BYTES,
-  problem,
-  PROBLEM_PREFIX,
-  PROBLEMS,
 } from '../../../src/protocol/counter/http-answer.ts';
-import type { HttpAnswer, ProblemName, ReceivedAnswer } from '../../../src/protocol/counter/http-answer.ts';
+import { problem, PROBLEM_PREFIX, PROBLEMS } from '../../../src/protocol/counter/problems.ts';
+import type { ReceivedAnswer } from '../../../src/protocol/counter/http-answer.ts';
+import type { HttpAnswer, ProblemName } from '../../../src/protocol/counter/problems.ts';
 import { MAX_RECEIPT_BYTES } from '../../../src/protocol/counter/http-request.ts';
 import { epoch, millis } from '../../../src/protocol/units.ts';
 import { freshSigner } from '../../harness/counter/local-client.ts';
@@ -84,6 +87,47 @@ describe('what the service answers is what its members read', () => {
     );
   });
 
+  const leases = fc
+    .tuple(fc.nat({ max: 86_400_000 }), fc.nat({ max: 86_400_000 }))
+    .map(([leftMs, ofMs]) => ({ leftMs: millis(leftMs), ofMs: millis(ofMs) }));
+  const generations = fc.option(fc.nat({ max: 2 ** 32 - 1 }), { nil: undefined });
+  const meetings = fc.option(fc.record({ generation: generations, lease: leases }), { nil: undefined });
+
+  test('rooms and signs of life', () => {
+    fc.assert(
+      fc.property(
+        generations,
+        fc.nat({ max: 2 ** 32 }),
+        epochs,
+        leases,
+        (generation, next, current, lease) => {
+          const room = { kind: 'ok', meeting: generation, next } as const;
+          expect(decodeRoomAnswer(received(encodeRoomAnswer(room)))).toEqual(room);
+          const alive = { kind: 'ok', current, meeting: { generation, lease } } as const;
+          expect(decodeAliveAnswer(received(encodeAliveAnswer(alive)))).toEqual(alive);
+          const behind = { kind: 'counter-error', current } as const;
+          expect(decodeAliveAnswer(received(encodeAliveAnswer(behind)))).toEqual(behind);
+        },
+      ),
+    );
+    const gone = { kind: 'gone' } as const;
+    expect(decodeAliveAnswer(received(encodeAliveAnswer(gone)))).toEqual(gone);
+    expect(decodeLockAnswer(received(encodeLockAnswer(gone)), 'fenced')).toEqual(gone);
+    expect(decodeIncrementAnswer(received(encodeIncrementAnswer(gone)), 'fenced')).toEqual(gone);
+    const alive = { kind: 'alive', retryLaterMs: millis(7) } as const;
+    expect(decodeLockAnswer(received(encodeLockAnswer(alive)), 'fenced')).toEqual(alive);
+    const refused = expect.objectContaining({ kind: 'refused', status: 403 }) as unknown;
+    const forbidden = { kind: 'forbidden' } as const;
+    for (const outcome of [
+      decodeRoomAnswer(received(encodeRoomAnswer(forbidden))),
+      decodeAliveAnswer(received(encodeAliveAnswer(forbidden))),
+      decodeLockAnswer(received(encodeLockAnswer(forbidden)), 'fenced'),
+      decodeIncrementAnswer(received(encodeIncrementAnswer(forbidden)), 'fenced'),
+      decodeHistoryAnswer(received(encodeHistoryAnswer(forbidden))),
+    ])
+      expect(outcome).toEqual(refused);
+  });
+
   test('pages of history', () => {
     const entries = fc.array(
       fc.record({
@@ -95,10 +139,11 @@ describe('what the service answers is what its members read', () => {
       { maxLength: 5 },
     );
     fc.assert(
-      fc.property(currents, entries, currents, (current, logged, nextFrom) => {
+      fc.property(currents, entries, currents, meetings, (current, logged, nextFrom, meeting) => {
         const page = {
-          mode: 'fenced' as const,
+          kind: 'ok' as const,
           current,
+          meeting,
           entries: logged.map((entry) => ({ ...entry, commitHash: new Uint8Array(32) })),
           nextFrom,
         };
@@ -106,6 +151,7 @@ describe('what the service answers is what its members read', () => {
           kind: 'ok',
           current,
           entries: logged,
+          meeting,
           nextFrom,
         });
       }),
@@ -196,6 +242,7 @@ describe('problem documents (RFC 9457)', () => {
 test('a client reads the largest page of history that a service sends', () => {
   const { historyEntries, historyPage } = COUNTER_LIMITS;
   const largest = encodeHistoryAnswer({
+    kind: 'ok',
     current: epoch(LARGEST),
     entries: Array.from({ length: historyEntries }, () => ({
       epoch: epoch(LARGEST),

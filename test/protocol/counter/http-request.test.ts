@@ -18,6 +18,8 @@ import {
   parseIncrementBody,
   parseLockQuery,
   parseUploadBody,
+  parseUploadQuery,
+  uploadTarget,
 } from '../../../src/protocol/counter/http-request.ts';
 import type { Query } from '../../../src/protocol/counter/http-request.ts';
 import type { Parsed } from '../../../src/protocol/counter/json.ts';
@@ -58,6 +60,7 @@ function groupOf(id: string): Parsed<Uint8Array> {
 }
 
 const KEY = new Uint8Array(32).fill(5);
+const ROOM = new Uint8Array(32).fill(6);
 
 function receiptOf(begun: bigint, group = Uint8Array.of(1), transcript = new Uint8Array()): Uint8Array {
   const body = {
@@ -76,23 +79,32 @@ function receiptOf(begun: bigint, group = Uint8Array.of(1), transcript = new Uin
 describe('what a member asks is what the service reads', () => {
   test('locks in both modes', () => {
     fc.assert(
-      fc.property(groups, epochs, nonces, (group, val, nonce) => {
-        const fenced = received(lockTarget(group, { mode: 'fenced', val, nonce }));
+      fc.property(groups, epochs, nonces, fc.nat({ max: 2 ** 32 - 1 }), (group, val, nonce, generation) => {
+        const fenced = received(lockTarget(group, { mode: 'fenced', val, nonce, generation }, ROOM));
         expect(fenced.path).toBe('lock');
         expect(groupOf(fenced.id)).toEqual(parsed(group));
         const text = Buffer.from(nonce).toString('base64url');
-        expect(parseLockQuery(fenced.query)).toEqual(parsed({ mode: 'fenced', val, nonce: text }));
+        expect(parseLockQuery(fenced.query)).toEqual(
+          parsed({
+            mode: 'fenced',
+            val,
+            nonce: text,
+            home: val === 0n ? { room: ROOM, generation } : undefined,
+          }),
+        );
 
-        const plain = received(lockTarget(group, { mode: 'plain', val }));
+        const plain = received(lockTarget(group, { mode: 'plain', val }, ROOM));
         expect(plain.path).toBe('lock');
         expect(plain.id).toBe(Buffer.from(group).toString('base64url'));
-        expect(parseLockQuery(plain.query)).toEqual(parsed({ mode: 'plain', val, nonce: undefined }));
+        expect(parseLockQuery(plain.query)).toEqual(
+          parsed({ mode: 'plain', val, nonce: undefined, home: undefined }),
+        );
       }),
     );
   });
 
   test('a lock without mode is that of the draft: the value and nothing else', () => {
-    const target = lockTarget(Buffer.from('group'), { mode: 'plain', val: epoch(7n) });
+    const target = lockTarget(Buffer.from('group'), { mode: 'plain', val: epoch(7n) }, ROOM);
     expect(target).toBe('/lock/Z3JvdXA?val=7');
   });
 
@@ -147,9 +159,11 @@ describe('what a member asks is what the service reads', () => {
       { maxLength: 4 },
     );
     fc.assert(
-      fc.property(groups, entries, (group, uploaded) => {
-        const { path, id, query } = received(historyTarget(group));
-        expect([path, query]).toEqual(['history', []]);
+      fc.property(groups, entries, fc.nat({ max: 2 ** 32 - 1 }), (group, uploaded, generation) => {
+        const home = { room: ROOM, generation };
+        const { path, id, query } = received(uploadTarget(group, home));
+        expect(path).toBe('history');
+        expect(parseUploadQuery(query)).toEqual(parsed(home));
         expect(groupOf(id)).toEqual(parsed(group));
         const given = uploaded.map((entry) => ({
           receipt: receiptOf(entry.begun, entry.group),
@@ -200,11 +214,15 @@ describe('queries', () => {
   const val = (text: string): Parameter => ['val', text];
   const from = (text: string): Parameter => ['from', text];
   const nonce = (bytes: number): Parameter => ['nonce', Buffer.alloc(bytes).toString('base64url')];
+  const room = (bytes: number): Parameter => ['room', Buffer.alloc(bytes).toString('base64url')];
+  const generation = (text: string): Parameter => ['generation', text];
   const fenced: Parameter = ['mode', 'fenced'];
 
   test.each(['0', '1', '9', '10', '4503599627370496', '9007199254740991'])('%s is a value', (text) => {
     const value = epoch(BigInt(text));
-    expect(parseLockQuery([['val', text]])).toEqual(parsed({ mode: 'plain', val: value, nonce: undefined }));
+    expect(parseLockQuery([['val', text]])).toEqual(
+      parsed({ mode: 'plain', val: value, nonce: undefined, home: undefined }),
+    );
     expect(parseHistoryQuery([['from', text]])).toEqual(parsed(value));
   });
 
@@ -228,7 +246,7 @@ describe('queries', () => {
 
   test.each([16, 32])('a nonce may have %i bytes', (bytes) => {
     const [, text] = nonce(bytes);
-    const lock = parsed({ mode: 'fenced', val: 3n, nonce: text });
+    const lock = parsed({ mode: 'fenced', val: 3n, nonce: text, home: undefined });
     expect(parseLockQuery([nonce(bytes), fenced, val('3')])).toEqual(lock);
   });
 
@@ -237,18 +255,42 @@ describe('queries', () => {
     ['a value twice', [val('0'), val('0')], /^val is given twice$/],
     ['a mode that there is not', [val('0'), ['mode', 'Fenced']], /^mode is not plain or fenced$/],
     ['an empty mode', [val('0'), ['mode', '']], /^mode is not plain or fenced$/],
-    ['a misspelt mode', [val('0'), ['mod', 'fenced']], /besides val, mode, nonce$/],
+    ['a misspelt mode', [val('0'), ['mod', 'fenced']], /besides val, mode, nonce, room, generation$/],
     ['a nonce without mode', [val('0'), nonce(16)], /^nonce goes with mode=fenced only$/],
     ['a nonce in plain mode', [val('0'), ['mode', 'plain'], nonce(16)], /^nonce goes with mode=fenced/],
     ['a nonce of 15 bytes', [val('0'), fenced, nonce(15)], /^nonce is not base64url of 16 to 32 bytes$/],
     ['a nonce of 33 bytes', [val('0'), fenced, nonce(33)], /^nonce is not base64url of 16 to 32 bytes$/],
     ['a nonce in base64', [val('0'), fenced, ['nonce', `${'/'.repeat(20)}==`]], /^nonce is not base64url/],
+    ['no room at 0', [val('0'), fenced, generation('0')], /^room is not base64url of 32 bytes$/],
+    [
+      'a room of 31 bytes',
+      [val('0'), fenced, room(31), generation('0')],
+      /^room is not base64url of 32 bytes$/,
+    ],
+    ['no generation at 0', [val('0'), fenced, room(32)], /^generation is missing$/],
+    [
+      'a huge generation',
+      [val('0'), fenced, room(32), generation('4294967296')],
+      /^generation is not a decimal/,
+    ],
+    [
+      'a room in plain mode',
+      [val('0'), room(32), generation('0')],
+      /^room and generation go with mode=fenced/,
+    ],
+    [
+      'a room above 0',
+      [val('1'), fenced, room(32), generation('0')],
+      /^room and generation go with .* val=0 only$/,
+    ],
   ])('a lock with %s is refused', (_name, query, reason) => {
     expect(parseLockQuery(query)).toEqual(refusedFor(reason));
   });
 
   test('a lock in fenced mode may be without a nonce: then it cannot be repeated', () => {
-    expect(parseLockQuery([val('0'), fenced])).toEqual(parsed({ mode: 'fenced', val: 0n, nonce: undefined }));
+    expect(parseLockQuery([val('1'), fenced])).toEqual(
+      parsed({ mode: 'fenced', val: 1n, nonce: undefined, home: undefined }),
+    );
   });
 
   test.each<[string, Query, RegExp]>([

@@ -54,7 +54,7 @@ describe('the RFCs’ own vectors', () => {
 });
 
 interface CallVector {
-  readonly keyid: string;
+  readonly keyid: 'room' | 'epoch';
   readonly seed: string;
   readonly method: 'GET' | 'POST';
   readonly path: string;
@@ -71,9 +71,10 @@ describe('published vectors of signed calls', () => {
 
   test('are what the generator writes: with and without body and query', () => {
     expect(membershipVectorsText()).toBe(file);
-    expect(calls.map(({ body, query }) => [body !== '', query !== ''])).toEqual([
-      [false, true],
-      [true, false],
+    expect(calls.map(({ keyid, body, query }) => [keyid, body !== '', query !== ''])).toEqual([
+      ['room', false, false],
+      ['epoch', false, true],
+      ['epoch', true, false],
     ]);
   });
 
@@ -98,7 +99,7 @@ describe('published vectors of signed calls', () => {
 
     const body = new Uint8Array(Buffer.from(call.body, 'hex'));
     const made: SignedCall = { method: call.method, target: call.path + call.query, body };
-    expect(text(callSignatureBase(made, receiptVerifier))).toBe(base);
+    expect(text(callSignatureBase(call.keyid, made, receiptVerifier))).toBe(base);
   });
 });
 
@@ -106,17 +107,21 @@ describe('a call that a service received', () => {
   const { privateKey } = generateKeyPairSync('ed25519');
   const publicKey = rawPublicKey(privateKey);
   const call: SignedCall = { method: 'POST', target: '/increment/f.AAAA?x=1', body: bytes('{"val":3}') };
-  const signature = new Uint8Array(sign(null, callSignatureBase(call, receiptVerifier), privateKey));
-  const fields = signatureFields(call, signature, receiptVerifier);
+  const signature = new Uint8Array(sign(null, callSignatureBase('epoch', call, receiptVerifier), privateKey));
+  const fields = signatureFields('epoch', call, signature, receiptVerifier);
   const accepts = (
     changed: Partial<SignedCall>,
     headers: Record<string, string | undefined> = {},
     key = publicKey,
-  ) => isSignedWith(key, { ...call, ...changed }, { ...fields, ...headers }, receiptVerifier);
+  ) => isSignedWith('epoch', key, { ...call, ...changed }, { ...fields, ...headers }, receiptVerifier);
 
   test('is signed with the key, and with no other', () => {
     expect(accepts({})).toBe(true);
     expect(accepts({}, {}, rawPublicKey(generateKeyPairSync('ed25519').privateKey))).toBe(false);
+  });
+
+  test('is signed under the name of the key alone that the signer gave', () => {
+    expect(isSignedWith('room', publicKey, call, fields, receiptVerifier)).toBe(false);
   });
 
   test('is not, once anything in it was changed', () => {
@@ -144,10 +149,10 @@ describe('a call that a service received', () => {
 
   test('a GET without a query is signed over a lone question mark, and carries no digest', () => {
     const bare: SignedCall = { method: 'GET', target: '/lock/f.AAAA', body: new Uint8Array(0) };
-    expect(text(callSignatureBase(bare, receiptVerifier))).toContain('\n"@query": ?\n');
-    const made = new Uint8Array(sign(null, callSignatureBase(bare, receiptVerifier), privateKey));
-    const sent = signatureFields(bare, made, receiptVerifier);
+    expect(text(callSignatureBase('epoch', bare, receiptVerifier))).toContain('\n"@query": ?\n');
+    const made = new Uint8Array(sign(null, callSignatureBase('epoch', bare, receiptVerifier), privateKey));
+    const sent = signatureFields('epoch', bare, made, receiptVerifier);
     expect(Object.keys(sent)).toEqual(['signature-input', 'signature']);
-    expect(isSignedWith(publicKey, bare, sent, receiptVerifier)).toBe(true);
+    expect(isSignedWith('epoch', publicKey, bare, sent, receiptVerifier)).toBe(true);
   });
 });

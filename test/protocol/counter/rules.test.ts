@@ -7,19 +7,23 @@ import { EpochCounter } from '../../../src/protocol/counter/epoch-counter.ts';
 import { checkReceiptChain, verifyReceipt } from '../../../src/protocol/counter/receipt.ts';
 import type { Receipt } from '../../../src/protocol/counter/receipt.ts';
 import type { CallProof } from '../../../src/protocol/counter/rules.ts';
+import { DEFAULT_TIMES, groupOfRoom } from '../../../src/protocol/counter/room.ts';
 import { counterIdOf } from '../../../src/protocol/counter/rules.ts';
 import { epoch, millis, unixMillis } from '../../../src/protocol/units.ts';
 import { freshSigner } from '../../harness/counter/local-client.ts';
 import { MemoryCounterStore } from '../../harness/counter/memory-store.ts';
 
 const TTL_MS = 100;
-const GROUP = new Uint8Array(16).fill(9);
+const TIMES = { ...DEFAULT_TIMES, lockMs: millis(TTL_MS), leaseMs: millis(1e9) };
+const HOME = { room: new Uint8Array(32).fill(8), generation: 0 };
+const GROUP = groupOfRoom(HOME.room, 0, receiptVerifier);
 const ID = counterIdOf(GROUP, 'fenced');
 const NUM_RUNS = Number(process.env.CONCLAVE_PROPERTY_RUNS ?? 60);
 const signer = freshSigner();
 const NEXT_KEY = new Uint8Array(32).fill(5);
 /** Who has the keys of all epochs: here members are told apart by their tokens. */
-const anyMember: CallProof = (key) => Buffer.from(key).equals(NEXT_KEY);
+const anyMember: CallProof = (key, publicKey) =>
+  Buffer.from(publicKey).equals(key === 'room' ? HOME.room : NEXT_KEY);
 
 /** One member that may do anything at any time: repeat, be late, guess, forget. */
 interface Member {
@@ -57,7 +61,7 @@ describe('the rules, whatever members and clock do', () => {
         const counter = new EpochCounter(
           new MemoryCounterStore(),
           { signer, verifier: receiptVerifier },
-          millis(TTL_MS),
+          TIMES,
         );
         let now = 1_000_000_000;
         let fresh = 0;
@@ -76,7 +80,12 @@ describe('the rules, whatever members and clock do', () => {
           fresh += 1;
           const answer = counter.lock(
             ID,
-            { mode: 'fenced', val: epoch(member.expected), nonce: member.nonce },
+            {
+              mode: 'fenced',
+              val: epoch(member.expected),
+              nonce: member.nonce,
+              home: member.expected === 0n ? HOME : undefined,
+            },
             unixMillis(now),
             `token-${String(fresh)}` as LockToken,
             anyMember,
@@ -152,7 +161,14 @@ describe('the rules, whatever members and clock do', () => {
         }
 
         // The log is the receipts that were given, and a chain that anybody can check.
-        const page = counter.history(ID, epoch(0n), { entries: 1000, bytes: 1e6 });
+        const page = counter.history(
+          ID,
+          epoch(0n),
+          { entries: 1000, bytes: 1e6 },
+          unixMillis(now),
+          anyMember,
+        );
+        if (page.kind !== 'ok') throw new Error(page.kind);
         expect(page.entries.map((entry) => [entry.epoch, encodeBase64Url(entry.receipt)])).toEqual([
           ...[...receipts].sort(([a], [b]) => Number(a - b)),
         ]);
@@ -181,16 +197,12 @@ describe('the rules, whatever members and clock do', () => {
   });
 
   test('a clock set back by a year does not keep the lock for a year', () => {
-    const counter = new EpochCounter(
-      new MemoryCounterStore(),
-      { signer, verifier: receiptVerifier },
-      millis(TTL_MS),
-    );
+    const counter = new EpochCounter(new MemoryCounterStore(), { signer, verifier: receiptVerifier }, TIMES);
     const year = 365 * 24 * 3600 * 1000;
     const ask = (now: number, nonce: string): string =>
       counter.lock(
         ID,
-        { mode: 'fenced', val: epoch(0n), nonce },
+        { mode: 'fenced', val: epoch(0n), nonce, home: HOME },
         unixMillis(now),
         nonce as LockToken,
         anyMember,

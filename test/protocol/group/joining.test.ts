@@ -173,8 +173,9 @@ test.each([
   },
 );
 
-test('a group is given up after 30 s in which somebody could have been heard', () => {
-  const { joiner } = setUp();
+test('in plain mode a group is given up after 30 s in which somebody could have been heard', () => {
+  const joiner = new OneCoordinator('plain');
+  joiner.startJoining();
   const hasGivenUp = (): boolean => joiner.asks.some(({ ask }) => ask.kind === 'forget-key-packages');
   joiner.run(20_000);
   joiner.input({ kind: 'disconnected' });
@@ -263,7 +264,7 @@ describe('a joiner that waits', () => {
       joiner.current = epoch(BigInt(at));
       joiner.run(1_000);
     }
-    expect(joiner.asked('lock').length).toBe(1);
+    expect(joiner.asked('lock')).toEqual([]);
   });
 
   test('makes nothing before it knows the counter’s epoch, and says when it cannot', () => {
@@ -296,8 +297,49 @@ describe('a joiner that waits', () => {
     ).toEqual([8_000, 9_000]);
   });
 
-  test('opens the next generation after 30 s without a sign of anybody, and its KeyPackages are forgotten', () => {
+  test.each(['reached', 'not reached'])(
+    'stays in the meeting while it is alive, however long, the relay %s',
+    (relay) => {
+      const { joiner } = setUp();
+      if (relay === 'not reached') joiner.input({ kind: 'disconnected' });
+      joiner.run(30 * 60_000);
+      expect(joiner.asked('forget-key-packages')).toEqual([]);
+      expect([...joiner.asked('lock'), ...joiner.asked('create-group')]).toEqual([]);
+    },
+  );
+
+  test('begins the next generation soon after the lease of the one that it asked has ended', () => {
     const { joiner } = setUp();
+    joiner.run(7_000);
+    joiner.current = undefined;
+    joiner.run(DEFAULT_TIMING.room);
+    expect(joiner.asked('forget-key-packages').map(({ input }) => input.group)).toEqual([joiner.group]);
+    expect(joiner.asked('create-group').length).toBe(1);
+  });
+
+  test('goes where the counter says that the meeting is', () => {
+    const { joiner } = setUp();
+    joiner.elsewhere = 3;
+    joiner.run(DEFAULT_TIMING.room);
+    expect(joiner.asked('enter-group').at(-1)?.input.group).not.toEqual(joiner.group);
+    expect(joiner.asked('create-group')).toEqual([]);
+  });
+
+  test('does not guess while the counter does not answer, and says so', () => {
+    let fails = false;
+    const joiner: OneCoordinator = new OneCoordinator('fenced', {
+      room: () => (fails ? { kind: 'unreachable', reason: 'away' } : { kind: 'ok', meeting: 0, next: 1 }),
+    });
+    joiner.startJoining();
+    fails = true;
+    joiner.run(30 * 60_000);
+    expect([...joiner.asked('lock'), ...joiner.asked('create-group')]).toEqual([]);
+    expect(steps(joiner).at(-1)).toBe('counter-unreachable');
+  });
+
+  test('in plain mode opens the next generation after 30 s without a sign of anybody, and its KeyPackages are forgotten', () => {
+    const joiner = new OneCoordinator('plain');
+    joiner.startJoining();
     joiner.run(abandoned - 1);
     expect(joiner.asked('forget-key-packages')).toEqual([]);
     joiner.run(1);
@@ -307,31 +349,24 @@ describe('a joiner that waits', () => {
     expect(steps(joiner).slice(2)).toContain('seeking');
   });
 
-  test.each([
-    ['fenced', 'a receipt of the counter about this group', true],
-    ['fenced', 'anything else', false],
-    ['plain', 'anything else', true],
-  ] as const)('in %s mode takes %s on the commits track for a sign of life: %s', (mode, what, isSign) => {
-    const joiner = new OneCoordinator(mode);
+  test('in plain mode takes anything on the commits track for a sign of life', () => {
+    const joiner = new OneCoordinator('plain');
     joiner.current = epoch(5n);
     joiner.startJoining();
     joiner.run(abandoned - 1);
-    const payload = what === 'anything else' ? REAL : joiner.receipt(NEXT, transcript);
-    joiner.input({ kind: 'commit-object', object: { epoch: NEXT, object: 1, payload } });
+    joiner.input({ kind: 'commit-object', object: { epoch: NEXT, object: 1, payload: REAL } });
     joiner.run(1);
-    expect(joiner.asked('forget-key-packages').length).toBe(isSign ? 0 : 1);
+    expect(joiner.asked('forget-key-packages')).toEqual([]);
     joiner.run(abandoned - 1);
     expect(joiner.asked('forget-key-packages').length).toBe(1);
   });
 
-  test('takes no Commit at an even place for a sign of life in fenced mode, and no Welcome at an odd one', () => {
+  test('takes no Commit at an even place for a receipt, and no Welcome at an odd one', () => {
     const { joiner, object } = setUp();
-    joiner.run(abandoned - 1);
     const payload = joiner.receipt(NEXT, transcript);
     joiner.input({ kind: 'commit-object', object: { epoch: NEXT, object: 0, payload } });
     object(NEXT, 1, REAL);
-    joiner.run(1);
-    expect(joiner.asked('forget-key-packages').length).toBe(1);
+    joiner.run(10_000);
     expect([joiner.asked('join'), joiner.asked('history')]).toEqual([[], []]);
   });
 
@@ -422,7 +457,7 @@ describe('the counter’s log, asked for a missing receipt,', () => {
     const joiner = new OneCoordinator('fenced', { history: () => ({ kind: 'unreachable', reason: 'away' }) });
     joiner.startJoining();
     joiner.input({ kind: 'welcome-object', object: { epoch: NEXT, object: 0, payload: REAL } });
-    joiner.run(5_000);
+    joiner.run(4_900);
     expect(joiner.asked('history').map(({ at }) => at)).toEqual([700, 1_200, 2_200, 4_200]);
     expect(joiner.events.at(-1)).toEqual({ kind: 'status', step: 'counter-unreachable' });
   });

@@ -7,6 +7,7 @@ import type {
   IncrementRequest,
   LockRequest,
   LockToken,
+  MeetingNow,
 } from '../../../src/protocol/counter/client.ts';
 import { encodeReceipt, parseReceipt, receiptHash } from '../../../src/protocol/counter/receipt.ts';
 import type { Answer, Ask, AskKind, AskTypes } from '../../../src/protocol/group/coordination/asks.ts';
@@ -30,6 +31,7 @@ import { joinId } from '../../harness/group/membership.ts';
 type Answers = { [Kind in AskKind]?: (input: AskTypes[Kind][0]) => Answer<Kind> | undefined };
 
 const MOST_STEPS = 5_000;
+const LEASE_MS = 60_000;
 const OWN_KEY = new Uint8Array(32).fill(1);
 
 /** One real coordinator whose surroundings are a test's script; time is a number and answers come at once. */
@@ -42,6 +44,14 @@ export class OneCoordinator {
   readonly group: GroupName;
   /** What the counter has reached. */
   current: Epoch | undefined;
+  /** The generation that the counter says is the meeting. */
+  get meeting(): number | undefined {
+    return this.elsewhere ?? (this.current === undefined ? undefined : 0);
+  }
+  /** A generation that it says so of instead. */
+  elsewhere: number | undefined;
+  /** When the lease was renewed last. */
+  #renewedAt = 0;
   /** What the counter's log has. */
   logged: readonly HistoryEntry[] = [];
   now = 0;
@@ -243,8 +253,17 @@ export class OneCoordinator {
     switch (ask.kind) {
       case 'probe':
         return { kind: 'ok', current: this.#isOurs(ask.input.group) ? this.current : undefined };
-      case 'history':
-        return { kind: 'ok', current: this.current, entries: this.logged, nextFrom: undefined };
+      case 'room':
+        return { kind: 'ok', meeting: this.meeting, next: (this.meeting ?? -1) + 1 };
+      case 'alive':
+        this.#renewedAt = this.now;
+        return { kind: 'ok', current: ask.input.val, meeting: this.#meetingNow() };
+      case 'close':
+        return { kind: 'ok', current: ask.input.val, meeting: this.#meetingNow() };
+      case 'history': {
+        const [current, entries, meeting] = [this.current, this.logged, this.#meetingNow()];
+        return { kind: 'ok', current, entries, meeting, nextFrom: undefined };
+      }
       case 'lock':
         return this.#lock(ask.input.request);
       case 'increment':
@@ -278,6 +297,7 @@ export class OneCoordinator {
   }
 
   #increment(request: IncrementRequest): Answer<'increment'> {
+    this.#renewedAt = this.now;
     this.current = epoch((this.current ?? -1n) + 1n);
     if (request.mode === 'plain') return { kind: 'ok', receipt: undefined };
     const { val, transcript, commit } = request;
@@ -288,6 +308,11 @@ export class OneCoordinator {
       previous === undefined ? { commit } : { commit, previous },
     );
     return { kind: 'ok', receipt: this.#lastReceipt };
+  }
+
+  #meetingNow(): MeetingNow {
+    const left = Math.max(0, LEASE_MS - (this.now - this.#renewedAt));
+    return { generation: this.meeting, lease: { leftMs: millis(left), ofMs: millis(LEASE_MS) } };
   }
 
   #isOurs(group: GroupName): boolean {

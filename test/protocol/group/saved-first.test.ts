@@ -57,10 +57,11 @@ describe.each(['fenced', 'plain'] as const)('in %s mode', (mode) => {
     member.hold('save');
     member.startCreating();
     member.run(60_000);
-    expect(since(member, 0)).toEqual(['lock', 'create-group', 'save']);
+    expect(since(member, 0).filter((kind) => kind !== 'room')).toEqual(['lock', 'create-group', 'save']);
+    const before = member.asks.length;
     expect(member.asked('save')[0]?.input.record.creating).toBe(true);
     member.release();
-    expect(since(member, 3).slice(0, 1)).toEqual(['increment']);
+    expect(since(member, before).slice(0, 1)).toEqual(['increment']);
     expect(member.asked('save').at(-1)?.input.record.creating).toBe(false);
     expect(member.epochs.length).toBe(1);
   });

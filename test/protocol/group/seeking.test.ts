@@ -23,8 +23,8 @@ const granted: Answer<'lock'> = {
 };
 
 describe('where the room has groups', () => {
-  test('the highest generation that exists is joined', () => {
-    const seeker: OneCoordinator = new OneCoordinator('fenced', {
+  test('in plain mode the highest generation that exists is joined', () => {
+    const seeker: OneCoordinator = new OneCoordinator('plain', {
       probe: ({ group }) => {
         const exists = [1, 2].some((each) => Buffer.from(group).equals(named(each)));
         return { kind: 'ok', current: exists ? epoch(9n) : undefined };
@@ -38,18 +38,45 @@ describe('where the room has groups', () => {
     expect(steps(seeker)).toEqual(['seeking', 'waiting-for-member']);
   });
 
-  test('the counter is asked until it answers', () => {
-    const answers: Answer<'probe'>[] = [unreachable, unreachable, { kind: 'unauthorized' }];
+  test('in fenced mode the counter says in one call which is the meeting, and nothing else is looked at', () => {
+    const seeker = new OneCoordinator('fenced', { room: () => ({ kind: 'ok', meeting: 2, next: 5 }) });
+    seeker.startJoining();
+    expect(kinds(seeker).slice(0, 2)).toEqual(['room', 'enter-group']);
+    expect(seeker.asked('enter-group')[0]?.input.group).toEqual(named(2));
+    expect([...seeker.asked('lock'), ...seeker.asked('create-group')]).toEqual([]);
+  });
+
+  test('where none of them is alive, the next one begins', () => {
+    const seeker: OneCoordinator = new OneCoordinator('fenced', {
+      room: () => ({ kind: 'ok', meeting: undefined, next: 5 }),
+    });
+    seeker.startCreating();
+    expect(seeker.asked('lock')[0]?.input).toMatchObject({
+      group: named(5),
+      request: { val: 0n, generation: 5 },
+    });
+  });
+
+  test('and one came to life meanwhile, that is joined once the counter says so', () => {
+    const rooms: Answer<'room'>[] = [{ kind: 'ok', meeting: undefined, next: 1 }];
     const seeker = new OneCoordinator('fenced', {
-      probe: ({ group }) =>
-        Buffer.from(group).equals(named(0))
-          ? { kind: 'ok', current: epoch(0n) }
-          : (answers.shift() ?? { kind: 'ok', current: undefined }),
+      room: () => rooms.shift() ?? { kind: 'ok', meeting: 0, next: 1 },
+      lock: () => ({ kind: 'alive', retryLaterMs: millis(60_000) }),
     });
     seeker.startJoining();
-    seeker.run(4_000);
-    const other = seeker.asked('probe').filter(({ input }) => Buffer.from(input.group).equals(named(1)));
-    expect(other.map(({ at }) => at)).toEqual([0, 500, 1_500, 3_500]);
+    seeker.run(1_000);
+    expect(seeker.asked('enter-group')[0]?.input.group).toEqual(named(0));
+    expect(seeker.asked('create-group')).toEqual([]);
+  });
+
+  test('the counter is asked until it answers', () => {
+    const answers: Answer<'room'>[] = [unreachable, unreachable, { kind: 'unauthorized' }];
+    const seeker = new OneCoordinator('fenced', {
+      room: () => answers.shift() ?? { kind: 'ok', meeting: 0, next: 1 },
+    });
+    seeker.startJoining();
+    seeker.run(8_000);
+    expect(seeker.asked('room').map(({ at }) => at)).toEqual([0, 500, 1_500, 3_500]);
     expect(steps(seeker)).toEqual([
       'seeking',
       'counter-unreachable',
@@ -72,7 +99,8 @@ describe('where there is none', () => {
       },
     });
     creator.startCreating();
-    expect(kinds(creator).slice(0, 6)).toEqual([
+    expect(kinds(creator).slice(0, 7)).toEqual([
+      'room',
       'lock',
       'create-group',
       'save',
@@ -84,7 +112,12 @@ describe('where there is none', () => {
     const [lock] = creator.asked('lock');
     expect(lock?.input).toEqual({
       group: creator.group,
-      request: { mode: 'fenced', val: GENESIS, nonce: expect.objectContaining({ length: 16 }) as Uint8Array },
+      request: {
+        mode: 'fenced',
+        val: GENESIS,
+        nonce: expect.objectContaining({ length: 16 }) as Uint8Array,
+        generation: 0,
+      },
     });
     expect(creator.asked('increment')[0]?.input).toEqual({
       group: creator.group,
@@ -129,7 +162,12 @@ describe('where there is none', () => {
       { kind: 'locked', retryLaterMs: millis(2_000) },
     ];
     const seeker: OneCoordinator = new OneCoordinator('fenced', {
-      lock: () => answers.shift() ?? { kind: 'counter-error', current: GENESIS },
+      lock: () => {
+        const answer = answers.shift();
+        if (answer !== undefined) return answer;
+        seeker.current = GENESIS;
+        return { kind: 'counter-error', current: GENESIS };
+      },
     });
     seeker.startCreating();
     seeker.run(5_000);
@@ -181,7 +219,8 @@ describe('an increment to epoch 0', () => {
 
   test('whose lock ran out is tried with another lock, under the same nonce', () => {
     const creator = creatorWith([{ kind: 'not-locked' }]);
-    expect(kinds(creator).slice(0, 7)).toEqual([
+    expect(kinds(creator).slice(0, 8)).toEqual([
+      'room',
       'lock',
       'create-group',
       'save',
@@ -257,7 +296,7 @@ describe('an increment to epoch 0', () => {
     });
     creator.startCreating();
     expect(asked).toBe(1);
-    expect(kinds(creator).slice(4, 7)).toEqual(['forget-group', 'erase', 'lock']);
+    expect(kinds(creator).slice(5, 8)).toEqual(['forget-group', 'erase', 'room']);
     expect(creator.epochs).toEqual([]);
     expect(steps(creator)).toEqual(['seeking', 'creating', 'seeking', 'waiting-for-member']);
   });
@@ -302,7 +341,7 @@ describe('a creation that a crash interrupted', () => {
   test('and that somebody else has overtaken is dropped', () => {
     const creator = new OneCoordinator('fenced');
     creator.startAsMember(true);
-    expect(kinds(creator).slice(0, 5)).toEqual(['lock', 'history', 'forget-group', 'erase', 'lock']);
+    expect(kinds(creator).slice(0, 5)).toEqual(['lock', 'history', 'forget-group', 'erase', 'room']);
     expect(creator.epochs).toEqual([]);
   });
 

@@ -59,7 +59,7 @@ export class MlsGroupScene {
       groupCrypto: fakeCrypto,
       fingerprint: fingerprintOf(KEY, fakeCrypto),
     });
-    this.counter = new SimulatedCounter(this.agenda, mode);
+    this.counter = new SimulatedCounter(this.agenda, mode, this.core.options.room);
     this.mls = new FakeMls(KEY, parameters, () => (this.#fresh += 1));
     const { core } = this;
     const group = new MlsGroup(core, {

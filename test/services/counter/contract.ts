@@ -11,14 +11,18 @@ import type {
 } from '../../../src/protocol/counter/client.ts';
 import { checkReceiptChain, verifyReceipt } from '../../../src/protocol/counter/receipt.ts';
 import type { Receipt } from '../../../src/protocol/counter/receipt.ts';
+import { groupOfRoom } from '../../../src/protocol/counter/room.ts';
+import type { CounterTimes } from '../../../src/protocol/counter/room.ts';
 import { epoch } from '../../../src/protocol/units.ts';
 
 /** One counter service under test, reached as its members reach it. */
 export interface CounterUnderTest {
   readonly client: CounterClient;
+  /** The room that the client signs for. */
+  readonly room: Uint8Array;
   /** The service's public key, from elsewhere than the service's answers. */
   readonly publicKey: Uint8Array;
-  readonly lockTtlMs: number;
+  readonly times: CounterTimes;
   /** Lets time pass for the service. */
   advance(ms: number): void;
   /** Remembers all that the service holds. */
@@ -49,14 +53,14 @@ export function describeCounter(name: string, start: () => Promise<CounterUnderT
     beforeEach(async () => {
       counter = await start();
       client = counter.client;
-      group = new Uint8Array(randomBytes(16));
+      group = groupOfRoom(counter.room, 0, receiptVerifier);
     });
     afterEach(async () => {
       await counter.close();
     });
 
     const take = async (val: bigint): Promise<LockToken> => {
-      const request = { mode: 'fenced', val: epoch(val), nonce: nonce() } as const;
+      const request = { mode: 'fenced', val: epoch(val), nonce: nonce(), generation: 0 } as const;
       const outcome = await client.lock(group, request, memberBefore(val));
       if (outcome.kind !== 'granted' || outcome.token === undefined) {
         throw new Error(`lock ${String(val)}: ${outcome.kind}`);
@@ -90,31 +94,56 @@ export function describeCounter(name: string, start: () => Promise<CounterUnderT
     };
 
     test('starts at 0, without initialisation, and counts one by one', async () => {
-      const early = await client.lock(group, { mode: 'fenced', val: epoch(1n), nonce: nonce() });
+      const early = await client.lock(group, {
+        mode: 'fenced',
+        val: epoch(1n),
+        nonce: nonce(),
+        generation: 0,
+      });
       expect(early).toEqual({ kind: 'counter-error', current: undefined });
       for (const val of [0n, 1n, 2n]) await commitEpoch(val);
-      const stale = await client.lock(group, { mode: 'fenced', val: epoch(2n), nonce: nonce() });
+      const stale = await client.lock(group, {
+        mode: 'fenced',
+        val: epoch(2n),
+        nonce: nonce(),
+        generation: 0,
+      });
       expect(stale).toEqual({ kind: 'counter-error', current: 2n });
-      const ahead = await client.lock(group, { mode: 'fenced', val: epoch(9n), nonce: nonce() });
+      const ahead = await client.lock(group, {
+        mode: 'fenced',
+        val: epoch(9n),
+        nonce: nonce(),
+        generation: 0,
+      });
       expect(ahead).toEqual({ kind: 'counter-error', current: 2n });
     });
 
     test('gives the lock to one and tells the others how long to wait', async () => {
       const mine = nonce();
-      const first = await client.lock(group, { mode: 'fenced', val: epoch(0n), nonce: mine });
-      expect(first).toMatchObject({ kind: 'granted', attempt: 0, expiresInMs: counter.lockTtlMs });
-      counter.advance(counter.lockTtlMs / 2);
-      const other = await client.lock(group, { mode: 'fenced', val: epoch(0n), nonce: nonce() });
-      expect(other).toEqual({ kind: 'locked', retryLaterMs: counter.lockTtlMs / 2 });
-      const again = await client.lock(group, { mode: 'fenced', val: epoch(0n), nonce: mine });
-      expect(again).toEqual({ ...first, expiresInMs: counter.lockTtlMs / 2 });
+      const first = await client.lock(group, { mode: 'fenced', val: epoch(0n), nonce: mine, generation: 0 });
+      expect(first).toMatchObject({ kind: 'granted', attempt: 0, expiresInMs: counter.times.lockMs });
+      counter.advance(counter.times.lockMs / 2);
+      const other = await client.lock(group, {
+        mode: 'fenced',
+        val: epoch(0n),
+        nonce: nonce(),
+        generation: 0,
+      });
+      expect(other).toEqual({ kind: 'locked', retryLaterMs: counter.times.lockMs / 2 });
+      const again = await client.lock(group, { mode: 'fenced', val: epoch(0n), nonce: mine, generation: 0 });
+      expect(again).toEqual({ ...first, expiresInMs: counter.times.lockMs / 2 });
     });
 
     test('a lock expires; the next holder gets the next attempt and the old token is worth nothing', async () => {
       const stale = await take(0n);
-      counter.advance(counter.lockTtlMs);
+      counter.advance(counter.times.lockMs);
       expect(await increment(0n, stale, commitOf('late'))).toEqual({ kind: 'not-locked' });
-      const next = await client.lock(group, { mode: 'fenced', val: epoch(0n), nonce: nonce() });
+      const next = await client.lock(group, {
+        mode: 'fenced',
+        val: epoch(0n),
+        nonce: nonce(),
+        generation: 0,
+      });
       expect(next).toMatchObject({ kind: 'granted', attempt: 1 });
       expect(await increment(0n, stale, commitOf('late'))).toEqual({ kind: 'not-locked' });
       if (next.kind !== 'granted' || next.token === undefined) throw new Error(next.kind);
@@ -122,7 +151,7 @@ export function describeCounter(name: string, start: () => Promise<CounterUnderT
       if (done.kind !== 'ok') throw new Error(done.kind);
       expect(verified(done.receipt).attempt).toBe(1);
       // Attempts are counted for each value.
-      const request = { mode: 'fenced', val: epoch(1n), nonce: nonce() } as const;
+      const request = { mode: 'fenced', val: epoch(1n), nonce: nonce(), generation: 0 } as const;
       const following = await client.lock(group, request, memberBefore(1n));
       expect(following).toMatchObject({ kind: 'granted', attempt: 0 });
     });
@@ -160,7 +189,7 @@ export function describeCounter(name: string, start: () => Promise<CounterUnderT
       expect(first.kind).toBe('ok');
       expect(await increment(0n, token, commit)).toEqual(first);
       await commitEpoch(1n);
-      counter.advance(10 * counter.lockTtlMs);
+      counter.advance(10 * counter.times.lockMs);
       expect(await increment(0n, 'B'.repeat(22) as LockToken, commit)).toEqual(first);
       expect(await increment(0n, token, commitOf('another'))).toEqual({ kind: 'counter-error', current: 1n });
     });
@@ -173,6 +202,7 @@ export function describeCounter(name: string, start: () => Promise<CounterUnderT
         kind: 'ok',
         current: 2n,
         nextFrom: undefined,
+        meeting: { generation: 0, lease: { leftMs: counter.times.leaseMs, ofMs: counter.times.leaseMs } },
         entries: entries.map((entry, index) => ({ ...entry, epoch: BigInt(index), attempt: 0 })),
       });
       const rest = await client.history(group, epoch(2n));
@@ -210,7 +240,7 @@ export function describeCounter(name: string, start: () => Promise<CounterUnderT
         kind: 'granted',
         token: undefined,
         attempt: 0,
-        expiresInMs: counter.lockTtlMs,
+        expiresInMs: counter.times.lockMs,
       });
       expect(await client.lock(group, { mode: 'plain', val: epoch(0n) })).toMatchObject({ kind: 'locked' });
       expect(await client.increment(group, { mode: 'plain' })).toEqual({ kind: 'ok', receipt: undefined });
@@ -220,7 +250,7 @@ export function describeCounter(name: string, start: () => Promise<CounterUnderT
         current: 0n,
       });
       await client.lock(group, { mode: 'plain', val: epoch(1n) });
-      counter.advance(counter.lockTtlMs);
+      counter.advance(counter.times.lockMs);
       expect(await client.increment(group, { mode: 'plain' })).toEqual({ kind: 'not-locked' });
     });
 
@@ -240,7 +270,8 @@ export function describeCounter(name: string, start: () => Promise<CounterUnderT
     test('moves only for members of the epoch that was reached last', async () => {
       await commitEpoch(0n);
       await commitEpoch(1n);
-      const at = (val: bigint) => ({ mode: 'fenced', val: epoch(val), nonce: nonce() }) as const;
+      const at = (val: bigint) =>
+        ({ mode: 'fenced', val: epoch(val), nonce: nonce(), generation: 0 }) as const;
       const refused = { kind: 'refused', status: 403 };
       // Somebody who knows the name of the group, and somebody who was removed by the Commit of epoch 1.
       for (const attacker of [undefined, memberBefore(1n)]) {
@@ -270,17 +301,151 @@ export function describeCounter(name: string, start: () => Promise<CounterUnderT
       });
     });
 
+    /** Other generations of the same room. */
+    const groupAt = (generation: number): Uint8Array =>
+      groupOfRoom(counter.room, generation, receiptVerifier);
+    const lockAt = (generation: number) =>
+      client.lock(groupAt(generation), { mode: 'fenced', val: epoch(0n), nonce: nonce(), generation });
+    /** Begins a generation, whose epoch 0 has the key of {@link keyOf}. */
+    const begin = async (generation: number): Promise<void> => {
+      const lock = await lockAt(generation);
+      if (lock.kind !== 'granted' || lock.token === undefined) throw new Error(lock.kind);
+      const done = await client.increment(groupAt(generation), {
+        mode: 'fenced',
+        val: epoch(0n),
+        token: lock.token,
+        commit: commitOf(`group ${String(generation)}`),
+        transcript: new Uint8Array(),
+        nextKey: keyOf(0n),
+      });
+      if (done.kind !== 'ok') throw new Error(done.kind);
+    };
+    const inEpoch0 = memberBefore(1n) ?? (() => Promise.resolve(undefined));
+    const alive = (generation: number) => client.alive(groupAt(generation), epoch(0n), inEpoch0);
+    const close = (generation: number) => client.close(groupAt(generation), epoch(0n), inEpoch0);
+
+    test('tells in one call which generation is the meeting, and which begins next', async () => {
+      expect(await client.room()).toEqual({ kind: 'ok', meeting: undefined, next: 0 });
+      await begin(0);
+      expect(await client.room()).toEqual({ kind: 'ok', meeting: 0, next: 1 });
+      counter.advance(counter.times.leaseMs - 1);
+      expect(await client.room()).toEqual({ kind: 'ok', meeting: 0, next: 1 });
+      counter.advance(1);
+      expect(await client.room()).toEqual({ kind: 'ok', meeting: undefined, next: 1 });
+    });
+
+    test('begins no generation while one is alive, nor any but the next', async () => {
+      expect(await lockAt(1)).toEqual({ kind: 'counter-error', current: undefined });
+      await begin(0);
+      counter.advance(10);
+      const left = counter.times.leaseMs - 10;
+      expect(await lockAt(1)).toEqual({ kind: 'alive', retryLaterMs: left });
+      expect(await lockAt(2)).toEqual({ kind: 'counter-error', current: undefined });
+      counter.advance(left);
+      expect(await lockAt(2)).toEqual({ kind: 'counter-error', current: undefined });
+      // A lock of 0 without an increment begins nothing, and keeps nobody from the next attempt.
+      expect(await lockAt(1)).toMatchObject({ kind: 'granted', attempt: 0 });
+      expect(await client.room()).toEqual({ kind: 'ok', meeting: undefined, next: 1 });
+      counter.advance(counter.times.lockMs);
+      await begin(1);
+      expect(await client.room()).toEqual({ kind: 'ok', meeting: 1, next: 2 });
+    });
+
+    test('a member keeps its generation alive, by word, lock and increment; nobody else does', async () => {
+      await begin(0);
+      const lease = { leftMs: counter.times.leaseMs, ofMs: counter.times.leaseMs };
+      const part = counter.times.leaseMs - 1000;
+      counter.advance(part);
+      const renewed = { kind: 'ok', current: 0n, meeting: { generation: 0, lease } };
+      expect(await alive(0)).toEqual(renewed);
+      counter.advance(part);
+      const behind = await client.alive(group, epoch(7n), inEpoch0);
+      expect(behind).toEqual({ kind: 'counter-error', current: 0n });
+      const outsider = memberBefore(9n) ?? inEpoch0;
+      expect(await client.alive(group, epoch(0n), outsider)).toMatchObject({ kind: 'refused', status: 403 });
+      expect(await client.close(group, epoch(0n), outsider)).toMatchObject({ kind: 'refused', status: 403 });
+      expect(await client.room()).toMatchObject({ meeting: 0 });
+      await commitEpoch(1n);
+      counter.advance(part);
+      expect(await client.room()).toMatchObject({ meeting: 0 });
+      counter.advance(1000);
+      expect(await client.room()).toMatchObject({ meeting: undefined });
+    });
+
+    test('the last one closes; the next generation begins at once; a member of before opens it again', async () => {
+      await begin(0);
+      expect(await close(0)).toMatchObject({ kind: 'ok', current: 0n });
+      expect(await client.room()).toEqual({ kind: 'ok', meeting: undefined, next: 1 });
+      await begin(1);
+      expect(await alive(0)).toMatchObject({ kind: 'ok', meeting: { generation: 0 } });
+      expect(await client.room()).toEqual({ kind: 'ok', meeting: 0, next: 2 });
+      // Whoever is in the higher one is told where the meeting is.
+      expect(await alive(1)).toMatchObject({ kind: 'ok', meeting: { generation: 0 } });
+    });
+
+    test('who was silent for long after a later one began never comes back, whatever the clock says', async () => {
+      await begin(0);
+      counter.advance(counter.times.leaseMs);
+      await begin(1);
+      counter.advance(counter.times.revivalMs);
+      expect(await alive(0)).toMatchObject({ kind: 'ok' });
+      counter.advance(counter.times.revivalMs + counter.times.leaseMs);
+      expect(await alive(0)).toEqual({ kind: 'gone' });
+      const lock = { mode: 'fenced', val: epoch(1n), nonce: nonce(), generation: 0 } as const;
+      expect(await client.lock(group, lock, inEpoch0)).toEqual({ kind: 'gone' });
+      counter.advance(-600_000);
+      expect(await alive(0)).toEqual({ kind: 'gone' });
+      // The later one, which nobody has overtaken, comes back after any time.
+      counter.advance(100 * counter.times.revivalMs);
+      expect(await alive(1)).toMatchObject({ kind: 'ok', meeting: { generation: 1 } });
+    });
+
+    test('a room begins only so many generations in the time in which they may come back', async () => {
+      for (let generation = 0; generation < 16; generation += 1) {
+        await begin(generation);
+        expect(await close(generation)).toMatchObject({ kind: 'ok' });
+      }
+      expect(await lockAt(16)).toMatchObject({ kind: 'busy' });
+      // Those who were there first lose nothing by it.
+      expect(await alive(0)).toMatchObject({ kind: 'ok', meeting: { generation: 0 } });
+      await close(0);
+      counter.advance(counter.times.revivalMs + 1);
+      await begin(16);
+      expect(await client.room()).toEqual({ kind: 'ok', meeting: 16, next: 17 });
+    });
+
+    test('a service that lost all knows the room again from receipts', async () => {
+      counter.backUp();
+      await begin(0);
+      await close(0);
+      await begin(1);
+      const page = await client.history(groupAt(1), epoch(0n));
+      if (page.kind !== 'ok') throw new Error(page.kind);
+      await counter.restore();
+      client = counter.client;
+      expect(await client.room()).toEqual({ kind: 'ok', meeting: undefined, next: 0 });
+      const given = page.entries.map(({ receipt, commit }) => ({ receipt, commit }));
+      expect(await client.upload(groupAt(1), 1, given)).toEqual({ kind: 'ok', current: 0n });
+      expect(await client.room()).toEqual({ kind: 'ok', meeting: 1, next: 2 });
+      expect(await alive(1)).toMatchObject({ kind: 'ok', meeting: { generation: 1 } });
+    });
+
     test('a service restored from a backup goes forward on its own receipts', async () => {
       const entries = [await commitEpoch(0n), await commitEpoch(1n)];
       counter.backUp();
       entries.push(await commitEpoch(2n), await commitEpoch(3n));
       await counter.restore();
       client = counter.client;
-      const behind = await client.lock(group, { mode: 'fenced', val: epoch(4n), nonce: nonce() });
+      const behind = await client.lock(group, {
+        mode: 'fenced',
+        val: epoch(4n),
+        nonce: nonce(),
+        generation: 0,
+      });
       expect(behind).toEqual({ kind: 'counter-error', current: 1n });
 
-      expect(await client.upload(group, entries)).toEqual({ kind: 'ok', current: 3n });
-      expect(await client.upload(group, entries)).toEqual({ kind: 'ok', current: 3n });
+      expect(await client.upload(group, 0, entries)).toEqual({ kind: 'ok', current: 3n });
+      expect(await client.upload(group, 0, entries)).toEqual({ kind: 'ok', current: 3n });
       const history = await client.history(group, epoch(0n));
       if (history.kind !== 'ok') throw new Error(history.kind);
       expect(history.entries.map(({ receipt, commit }) => ({ receipt, commit }))).toEqual(entries);
@@ -298,7 +463,7 @@ export function describeCounter(name: string, start: () => Promise<CounterUnderT
       await counter.restore();
       client = counter.client;
       const newest = { receipt: entries[2]?.receipt ?? new Uint8Array(), commit: undefined };
-      expect(await client.upload(group, [newest])).toEqual({ kind: 'ok', current: 2n });
+      expect(await client.upload(group, 0, [newest])).toEqual({ kind: 'ok', current: 2n });
       const page = await client.history(group, epoch(0n));
       expect(page).toMatchObject({
         current: 2n,
@@ -306,12 +471,12 @@ export function describeCounter(name: string, start: () => Promise<CounterUnderT
         nextFrom: undefined,
       });
       // The lock of 3 that was lost with the data was attempt 0, and its Commit may be out.
-      const request = { mode: 'fenced', val: epoch(3n), nonce: nonce() } as const;
+      const request = { mode: 'fenced', val: epoch(3n), nonce: nonce(), generation: 0 } as const;
       const lock = await client.lock(group, request, memberBefore(3n));
       if (lock.kind !== 'granted') throw new Error(lock.kind);
       expect(lock.attempt).toBeGreaterThan(1_000_000_000);
       // The Commit that belongs to the receipt, and the epochs before, are taken later too.
-      expect(await client.upload(group, entries)).toEqual({ kind: 'ok', current: 2n });
+      expect(await client.upload(group, 0, entries)).toEqual({ kind: 'ok', current: 2n });
       expect(await client.history(group, epoch(0n))).toMatchObject({
         entries: entries.map(({ commit }) => ({ commit })),
       });
@@ -320,10 +485,10 @@ export function describeCounter(name: string, start: () => Promise<CounterUnderT
     test('takes back nothing that it did not sign for this group and Commit', async () => {
       const entry = await commitEpoch(0n);
       const status = async (of: Uint8Array, entries: UploadEntry[]): Promise<unknown> => {
-        const outcome = await client.upload(of, entries);
+        const outcome = await client.upload(of, 0, entries);
         return outcome.kind === 'refused' ? outcome.status : outcome;
       };
-      expect(await status(new Uint8Array(randomBytes(16)), [entry])).toBe(422);
+      expect(await status(new Uint8Array(randomBytes(16)), [entry])).toBe(403);
       expect(await status(group, [{ ...entry, commit: commitOf('another') }])).toBe(422);
       const flipped = entry.receipt.slice();
       flipped[flipped.length - 1] = (flipped.at(-1) ?? 0) ^ 1;
@@ -338,15 +503,15 @@ export function describeCounter(name: string, start: () => Promise<CounterUnderT
       client = counter.client;
       const token = await take(1n);
       expect((await increment(1n, token, commitOf('the other line'))).kind).toBe('ok');
-      expect(await client.upload(group, lost)).toEqual({ kind: 'fork', epoch: 1n });
-      expect(await client.upload(group, lost.slice(1))).toEqual({ kind: 'fork', epoch: 2n });
+      expect(await client.upload(group, 0, lost)).toEqual({ kind: 'fork', epoch: 1n });
+      expect(await client.upload(group, 0, lost.slice(1))).toEqual({ kind: 'fork', epoch: 2n });
       expect(await client.history(group, epoch(0n))).toMatchObject({ current: 1n });
     });
 
     test('of many who lock at once, one gets it', async () => {
       const outcomes = await Promise.all(
         Array.from({ length: 20 }, () =>
-          client.lock(group, { mode: 'fenced', val: epoch(0n), nonce: nonce() }),
+          client.lock(group, { mode: 'fenced', val: epoch(0n), nonce: nonce(), generation: 0 }),
         ),
       );
       expect(outcomes.filter(({ kind }) => kind === 'granted')).toHaveLength(1);

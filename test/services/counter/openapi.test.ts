@@ -1,6 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { PROBLEMS } from '../../../src/protocol/counter/http-answer.ts';
+import { receiptVerifier } from '../../../src/io/counter/receipt-crypto.ts';
+import { ed25519Signer } from '../../../src/io/crypto/raw-keys.ts';
+import { callSignatureBase, signatureFields } from '../../../src/protocol/counter/message-signature.ts';
+import type { CallKey } from '../../../src/protocol/counter/message-signature.ts';
+import { groupOfRoom } from '../../../src/protocol/counter/room.ts';
+import { counterIdOf } from '../../../src/protocol/counter/rules.ts';
+import { PROBLEMS } from '../../../src/protocol/counter/problems.ts';
 import openapi from '../../../src/services/counter/openapi.json' with { type: 'json' };
 import { ROUTES } from '../../../src/services/counter/routes.ts';
 import { ask } from './raw-request.ts';
@@ -61,8 +67,9 @@ function typeOf(value: unknown): string {
   return Number.isInteger(value) ? 'integer' : typeof value;
 }
 
+const epochSigner = ed25519Signer(new Uint8Array(32).fill(5));
 /** The key of an epoch. */
-const NEXT_KEY = Buffer.alloc(32, 5).toString('base64');
+const NEXT_KEY = Buffer.from(epochSigner.publicKey).toString('base64');
 describe('the OpenAPI document', () => {
   let counter: RunningCounter;
   beforeAll(async () => {
@@ -100,18 +107,30 @@ describe('the OpenAPI document', () => {
   });
 
   test('describes what is answered', async () => {
-    const id = `f.${randomBytes(16).toString('base64url')}`;
+    const { room, roomSigner } = counter;
+    const id = counterIdOf(groupOfRoom(room, 0, receiptVerifier), 'fenced');
     const plain = randomBytes(16).toString('base64url');
     const nonce = randomBytes(16).toString('base64url');
     const seen = new Set<string>();
-    const check = async (method: 'GET' | 'POST', target: string, body?: unknown): Promise<Json> => {
-      const answer = await ask(
-        counter,
-        method,
-        target,
-        body === undefined ? {} : { body: JSON.stringify(body) },
+    const check = async (
+      method: 'GET' | 'POST',
+      target: string,
+      body?: unknown,
+      key: CallKey = 'room',
+    ): Promise<Json> => {
+      const sent = body === undefined ? undefined : JSON.stringify(body);
+      const call = { method, target, body: new Uint8Array(Buffer.from(sent ?? '')) };
+      const signer = key === 'room' ? roomSigner : epochSigner;
+      const signature = signer.sign(callSignatureBase(key, call, receiptVerifier));
+      const headers = signatureFields(key, call, signature, receiptVerifier);
+      const answer = await ask(counter, method, target, {
+        headers,
+        ...(sent === undefined ? {} : { body: sent }),
+      });
+      const path = (target.split('?')[0] ?? '').replace(
+        /^(\/(?:lock|increment|history|room|alive|close)\/).*/,
+        '$1{id}',
       );
-      const path = (target.split('?')[0] ?? '').replace(/^(\/(?:lock|increment|history)\/).*/, '$1{id}');
       const operation = resolve(
         (openapi.paths as Record<string, Json>)[path]?.[method.toLowerCase()] as Json,
       );
@@ -127,8 +146,9 @@ describe('the OpenAPI document', () => {
       return answer.json ?? {};
     };
 
-    const { token } = await check('GET', `/lock/${id}?val=0&mode=fenced&nonce=${nonce}`);
-    await check('GET', `/lock/${id}?val=0&mode=fenced`);
+    const home = `room=${Buffer.from(room).toString('base64url')}&generation=0`;
+    const { token } = await check('GET', `/lock/${id}?val=0&mode=fenced&nonce=${nonce}&${home}`);
+    await check('GET', `/lock/${id}?val=0&mode=fenced&${home}`);
     await check('GET', `/lock/${id}?val=7&mode=fenced`);
     await check('GET', `/lock/${id}?val=0`);
     await check('GET', `/lock/${id}`);
@@ -145,14 +165,27 @@ describe('the OpenAPI document', () => {
     await check('POST', `/increment/${id}`, { ...increment, val: 1, transcript: 'AAAA' });
     await check('GET', `/history/${id}?from=0`);
     await check('GET', `/history/${id}?from=-`);
-    await check('POST', `/history/${id}`, { entries: [{ receipt }] });
-    await check('POST', `/history/${id}`, { entries: [{ receipt, commit: 'AAAB' }] });
-    await check('POST', `/history/${id}`, {});
+    await check('POST', `/history/${id}?${home}`, { entries: [{ receipt }] });
+    await check('POST', `/history/${id}?${home}`, { entries: [{ receipt, commit: 'AAAB' }] });
+    await check('POST', `/history/${id}?${home}`, {});
+    await check('GET', `/room/${Buffer.from(room).toString('base64url')}`);
+    await check('GET', `/room/${Buffer.from(room).toString('base64url')}`, undefined, 'epoch');
+    await check('GET', '/room/short');
+    const next = counterIdOf(groupOfRoom(room, 1, receiptVerifier), 'fenced');
+    await check('GET', `/lock/${next}?val=0&mode=fenced&${home.replace(/0$/, '1')}`);
+    for (const call of ['alive', 'close']) {
+      await check('POST', `/${call}/${id}?val=0`, undefined, 'epoch');
+      await check('POST', `/${call}/${id}?val=0`);
+      await check('POST', `/${call}/${id}?val=1`);
+      await check('POST', `/${call}/${id}`);
+    }
+    await check('GET', `/history/${id}?from=0`, undefined, 'epoch');
+    await check('POST', `/history/${id}?${home}`, { entries: [] }, 'epoch');
     await check('GET', '/receipt-key');
     await check('GET', '/metrics');
     await check('GET', '/healthz');
     await check('GET', '/openapi.json');
-    expect(seen.size).toBe(21);
+    expect(seen.size).toBe(34);
   });
 
   test('the check of the description would notice', () => {

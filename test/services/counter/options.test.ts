@@ -13,7 +13,7 @@ describe('the command line of conclave-counter', () => {
         receiptKeyFile: undefined,
         tls: { kind: 'development-ca', directory: 'ca', hosts: [] },
         tokenFile: undefined,
-        lockTtlMs: 10_000,
+        times: { lockMs: 10_000, leaseMs: 60_000, revivalMs: 600_000 },
         rateLimit: { perSecond: 100, burst: 500 },
         isQuiet: false,
       },
@@ -22,14 +22,14 @@ describe('the command line of conclave-counter', () => {
 
   test('takes files, addresses and limits', () => {
     const line =
-      '--data d --tls-cert c --tls-key k --listen [::1]:0 --tokens t --lock-ttl 0.5 --rate 5 --burst 6 --quiet';
+      '--data d --tls-cert c --tls-key k --listen [::1]:0 --tokens t --lock-ttl 0.5 --lease 30 --revival 90 --rate 5 --burst 6 --quiet';
     expect(parseCommandLine(line.split(' '))).toMatchObject({
       kind: 'run',
       options: {
         listen: { host: '::1', port: 0 },
         tls: { kind: 'files', certFile: 'c', keyFile: 'k' },
         tokenFile: 't',
-        lockTtlMs: 500,
+        times: { lockMs: 500, leaseMs: 30_000, revivalMs: 90_000 },
         rateLimit: { perSecond: 5, burst: 6 },
         isQuiet: true,
       },

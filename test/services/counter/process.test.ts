@@ -9,6 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { HttpsCounterClient } from '../../../src/io/counter/counter-client.ts';
 import { ed25519Signer } from '../../../src/io/crypto/raw-keys.ts';
+import { groupOfRoom } from '../../../src/protocol/counter/room.ts';
 import { receiptVerifier } from '../../../src/io/counter/receipt-crypto.ts';
 import type { EpochSigner, LockToken } from '../../../src/protocol/counter/client.ts';
 import { checkReceiptChain, parseReceipt, verifyReceipt } from '../../../src/protocol/counter/receipt.ts';
@@ -78,20 +79,23 @@ async function start(...more: string[]): Promise<{ child: ChildProcess; ready: R
   return { child, ready: JSON.parse(line) as Ready };
 }
 
+const ROOM = ed25519Signer(new Uint8Array(randomBytes(32)));
 const clientOf = (ready: Ready): HttpsCounterClient =>
   new HttpsCounterClient({
     url: ready.url,
     trust: { kind: 'ca', caPem: readFileSync(ready.caFile, 'utf8') },
+    room: ROOM,
   });
 
 describe('conclave-counter as a process', () => {
   test(
     'what it answered survives kill -9, and what it did not answer is asked again',
     async () => {
-      const group = new Uint8Array(randomBytes(16));
+      const group = groupOfRoom(ROOM.publicKey, 0, receiptVerifier);
       // One key will do for all epochs here.
       const epochKey = ed25519Signer(new Uint8Array(randomBytes(32)));
       const member: EpochSigner = (message) => Promise.resolve(epochKey.sign(message));
+      const by = (val: bigint): EpochSigner | undefined => (val === 0n ? undefined : member);
       const answered = new Map<bigint, Uint8Array>();
       let receiptKey: string | undefined;
       let next = 0n;
@@ -111,7 +115,11 @@ describe('conclave-counter as a process', () => {
             exited ??= sleep(Math.random() * 5).then(() => stop(child, 'SIGKILL'));
           if (pending === undefined) {
             const nonce = new Uint8Array(randomBytes(16));
-            const lock = await client.lock(group, { mode: 'fenced', val: epoch(next), nonce }, member);
+            const lock = await client.lock(
+              group,
+              { mode: 'fenced', val: epoch(next), nonce, generation: 0 },
+              by(next),
+            );
             if (lock.kind === 'unreachable') break;
             // The lock before the kill may still live.
             if (lock.kind === 'locked') continue;
@@ -121,7 +129,7 @@ describe('conclave-counter as a process', () => {
           const transcript = next === 0n ? new Uint8Array() : new Uint8Array(32);
           const nextKey = epochKey.publicKey;
           const request = { mode: 'fenced', val: epoch(next), ...pending, transcript, nextKey } as const;
-          const done = await client.increment(group, request, member);
+          const done = await client.increment(group, request, by(next));
           if (done.kind === 'unreachable') break;
           if (done.kind === 'not-locked') {
             pending = undefined;
@@ -133,7 +141,7 @@ describe('conclave-counter as a process', () => {
           pending = undefined;
           next += 1n;
         }
-        client.close();
+        client.disconnect();
         await (exited ?? stop(child, 'SIGKILL'));
       }
 
@@ -147,7 +155,7 @@ describe('conclave-counter as a process', () => {
         for (const entry of page.entries) log.set(entry.epoch, entry.receipt);
         from = page.nextFrom;
       }
-      client.close();
+      client.disconnect();
       expect(answered.size).toBeGreaterThan(KILLS);
       for (const [of, receipt] of answered) expect(log.get(of)).toEqual(receipt);
       // At most the one increment whose answer was lost is there besides.
@@ -177,7 +185,7 @@ describe('conclave-counter as a process', () => {
       kind: 'ok',
       publicKey: new Uint8Array(Buffer.from(ready.receiptKey, 'base64url')),
     });
-    pinned.close();
+    pinned.disconnect();
     expect(await stop(child, 'SIGTERM')).toBe(0);
   });
 
@@ -203,7 +211,7 @@ describe('conclave-counter as a process', () => {
     const asked = async ({ caPem }: DevelopmentCertificate): Promise<string> => {
       const client = new HttpsCounterClient({ url, trust: { kind: 'ca', caPem } });
       const { kind } = await client.receiptKey();
-      client.close();
+      client.disconnect();
       return kind;
     };
     expect([await asked(before), await asked(after)]).toEqual(['ok', 'unreachable']);

@@ -1,8 +1,12 @@
 import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
 import os from 'node:os';
 import path from 'node:path';
 import { HttpsCounterClient } from '../../../src/io/counter/counter-client.ts';
 import { receiptVerifier } from '../../../src/io/counter/receipt-crypto.ts';
+import { ed25519Signer } from '../../../src/io/crypto/raw-keys.ts';
+import { DEFAULT_TIMES } from '../../../src/protocol/counter/room.ts';
+import type { Ed25519Signer } from '../../../src/protocol/group/crypto-port.ts';
 import { EpochCounter } from '../../../src/protocol/counter/epoch-counter.ts';
 import { millis, unixMillis } from '../../../src/protocol/units.ts';
 import { startCounterServer } from '../../../src/services/counter/server.ts';
@@ -13,14 +17,14 @@ import type { DevelopmentCertificate } from '../../../src/services/tls/developme
 import { freshSigner } from '../../harness/counter/local-client.ts';
 import type { CounterUnderTest } from './contract.ts';
 
-/** Lock lifetime of the services under test. */
-export const LOCK_TTL_MS = millis(10_000);
 const FROZEN_NOW = 1_800_000_000_000;
 
 /** A real HTTPS service over a real SQLite file in this process, with a clock of the test. */
 export interface RunningCounter extends CounterUnderTest {
   readonly certificate: DevelopmentCertificate;
   readonly url: string;
+  /** The room that its client signs for. */
+  readonly roomSigner: Ed25519Signer;
   readonly server: CounterServer;
   /** Faults that the service reported; a test that ends with any has found a bug. */
   readonly faults: readonly unknown[];
@@ -33,6 +37,7 @@ export async function startRunningCounter(
   const directory = mkdtempSync(path.join(os.tmpdir(), 'conclave-counter-'));
   const certificate = await ensureDevelopmentCertificate(path.join(directory, 'ca'), []);
   const signer = freshSigner();
+  const room = ed25519Signer(new Uint8Array(randomBytes(32)));
   const faults: unknown[] = [];
   let skewMs = 0;
   let running = await listen();
@@ -47,7 +52,7 @@ export async function startRunningCounter(
       host: '127.0.0.1',
       port: 0,
       tls: { cert: certificate.certPem, key: certificate.keyPem },
-      counter: new EpochCounter(store, { signer, verifier: receiptVerifier }, LOCK_TTL_MS),
+      counter: new EpochCounter(store, { signer, verifier: receiptVerifier }),
       now: () => unixMillis(FROZEN_NOW + skewMs),
       isHealthy: () => store.isHealthy(),
       tokens: undefined,
@@ -56,12 +61,12 @@ export async function startRunningCounter(
       ...overrides,
     });
     const url = `https://127.0.0.1:${String(server.port)}`;
-    const client = new HttpsCounterClient({ url, trust: { kind: 'ca', caPem: certificate.caPem } });
+    const client = new HttpsCounterClient({ url, trust: { kind: 'ca', caPem: certificate.caPem }, room });
     return { store, server, client };
   }
 
   async function stop(): Promise<void> {
-    running.client.close();
+    running.client.disconnect();
     await running.server.stop(millis(1000));
     running.store.close();
   }
@@ -78,7 +83,9 @@ export async function startRunningCounter(
   return {
     certificate,
     faults,
-    lockTtlMs: LOCK_TTL_MS,
+    times: DEFAULT_TIMES,
+    room: room.publicKey,
+    roomSigner: room,
     publicKey: signer.publicKey,
     get url() {
       return `https://127.0.0.1:${String(running.server.port)}`;

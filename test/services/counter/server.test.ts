@@ -4,8 +4,10 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { BODY_LIMITS } from '../../../src/protocol/counter/http-request.ts';
-import { PROBLEM_PREFIX, PROBLEMS } from '../../../src/protocol/counter/http-answer.ts';
-import { millis } from '../../../src/protocol/units.ts';
+import { PROBLEM_PREFIX, PROBLEMS } from '../../../src/protocol/counter/problems.ts';
+import { receiptVerifier } from '../../../src/io/counter/receipt-crypto.ts';
+import { groupOfRoom } from '../../../src/protocol/counter/room.ts';
+import { epoch, millis } from '../../../src/protocol/units.ts';
 import { BearerTokens, TokenFileError } from '../../../src/services/counter/bearer-tokens.ts';
 import { ask } from './raw-request.ts';
 import { startRunningCounter } from './running-counter.ts';
@@ -15,6 +17,7 @@ import type { RunningCounter } from './running-counter.ts';
 const NEXT_KEY = Buffer.alloc(32, 5).toString('base64');
 const ID = 'f.Y291bnRlciB0ZXN0IGlk';
 const PLAIN_ID = 'Y291bnRlciB0ZXN0IGlk';
+const HOME = `room=${'A'.repeat(43)}&generation=0`;
 const TOKEN = 'A'.repeat(22);
 const body = (fields: Record<string, unknown>): string =>
   JSON.stringify({ val: 0, token: TOKEN, commit: 'AAAA', transcript: '', next_key: NEXT_KEY, ...fields });
@@ -51,6 +54,12 @@ describe('requests that are wrong', () => {
     ['malformed', 'GET', `/lock/${'a'.repeat(343)}?val=0`],
     ['malformed', 'GET', `/lock/not.base64url?val=0&mode=fenced`],
     ['malformed', 'GET', `/lock/${'A'.repeat(340)}?val=0&mode=fenced&nonce=bad~`],
+    ['malformed', 'GET', `/lock/${ID}?val=0&mode=fenced`],
+    ['malformed', 'GET', `/room/${PLAIN_ID}`],
+    ['malformed', 'POST', `/alive/${ID}`],
+    ['malformed', 'POST', `/alive/${PLAIN_ID}?val=0`],
+    ['malformed', 'POST', `/close/${ID}?val=x`],
+    ['forbidden', 'GET', `/room/${'A'.repeat(43)}`],
     ['malformed', 'GET', `/history/${ID}`],
     ['malformed', 'GET', `/history/${ID}?from=x`],
     ['malformed', 'GET', `/lock/${PLAIN_ID}?val=0&mode=fenced`],
@@ -80,8 +89,9 @@ describe('requests that are wrong', () => {
     ['malformed', 'POST', `/increment/${ID}`, without('commit')],
     ['malformed', 'POST', `/increment/${ID}`, without('transcript')],
     ['malformed', 'POST', `/increment/${ID}`, without('next_key')],
-    ['malformed', 'POST', `/history/${ID}`, '{}'],
-    ['malformed', 'POST', `/history/${ID}`, '{"entries":[1]}'],
+    ['malformed', 'POST', `/history/${ID}?${HOME}`, '{}'],
+    ['malformed', 'POST', `/history/${ID}?${HOME}`, '{"entries":[1]}'],
+    ['malformed', 'POST', `/history/${ID}`, '{"entries":[]}'],
     ['malformed', 'POST', `/history/${ID}`, '{"entries":[{"receipt":"AAAA"}]}'],
     ['malformed', 'POST', `/history/${ID}`, JSON.stringify({ entries: Array(65).fill({ receipt: 'AAAA' }) })],
     ['not-found', 'GET', '/'],
@@ -156,8 +166,10 @@ describe('requests that are wrong', () => {
   test('a wrong request changes nothing', async () => {
     const answer = await ask(counter, 'GET', `/history/${ID}?from=0`);
     expect(answer.json).toEqual({ current: null, entries: [], next_from: null });
-    const lock = await ask(counter, 'GET', `/lock/${ID}?val=0&mode=fenced`);
-    expect(lock.json).toMatchObject({ attempt: 0 });
+    const group = groupOfRoom(counter.room, 0, receiptVerifier);
+    const nonce = new Uint8Array(16);
+    const lock = await counter.client.lock(group, { mode: 'fenced', val: epoch(0n), nonce, generation: 0 });
+    expect(lock).toMatchObject({ kind: 'granted', attempt: 0 });
   });
 });
 

@@ -143,11 +143,24 @@ export function* joinAgain(state: MemberState): Job<Phase> {
   return state.context.phases.joining(state.generation);
 }
 
-/** Moves on to the next generation, since nobody can apply a Commit that this one has logged. */
+/**
+ * Erases our state, since nobody can apply a Commit that the counter has logged, and seeks the meeting: in plain mode in the
+ * next generation, in fenced mode where the counter says that it is.
+ */
 export function* leaveGeneration(state: MemberState): Job<Phase> {
   yield* drop(state);
   state.context.emit({ kind: 'generation', generation: state.generation + 1 });
   return state.context.phases.seeking(state.generation + 1);
+}
+
+/**
+ * Joins the meeting as a newcomer, since it is in another generation than ours: in a lower one that is alive, or in a later
+ * one after we were silent for too long.
+ */
+export function* joinElsewhere(state: MemberState): Job<Phase> {
+  const phase = yield* leaveGeneration(state);
+  state.context.emit({ kind: 'moved' });
+  return phase;
 }
 
 function* drop(state: MemberState): Job<undefined> {

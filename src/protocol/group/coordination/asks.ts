@@ -5,11 +5,14 @@
  * while nothing in the core waits. A crash is a job that is never resumed.
  */
 import type {
+  AliveOutcome,
+  CloseOutcome,
   HistoryOutcome,
   IncrementOutcome,
   IncrementRequest,
   LockOutcome,
   LockRequest,
+  RoomOutcome,
   UploadEntry,
   UploadOutcome,
   CounterFailure,
@@ -98,8 +101,24 @@ export interface AskTypes {
     answer: IncrementOutcome,
   ];
   history: [input: { readonly group: GroupName; readonly from: Epoch }, answer: HistoryOutcome];
+  /** In fenced mode: which generation of the room is the meeting, and which begins next. */
+  room: [input: Record<string, never>, answer: RoomOutcome];
+  /** Says that our generation is alive. */
+  alive: [
+    input: { readonly group: GroupName; readonly val: Epoch; readonly member: GroupHandle },
+    answer: AliveOutcome,
+  ];
+  /** Says that the last member leaves. */
+  close: [
+    input: { readonly group: GroupName; readonly val: Epoch; readonly member: GroupHandle },
+    answer: CloseOutcome,
+  ];
   upload: [
-    input: { readonly group: GroupName; readonly entries: readonly UploadEntry[] },
+    input: {
+      readonly group: GroupName;
+      readonly generation: number;
+      readonly entries: readonly UploadEntry[];
+    },
     answer: UploadOutcome,
   ];
   'create-group': [

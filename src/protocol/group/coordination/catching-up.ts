@@ -1,7 +1,8 @@
 /** Catching up with the others, by FETCH and by `/history`, and updating a counter that is behind us. */
 import { epoch, millis } from '../../units.ts';
 import type { Epoch, Millis } from '../../units.ts';
-import { joinAgain } from './applying.ts';
+import type { MeetingNow } from '../../counter/client.ts';
+import { joinAgain, joinElsewhere } from './applying.ts';
 import { ask } from './asks.ts';
 import type { Job } from './asks.ts';
 import { isFailure } from './counter-calls.ts';
@@ -41,10 +42,12 @@ export function* askHistory(state: MemberState): Job<CheckOutcome> {
   const { current, entries, nextFrom } = outcome;
   for (const entry of entries) state.takeEntry(entry);
   counter.answered(untilNextCheck(state));
+  if (outcome.meeting !== undefined) counter.leaseSeen(outcome.meeting.lease);
   let phase: Phase | undefined;
   if (state.isDistrusted) {
     // Nothing that it says counts any more.
-  } else if (current === undefined || current < view.epoch) yield* giveBack(state, current);
+  } else if (isElsewhere(state, outcome.meeting)) phase = yield* joinElsewhere(state);
+  else if (current === undefined || current < view.epoch) yield* giveBack(state, current);
   else if (current === view.epoch) counter.inStep();
   else {
     // More pages, once these are applied.
@@ -52,6 +55,33 @@ export function* askHistory(state: MemberState): Job<CheckOutcome> {
     if (state.nextReceipted === undefined) phase = yield* joinAgain(state);
   }
   return { kind: 'answered', reached: current ?? NOTHING_YET, phase };
+}
+
+/** Whether the meeting is in a lower generation than ours. */
+function isElsewhere({ generation }: MemberState, meeting: MeetingNow | undefined): boolean {
+  return meeting?.generation !== undefined && meeting.generation < generation;
+}
+
+/** Says to the counter that our generation is alive; the answer says whether we are behind, or elsewhere than the meeting. */
+export function* renewLease(state: MemberState): Job<Phase | undefined> {
+  const { group, view, handle, counter, context } = state;
+  const outcome = yield* ask('alive', { group, val: view.epoch, member: handle });
+  if (isFailure(outcome)) {
+    counter.renewalFailed(outcome);
+    return undefined;
+  }
+  switch (outcome.kind) {
+    case 'ok':
+      counter.leaseSeen(outcome.meeting.lease);
+      return isElsewhere(state, outcome.meeting) ? yield* joinElsewhere(state) : undefined;
+    case 'counter-error':
+      // One of us is behind: catching up tells which, and what is missing.
+      counter.checkIn(AT_ONCE);
+      counter.renewIn(context.options.timing.backoff);
+      return undefined;
+    case 'gone':
+      return yield* joinElsewhere(state);
+  }
 }
 
 /** Members of small groups ask often, since relays lose objects; those of large ones ask a few times a second in total. */
@@ -63,7 +93,11 @@ function untilNextCheck({ view, context }: MemberState): Millis {
 /** Gives a counter that was restored from a backup its own receipts back, so that it moves forward to our epoch. */
 function* giveBack(state: MemberState, current: Epoch | undefined): Job<undefined> {
   const { context, group, counter } = state;
-  const outcome = yield* ask('upload', { group, entries: state.log.after(current) });
+  const outcome = yield* ask('upload', {
+    group,
+    generation: state.generation,
+    entries: state.log.after(current),
+  });
   if (outcome.kind === 'fork') state.distrust(outcome.epoch);
   if (outcome.kind === 'ok') counter.restoredFrom(current, context.options.timing.backoff);
   return undefined;

@@ -5,7 +5,7 @@
 import { ask } from './asks.ts';
 import type { Job } from './asks.ts';
 import type { LockToken } from '../../counter/client.ts';
-import { applyOwnPlain, applyPlainAtHand, applyReceipted } from './applying.ts';
+import { applyOwnPlain, applyPlainAtHand, applyReceipted, joinElsewhere } from './applying.ts';
 import { isFailure } from './counter-calls.ts';
 import type { Phase } from './context.ts';
 import type { MemberState, OwnStage } from './member-state.ts';
@@ -22,14 +22,19 @@ export function* commitOnce(state: MemberState): Job<Phase | undefined> {
   const lock = yield* ask(
     'lock',
     state.isFenced
-      ? { group, request: { mode: 'fenced', val, nonce: stage.nonce }, member: state.handle }
+      ? {
+          group,
+          request: { mode: 'fenced', val, nonce: stage.nonce, generation: state.generation },
+          member: state.handle,
+        }
       : { group, request: { mode: 'plain', val } },
   );
   if (isFailure(lock)) {
     counter.commitFailed(lock);
     return undefined;
   }
-  if (lock.kind === 'locked') {
+  if (lock.kind === 'gone') return yield* joinElsewhere(state);
+  if (lock.kind === 'locked' || lock.kind === 'alive') {
     counter.commitIn(lock.retryLaterMs);
     return undefined;
   }
@@ -94,6 +99,7 @@ function* incrementFenced(
     counter.commitFailed(outcome);
     return undefined;
   }
+  if (outcome.kind === 'gone') return yield* joinElsewhere(state);
   if (outcome.kind === 'not-locked') {
     counter.lockLost();
     return undefined;

@@ -9,7 +9,7 @@ import type { RoomKey } from '../room-keys.ts';
 import type { GroupStep, StopReason } from '../progress.ts';
 import type { LeafIndex, RosterChange } from '../roster.ts';
 import type { Epoch } from '../../units.ts';
-import type { GroupObject, Job, LogEntry, MembershipRecord, StagedRecipient } from './asks.ts';
+import type { Ask, GroupObject, Job, LogEntry, MembershipRecord, StagedRecipient } from './asks.ts';
 import type { JoinMemory } from './past-joins.ts';
 import type { Timing } from './timing.ts';
 
@@ -55,6 +55,8 @@ export type CoordinatorEvent =
   | { readonly kind: 'removed-as-absent' }
   /** Whether somebody asks to be let in for whom the group has no room. */
   | { readonly kind: 'full'; readonly isFull: boolean }
+  /** The meeting is in another generation, which we join as a newcomer. */
+  | { readonly kind: 'moved' }
   | { readonly kind: 'kicked-asks'; readonly signatureKey: Uint8Array }
   | { readonly kind: 'equivocation'; readonly epoch: Epoch }
   | { readonly kind: 'stopped'; readonly reason: StopReason };
@@ -109,7 +111,7 @@ export interface MembershipStart extends BegunEpoch {
 
 /** Creates phases, so that they need not import each other. */
 export interface Phases {
-  /** @param from - generations before this one are known to be dead. */
+  /** @param from - in plain mode: generations before this one are known to be dead. */
   seeking(from: number): Phase;
   joining(generation: number): Phase;
   /** The job saves and announces the membership; its result is the phase. */
@@ -122,6 +124,8 @@ export interface Phase {
   input(input: GroupInput): void;
   /** The next thing to do, now; its result is the next phase, or undefined to stay. */
   next(): Job<Phase | undefined> | undefined;
+  /** What is to be said to the counter when we leave now, if anything; its answer is not awaited. */
+  farewell?(): Ask<'close'> | undefined;
   /** When {@link Phase.next} may have something to do though nothing came in. */
   deadline(): Millis | undefined;
 }

@@ -93,10 +93,13 @@ export class Coordinator implements Context {
         }
         this.#resume(this.#activity.job, input.answer);
         break;
-      case 'leave':
+      case 'leave': {
+        const farewell = this.#phase?.farewell?.();
         this.#giveUp();
+        if (farewell !== undefined) this.#ask(farewell);
         this.#phase = new Stopped(this, 'left');
         break;
+      }
       case 'disconnected':
         this.#reachedSince = undefined;
         break;
@@ -175,11 +178,16 @@ export class Coordinator implements Context {
     } else if (step.value.kind === 'sleep') {
       this.#activity = { kind: 'sleeping', job, until: step.value.input.until };
     } else {
-      const id = this.#nextId;
-      this.#nextId += 1;
-      this.#activity = { kind: 'asking', job, id };
-      this.#effects.push({ kind: 'ask', id, ask: step.value });
+      this.#activity = { kind: 'asking', job, id: this.#ask(step.value) };
     }
+  }
+
+  /** @returns the number of the answer. */
+  #ask(ask: Ask): number {
+    const id = this.#nextId;
+    this.#nextId += 1;
+    this.#effects.push({ kind: 'ask', id, ask });
+    return id;
   }
 }
 

@@ -20,7 +20,7 @@ export function reportFailure(context: Context, failure: CounterFailure, backoff
   return failure.kind === 'busy' ? millis(Math.max(wait, failure.retryLaterMs)) : wait;
 }
 
-type CounterAsk = 'probe' | 'lock' | 'increment' | 'history';
+type CounterAsk = 'room' | 'probe' | 'lock' | 'increment' | 'history';
 
 /** Repeats a call to the counter until it answers, with growing pauses. */
 export function* insist<Kind extends AskKind & CounterAsk>(

@@ -1,5 +1,5 @@
 /** When a member asks the counter what it is missing, and from when on it may try to commit. */
-import type { CounterFailure } from '../../counter/client.ts';
+import type { CounterFailure, Lease } from '../../counter/client.ts';
 import { millis } from '../../units.ts';
 import type { Epoch, Millis } from '../../units.ts';
 import type { Context } from './context.ts';
@@ -14,6 +14,8 @@ export class CounterContact {
   /** The last call failed, and people were told so. */
   #isFailing = false;
   #checkAt: Millis;
+  #renewAt: Millis | undefined;
+  #leaseMs: Millis | undefined;
   #commitNotBefore: Millis;
   /** In plain mode: since when the counter has been seen ahead of us. */
   #aheadSince: Millis | undefined;
@@ -27,6 +29,26 @@ export class CounterContact {
     this.#lostTurns = new Backoff(backoff, backoffMost);
     this.#checkAt = context.now;
     this.#commitNotBefore = context.now;
+  }
+
+  /** When the lease of our generation is to be renewed by the first member; undefined until the counter was asked. */
+  get renewAt(): Millis | undefined {
+    return this.#renewAt;
+  }
+
+  /** The counter said how long our generation is alive: it is renewed when a third of that has passed. */
+  leaseSeen({ leftMs, ofMs }: Lease): void {
+    this.#leaseMs = ofMs;
+    this.renewIn(millis(Math.max(0, leftMs - Math.floor((2 * ofMs) / 3))));
+  }
+
+  renewIn(wait: Millis): void {
+    this.#renewAt = millis(this.#context.now + wait);
+  }
+
+  /** The counter could not be told that we are alive. */
+  renewalFailed(failure: CounterFailure): void {
+    this.renewIn(this.#failed(failure));
   }
 
   /** When to ask what is missing. */
@@ -112,6 +134,8 @@ export class CounterContact {
     this.#works();
     this.#lostTurns.reset();
     this.#commitNotBefore = this.#context.now;
+    // The increment was a sign of life.
+    if (this.#leaseMs !== undefined) this.leaseSeen({ leftMs: this.#leaseMs, ofMs: this.#leaseMs });
   }
 
   #failed(failure: CounterFailure): Millis {

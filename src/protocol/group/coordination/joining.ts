@@ -48,7 +48,7 @@ export class Joining implements Phase {
   /** `/history` is not asked before this, however many Welcomes lack their receipts. */
   #historyAt: Millis;
   /** Which calls the counter does not answer; people are told so. */
-  readonly #failing = new Set<'probe' | 'history'>();
+  readonly #failing = new Set<'probe' | 'history' | 'room'>();
   readonly #probeBackoff: Backoff;
   readonly #refs: Uint8Array[] = [];
   #join: Join;
@@ -57,7 +57,10 @@ export class Joining implements Phase {
   #entered = false;
   #request: JoinRequest | undefined;
   #sendAt: Millis;
-  /** When there was last a sign that somebody is in the group. */
+  /** In fenced mode: when to look whether this is still the meeting. */
+  #lookAt: Millis | undefined;
+  readonly #lookBackoff: Backoff;
+  /** In plain mode: when there was last a sign that somebody is in the group. */
   #lifeAt: Millis;
 
   constructor(context: Context, generation: number) {
@@ -75,6 +78,8 @@ export class Joining implements Phase {
     this.#historyAt = now;
     this.#sendAt = now;
     this.#lifeAt = now;
+    this.#lookBackoff = new Backoff(options.timing.backoff, options.timing.backoffMost);
+    this.#lookAt = options.parameters.mode === 'fenced' ? millis(now + options.timing.room) : undefined;
   }
 
   input(input: GroupInput): void {
@@ -86,8 +91,8 @@ export class Joining implements Phase {
         }
         break;
       case 'commit-object':
-        // A sign of life; in fenced mode only the counter's receipt counts as one.
-        if (options.parameters.mode === 'plain' || this.#takeReceipt(input.object)) this.#lifeAt = now;
+        this.#takeReceipt(input.object);
+        this.#lifeAt = now;
         break;
       case 'reconnected':
         this.#entered = false;
@@ -106,6 +111,7 @@ export class Joining implements Phase {
     if (ready !== undefined) return this.#open(ready.held, ready.receipt);
     const silent = this.#inbox.nextToAsk();
     if (silent !== undefined && this.#askAt(silent) <= now) return this.#askHistory(silent);
+    if (this.#lookAt !== undefined && this.#lookAt <= now) return this.#look();
     const abandonAt = this.#abandonAt();
     if (abandonAt !== undefined && abandonAt <= now) return this.#giveUp();
     if (now >= this.#sendAt) return this.#send();
@@ -114,17 +120,17 @@ export class Joining implements Phase {
 
   deadline(): Millis | undefined {
     const silent = this.#inbox.nextToAsk();
-    return earliest(this.#sendAt, this.#abandonAt(), silent && this.#askAt(silent));
+    return earliest(this.#sendAt, this.#lookAt, this.#abandonAt(), silent && this.#askAt(silent));
   }
 
   #askAt({ askAt }: HeldWelcome): Millis {
     return millis(Math.max(askAt, this.#historyAt));
   }
 
-  /** When the group is taken for abandoned; undefined while we could hear nobody. */
+  /** In plain mode: when the group is taken for abandoned; undefined while we could hear nobody. */
   #abandonAt(): Millis | undefined {
     const { reachedSince, options } = this.#context;
-    if (reachedSince === undefined) return undefined;
+    if (reachedSince === undefined || options.parameters.mode === 'fenced') return undefined;
     return millis(Math.max(this.#lifeAt, reachedSince) + options.timing.abandoned);
   }
 
@@ -270,7 +276,7 @@ export class Joining implements Phase {
     });
   }
 
-  #hasAnswered(what: 'probe' | 'history'): void {
+  #hasAnswered(what: 'probe' | 'history' | 'room'): void {
     if (this.#failing.delete(what) && this.#failing.size === 0) this.#stay();
   }
 
@@ -278,7 +284,24 @@ export class Joining implements Phase {
     this.#context.emit({ kind: 'status', step: 'waiting-for-member' });
   }
 
-  /** Nobody answers: the next generation is opened. */
+  /** Asks the counter whether this is still the meeting; if not, it says where we are to go. */
+  *#look(): Job<Phase | undefined> {
+    const room = yield* ask('room', {});
+    const { now, options, phases } = this.#context;
+    if (isFailure(room)) {
+      this.#lookAt = millis(now + reportFailure(this.#context, room, this.#lookBackoff));
+      this.#failing.add('room');
+      return undefined;
+    }
+    this.#hasAnswered('room');
+    this.#lookBackoff.reset();
+    this.#lookAt = millis(now + options.timing.room);
+    if (room.meeting === this.#generation) return undefined;
+    yield* ask('forget-key-packages', { group: this.#group });
+    return phases.seeking(this.#generation);
+  }
+
+  /** In plain mode: nobody answers, and the next generation is opened. */
   *#giveUp(): Job<Phase> {
     yield* ask('forget-key-packages', { group: this.#group });
     return this.#context.phases.seeking(this.#generation + 1);

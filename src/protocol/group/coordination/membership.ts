@@ -7,8 +7,8 @@ import type { SenderId } from '../names.ts';
 import type { LeafIndex } from '../roster.ts';
 import { applyPlain, applyReceipted, leaveGeneration } from './applying.ts';
 import { ask } from './asks.ts';
-import type { Job } from './asks.ts';
-import { askHistory, askPlainCounter, fetchCommits } from './catching-up.ts';
+import type { Ask, Job } from './asks.ts';
+import { askHistory, askPlainCounter, fetchCommits, renewLease } from './catching-up.ts';
 import { commitOnce } from './committing.ts';
 import type { Context, GroupInput, MembershipStart, Phase } from './context.ts';
 import { isFailure } from './counter-calls.ts';
@@ -57,7 +57,8 @@ class Membership implements Phase {
   #missingAt: Millis | undefined;
   #fetchedFor: Epoch | undefined;
   readonly #hint: EpochHint;
-  #probeAt: Millis;
+  /** In plain mode. */
+  #probeAt: Millis | undefined;
   #newerSaid = false;
   #queue: { readonly sender: SenderId; readonly payload: Uint8Array }[] = [];
   #resend: SentWelcome[] = [];
@@ -72,7 +73,7 @@ class Membership implements Phase {
     this.state = new MemberState(context, start);
     this.#missing = new Backoff(timing.receipt, timing.history);
     this.#hint = new EpochHint(timing);
-    this.#probeAt = millis(context.now + timing.lonely);
+    this.#probeAt = this.state.isFenced ? undefined : millis(context.now + timing.lonely);
   }
 
   input(input: GroupInput): void {
@@ -125,7 +126,13 @@ class Membership implements Phase {
   deadline(): Millis | undefined {
     if (this.state.isDistrusted) return undefined;
     const graceEnd = this.state.work.graceEnd(this.#context.now);
-    return earliest(this.#catchUpAt(), this.#commitAt(), graceEnd, this.#probeAt);
+    return earliest(this.#catchUpAt(), this.#commitAt(), graceEnd, this.#probeAt, this.#renewAt());
+  }
+
+  farewell(): Ask<'close'> | undefined {
+    const { group, view, handle, isFenced, isDistrusted } = this.state;
+    if (!isFenced || isDistrusted || view.roster.length > 1) return undefined;
+    return { kind: 'close', input: { group, val: view.epoch, member: handle } };
   }
 
   /** What there is to do besides applying. */
@@ -140,7 +147,9 @@ class Membership implements Phase {
     const joiner = isLate ? undefined : this.#nextJoiner();
     if (joiner !== undefined) return joiner;
     if (commitAt !== undefined && commitAt <= now) return commitOnce(state);
-    return now >= this.#probeAt ? this.#probe() : undefined;
+    if (this.#probeAt !== undefined && now >= this.#probeAt) return this.#probe();
+    const renewAt = this.#renewAt();
+    return renewAt !== undefined && renewAt <= now ? renewLease(state) : undefined;
   }
 
   #isOther(leaf: LeafIndex): boolean {
@@ -166,6 +175,14 @@ class Membership implements Phase {
         ? this.#context.now
         : work.dueAt(view.roster, view.ownLeaf, this.#context.now);
     return due === undefined ? undefined : millis(Math.max(due, state.counter.commitNotBefore));
+  }
+
+  /** When to say that the meeting is alive: the first of those present, and each next one later, should it not have done so. */
+  #renewAt(): Millis | undefined {
+    const { work, counter, view } = this.state;
+    if (counter.renewAt === undefined) return undefined;
+    const { step } = this.#context.options.timing;
+    return millis(counter.renewAt + work.rankOf(view.roster, view.ownLeaf) * step);
   }
 
   /** When to ask the counter: from time to time, and soon when something is seen to be missing. */
@@ -275,7 +292,7 @@ class Membership implements Phase {
     });
   }
 
-  /** Looks for a newer generation of the room. A lonely member follows it; others only report it. */
+  /** In plain mode: looks for a newer generation of the room. A lonely member follows it; others only report it. */
   *#probe(): Job<Phase | undefined> {
     const { state } = this;
     const { timing } = this.#context.options;

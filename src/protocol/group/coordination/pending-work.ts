@@ -156,9 +156,14 @@ export class PendingWork {
     // An update does not wait for a turn: nobody else can make it.
     const own = this.#update;
     if (shared === undefined) return own;
-    const rank = roster.filter(({ leaf }) => leaf < ownLeaf && this.#mayCommit(leaf)).length;
+    const rank = this.rankOf(roster, ownLeaf);
     const from = Math.max(shared, this.#turnsFrom);
     return earliest(own, millis(from + this.#timing.batch + rank * this.#timing.step));
+  }
+
+  /** How many members come before us in leaf order, of those that are believed to be present. */
+  rankOf(roster: readonly Member[], ownLeaf: LeafIndex): number {
+    return roster.filter(({ leaf }) => leaf < ownLeaf && this.#mayCommit(leaf)).length;
   }
 
   /** When a vanished member's grace ends. */

@@ -17,6 +17,7 @@ import { insist, sleep } from './counter-calls.ts';
 import type { Context, KnownReceipt, Phase, RestoredMembership } from './context.ts';
 import { holding } from './key-custody.ts';
 import type { JoinMemory } from './past-joins.ts';
+import { Backoff } from './timing.ts';
 
 const GENESIS = epoch(0n);
 /** Whoever founds a group has seen everybody who left it. */
@@ -30,7 +31,7 @@ export class Seeking implements Phase {
   readonly #from: number;
   #started = false;
 
-  /** @param from - generations before this one are known to be dead. */
+  /** @param from - in plain mode: generations before this one are known to be dead. */
   constructor(context: Context, from: number) {
     this.#context = context;
     this.#from = from;
@@ -43,7 +44,9 @@ export class Seeking implements Phase {
   next(): Job<Phase> | undefined {
     if (this.#started) return undefined;
     this.#started = true;
-    return seek(this.#context, this.#from);
+    return this.#context.options.parameters.mode === 'fenced'
+      ? seekMeeting(this.#context)
+      : seek(this.#context, this.#from);
   }
 
   deadline(): undefined {
@@ -51,12 +54,35 @@ export class Seeking implements Phase {
   }
 }
 
+/** Joins the meeting that the counter says there is, or begins the next generation when it says that there is none. */
+function* seekMeeting(context: Context): Job<Phase> {
+  const { backoff: first, backoffMost } = context.options.timing;
+  const backoff = new Backoff(first, backoffMost);
+  const nonce = context.options.random(LOCK_NONCE_BYTES);
+  context.emit({ kind: 'status', step: 'seeking' });
+  for (;;) {
+    const { meeting, next } = yield* insist(context, 'room', {});
+    if (meeting !== undefined) return context.phases.joining(meeting);
+    const group = context.groupName(next);
+    const lock = yield* insist(context, 'lock', { group, request: lockRequest(context, next, nonce) });
+    if (lock.kind === 'granted') return yield* create(context, next, lock.token, nonce);
+    if (lock.kind === 'locked') {
+      context.emit({ kind: 'status', step: 'waiting-for-creator' });
+      yield* sleep(context, lock.retryLaterMs);
+    } else {
+      // Somebody was faster, and the room says so.
+      yield* sleep(context, backoff.next());
+    }
+  }
+}
+
+/** In plain mode, in which the counters of all generations are asked. */
 function* seek(context: Context, from: number): Job<Phase> {
   context.emit({ kind: 'status', step: 'seeking' });
   const nonce = context.options.random(LOCK_NONCE_BYTES);
   const group = context.groupName(from);
   for (;;) {
-    const lock = yield* insist(context, 'lock', { group, request: lockRequest(context, nonce) });
+    const lock = yield* insist(context, 'lock', { group, request: { mode: 'plain', val: GENESIS } });
     switch (lock.kind) {
       case 'granted':
         return yield* create(context, from, lock.token, nonce);
@@ -64,7 +90,7 @@ function* seek(context: Context, from: number): Job<Phase> {
         context.emit({ kind: 'status', step: 'waiting-for-creator' });
         yield* sleep(context, lock.retryLaterMs);
         break;
-      case 'counter-error':
+      default:
         return yield* joinHighest(context, from);
     }
   }
@@ -139,12 +165,13 @@ function* finish(context: Context, creation: Creation, nonce: Uint8Array, held: 
   let lock = held;
   for (;;) {
     if (lock.kind === 'none') {
-      const outcome = yield* insist(context, 'lock', { group, request: lockRequest(context, nonce) });
-      if (outcome.kind === 'counter-error') return yield* whoMadeIt(context, creation);
+      const request = lockRequest(context, creation.generation, nonce);
+      const outcome = yield* insist(context, 'lock', { group, request });
       if (outcome.kind === 'locked') {
         yield* sleep(context, outcome.retryLaterMs);
         continue;
       }
+      if (outcome.kind !== 'granted') return yield* whoMadeIt(context, creation);
       lock = { kind: 'held', token: outcome.token };
     }
     const { token } = lock;
@@ -164,7 +191,7 @@ function* finish(context: Context, creation: Creation, nonce: Uint8Array, held: 
           } as const);
     const outcome = yield* insist(context, 'increment', { group, request });
     if (outcome.kind === 'ok') return yield* settle(context, creation, outcome.receipt);
-    if (outcome.kind === 'counter-error') return yield* whoMadeIt(context, creation);
+    if (outcome.kind !== 'not-locked') return yield* whoMadeIt(context, creation);
   }
 }
 
@@ -224,8 +251,8 @@ function* abandon(context: Context, { generation, created }: Creation): Job<Phas
   return context.phases.seeking(generation);
 }
 
-function lockRequest(context: Context, nonce: Uint8Array): LockRequest {
+function lockRequest(context: Context, generation: number, nonce: Uint8Array): LockRequest {
   return context.options.parameters.mode === 'fenced'
-    ? { mode: 'fenced', val: GENESIS, nonce }
+    ? { mode: 'fenced', val: GENESIS, nonce, generation }
     : { mode: 'plain', val: GENESIS };
 }

@@ -4,8 +4,10 @@ import type { Millis } from '../../units.ts';
 
 /** All times of the coordinator; a test may shorten them. */
 export interface Timing {
-  /** Nobody answers a joiner: it opens the next generation. */
+  /** In plain mode: nobody answers a joiner, and it opens the next generation. */
   readonly abandoned: Millis;
+  /** How often a joiner looks whether what it joins is still the meeting, in fenced mode. */
+  readonly room: Millis;
   /** First wait before a KeyPackage is sent again; doubles each time. */
   readonly resend: Millis;
   readonly resendMost: Millis;
@@ -24,7 +26,7 @@ export interface Timing {
   readonly history: Millis;
   readonly historyLeast: Millis;
   readonly historyPerMember: Millis;
-  /** How often a lonely member looks for a newer generation. */
+  /** In plain mode: how often a lonely member looks for a newer generation. */
   readonly lonely: Millis;
   /** How often any other member does. */
   readonly healthy: Millis;
@@ -36,6 +38,7 @@ export interface Timing {
 /** The times of docs/protocol.md. */
 export const DEFAULT_TIMING: Timing = {
   abandoned: millis(30_000),
+  room: millis(5_000),
   resend: millis(1_000),
   resendMost: millis(8_000),
   freshJoin: millis(10_000),
