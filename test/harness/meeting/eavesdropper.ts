@@ -12,6 +12,9 @@ import {
   groupNamespace,
   type GroupName,
 } from '../../../src/protocol/group/names.ts';
+import type { Publication } from '../../../src/protocol/moqt/client/client-api.ts';
+import { trackNameKey, type TrackNameKey } from '../../../src/protocol/moqt/names.ts';
+import { mlsObject } from '../../../src/protocol/meeting/short-publication.ts';
 import { groupId, objectId, type FullTrackName, type MoqtObject } from '../../../src/protocol/moqt/model.ts';
 
 /** An object and the track it came on. */
@@ -27,6 +30,8 @@ export class Eavesdropper {
   readonly heard: Overheard[] = [];
   /** Tracks that were offered, in order. */
   readonly tracks: FullTrackName[] = [];
+  #replayed = 0;
+  readonly #publications = new Map<TrackNameKey, Publication>();
 
   private constructor(client: AsyncClient, group: GroupName) {
     this.#client = client;
@@ -68,6 +73,23 @@ export class Eavesdropper {
     return commits;
   }
 
+  /**
+   * Publishes every KeyPackage that was heard once more, on its own track, at a location where nothing was.
+   * @returns how many the relay took.
+   */
+  async replayKeyPackages(): Promise<number> {
+    let taken = 0;
+    for (const { track, object } of [...this.heard]) {
+      if (classifyTrack(this.#group, track).kind !== 'key-packages') continue;
+      const publication = object.content.kind === 'payload' ? await this.#publicationOf(track) : undefined;
+      if (publication === undefined || object.content.kind !== 'payload') continue;
+      this.#replayed += 1;
+      publication.sendSingleObject(mlsObject(0n, 1_000 + this.#replayed, object.content.payload), false);
+      taken += 1;
+    }
+    return taken;
+  }
+
   /** Everything that the relay still serves of the sealed tracks. */
   async fetchAll(): Promise<Overheard[]> {
     const fetched: Overheard[] = [];
@@ -83,6 +105,20 @@ export class Eavesdropper {
 
   close(): void {
     this.#client.close(0, 'done');
+  }
+
+  async #publicationOf(track: FullTrackName): Promise<Publication | undefined> {
+    const key = trackNameKey(track);
+    const known = this.#publications.get(key);
+    if (known !== undefined) return known;
+    const ended = (): void => {
+      this.#publications.delete(key);
+    };
+    const description = { forward: true, description: {} };
+    const outcome = await this.#client.publish(track, description, { ended });
+    if (outcome.kind !== 'published') return undefined;
+    this.#publications.set(key, outcome.publication);
+    return outcome.publication;
   }
 
   async #follow(): Promise<void> {

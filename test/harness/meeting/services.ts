@@ -28,6 +28,8 @@ export type RelayChoice =
   | { readonly kind: 'ours' }
   /** Ours, and every byte that it receives goes into a file. */
   | { readonly kind: 'recording'; readonly file: string }
+  /** Ours, but for its rule that what one member says has one publisher. */
+  | { readonly kind: 'lawless' }
   | { readonly kind: 'moq-relay-ietf' };
 
 /** Starts a relay and our counter, both with certificates of one development authority. */
@@ -80,8 +82,11 @@ async function startRelay(
     const relay = await startIetfRelay(certificate);
     return { url: `moqt://127.0.0.1:${String(relay.port)}/meet`, close: () => relay.stop() };
   }
-  const entry =
-    choice.kind === 'ours' ? 'src/services/relay/main.ts' : 'test/harness/relay/recording-relay.ts';
+  const entry = {
+    ours: 'src/services/relay/main.ts',
+    recording: 'test/harness/relay/recording-relay.ts',
+    lawless: 'test/harness/relay/lawless-relay.ts',
+  }[choice.kind];
   const relay = await startService(
     entry,
     ['--listen', `127.0.0.1:${String(port)}`, '--dev-ca', tls],

@@ -1,0 +1,98 @@
+/** A relay that repeats KeyPackages, of members and of who left, in each phase: the real client and counter. */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createInvitation } from '../../../src/main/invitations.ts';
+import { TsMlsAdapter } from '../../../src/main/mls/ts-mls-adapter.ts';
+import { encodeBase64Url } from '../../../src/protocol/bytes/base64url.ts';
+import type { GroupHandle, KeyPackageVerdict } from '../../../src/protocol/group/mls.ts';
+import { Eavesdropper } from '../../harness/meeting/eavesdropper.ts';
+import { eventually, HeadlessMember } from '../../harness/meeting/headless-member.ts';
+import type { HeadlessOptions } from '../../harness/meeting/headless-member.ts';
+import { startServices, type RunningServices } from '../../harness/meeting/services.ts';
+
+let services: RunningServices;
+const living: HeadlessMember[] = [];
+beforeAll(async () => {
+  services = await startServices({ kind: 'lawless' });
+}, 60_000);
+afterAll(async () => {
+  await Promise.all(living.map(({ meeting }) => meeting.suspend()));
+  await services.close();
+});
+
+/** MLS that tells what it found of the KeyPackages of others. */
+class WatchedMls extends TsMlsAdapter {
+  readonly found: KeyPackageVerdict[] = [];
+  override async inspectKeyPackage(group: GroupHandle, bytes: Uint8Array): Promise<KeyPackageVerdict> {
+    const verdict = await super.inspectKeyPackage(group, bytes);
+    this.found.push(verdict);
+    return verdict;
+  }
+}
+
+const agree = (): boolean =>
+  living.every(({ size, epoch }) => size === living.length && epoch === living[0]?.epoch);
+async function enter(name: string, link: string, options: HeadlessOptions = {}): Promise<HeadlessMember> {
+  const member = new HeadlessMember(name, link, options);
+  living.push(member);
+  await eventually(`${name} is in`, agree, 60, () => living.map((each) => [each.name, each.size]));
+  return member;
+}
+const gone = (member: HeadlessMember): void => {
+  living.splice(living.indexOf(member), 1);
+};
+
+test(
+  'nobody is thrown out or comes back by KeyPackages that a relay repeats',
+  { timeout: 300_000 },
+  async () => {
+    const link = createInvitation(services.servers, 'Repeated', 'classical');
+    const ana = await enter('Ana', link);
+    const relay = await Eavesdropper.listen(services.servers, link);
+    const bo = await enter('Bo', link);
+    const boId = bo.id ?? '';
+
+    // After the Commit that used them: to those who know them, and to Cy, who does not.
+    const cyMls = new WatchedMls();
+    const cy = await enter('Cy', link, { mls: cyMls });
+    expect(await relay.replayKeyPackages()).toBeGreaterThanOrEqual(2);
+    await eventually('Cy has seen that of Bo', () => cyMls.found.some(({ kind }) => kind === 'answered'));
+    const before = ana.epoch ?? 0n;
+
+    // While somebody comes in: his own, and those of the members.
+    const arrival = enter('Di', link);
+    await relay.replayKeyPackages();
+    const di = await arrival;
+    await relay.replayKeyPackages();
+    expect([ana.epoch, di.epoch]).toEqual([before + 1n, before + 1n]);
+    expect(ana.participant(boId)?.joinedEpoch).toBe(1n);
+    expect(living.map(({ view }) => view.end)).toEqual([undefined, undefined, undefined, undefined]);
+
+    // After a leave: also to Ed, who never saw Bo and whom MLS tells that it could be added.
+    gone(bo);
+    await bo.meeting.leave();
+    await eventually('Bo is out', agree);
+    await relay.replayKeyPackages();
+    const edMls = new WatchedMls();
+    await enter('Ed', link, { mls: edMls });
+    await relay.replayKeyPackages();
+    const isBo = (verdict: KeyPackageVerdict): boolean =>
+      verdict.kind === 'acceptable' &&
+      verdict.signatureKey.join() === bo.identity.signatureKey.publicKey.join();
+    await eventually('Ed has seen that of Bo', () => edMls.found.some(isBo));
+
+    // After a kick.
+    gone(cy);
+    expect(ana.meeting.kick(cy.id ?? '')).toBe(true);
+    await eventually('Cy is out', () => agree() && cy.view.end === 'kicked');
+    await relay.replayKeyPackages();
+    const after = ana.epoch ?? 0n;
+    await enter('Fay', link);
+    expect(ana.epoch).toBe(after + 1n);
+    const out = [bo, cy].map(({ identity }) => encodeBase64Url(identity.fingerprint));
+    for (const member of living) for (const id of out) expect(member.participant(id)).toBeUndefined();
+
+    // Who left comes back by itself, and is let in.
+    await enter('Bo', link, { identity: bo.identity });
+    relay.close();
+  },
+);
