@@ -109,7 +109,6 @@ async function saveMembership(link: string): Promise<void> {
     senderId,
     creating: false,
     log: [],
-    ownRefs: [],
     joins: { since: epoch(0n), past: [] },
     recipients: [],
   };

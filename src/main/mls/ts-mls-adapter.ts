@@ -207,11 +207,10 @@ export class TsMlsAdapter implements MlsPort {
     const { newState, consumed } = result;
     if (newState.groupActiveState.kind === 'removedFromGroup') {
       const own = membership.identity.publicKey;
-      const at = seen.added.findIndex((added) => equal(added.leafNode.signaturePublicKey, own));
       return {
         kind: 'removed',
         contents,
-        replacedBy: contents.added[at],
+        isReplaced: seen.added.some(({ leafNode }) => equal(leafNode.signaturePublicKey, own)),
         kicked: isKicked(seen.parameters, own),
       };
     }

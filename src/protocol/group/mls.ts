@@ -102,12 +102,11 @@ export type ProcessOutcome =
       readonly nextKey: Uint8Array;
       readonly contents: CommitContents;
     }
-  /** The Commit removes this member: there is no next epoch for it. `replacedBy` says whether its own key was added again. */
+  /** The Commit removes this member: there is no next epoch for it. `isReplaced` says whether its own key was added again. */
   | {
       readonly kind: 'removed';
       readonly contents: CommitContents;
-      /** KeyPackageRef of the Add with this member's signature key, if there is one. */
-      readonly replacedBy: Uint8Array | undefined;
+      readonly isReplaced: boolean;
       readonly kicked: boolean;
     }
   | { readonly kind: 'refused'; readonly reason: string };

@@ -8,7 +8,7 @@ import type { PastJoin } from '../group/coordination/past-joins.ts';
 import type { SenderId } from '../group/names.ts';
 import { epoch } from '../units.ts';
 
-const VERSION = 2;
+const VERSION = 3;
 const MAX_COUNT = 65_536;
 const MAX_BYTES = 128 * 1024 * 1024;
 
@@ -34,8 +34,6 @@ export function encodeMembership({ record, state }: SavedMembership): Uint8Array
       .u8(commit === undefined ? 0 : 1);
     if (commit !== undefined) writer.lengthPrefixed(commit);
   }
-  writer.vi64(record.ownRefs.length);
-  for (const ref of record.ownRefs) writer.lengthPrefixed(ref);
   const { since, past } = record.joins;
   writer.u64(since).vi64(past.length);
   for (const { gone, senderId, asOf } of past) writer.u64(gone).lengthPrefixed(senderId).u64(asOf);
@@ -59,8 +57,6 @@ export function decodeMembership(bytes: Uint8Array): SavedMembership | undefined
       const receipt = next();
       log.push({ epoch: of, receipt, commit: reader.u8() === 1 ? next() : undefined });
     }
-    const ownRefs: Uint8Array[] = [];
-    for (let left = reader.vi64Number(MAX_COUNT); left > 0; left -= 1) ownRefs.push(next());
     const since = epoch(reader.u64());
     const past: PastJoin[] = [];
     for (let left = reader.vi64Number(MAX_COUNT); left > 0; left -= 1) {
@@ -74,7 +70,7 @@ export function decodeMembership(bytes: Uint8Array): SavedMembership | undefined
     }
     const state = next();
     if (reader.remaining > 0) return undefined;
-    return { record: { generation, senderId, creating, log, ownRefs, joins, recipients }, state };
+    return { record: { generation, senderId, creating, log, joins, recipients }, state };
   } catch (error) {
     if (error instanceof Truncated || error instanceof OutOfRange) return undefined;
     throw error;

@@ -161,9 +161,9 @@ export class FakeMls {
       added: commit.adds.map(({ ref }) => unhex(ref)),
     };
     if (commit.removes.includes(state.own)) {
-      const again = commit.adds.find(({ key }) => key === this.#key);
+      const isReplaced = commit.adds.some(({ key }) => key === this.#key);
       const kicked = commit.kicks.includes(this.#key);
-      return { kind: 'removed', contents, replacedBy: again && unhex(again.ref), kicked };
+      return { kind: 'removed', contents, isReplaced, kicked };
     }
     const id = this.#fresh() as StagedHandle;
     staged.set(id, { state: next, commit, own: false });

@@ -194,7 +194,6 @@ test('a membership that was being read is forgotten, and its key erased', async 
       senderId: senderIdOf(FINGERPRINT, joinId()),
       creating: false,
       log: [],
-      ownRefs: [],
       joins: { since: epoch(0n), past: [] },
       recipients: [],
     },

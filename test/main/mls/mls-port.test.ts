@@ -73,7 +73,7 @@ describe.each<[string, () => MlsPort]>([
     });
     if (outcome.kind !== 'staged') throw new Error(outcome.reason);
     const removed = await mls.processCommit(leaver.joined.group, outcome.commit.commit);
-    expect(removed).toMatchObject({ kind: 'removed', replacedBy: undefined, kicked: false });
+    expect(removed).toMatchObject({ kind: 'removed', isReplaced: false, kicked: false });
     const { view } = await mls.apply(group, outcome.commit.staged);
     expect(outcome.commit.welcomes.map(({ ref }) => ref)).toEqual(packages.map(({ ref }) => ref));
     for (const [at, joiner] of joiners.entries()) {
@@ -188,7 +188,7 @@ describe.each<[string, () => MlsPort]>([
     if (outcome.kind !== 'staged') throw new Error(outcome.reason);
     expect(await mls.processCommit(joined.group, outcome.commit.commit)).toMatchObject({
       kind: 'removed',
-      replacedBy: again.ref,
+      isReplaced: true,
     });
   });
 

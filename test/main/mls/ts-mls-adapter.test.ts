@@ -182,7 +182,7 @@ describe('a Commit', () => {
     expect(await mls.processCommit(group, removal.commit)).toEqual({
       kind: 'removed',
       contents: { committer: 1, removed: [leafIndex(0)], added: [] },
-      replacedBy: undefined,
+      isReplaced: false,
       kicked: false,
     });
   });
@@ -221,7 +221,7 @@ describe('a Commit', () => {
     expect(await mls.processCommit(leaver, commit)).toMatchObject({
       kind: 'removed',
       contents: { added: [ref] },
-      replacedBy: undefined,
+      isReplaced: false,
     });
   });
 

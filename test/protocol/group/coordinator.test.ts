@@ -122,7 +122,6 @@ describe('a membership that rested', () => {
       senderId,
       creating: false,
       log: logOf(member),
-      ownRefs: [new Uint8Array([7])],
       joins: { since: epoch(0n), past: [] },
       recipients: [],
     };

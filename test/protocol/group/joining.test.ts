@@ -412,7 +412,6 @@ test('whoever was let in forgets its KeyPackages, and keeps the receipt and the 
     senderId: joiner.asked('enter-group')[0]?.input.senderId,
     creating: false,
     log: [{ epoch: NEXT, receipt, commit: undefined }],
-    ownRefs: made.map(({ ref }) => ref),
     joins: { since: NEXT, past: [] },
     recipients: [],
   });

@@ -39,7 +39,6 @@ function inGeneration(generation: number, elsewhere: number | undefined): OneCoo
       senderId,
       creating: false,
       log: [],
-      ownRefs: [],
       recipients: [],
       joins: { since: epoch(0n), past: [] },
     },

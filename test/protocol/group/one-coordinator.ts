@@ -113,7 +113,6 @@ export class OneCoordinator {
       senderId,
       creating,
       log: [],
-      ownRefs: [],
       joins: { since: epoch(0n), past: [] },
       recipients: [],
     };

@@ -135,7 +135,6 @@ describe('where there is none', () => {
     const record = {
       generation: 0,
       senderId,
-      ownRefs: [],
       joins: { since: epoch(0n), past: [] },
       recipients: [],
     };

@@ -24,7 +24,6 @@ const saved: fc.Arbitrary<SavedMembership> = fc.record({
       }),
       { maxLength: 4 },
     ),
-    ownRefs: fc.array(bytes, { maxLength: 4 }),
     joins: fc.record({
       since: epochs,
       past: fc.array(fc.record({ gone: epochs, senderId, asOf: epochs }), { maxLength: 4 }),

@@ -127,12 +127,13 @@ function* merge(state: MemberState, { staged, committer, added, commit, receipt 
   return undefined;
 }
 
-function* beRemoved(state: MemberState, { replacedBy, kicked }: Removed): Job<Phase> {
+function* beRemoved(state: MemberState, { isReplaced, kicked }: Removed): Job<Phase> {
   const { phases } = state.context;
   if (kicked) return phases.stopped('kicked');
-  if (replacedBy !== undefined && !state.isOwnJoin(replacedBy)) return phases.stopped('replaced');
+  // Our own joins are over while we are a member: this one is of somebody else who has our key.
+  if (isReplaced) return phases.stopped('replaced');
   // Nobody barred our key: the others heard nothing of us for a while, as of a machine that slept.
-  if (replacedBy === undefined) state.context.emit({ kind: 'removed-as-absent' });
+  state.context.emit({ kind: 'removed-as-absent' });
   return yield* joinAgain(state);
 }
 

@@ -73,8 +73,6 @@ export interface MembershipRecord {
   /** We made the group, and do not know yet whether the counter accepted it. */
   readonly creating: boolean;
   readonly log: readonly LogEntry[];
-  /** KeyPackageRefs of joins that this device made and that may still be answered. */
-  readonly ownRefs: readonly Uint8Array[];
   readonly joins: JoinMemory;
   /** For the Welcomes of the staged Commit, if there is one. */
   readonly recipients: readonly StagedRecipient[];

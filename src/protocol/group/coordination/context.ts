@@ -102,8 +102,6 @@ export interface MembershipStart extends BegunEpoch {
   /** The receipt of `view`'s epoch; undefined in plain mode. */
   readonly receipt: KnownReceipt | undefined;
   readonly log: readonly LogEntry[];
-  /** KeyPackageRefs of joins that this device made and that may still be answered. */
-  readonly ownRefs: readonly Uint8Array[];
   readonly joins: JoinMemory;
   readonly staged: StagedCommit | undefined;
   readonly recipients: readonly StagedRecipient[];

@@ -209,7 +209,6 @@ function* resume(context: Context, restored: RestoredMembership): Job<Phase> {
     masterKey,
     receipt,
     log: record.log,
-    ownRefs: record.ownRefs,
     joins: record.joins,
     staged,
     recipients: record.recipients,

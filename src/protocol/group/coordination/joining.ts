@@ -50,7 +50,6 @@ export class Joining implements Phase {
   /** Which calls the counter does not answer; people are told so. */
   readonly #failing = new Set<'probe' | 'history' | 'room'>();
   readonly #probeBackoff: Backoff;
-  readonly #refs: Uint8Array[] = [];
   #join: Join;
   /** When the join is taken for one whose Welcome is lost, if the counter has moved since it began. */
   #joinFor: Millis;
@@ -179,8 +178,7 @@ export class Joining implements Phase {
 
   *#makeRequest(asOf: Epoch): Job<undefined> {
     const { joinId } = this.#join;
-    const { keyPackage, ref } = yield* ask('make-key-package', { group: this.#group, asOf, joinId });
-    this.#refs.push(ref);
+    const { keyPackage } = yield* ask('make-key-package', { group: this.#group, asOf, joinId });
     this.#backoff.reset();
     this.#join.first ??= { asOf, at: this.#context.now };
     this.#request = { keyPackage, asOf };
@@ -269,7 +267,6 @@ export class Joining implements Phase {
       masterKey,
       receipt: known,
       log,
-      ownRefs: this.#refs,
       joins: { since: view.epoch, past: [] },
       staged: undefined,
       recipients: [],

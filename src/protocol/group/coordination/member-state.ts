@@ -50,8 +50,6 @@ export class MemberState {
   readonly sentWelcomes = new SentWelcomes();
   readonly pastJoins: PastJoins;
   readonly #inbox: CommitInbox;
-  /** KeyPackageRefs of our own joins. */
-  readonly #ownRefs: readonly Uint8Array[];
   #view: EpochView;
   #stage: OwnStage | undefined;
   #isDistrusted = false;
@@ -69,7 +67,6 @@ export class MemberState {
     this.counter = new CounterContact(context);
     this.log = new ReceiptLog(start.receipt, start.log);
     this.#inbox = new CommitInbox(start.group, options.parameters.receiptKey, options.crypto);
-    this.#ownRefs = start.ownRefs;
     this.pastJoins = new PastJoins(start.joins);
     this.#view = start.view;
     if (start.staged !== undefined) this.keepStage(start.staged, start.recipients);
@@ -116,11 +113,6 @@ export class MemberState {
   /** Whether a receipt is about our own staged Commit. */
   isOurs({ receipt }: KnownReceipt): boolean {
     return this.#stage !== undefined && equal(this.#stage.hash, receipt.commitHash);
-  }
-
-  /** Whether a KeyPackageRef is that of a join that this device made. */
-  isOwnJoin(ref: Uint8Array): boolean {
-    return this.#ownRefs.some((own) => equal(own, ref));
   }
 
   /** The Welcomes of a Commit of ours with where they go. */
@@ -226,7 +218,7 @@ export class MemberState {
     const recipients = this.#stage?.recipients ?? [];
     const log = this.log.entries;
     const joins = this.pastJoins.memory;
-    const record = { generation, senderId, creating: false, log, ownRefs: this.#ownRefs, joins, recipients };
+    const record = { generation, senderId, creating: false, log, joins, recipients };
     return yield* ask('save', { handle: this.handle, record });
   }
 

@@ -123,7 +123,6 @@ function* create(
     senderId,
     creating: true,
     log: [],
-    ownRefs: [],
     joins: FOUNDED,
     recipients: [],
   };
@@ -217,7 +216,6 @@ function* settle(context: Context, creation: Creation, receipt: Uint8Array | und
     masterKey: created.masterKey,
     receipt: known,
     log: known === undefined ? [] : [{ epoch: GENESIS, receipt: known.bytes, commit: undefined }],
-    ownRefs: [],
     joins: FOUNDED,
     staged: undefined,
     recipients: [],
