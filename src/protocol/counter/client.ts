@@ -97,6 +97,8 @@ export type IncrementOutcome =
   | { readonly kind: 'ok'; readonly receipt: Uint8Array | undefined }
   /** Nobody holds the lock, or somebody holds it with another token: lock again. */
   | { readonly kind: 'not-locked' }
+  /** At 0: a generation of the room has come back to life meanwhile, which is the meeting. */
+  | { readonly kind: 'alive'; readonly retryLaterMs: Millis }
   | Gone
   | CounterError
   | CounterFailure;

@@ -59,12 +59,7 @@ export function encodeLockAnswer(answer: LockAnswer): HttpAnswer {
         retryAfterMs: answer.retryLaterMs,
       };
     case 'alive':
-      return {
-        ...problem('alive', 'Join it, or ask again after retry_later milliseconds.', {
-          retry_later: answer.retryLaterMs,
-        }),
-        retryAfterMs: answer.retryLaterMs,
-      };
+      return alive(answer.retryLaterMs);
     case 'too-many':
       return {
         ...problem('too-many-generations', 'Ask again after Retry-After seconds.'),
@@ -79,6 +74,11 @@ export function encodeLockAnswer(answer: LockAnswer): HttpAnswer {
     case 'mode-mismatch':
       return modeMismatch(answer.mode);
   }
+}
+
+function alive(retryLaterMs: Millis): HttpAnswer {
+  const detail = 'Join it, or ask again after retry_later milliseconds.';
+  return { ...problem('alive', detail, { retry_later: retryLaterMs }), retryAfterMs: retryLaterMs };
 }
 
 /** Answers with what a room has. */
@@ -108,6 +108,8 @@ export function encodeIncrementAnswer(answer: IncrementAnswer): HttpAnswer {
       const receipt = answer.receipt === undefined ? {} : { receipt: encodeBase64(answer.receipt) };
       return { status: 200, body: { current: Number(answer.val), ...receipt } };
     }
+    case 'alive':
+      return alive(answer.retryLaterMs);
     case 'not-locked':
       return problem('not-locked', 'The lock was never taken, has expired, or was given to somebody else.');
     case 'counter-error':
@@ -209,7 +211,8 @@ export function decodeIncrementAnswer(answer: ReceivedAnswer, mode: CounterMode)
         if (mode === 'plain') return { kind: 'ok', receipt: undefined };
         return { kind: 'ok', receipt: body.bytes('receipt', 1, MAX_RECEIPT_BYTES) };
       case 409:
-        return { kind: 'not-locked' };
+        if (!isProblem(body, 'alive')) return { kind: 'not-locked' };
+        return { kind: 'alive', retryLaterMs: readRetryLater(body, answer.retryAfter) };
       case 410:
         return { kind: 'gone' };
       case 412:

@@ -108,6 +108,8 @@ export type LockAnswer = LockVerdict | ModeMismatch | Forbidden | TooMany;
 export type IncrementAnswer =
   | { readonly kind: 'ok'; readonly val: Epoch; readonly receipt: Uint8Array | undefined }
   | { readonly kind: 'not-locked' }
+  /** At 0: a generation came back since the lock was given. */
+  | { readonly kind: 'alive'; readonly retryLaterMs: Millis }
   | CounterError
   | Gone
   | ModeMismatch
@@ -229,6 +231,7 @@ export function decideLock(
  *
  * A Commit that is logged for `val` gets its receipt again, whoever asks and with whatever token: the answer to the
  * first call may have been lost, and the token with it. It is asked for with the key of the epoch before `call.val`.
+ * Whether a generation is alive is looked at again at 0: one may have come back since the lock (ADR 14).
  * @see draft-jennings-moq-e2ee-mls #counter-incr
  */
 export function decideFencedIncrement(
@@ -253,6 +256,8 @@ export function decideFencedIncrement(
   if (call.val !== record.expected) return { answer: counterError(record) };
   if (!isAllowed(record, proof)) return { answer: { kind: 'forbidden' } };
   const { generation } = record.home;
+  const verdict = call.val === 0n ? mayBegin(room, now, times) : undefined;
+  if (verdict?.kind === 'alive') return { answer: verdict };
   const after = call.val === 0n ? begun(room, generation, now, times) : heard(room, generation, now, times);
   if (after === undefined) return { answer: { kind: 'gone' } };
   const { lock } = record;

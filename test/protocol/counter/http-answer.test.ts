@@ -116,6 +116,7 @@ describe('what the service answers is what its members read', () => {
     expect(decodeIncrementAnswer(received(encodeIncrementAnswer(gone)), 'fenced')).toEqual(gone);
     const alive = { kind: 'alive', retryLaterMs: millis(7) } as const;
     expect(decodeLockAnswer(received(encodeLockAnswer(alive)), 'fenced')).toEqual(alive);
+    expect(decodeIncrementAnswer(received(encodeIncrementAnswer(alive)), 'fenced')).toEqual(alive);
     const refused = expect.objectContaining({ kind: 'refused', status: 403 }) as unknown;
     const forbidden = { kind: 'forbidden' } as const;
     for (const outcome of [

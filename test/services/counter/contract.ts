@@ -351,6 +351,25 @@ export function describeCounter(name: string, start: () => Promise<CounterUnderT
       expect(await client.room()).toEqual({ kind: 'ok', meeting: 1, next: 2 });
     });
 
+    test('begins no generation beside one that came back between lock and increment', async () => {
+      await begin(0);
+      counter.advance(counter.times.leaseMs);
+      const lock = await lockAt(1);
+      if (lock.kind !== 'granted' || lock.token === undefined) throw new Error(lock.kind);
+      expect(await alive(0)).toMatchObject({ kind: 'ok' });
+      const request = {
+        mode: 'fenced',
+        val: epoch(0n),
+        token: lock.token,
+        commit: commitOf('group 1'),
+        transcript: new Uint8Array(),
+        nextKey: keyOf(0n),
+      } as const;
+      const { leaseMs } = counter.times;
+      expect(await client.increment(groupAt(1), request)).toEqual({ kind: 'alive', retryLaterMs: leaseMs });
+      expect(await client.room()).toEqual({ kind: 'ok', meeting: 0, next: 1 });
+    });
+
     test('a member keeps its generation alive, by word, lock and increment; nobody else does', async () => {
       await begin(0);
       const lease = { leftMs: counter.times.leaseMs, ofMs: counter.times.leaseMs };
