@@ -39,6 +39,8 @@ const MAX_HISTORY = 500;
 const MAX_EARLY_OFFERS = 4_096;
 /** How long our good-bye is said to those who are still about to listen: some round trips, and one committer that is gone. */
 const GOOD_BYE_MS = 2_000;
+/** How often it is looked whether somebody is removed. */
+const REMOVAL_STEP_MS = 50;
 /** How long the end of our tracks may take to be sent. */
 const FLUSH_MS = 600;
 /** How long erasing our state may take: a disk that fails must keep nobody in a meeting. */
@@ -60,6 +62,8 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
   readonly #media = new OwnMedia();
   readonly #attention = new Set<Attention>();
   #life: Life = { kind: 'new' };
+  /** To everybody, from now on: we leave. */
+  #saysGoodBye = false;
   #displayName: string;
   #step: GroupStep = 'seeking';
   #absence: Absence = { kind: 'none' };
@@ -263,6 +267,12 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
   *#leave(): Task {
     this.#life = { kind: 'leaving', as: 'left' };
     this.#setSending({ microphone: false, camera: false });
+    // What only we want to be done is done first: who is removed would stay if we went.
+    const end = this.#tasks.after(GOOD_BYE_MS);
+    while (this.#generation?.members.isCutting === true && this.#tasks.now < end)
+      yield* pause(this.#tasks.after(REMOVAL_STEP_MS));
+    this.#saysGoodBye = true;
+    this.#generation?.hello();
     const isAlone = (this.#begun?.roster.length ?? 1) <= 1;
     if (!isAlone && this.#link.client !== undefined) yield* pause(this.#tasks.after(GOOD_BYE_MS));
     this.#generation?.own.end('left');
@@ -388,7 +398,7 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
       notices: this.#group,
       media: this.#media,
       hello: () =>
-        this.#life.kind === 'leaving'
+        this.#saysGoodBye
           ? { kind: 'leave' }
           : { kind: 'hello', displayName: this.#displayName, ...this.#media.sending },
       congested: () => {

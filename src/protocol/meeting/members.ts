@@ -44,7 +44,7 @@ export class Members {
   readonly #joinedEpochs = new Map<ParticipantId, Epoch>();
   readonly #leaving = new Set<ParticipantId>();
   readonly #vanished = new Set<ParticipantId>();
-  /** Whom a person here removes: until the keys have changed, nothing more is taken from them. */
+  /** Whom a person here removes: nothing more is taken from them, whatever leaf they have. */
   readonly #cut = new Set<ParticipantId>();
   #watched: ReadonlySet<ParticipantId> = new Set();
   #waiting: Offered[] = [];
@@ -120,6 +120,11 @@ export class Members {
   cut(id: ParticipantId): void {
     this.#cut.add(id);
     this.#members.get(id)?.close();
+  }
+
+  /** Whether somebody who is being removed still has the keys. */
+  get isCutting(): boolean {
+    return [...this.#cut].some((id) => this.#members.has(id));
   }
 
   /** Whose pictures are wanted. */
@@ -200,7 +205,6 @@ export class Members {
     this.#joinedEpochs.delete(id);
     this.#leaving.delete(id);
     this.#vanished.delete(id);
-    this.#cut.delete(id);
   }
 
   #takeWaiting(): void {

@@ -64,8 +64,8 @@ describe('a plan of a group that is full', () => {
     // Others have left: the first who waited comes in, the second still waits.
     expect(adds(plan(work, 0, [], full(suite, 1), suite))).toEqual([5_000]);
     expect(work.isFull).toBe(true);
-    work.remove(leafIndex(0), false, millis(0));
-    work.remove(leafIndex(1), false, millis(0));
+    work.remove(leafIndex(0), millis(0));
+    work.remove(leafIndex(1), millis(0));
     const planned = plan(work, 0, [], full(suite), suite);
     expect([adds(planned), planned?.plan.removes, work.isFull]).toEqual([[5_000, 5_001], [0, 1], false]);
   });
@@ -118,10 +118,10 @@ describe('a plan', () => {
 
   test('removes who left, who was kicked, and who vanished for longer than its grace; never ourselves', () => {
     const work = fresh();
-    work.remove(leafIndex(0), false, millis(0));
-    work.remove(leafIndex(1), true, millis(0));
+    work.remove(leafIndex(0), millis(0));
+    work.kick(keyOf(1), millis(0));
     work.vanished(leafIndex(3), millis(100));
-    work.remove(OWN, true, millis(0));
+    work.kick(keyOf(2), millis(0));
     work.vanished(OWN, millis(0));
     expect(plan(work, 99 + grace)?.plan).toEqual({ adds: [], removes: [0, 1], kicks: [keyOf(1)] });
     expect(plan(work, 100 + grace)).toMatchObject({
@@ -131,14 +131,24 @@ describe('a plan', () => {
   });
 
   test('kicks who left as well as was kicked, whichever came first', () => {
-    for (const order of [
-      [true, false],
-      [false, true],
-    ] as const) {
-      const work = fresh();
-      for (const kick of order) work.remove(leafIndex(0), kick, millis(0));
-      expect(plan(work)?.plan.kicks).toEqual([keyOf(0)]);
-    }
+    const [first, second] = [fresh(), fresh()];
+    first.kick(keyOf(0), millis(0));
+    first.remove(leafIndex(0), millis(0));
+    second.remove(leafIndex(0), millis(0));
+    second.kick(keyOf(0), millis(0));
+    for (const work of [first, second])
+      expect(plan(work)?.plan).toMatchObject({ kicks: [keyOf(0)], removes: [0] });
+  });
+
+  test('kicks whoever was to be, though it has another leaf by now, until it is barred', () => {
+    const work = fresh();
+    work.kick(keyOf(3), millis(0));
+    const change = { added: [member(9, 3)], removed: [member(3)] };
+    work.settle({ change, byUs: false, addedRefs: [], epoch: NEXT }, millis(10));
+    const after = [member(0), member(1), member(2), member(9, 3)];
+    expect(plan(work, 10, [], after)?.plan).toEqual({ adds: [], removes: [9], kicks: [keyOf(3)] });
+    expect(plan(work, 10, [keyOf(3)], roster)).toBeUndefined();
+    expect(plan(work, 10, [], after)).toBeUndefined();
   });
 
   test('replaces the leaf of a member that joins again, but not ours', () => {
@@ -146,16 +156,16 @@ describe('a plan', () => {
     work.join(joiner(1));
     work.join(joiner(2));
     expect(plan(work)).toMatchObject({ plan: { removes: [1], kicks: [] }, removesOthers: false });
-    work.remove(leafIndex(1), false, millis(0));
+    work.remove(leafIndex(1), millis(0));
     expect(plan(work)).toMatchObject({ plan: { removes: [1] }, removesOthers: false });
-    work.remove(leafIndex(3), false, millis(0));
+    work.remove(leafIndex(3), millis(0));
     expect(plan(work)).toMatchObject({ plan: { removes: [1, 3] }, removesOthers: true });
   });
 
   test('lets in nobody who was kicked, then or now', () => {
     const work = fresh();
     for (const key of [7, 8, 0]) work.join(joiner(key));
-    work.remove(leafIndex(0), true, millis(0));
+    work.kick(keyOf(0), millis(0));
     expect(adds(plan(work, 0, [keyOf(8)]))).toEqual([7]);
     expect(adds(plan(work, 0))).toEqual([7]);
   });
@@ -172,7 +182,7 @@ describe('a plan', () => {
 
   test('does not remove members that are there no more', () => {
     const work = fresh();
-    work.remove(leafIndex(9), false, millis(0));
+    work.remove(leafIndex(9), millis(0));
     expect(plan(work)).toBeUndefined();
   });
 });
@@ -201,8 +211,8 @@ describe('who waits', () => {
 describe('a new epoch', () => {
   test('ends all work about leaves that were removed or belong to somebody else now', () => {
     const work = fresh();
-    work.remove(leafIndex(0), true, millis(0));
-    work.remove(leafIndex(1), false, millis(0));
+    work.remove(leafIndex(0), millis(0));
+    work.remove(leafIndex(1), millis(0));
     work.vanished(leafIndex(3), millis(0));
     work.settle(
       { change: { added: [member(3, 9)], removed: [member(0)] }, byUs: false, addedRefs: [], epoch: NEXT },
@@ -240,17 +250,29 @@ describe('a turn', () => {
     expect(due(work)).toBe(batch + step);
     work.alive(leafIndex(0));
     expect(due(work)).toBe(batch + 2 * step);
-    work.remove(leafIndex(1), false, millis(0));
+    work.remove(leafIndex(1), millis(0));
     expect(due(work)).toBe(batch + step);
+  });
+
+  test('of a kick is at once, whatever others have to do and however often the keys change meanwhile', () => {
+    const work = fresh();
+    work.kick(keyOf(3), millis(2_000));
+    expect(due(work, 2_000)).toBe(2_000 + batch);
+    work.settle({ change: none, byUs: false, addedRefs: [], epoch: NEXT }, millis(2_020));
+    expect(due(work, 2_020)).toBe(2_000 + batch);
+    // It is nothing that the kicked one could do.
+    expect(due(work, 2_020, leafIndex(3))).toBeUndefined();
+    work.join(joiner(9, 3_000));
+    expect(work.dueAt(roster, leafIndex(3), millis(3_000))).toBe(3_000 + batch + 3 * step);
   });
 
   test('is counted from the oldest work, and not from before the epoch', () => {
     const work = fresh();
     work.join(joiner(9, 3_000));
-    work.remove(leafIndex(3), false, millis(2_000));
+    work.remove(leafIndex(3), millis(2_000));
     expect(due(work, 4_000)).toBe(2_000 + batch + 2 * step);
     // Said again it is as old as before.
-    work.remove(leafIndex(3), true, millis(3_500));
+    work.remove(leafIndex(3), millis(3_500));
     expect(due(work, 4_000)).toBe(2_000 + batch + 2 * step);
     work.settle({ change: none, byUs: false, addedRefs: [], epoch: NEXT }, millis(6_000));
     expect(due(work, 6_000)).toBe(6_000 + batch + 2 * step);
@@ -289,7 +311,7 @@ describe('a turn', () => {
 
   test('does not come for our own removal', () => {
     const work = fresh();
-    work.remove(OWN, false, millis(0));
+    work.remove(OWN, millis(0));
     expect(due(work)).toBeUndefined();
   });
 });
@@ -316,7 +338,7 @@ describe('a plan that MLS refused', () => {
   test('of removals and one joiner is tried without the joiner first, then with the joiner alone', () => {
     const work = fresh();
     work.join(joiner(9));
-    work.remove(leafIndex(3), false, millis(0));
+    work.remove(leafIndex(3), millis(0));
     work.vanished(leafIndex(1), millis(0 - grace));
     refuse(work);
     expect([adds(plan(work)), plan(work)?.plan.removes]).toEqual([[], [1, 3]]);
@@ -334,7 +356,7 @@ describe('a plan that MLS refused', () => {
   test('finds its joiners again when the removals that were to be tried alone are done', () => {
     const work = fresh();
     work.join(joiner(9));
-    work.remove(leafIndex(3), false, millis(0));
+    work.remove(leafIndex(3), millis(0));
     refuse(work);
     expect(adds(plan(work, 0, [], roster.slice(0, 3)))).toEqual([9]);
   });

@@ -330,4 +330,44 @@ describe('a removal that cannot be committed', () => {
     world.until('Bo is out', () => bo!.view.end === 'kicked' && world.agree([ana!, cy!]));
     expect(ana!.view.connection.kind).toBe('connecting');
   });
+
+  test('is not held up by people who join again and again', () => {
+    const world = new SimulatedMeeting();
+    const [ana, bo, cy, mal] = meet(world, 'Ana', 'Bo', 'Cy', 'Mal');
+    cy!.feed({ kind: 'kick', participant: mal!.id });
+    for (let stranger = 0; stranger < 4; stranger += 1) {
+      world.join(`Stranger ${String(stranger)}`);
+      world.pass(700);
+    }
+    expect(mal!.view.end).toBe('kicked');
+    expect([ana, bo, cy].map((each) => each!.sees(mal!))).toEqual([undefined, undefined, undefined]);
+  });
+
+  test('is done though whoever wants it leaves at once', () => {
+    const world = new SimulatedMeeting();
+    const [ana, bo, cy] = meet(world, 'Ana', 'Bo', 'Cy');
+    // Ana answers a good-bye sooner than Bo is done.
+    bo!.mlsMs = 400;
+    bo!.feed({ kind: 'kick', participant: cy!.id });
+    bo!.feed({ kind: 'leave' });
+    world.until('both are out', () => world.agree([ana!]) && bo!.hasEnded && cy!.hasEnded);
+    expect([bo!.view.end, cy!.view.end]).toEqual(['left', 'kicked']);
+  });
+
+  test('is not shaken off by joining again', () => {
+    const world = new SimulatedMeeting();
+    const [ana, bo, cy, mal] = meet(world, 'Ana', 'Bo', 'Cy', 'Mal');
+    world.counter.reachable = false;
+    cy!.feed({ kind: 'kick', participant: mal!.id });
+    world.pass(1_000);
+    mal!.kill();
+    mal!.loseDisk();
+    mal!.start();
+    world.pass(2_000);
+    world.counter.reachable = true;
+    world.until('Mal is out', () => world.agree([ana!, bo!, cy!]));
+    world.pass(20_000);
+    expect(ana!.sees(mal!)).toBeUndefined();
+    expect(world.broken).toEqual([]);
+  });
 });

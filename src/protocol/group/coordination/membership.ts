@@ -87,10 +87,10 @@ class Membership implements Phase {
         this.#keyPackage(input.sender, input.payload);
         break;
       case 'member-left':
-        if (this.#isOther(input.leaf)) state.work.remove(input.leaf, false, now);
+        if (this.#isOther(input.leaf)) state.work.remove(input.leaf, now);
         break;
       case 'kick':
-        if (this.#isOther(input.leaf)) state.work.remove(input.leaf, true, now);
+        if (this.#isOther(input.leaf)) this.#kick(input.leaf);
         break;
       case 'member-vanished':
         if (this.#isOther(input.leaf)) state.work.vanished(input.leaf, now);
@@ -150,6 +150,11 @@ class Membership implements Phase {
     if (this.#probeAt !== undefined && now >= this.#probeAt) return this.#probe();
     const renewAt = this.#renewAt();
     return renewAt !== undefined && renewAt <= now ? renewLease(state) : undefined;
+  }
+
+  #kick(leaf: LeafIndex): void {
+    const member = this.state.view.roster.find((each) => each.leaf === leaf);
+    if (member !== undefined) this.state.work.kick(member.signatureKey, this.#context.now);
   }
 
   #isOther(leaf: LeafIndex): boolean {

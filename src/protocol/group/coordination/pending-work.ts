@@ -42,7 +42,9 @@ export class PendingWork {
   readonly #timing: Timing;
   /** By signature key: a newer KeyPackage takes the place of an older one, whatever order they come in. */
   readonly #joins = new Map<string, WaitingJoin>();
-  readonly #removals = new Map<LeafIndex, { since: Millis; kick: boolean }>();
+  readonly #removals = new Map<LeafIndex, Millis>();
+  /** By signature key, so that whoever joins again does not escape; since when a person here has wanted it. */
+  readonly #kicks = new Map<string, Millis>();
   readonly #vanished = new Map<LeafIndex, Millis>();
   #update: Millis | undefined;
   /** How many joins the next plan has at most: fewer, while the one that MLS refuses is looked for. */
@@ -78,9 +80,14 @@ export class PendingWork {
     return this.#refusedBefore.delete(encodeHex(ref));
   }
 
-  remove(leaf: LeafIndex, kick: boolean, now: Millis): void {
-    const known = this.#removals.get(leaf);
-    this.#removals.set(leaf, { since: known?.since ?? now, kick: kick || known?.kick === true });
+  remove(leaf: LeafIndex, now: Millis): void {
+    if (!this.#removals.has(leaf)) this.#removals.set(leaf, now);
+  }
+
+  /** Removes a member for good, whichever leaf it has when the Commit is made. */
+  kick(signatureKey: Uint8Array, now: Millis): void {
+    const key = encodeHex(signatureKey);
+    if (!this.#kicks.has(key)) this.#kicks.set(key, now);
   }
 
   vanished(leaf: LeafIndex, now: Millis): void {
@@ -115,6 +122,7 @@ export class PendingWork {
       this.#removals.delete(leaf);
       this.#vanished.delete(leaf);
     }
+    for (const key of plan.kicks) this.#kicks.delete(encodeHex(key));
     this.#update = undefined;
   }
 
@@ -150,11 +158,14 @@ export class PendingWork {
     const gone = this.#goneSince(now);
     const shared = earliest(
       ...[...this.#joins.values()].map((join) => join.since),
-      ...[...this.#removals].filter(([leaf]) => leaf !== ownLeaf).map(([, { since }]) => since),
+      ...[...this.#removals].filter(([leaf]) => leaf !== ownLeaf).map(([, since]) => since),
       gone,
     );
-    // An update does not wait for a turn: nobody else can make it.
-    const own = this.#update;
+    // An update or a kick does not wait for a turn: nobody else can make it.
+    const kick = earliest(
+      ...roster.flatMap((member) => (member.leaf === ownLeaf ? [] : (this.#kickSince(member) ?? []))),
+    );
+    const own = earliest(this.#update, kick && millis(kick + this.#timing.batch));
     if (shared === undefined) return own;
     const rank = this.rankOf(roster, ownLeaf);
     const from = Math.max(shared, this.#turnsFrom);
@@ -163,7 +174,7 @@ export class PendingWork {
 
   /** How many members come before us in leaf order, of those that are believed to be present. */
   rankOf(roster: readonly Member[], ownLeaf: LeafIndex): number {
-    return roster.filter(({ leaf }) => leaf < ownLeaf && this.#mayCommit(leaf)).length;
+    return roster.filter((member) => member.leaf < ownLeaf && this.#mayCommit(member)).length;
   }
 
   /** When a vanished member's grace ends. */
@@ -187,12 +198,14 @@ export class PendingWork {
   ): PlannedCommit | undefined {
     const removals = new Set<LeafIndex>();
     const kicks: Uint8Array[] = [];
-    for (const { leaf, signatureKey } of roster) {
+    for (const key of kickedKeys) this.#kicks.delete(encodeHex(key));
+    for (const member of roster) {
+      const { leaf, signatureKey } = member;
       if (leaf === ownLeaf) continue;
-      const removal = this.#removals.get(leaf);
       const gone = (this.#vanished.get(leaf) ?? now) + this.#timing.grace <= now;
-      if (removal?.kick === true) kicks.push(signatureKey);
-      if (removal !== undefined || gone) removals.add(leaf);
+      const isKicked = this.#kickSince(member) !== undefined;
+      if (isKicked) kicks.push(signatureKey);
+      if (isKicked || this.#removals.has(leaf) || gone) removals.add(leaf);
     }
     for (const key of [...kickedKeys, ...kicks]) this.#joins.delete(encodeHex(key));
     // The removals that were to be tried alone may have been done meanwhile.
@@ -221,8 +234,14 @@ export class PendingWork {
     };
   }
 
-  #mayCommit(leaf: LeafIndex): boolean {
-    return !this.#vanished.has(leaf) && !this.#removals.has(leaf);
+  #kickSince({ signatureKey }: Member): Millis | undefined {
+    return this.#kicks.size === 0 ? undefined : this.#kicks.get(encodeHex(signatureKey));
+  }
+
+  #mayCommit(member: Member): boolean {
+    const { leaf } = member;
+    const isGoing = this.#vanished.has(leaf) || this.#removals.has(leaf);
+    return !isGoing && this.#kickSince(member) === undefined;
   }
 
   /** When the grace of the first vanished member ended. */
