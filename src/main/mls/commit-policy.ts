@@ -9,8 +9,10 @@ import type {
   Extension,
   IncomingMessageCallback,
   KeyPackage,
+  Proposal,
   ProposalWithSender,
 } from 'ts-mls';
+import { toLeafIndex } from 'ts-mls/treemath.js';
 import { encodeHex } from '../../protocol/bytes/hex.ts';
 import {
   decodeMeetingParameters,
@@ -52,10 +54,21 @@ export function encryptionKeysOf(state: ClientState): ReadonlySet<string> {
   return keys;
 }
 
+/** The signature keys of a group's members, by leaf. */
+export function signatureKeysOf(state: ClientState): ReadonlyMap<LeafIndex, Uint8Array> {
+  const keys = new Map<LeafIndex, Uint8Array>();
+  for (const [node, content] of state.ratchetTree.entries()) {
+    if (content?.nodeType === 'leaf') keys.set(leafIndex(node / 2), content.leaf.signaturePublicKey);
+  }
+  return keys;
+}
+
 /** The group that a Commit is for. */
 export interface PolicyGroup {
   readonly groupId: Uint8Array;
   readonly suite: CiphersuiteImpl;
+  /** Signature keys of the members before the Commit. */
+  readonly members: ReadonlyMap<LeafIndex, Uint8Array>;
   /** Those before the Commit. */
   readonly parameters: MeetingParameters;
 }
@@ -82,7 +95,9 @@ export function commitPolicy(group: PolicyGroup): {
     else if (incoming.senderLeafIndex === undefined) seen.refusal = 'an external Commit';
     else {
       seen.committer = leafIndex(incoming.senderLeafIndex);
-      for (const { proposal } of incoming.proposals) seen.refusal ??= look(proposal, seen, group);
+      // Which keys may be kicked follows from all of the Removes, in whatever order the proposals are.
+      const removed = removedKeys(incoming.proposals, group);
+      for (const { proposal } of incoming.proposals) seen.refusal ??= look(proposal, seen, group, removed);
       if (seen.psks !== (seen.added.length > 0 ? 1 : 0)) {
         seen.refusal ??= 'an Add without the invitation’s PSK, or that PSK more often';
       }
@@ -92,10 +107,36 @@ export function commitPolicy(group: PolicyGroup): {
   return { callback, seen };
 }
 
+/**
+ * Applies the policy to proposals that we are about to commit.
+ * @returns what it found, as a receiver would.
+ */
+export function judgeOwnCommit(
+  proposals: readonly Proposal[],
+  ownLeaf: LeafIndex,
+  group: PolicyGroup,
+): SeenCommit {
+  const { callback, seen } = commitPolicy(group);
+  const senderLeafIndex = toLeafIndex(ownLeaf);
+  callback({
+    kind: 'commit',
+    senderLeafIndex,
+    proposals: proposals.map((proposal) => ({ proposal, senderLeafIndex })),
+  });
+  return seen;
+}
+
+function removedKeys(proposals: readonly ProposalWithSender[], { members }: PolicyGroup): Uint8Array[] {
+  return proposals.flatMap(({ proposal }) =>
+    proposal.proposalType === 'remove' ? (members.get(leafIndex(proposal.remove.removed)) ?? []) : [],
+  );
+}
+
 function look(
   proposal: ProposalWithSender['proposal'],
   seen: SeenCommit,
   { groupId, suite }: PolicyGroup,
+  removed: readonly Uint8Array[],
 ): string | undefined {
   switch (proposal.proposalType) {
     case 'add':
@@ -106,7 +147,7 @@ function look(
       return undefined;
     case 'group_context_extensions': {
       const next = parametersOf(proposal.groupContextExtensions.extensions);
-      if (next === undefined || !mayFollow(seen.parameters, next)) {
+      if (next === undefined || !mayFollow(seen.parameters, next, removed)) {
         return 'a change of the meeting parameters that no Commit may make';
       }
       seen.parameters = next;

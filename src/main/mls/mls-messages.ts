@@ -5,6 +5,7 @@ import { invariant } from '../../protocol/errors.ts';
 import {
   encodeMeetingParameters,
   isKicked,
+  MAX_KICKED_KEYS,
   MEETING_PARAMETERS_EXTENSION,
 } from '../../protocol/group/meeting-parameters.ts';
 import type { MeetingParameters } from '../../protocol/group/meeting-parameters.ts';
@@ -53,42 +54,33 @@ export function decodeKeyPackage(bytes: Uint8Array): KeyPackage | undefined {
   return message?.wireformat === 'mls_key_package' ? message.keyPackage : undefined;
 }
 
-/** A plan in terms of MLS. */
-export interface PlannedProposals {
-  readonly proposals: Proposal[];
-  readonly added: readonly KeyPackage[];
-  /** The meeting parameters after the Commit. */
-  readonly parameters: MeetingParameters;
-}
-
-/** The proposals of a plan, or undefined when something to be added is not a KeyPackage. */
+/** The proposals of a plan; refused when something to be added is not a KeyPackage, or too many would be kicked. */
 export function planToProposals(
   plan: CommitPlan,
   parameters: MeetingParameters,
-): PlannedProposals | undefined {
+): Proposal[] | { kind: 'refused'; reason: string } {
   const proposals: Proposal[] = plan.removes.map((removed) => ({
     proposalType: 'remove',
     remove: { removed },
   }));
-  const added: KeyPackage[] = [];
   for (const bytes of plan.adds) {
     const keyPackage = decodeKeyPackage(bytes);
-    if (keyPackage === undefined) return undefined;
-    added.push(keyPackage);
+    if (keyPackage === undefined) return refused('an Add of something that is not a KeyPackage');
     proposals.push({ proposalType: 'add', add: { keyPackage } });
   }
   const kicks = plan.kicks.filter((key) => !isKicked(parameters, key));
-  if (kicks.length === 0) return { proposals, added, parameters };
-  const next = { ...parameters, kickedKeys: [...parameters.kickedKeys, ...kicks] };
+  if (kicks.length === 0) return proposals;
+  const kickedKeys = [...parameters.kickedKeys, ...kicks];
+  if (kickedKeys.length > MAX_KICKED_KEYS) return refused('more kicked keys than a meeting can have');
   const extension = {
     extensionType: MEETING_PARAMETERS_EXTENSION,
-    extensionData: encodeMeetingParameters(next),
+    extensionData: encodeMeetingParameters({ ...parameters, kickedKeys }),
   };
   proposals.push({
     proposalType: 'group_context_extensions',
     groupContextExtensions: { extensions: [extension] },
   });
-  return { proposals, added, parameters: next };
+  return proposals;
 }
 
 /** Splits a Welcome into one per joiner, with the secrets of that joiner only. */

@@ -42,7 +42,8 @@ import type { Ed25519Signer } from '../../protocol/group/crypto-port.ts';
 import { leafIndex } from '../../protocol/group/roster.ts';
 import { epoch } from '../../protocol/units.ts';
 import { clientConfig, SUITE_NAMES, suiteImplementation } from './client-config.ts';
-import { commitPolicy, parametersOf } from './commit-policy.ts';
+import { commitPolicy, judgeOwnCommit, parametersOf, signatureKeysOf } from './commit-policy.ts';
+import type { PolicyGroup } from './commit-policy.ts';
 import { InvitationPskIndex, invitationPskProposal } from './invitation-psk.ts';
 import { decodeGroupRecord, encodeGroupRecord } from './group-state-codec.ts';
 import type { StagedRecord } from './group-state-codec.ts';
@@ -148,12 +149,13 @@ export class TsMlsAdapter implements MlsPort {
   async stageCommit(handle: GroupHandle, plan: CommitPlan): Promise<StageOutcome> {
     const group = this.#group(handle);
     const { state, suite, membership } = group;
-    const planned = planToProposals(plan, requiredParameters(state));
-    if (planned === undefined) return refused('an Add of something that is not a KeyPackage');
-    const { proposals, added, parameters } = planned;
-    const fault = await addsFault(group, added, parameters);
+    const proposals = planToProposals(plan, requiredParameters(state));
+    if (!Array.isArray(proposals)) return proposals;
+    if (plan.adds.length > 0) proposals.push(invitationPskProposal(membership, suite));
+    // By the rules that receivers have: a Commit that they refuse would end the meeting.
+    const seen = judgeOwnCommit(proposals, leafIndex(state.privatePath.leafIndex), policyGroupOf(group));
+    const fault = seen.refusal ?? (await addsFault(group, seen.added, seen.parameters));
     if (fault !== undefined) return refused(fault);
-    if (added.length > 0) proposals.push(invitationPskProposal(membership, suite));
     let result;
     try {
       result = await createCommit(
@@ -186,8 +188,7 @@ export class TsMlsAdapter implements MlsPort {
     if (privateMessage.contentType !== 'commit') return refused('no Commit');
     if (privateMessage.epoch !== state.groupContext.epoch) return refused('a Commit of another epoch');
     if (!equal(privateMessage.groupId, membership.groupId)) return refused('a Commit of another group');
-    const { groupId } = membership;
-    const { callback, seen } = commitPolicy({ groupId, suite, parameters: requiredParameters(state) });
+    const { callback, seen } = commitPolicy(policyGroupOf(group));
     const psks = new InvitationPskIndex(membership, suite);
     let result;
     try {
@@ -365,6 +366,11 @@ export class TsMlsAdapter implements MlsPort {
     this.#nextHandle += 1;
     return this.#nextHandle - 1;
   }
+}
+
+function policyGroupOf({ state, suite, membership }: Group): PolicyGroup {
+  const { groupId } = membership;
+  return { groupId, suite, members: signatureKeysOf(state), parameters: requiredParameters(state) };
 }
 
 async function epochKeyOf(state: ClientState, suite: CiphersuiteImpl): Promise<Uint8Array> {

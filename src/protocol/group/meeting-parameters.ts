@@ -5,6 +5,7 @@
 import { ByteReader } from '../bytes/byte-reader.ts';
 import { ByteWriter } from '../bytes/byte-writer.ts';
 import { equal } from '../bytes/equal.ts';
+import { encodeHex } from '../bytes/hex.ts';
 import { OutOfRange } from '../bytes/out-of-range.ts';
 import { Truncated } from '../bytes/truncated.ts';
 import { decodeUtf8, encodeUtf8 } from '../bytes/utf8.ts';
@@ -74,9 +75,22 @@ export function decodeMeetingParameters(bytes: Uint8Array): MeetingParameters | 
   }
 }
 
-/** Whether a Commit may change the parameters to `next`: it may only add kicked keys. */
-export function mayFollow(previous: MeetingParameters, next: MeetingParameters): boolean {
-  return sameMeeting(previous, next) && previous.kickedKeys.every((key) => isKicked(next, key));
+/**
+ * Whether a Commit may change the parameters to `next`: it may only append kicked keys, each once, of members that it removes.
+ * So the list grows by real kicks alone, and nobody can fill it.
+ * @param removed - signature keys of those members.
+ */
+export function mayFollow(
+  previous: MeetingParameters,
+  next: MeetingParameters,
+  removed: readonly Uint8Array[],
+): boolean {
+  const known = previous.kickedKeys;
+  if (!sameMeeting(previous, next) || next.kickedKeys.length < known.length) return false;
+  if (!known.every((key, at) => equal(key, next.kickedKeys[at] ?? key.subarray(0, 0)))) return false;
+  const kickable = new Set(removed.map((key) => encodeHex(key)));
+  for (const key of known) kickable.delete(encodeHex(key));
+  return next.kickedKeys.slice(known.length).every((key) => kickable.delete(encodeHex(key)));
 }
 
 /** Whether two sets of parameters belong to the same meeting; kicked keys are ignored. */

@@ -13,10 +13,12 @@ import type { MlsMembership } from '../../../src/main/mls/mls-port.ts';
 import { TsMlsAdapter } from '../../../src/main/mls/ts-mls-adapter.ts';
 import {
   encodeMeetingParameters,
+  MAX_KICKED_KEYS,
   MEETING_PARAMETERS_EXTENSION,
 } from '../../../src/protocol/group/meeting-parameters.ts';
 import type { MeetingParameters } from '../../../src/protocol/group/meeting-parameters.ts';
-import type { GroupHandle } from '../../../src/protocol/group/mls.ts';
+import type { CommitPlan, EpochView, GroupHandle } from '../../../src/protocol/group/mls.ts';
+import type { LeafIndex, Member } from '../../../src/protocol/group/roster.ts';
 import { craftKeyPackage } from '../../harness/group/crafted-key-package.ts';
 import { founding, joinRequest, makeMembership, testParameters } from '../../harness/group/membership.ts';
 import {
@@ -45,6 +47,27 @@ async function setUp() {
   const joined = await mls.join(joiner, outcome.commit.welcomes[0]?.welcome ?? new Uint8Array(0));
   if (joined.kind !== 'joined') throw new Error(joined.reason);
   return { mls, group, newcomer, rogue: joined.group };
+}
+/** A Commit of the first member, applied by all. */
+async function commitTo(mls: TsMlsAdapter, all: GroupHandle[], plan: CommitPlan): Promise<EpochView> {
+  const [first, ...others] = all;
+  if (first === undefined) throw new Error('somebody commits');
+  const outcome = await mls.stageCommit(first, plan);
+  if (outcome.kind !== 'staged') throw new Error(outcome.reason);
+  for (const other of others) {
+    const seen = await mls.processCommit(other, outcome.commit.commit);
+    if (seen.kind !== 'staged') throw new Error(seen.kind);
+    await mls.apply(other, seen.staged);
+  }
+  return (await mls.apply(first, outcome.commit.staged)).view;
+}
+/** Lets somebody in. */
+async function letIn(mls: TsMlsAdapter, all: GroupHandle[], member: MlsMembership): Promise<Member> {
+  const { keyPackage } = await mls.keyPackage(member, joinRequest());
+  const { roster } = await commitTo(mls, all, { ...NO_CHANGE, adds: [keyPackage] });
+  const found = roster.find(({ signatureKey }) => equal(signatureKey, member.identity.publicKey));
+  if (found === undefined) throw new Error('it is in');
+  return found;
 }
 const stateOf = async (mls: TsMlsAdapter, group: GroupHandle) => {
   const record = decodeGroupRecord(await mls.serialise(group));
@@ -108,15 +131,42 @@ describe('a Commit is refused', () => {
   test('that lets somebody in again who was kicked', async () => {
     const { mls, group, rogue, newcomer } = await setUp();
     const banned = newcomer();
-    const plan = { ...NO_CHANGE, kicks: [banned.identity.publicKey] };
-    const kick = await mls.stageCommit(group, plan);
-    if (kick.kind !== 'staged') throw new Error(kick.reason);
-    const seen = await mls.processCommit(rogue, kick.commit.commit);
-    if (seen.kind !== 'staged') throw new Error(seen.kind);
-    await mls.apply(group, kick.commit.staged);
-    await mls.apply(rogue, seen.staged);
+    const { leaf } = await letIn(mls, [group, rogue], banned);
+    const plan = { adds: [], removes: [leaf], kicks: [banned.identity.publicKey] };
+    await commitTo(mls, [group, rogue], plan);
     const commit = await rogueCommit(mls, rogue, [extensions(change(testParameters))]);
     expect(await mls.processCommit(group, commit)).toEqual({ kind: 'refused', reason: NO_CHANGE_OF });
+  });
+
+  test('that kicks nobody, or somebody who stays, or one twice', async () => {
+    const { mls, group, rogue, newcomer } = await setUp();
+    const [gone, stays] = [newcomer(), newcomer()];
+    const { leaf } = await letIn(mls, [group, rogue], gone);
+    await letIn(mls, [group, rogue], stays);
+    const remove: Proposal = { proposalType: 'remove', remove: { removed: leaf } };
+    const kick = (...kickedKeys: Uint8Array[]) => extensions(change({ ...testParameters, kickedKeys }));
+    const junk = Array.from({ length: MAX_KICKED_KEYS }, () => new Uint8Array(randomBytes(32)));
+    const [goneKey, staysKey] = [gone.identity.publicKey, stays.identity.publicKey];
+    for (const proposals of [
+      [kick(...junk)],
+      [kick(staysKey)],
+      [kick(goneKey)],
+      [remove, kick(staysKey)],
+      [remove, kick(goneKey, staysKey)],
+      [remove, kick(goneKey, goneKey)],
+      [remove, kick(goneKey, ...junk.slice(1))],
+    ]) {
+      const commit = await rogueCommit(mls, rogue, proposals);
+      expect(await mls.processCommit(group, commit)).toEqual({ kind: 'refused', reason: NO_CHANGE_OF });
+    }
+    // A real kick counts, in whatever order it is said.
+    for (const proposals of [
+      [remove, kick(goneKey)],
+      [kick(goneKey), remove],
+    ]) {
+      const commit = await rogueCommit(mls, rogue, proposals);
+      expect((await mls.processCommit(group, commit)).kind).toBe('staged');
+    }
   });
 
   test('with a signature key or an HPKE key twice', async () => {
@@ -189,6 +239,39 @@ describe('a Commit is refused', () => {
       kind: 'refused',
       reason: 'a Commit of another epoch',
     });
+  });
+});
+
+describe('a plan that the others would refuse is not staged', () => {
+  test.each(['nobody', 'somebody who stays'])('to kick %s', async (who) => {
+    const { mls, group, rogue, newcomer } = await setUp();
+    const member = newcomer();
+    if (who !== 'nobody') await letIn(mls, [group, rogue], member);
+    expect(await mls.stageCommit(group, { ...NO_CHANGE, kicks: [member.identity.publicKey] })).toEqual({
+      kind: 'refused',
+      reason: 'a change of the meeting parameters that no Commit may make',
+    });
+  });
+
+  test('to kick somebody when the list of kicked keys is full, who can be removed all the same', async () => {
+    const mls = new TsMlsAdapter();
+    const [groupId, secret] = [new Uint8Array(randomBytes(16)), new Uint8Array(randomBytes(32))];
+    const kickedKeys = Array.from({ length: MAX_KICKED_KEYS - 1 }, () => new Uint8Array(randomBytes(32)));
+    const { group } = await mls.createGroup(makeMembership(groupId, secret), {
+      ...founding(),
+      parameters: { ...testParameters, kickedKeys },
+    });
+    const [one, other] = [makeMembership(groupId, secret), makeMembership(groupId, secret)];
+    const [first, second] = [await letIn(mls, [group], one), await letIn(mls, [group], other)];
+    const kick = ({ leaf, signatureKey }: Member) => ({ adds: [], removes: [leaf], kicks: [signatureKey] });
+    const view = await commitTo(mls, [group], kick(first));
+    expect(view.parameters.kickedKeys).toHaveLength(MAX_KICKED_KEYS);
+    expect(await mls.stageCommit(group, kick(second))).toEqual({
+      kind: 'refused',
+      reason: 'more kicked keys than a meeting can have',
+    });
+    const { roster } = await commitTo(mls, [group], { ...NO_CHANGE, removes: [second.leaf] });
+    expect(roster).toHaveLength(1);
   });
 });
 
@@ -352,7 +435,12 @@ describe('a Commit whose path makes its author another', () => {
 
 describe('the policy', async () => {
   const suite = await suiteImplementation(0x0001);
-  const policyGroup = { groupId: new Uint8Array(16), suite, parameters: testParameters };
+  const policyGroup = {
+    groupId: new Uint8Array(16),
+    suite,
+    members: new Map<LeafIndex, Uint8Array>(),
+    parameters: testParameters,
+  };
   const removal = (removed: number) => ({
     proposal: { proposalType: 'remove' as const, remove: { removed } },
     senderLeafIndex: 0,

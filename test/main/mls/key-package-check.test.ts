@@ -9,9 +9,11 @@ import { decodeKeyPackage } from '../../../src/main/mls/mls-messages.ts';
 import type { KeyPackageRequest, MlsMembership } from '../../../src/main/mls/mls-port.ts';
 import { TsMlsAdapter } from '../../../src/main/mls/ts-mls-adapter.ts';
 import type { GroupHandle } from '../../../src/protocol/group/mls.ts';
+import { equal } from '../../../src/protocol/bytes/equal.ts';
 import { encodeLeafJoin, LEAF_JOIN_EXTENSION } from '../../../src/protocol/group/leaf-join.ts';
 import type { JoinId } from '../../../src/protocol/group/leaf-join.ts';
 import { fingerprintOf, senderIdOf } from '../../../src/protocol/group/names.ts';
+import type { LeafIndex } from '../../../src/protocol/group/roster.ts';
 import { epoch } from '../../../src/protocol/units.ts';
 import { nodeGroupCrypto } from '../../../src/main/mls/node-group-crypto.ts';
 import { craftKeyPackage } from '../../harness/group/crafted-key-package.ts';
@@ -37,6 +39,16 @@ async function madeBy(member: MlsMembership): Promise<KeyPackage> {
   const keyPackage = decodeKeyPackage((await mls.keyPackage(member, joinRequest())).keyPackage);
   if (keyPackage === undefined) throw new Error('the adapter makes KeyPackages');
   return keyPackage;
+}
+/** Lets somebody in. @returns its leaf. */
+async function enter(member: MlsMembership): Promise<LeafIndex> {
+  const outcome = await mls.stageCommit(group, { ...NO_CHANGE, adds: [encoded(await madeBy(member))] });
+  if (outcome.kind !== 'staged') throw new Error(outcome.reason);
+  const { view } = await mls.apply(group, outcome.commit.staged);
+  const { publicKey } = member.identity;
+  const found = view.roster.find(({ signatureKey }) => equal(signatureKey, publicKey));
+  if (found === undefined) throw new Error('it is in');
+  return found.leaf;
 }
 
 describe('a KeyPackage that is looked at', () => {
@@ -93,9 +105,11 @@ describe('a KeyPackage that is looked at', () => {
 
   test('of somebody who was kicked is told from others', async () => {
     const kicked = newcomer();
-    const kick = await mls.stageCommit(group, { ...NO_CHANGE, kicks: [kicked.identity.publicKey] });
+    const removes = [await enter(kicked)];
+    const kicks = [kicked.identity.publicKey];
+    const kick = await mls.stageCommit(group, { ...NO_CHANGE, removes, kicks });
     if (kick.kind !== 'staged') throw new Error(kick.reason);
-    const bytes = encoded(await madeBy(kicked));
+    const bytes = (await mls.keyPackage(kicked, joinRequest(1n))).keyPackage;
     expect((await inspect(bytes)).kind).toBe('acceptable');
     await mls.apply(group, kick.commit.staged);
     expect(await inspect(bytes)).toEqual({ kind: 'kicked', signatureKey: kicked.identity.publicKey });
@@ -141,7 +155,9 @@ test('a plan is refused for what a Commit may not add', async () => {
   });
   // Kicked and added by one Commit.
   const joiner = newcomer();
-  const plan = { adds: [encoded(await madeBy(joiner))], removes: [], kicks: [joiner.identity.publicKey] };
+  const removes = [await enter(joiner)];
+  const { keyPackage } = await mls.keyPackage(joiner, joinRequest(1n));
+  const plan = { adds: [keyPackage], removes, kicks: [joiner.identity.publicKey] };
   expect(await mls.stageCommit(group, plan)).toEqual({ kind: 'refused', reason: 'an Add of a kicked key' });
 });
 

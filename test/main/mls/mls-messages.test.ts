@@ -11,6 +11,11 @@ import {
 import type { MlsMembership } from '../../../src/main/mls/mls-port.ts';
 import { TsMlsAdapter } from '../../../src/main/mls/ts-mls-adapter.ts';
 import { decodeUtf8 } from '../../../src/protocol/bytes/utf8.ts';
+import {
+  encodeMeetingParameters,
+  MAX_KICKED_KEYS,
+  MEETING_PARAMETERS_EXTENSION,
+} from '../../../src/protocol/group/meeting-parameters.ts';
 import { leafIndex } from '../../../src/protocol/group/roster.ts';
 import { craftKeyPackage } from '../../harness/group/crafted-key-package.ts';
 import { founding, joinRequest, makeMembership, testParameters } from '../../harness/group/membership.ts';
@@ -73,7 +78,7 @@ describe('a plan', () => {
   const kicked = { ...testParameters, kickedKeys: [new Uint8Array(32).fill(1)] };
 
   test('that changes nothing has no proposals', () => {
-    expect(planToProposals(NO_CHANGE, kicked)).toEqual({ proposals: [], added: [], parameters: kicked });
+    expect(planToProposals(NO_CHANGE, kicked)).toEqual([]);
   });
 
   test('gives its removals, additions and kicked keys as proposals, by value', async () => {
@@ -82,22 +87,42 @@ describe('a plan', () => {
     const another = new Uint8Array(32).fill(2);
     const planned = planToProposals({ adds: [joiner], removes: [leafIndex(3)], kicks: [another] }, kicked);
     const parameters = { ...testParameters, kickedKeys: [...kicked.kickedKeys, another] };
-    expect(planned?.added).toEqual([keyPackage]);
-    expect(planned?.parameters).toEqual(parameters);
-    expect(planned?.proposals).toMatchObject([
+    const extensionData = encodeMeetingParameters(parameters);
+    expect(planned).toEqual([
       { proposalType: 'remove', remove: { removed: 3 } },
       { proposalType: 'add', add: { keyPackage } },
-      { proposalType: 'group_context_extensions' },
+      {
+        proposalType: 'group_context_extensions',
+        groupContextExtensions: {
+          extensions: [{ extensionType: MEETING_PARAMETERS_EXTENSION, extensionData }],
+        },
+      },
     ]);
   });
 
   test('to kick a key that is kicked already does not change the parameters', () => {
     const again = { ...NO_CHANGE, kicks: [new Uint8Array(32).fill(1)] };
-    expect(planToProposals(again, kicked)).toEqual({ proposals: [], added: [], parameters: kicked });
+    expect(planToProposals(again, kicked)).toEqual([]);
   });
 
   test('with an Add of something else cannot be carried out', () => {
-    expect(planToProposals({ ...NO_CHANGE, adds: [privateMessage(10)] }, kicked)).toBeUndefined();
+    expect(planToProposals({ ...NO_CHANGE, adds: [privateMessage(10)] }, kicked)).toEqual({
+      kind: 'refused',
+      reason: 'an Add of something that is not a KeyPackage',
+    });
+  });
+
+  test('to kick more keys than a meeting can have cannot be carried out', () => {
+    const full = (keys: number) => ({
+      ...testParameters,
+      kickedKeys: Array.from({ length: keys }, (_, at) => new Uint8Array(32).fill(at >> 8, 1).fill(at, 0, 1)),
+    });
+    const kick = { ...NO_CHANGE, kicks: [new Uint8Array(32).fill(255)] };
+    expect(planToProposals(kick, full(MAX_KICKED_KEYS - 1))).toHaveLength(1);
+    expect(planToProposals(kick, full(MAX_KICKED_KEYS))).toEqual({
+      kind: 'refused',
+      reason: 'more kicked keys than a meeting can have',
+    });
   });
 });
 

@@ -203,13 +203,28 @@ describe('meeting parameters', () => {
   });
 
   test('a Commit may add kicked keys and change nothing else', () => {
+    const removed = [bytes(32, 9)];
     const more = { ...parameters, kickedKeys: [...parameters.kickedKeys, bytes(32, 9)] };
-    expect(mayFollow(parameters, more)).toBe(true);
-    expect(mayFollow(more, parameters)).toBe(false);
-    expect(mayFollow(parameters, { ...parameters, secureObjectsSuite: 1 })).toBe(false);
-    expect(mayFollow(parameters, { ...parameters, receiptKey: bytes(32, 0) })).toBe(false);
-    expect(mayFollow(parameters, { ...parameters, mode: 'plain', receiptKey: undefined })).toBe(false);
-    expect(mayFollow(parameters, { ...parameters, profile: '2026-04' })).toBe(false);
+    expect(mayFollow(parameters, more, removed)).toBe(true);
+    expect(mayFollow(more, parameters, removed)).toBe(false);
+    expect(mayFollow(parameters, { ...parameters, secureObjectsSuite: 1 }, [])).toBe(false);
+    expect(mayFollow(parameters, { ...parameters, receiptKey: bytes(32, 0) }, [])).toBe(false);
+    expect(mayFollow(parameters, { ...parameters, mode: 'plain', receiptKey: undefined }, [])).toBe(false);
+    expect(mayFollow(parameters, { ...parameters, profile: '2026-04' }, [])).toBe(false);
+  });
+
+  test('a Commit adds the kicked keys of members that it removes, each once, after those of before', () => {
+    const first = { ...parameters, kickedKeys: [bytes(32, 7)] };
+    const then = (...kickedKeys: Uint8Array[]) => ({ ...first, kickedKeys });
+    const removed = [bytes(32, 8), bytes(32, 9)];
+    expect(mayFollow(first, first, [])).toBe(true);
+    expect(mayFollow(first, then(bytes(32, 7), bytes(32, 9), bytes(32, 8)), removed)).toBe(true);
+    expect(mayFollow(first, then(bytes(32, 7), bytes(32, 10)), removed)).toBe(false);
+    expect(mayFollow(first, then(bytes(32, 7), bytes(32, 9), bytes(32, 9)), removed)).toBe(false);
+    expect(mayFollow(first, then(bytes(32, 7), bytes(32, 7)), [bytes(32, 7)])).toBe(false);
+    expect(mayFollow(first, then(bytes(32, 9), bytes(32, 7)), removed)).toBe(false);
+    expect(mayFollow(first, then(bytes(32, 9)), removed)).toBe(false);
+    expect(mayFollow(first, then(), removed)).toBe(false);
   });
 });
 
