@@ -49,7 +49,7 @@ export interface CounterError {
   readonly current: Epoch | undefined;
 }
 
-/** The generation was silent for long after a later one had begun, and never comes back. */
+/** The generation was silent for long, or closed, after a later one had begun, and never comes back. */
 export interface Gone {
   readonly kind: 'gone';
 }

@@ -22,7 +22,7 @@ export interface CounterTimes {
   readonly lockMs: Millis;
   /** A generation is alive until nobody renewed its lease for so long. */
   readonly leaseMs: Millis;
-  /** One that was silent for so long after a later one had begun never comes back. */
+  /** One that was silent for so long after a later one had begun never comes back, nor one that was closed then. */
   readonly revivalMs: Millis;
 }
 
@@ -43,9 +43,9 @@ export interface Home {
 /** A generation that is alive or may come back. */
 export interface Generation {
   readonly generation: number;
-  /** When a member was heard last. */
+  /** When a member was heard last; a good-bye is not counted. */
   readonly heardAt: UnixMillis;
-  /** When its lease ends. */
+  /** When its lease ends; `heardAt` when it was closed. */
   readonly until: UnixMillis;
   /** When a later generation began; undefined: none has. */
   readonly overtakenAt: UnixMillis | undefined;
@@ -120,7 +120,7 @@ export function begun(
 }
 
 /**
- * A member was heard: the lease of its generation runs anew, or ends at once when the last member leaves.
+ * A member was heard: the lease of its generation runs anew.
  * @returns undefined when the generation never comes back.
  */
 export function heard(
@@ -128,15 +128,39 @@ export function heard(
   generation: number,
   now: UnixMillis,
   times: CounterTimes,
-  leaves = false,
+): RoomRecord | undefined {
+  const until = unixMillis(now + times.leaseMs);
+  return changed(room, generation, now, times, (known) => ({ ...known, heardAt: now, until }));
+}
+
+/**
+ * The last member leaves: the lease ends at once. When a later generation has begun, this one never comes back: else a
+ * good-bye every few minutes, or one right after a sign of life, would keep an old state revivable unseen.
+ * @returns undefined when it did not come back anyway.
+ */
+export function closed(
+  room: RoomRecord,
+  generation: number,
+  now: UnixMillis,
+  times: CounterTimes,
+): RoomRecord | undefined {
+  return changed(room, generation, now, times, (known) =>
+    known.overtakenAt === undefined ? { ...known, until: known.heardAt } : undefined,
+  );
+}
+
+/** Changes one generation that may come back, or drops it. */
+function changed(
+  room: RoomRecord,
+  generation: number,
+  now: UnixMillis,
+  times: CounterTimes,
+  change: (known: Generation) => Generation | undefined,
 ): RoomRecord | undefined {
   const known = room.generations.find((each) => each.generation === generation);
   if (known === undefined || isGone(known, now, times)) return undefined;
-  const until = leaves ? now : unixMillis(now + times.leaseMs);
-  return {
-    ...room,
-    generations: room.generations.map((each) => (each === known ? { ...each, heardAt: now, until } : each)),
-  };
+  const generations = room.generations.flatMap((each) => (each === known ? (change(each) ?? []) : [each]));
+  return { ...room, generations };
 }
 
 /** Drops the generations that never come back, so that no clock brings them back. */

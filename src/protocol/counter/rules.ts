@@ -17,7 +17,7 @@ import type { CounterError, CounterMode, Gone, LockToken, LockVerdict, MeetingNo
 import type { CallKey } from './message-signature.ts';
 import { encodeReceipt, NO_PREVIOUS_RECEIPT, parseReceipt, receiptHash } from './receipt.ts';
 import type { ReceiptSigner, ReceiptVerifier } from './receipt.ts';
-import { begun, heard, leaseOf, mayBegin, meetingOf, withoutGone } from './room.ts';
+import { begun, closed, heard, leaseOf, mayBegin, meetingOf, withoutGone } from './room.ts';
 import type { CounterTimes, Home, RoomRecord } from './room.ts';
 
 /** Name of a counter as it stands in a URL; it says the counter's mode. */
@@ -314,7 +314,8 @@ export interface LogNeighbours {
 
 /**
  * Decides a member's sign of life, or the good-bye of the last one.
- * @param leaves - the lease ends now; a later sign of life of somebody else opens it again.
+ * @param leaves - the lease ends now; a later sign of life of somebody else opens it again, unless a later generation
+ *   had begun.
  */
 export function decideAlive(
   record: CounterRecord | undefined,
@@ -328,7 +329,7 @@ export function decideAlive(
   const current = currentEpoch(record);
   if (record?.home === undefined || current !== val) return { answer: { kind: 'counter-error', current } };
   if (!isAllowed(record, proof)) return { answer: { kind: 'forbidden' } };
-  const after = heard(room, record.home.generation, now, times, leaves);
+  const after = (leaves ? closed : heard)(room, record.home.generation, now, times);
   if (after === undefined) return { answer: { kind: 'gone' }, room: withoutGone(room, now, times) };
   return {
     answer: { kind: 'ok', current: val, meeting: meetingNow(after, record.home, now, times) },

@@ -419,6 +419,27 @@ export function describeCounter(name: string, start: () => Promise<CounterUnderT
       expect(await alive(1)).toMatchObject({ kind: 'ok', meeting: { generation: 1 } });
     });
 
+    test('a good-bye keeps no old generation revivable', async () => {
+      const { leaseMs, revivalMs } = counter.times;
+      await begin(0);
+      counter.advance(leaseMs);
+      await begin(1);
+      // Repeated where nobody is, and right after a sign of life: it is the meeting for a whole lease, or not at all.
+      expect(await alive(0)).toMatchObject({ kind: 'ok', meeting: { generation: 0 } });
+      expect(await close(0)).toMatchObject({ kind: 'ok', meeting: { generation: 1 } });
+      expect(await close(0)).toEqual({ kind: 'gone' });
+      expect(await alive(0)).toEqual({ kind: 'gone' });
+      // One that was closed before a later one began has the ten minutes from then, and no more.
+      await close(1);
+      counter.advance(revivalMs / 2);
+      await close(1);
+      await begin(2);
+      counter.advance(revivalMs);
+      expect(await alive(1)).toMatchObject({ kind: 'ok', meeting: { generation: 1 } });
+      counter.advance(revivalMs + leaseMs);
+      expect(await alive(1)).toEqual({ kind: 'gone' });
+    });
+
     test('a room begins only so many generations in the time in which they may come back', async () => {
       for (let generation = 0; generation < 16; generation += 1) {
         await begin(generation);
