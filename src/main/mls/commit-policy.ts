@@ -69,6 +69,8 @@ export interface PolicyGroup {
   readonly suite: CiphersuiteImpl;
   /** Signature keys of the members before the Commit. */
   readonly members: ReadonlyMap<LeafIndex, Uint8Array>;
+  /** How many it may have. */
+  readonly maxMembers: number;
   /** Those before the Commit. */
   readonly parameters: MeetingParameters;
 }
@@ -98,6 +100,11 @@ export function commitPolicy(group: PolicyGroup): {
       // Which keys may be kicked follows from all of the Removes, in whatever order the proposals are.
       const removed = removedKeys(incoming.proposals, group);
       for (const { proposal } of incoming.proposals) seen.refusal ??= look(proposal, seen, group, removed);
+      // In a larger group a Remove may be larger than a Commit can be: whoever is in could not be removed any more.
+      const members = group.members.size - removed.length + seen.added.length;
+      if (seen.added.length > 0 && members > group.maxMembers) {
+        seen.refusal ??= 'an Add to more members than a group can have';
+      }
       if (seen.psks !== (seen.added.length > 0 ? 1 : 0)) {
         seen.refusal ??= 'an Add without the invitation’s PSK, or that PSK more often';
       }
@@ -127,9 +134,11 @@ export function judgeOwnCommit(
 }
 
 function removedKeys(proposals: readonly ProposalWithSender[], { members }: PolicyGroup): Uint8Array[] {
-  return proposals.flatMap(({ proposal }) =>
-    proposal.proposalType === 'remove' ? (members.get(leafIndex(proposal.remove.removed)) ?? []) : [],
-  );
+  const leaves = new Set<LeafIndex>();
+  for (const { proposal } of proposals) {
+    if (proposal.proposalType === 'remove') leaves.add(leafIndex(proposal.remove.removed));
+  }
+  return [...leaves].flatMap((leaf) => members.get(leaf) ?? []);
 }
 
 function look(

@@ -18,6 +18,7 @@ import { encode } from 'ts-mls/codec/tlsEncoder.js';
 import { makeKeyPackageRef } from 'ts-mls/keyPackage.js';
 import { equal } from '../../protocol/bytes/equal.ts';
 import { invariant } from '../../protocol/errors.ts';
+import { MAX_MEMBERS } from '../../protocol/group/coordination/commit-size.ts';
 import {
   encodeMeetingParameters,
   isKicked,
@@ -369,8 +370,13 @@ export class TsMlsAdapter implements MlsPort {
 }
 
 function policyGroupOf({ state, suite, membership }: Group): PolicyGroup {
-  const { groupId } = membership;
-  return { groupId, suite, members: signatureKeysOf(state), parameters: requiredParameters(state) };
+  return {
+    groupId: membership.groupId,
+    suite,
+    members: signatureKeysOf(state),
+    maxMembers: MAX_MEMBERS[membership.suite],
+    parameters: requiredParameters(state),
+  };
 }
 
 async function epochKeyOf(state: ClientState, suite: CiphersuiteImpl): Promise<Uint8Array> {

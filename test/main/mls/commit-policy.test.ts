@@ -439,6 +439,7 @@ describe('the policy', async () => {
     groupId: new Uint8Array(16),
     suite,
     members: new Map<LeafIndex, Uint8Array>(),
+    maxMembers: 4,
     parameters: testParameters,
   };
   const removal = (removed: number) => ({
