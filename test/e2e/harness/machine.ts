@@ -18,10 +18,6 @@ const PRINTED_WITHIN_S = 150;
 /** The app as it runs on a machine. */
 export interface RunningApp {
   readonly page: Page;
-  /** Whole lines that the app printed so far, standard output and error. */
-  readonly printed: readonly string[];
-  /** Waits for a line on which the expression matches; gives its first group, or the whole match. */
-  printedMatch(expression: RegExp): Promise<string>;
   /** Closes the app as a person would. */
   quit(): Promise<void>;
   /** Ends it at once, as a crash would. */
@@ -64,14 +60,13 @@ export class Machine {
       args: [root, ...this.#switches(), ...args],
       env: this.#env(),
     });
-    const output = new Output(electron.process());
     const page = await electron.firstWindow();
     // Several windows are painted without a graphics card: small ones leave the processor to sound and pictures.
     await electron.evaluate(({ BrowserWindow }) => {
       for (const window of BrowserWindow.getAllWindows()) window.setSize(760, 520);
     });
     await tapSound(page);
-    return { electron, ...running(page, electron.process(), output, () => quit(electron, page)) };
+    return { electron, ...running(page, electron.process(), () => quit(electron, page)) };
   }
 
   /**
@@ -89,7 +84,7 @@ export class Machine {
     if (!context) throw new Error('the packaged app has no window');
     const page = context.pages()[0] ?? (await context.waitForEvent('page'));
     await tapSound(page);
-    return running(page, child, output, async () => {
+    return running(page, child, async () => {
       const ended = new Promise((resolve) => child.once('exit', resolve));
       child.kill();
       await ended;
@@ -139,7 +134,7 @@ async function quit(electron: ElectronApplication, page: Page): Promise<void> {
   await closed;
 }
 
-function running(page: Page, child: ChildProcess, output: Output, quit: () => Promise<void>): RunningApp {
+function running(page: Page, child: ChildProcess, quit: () => Promise<void>): RunningApp {
   const kill = async (): Promise<void> => {
     const ended = new Promise((resolve) => child.once('exit', resolve));
     child.kill('SIGKILL');
@@ -147,8 +142,6 @@ function running(page: Page, child: ChildProcess, output: Output, quit: () => Pr
   };
   return {
     page,
-    printed: output.lines,
-    printedMatch: (expression) => output.match(expression),
     quit,
     kill,
   };
