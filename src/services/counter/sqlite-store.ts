@@ -167,7 +167,7 @@ export class SqliteCounterStore implements CounterStore {
     if (version === SCHEMA_VERSION) return;
     if (version !== 0) {
       throw new CounterStoreError(
-        `${file} has schema version ${String(version)}; this service knows version ${String(SCHEMA_VERSION)}`,
+        `${file} has schema version ${String(version)}; this service knows version ${String(SCHEMA_VERSION)}. Move it away to begin anew`,
       );
     }
     this.#database.exec(
