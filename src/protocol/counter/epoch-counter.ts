@@ -48,6 +48,8 @@ export interface CounterTransaction {
   readEntry(id: CounterId, at: Epoch): LogEntry | undefined;
   /** Adds an entry, or replaces the one of the same epoch. */
   writeEntry(id: CounterId, entry: LogEntry): void;
+  /** Deletes all entries. */
+  deleteEntries(id: CounterId): void;
   /** Entries from epoch `from` on, ascending. */
   readEntries(id: CounterId, from: Epoch, limits: PageLimits): readonly LogEntry[];
 }
@@ -228,6 +230,7 @@ export class EpochCounter {
   #decide<Answer>(id: CounterId, decide: (transaction: CounterTransaction) => Decision<Answer>): Answer {
     return this.#store.transaction((transaction) => {
       const decision = decide(transaction);
+      if (decision.forgets === true) transaction.deleteEntries(id);
       if (decision.entry !== undefined) transaction.writeEntry(id, decision.entry);
       if (decision.record !== undefined) transaction.writeRecord(id, decision.record);
       const home = (decision.record ?? transaction.readRecord(id))?.home;

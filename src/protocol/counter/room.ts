@@ -135,7 +135,9 @@ export function heard(
 
 /**
  * The last member leaves: the lease ends at once. When a later generation has begun, this one never comes back: else a
- * good-bye every few minutes, or one right after a sign of life, would keep an old state revivable unseen.
+ * good-bye every few minutes, or one right after a sign of life, would keep an old state revivable unseen. Nor does one in
+ * which nobody but its maker ever was: else whoever has the link could use up the room by opening and closing.
+ * @param isAtZero - the generation never got beyond epoch 0.
  * @returns undefined when it did not come back anyway.
  */
 export function closed(
@@ -143,9 +145,10 @@ export function closed(
   generation: number,
   now: UnixMillis,
   times: CounterTimes,
+  isAtZero: boolean,
 ): RoomRecord | undefined {
   return changed(room, generation, now, times, (known) =>
-    known.overtakenAt === undefined ? { ...known, until: known.heardAt } : undefined,
+    isAtZero || known.overtakenAt !== undefined ? undefined : { ...known, until: known.heardAt },
   );
 }
 
@@ -161,6 +164,11 @@ function changed(
   if (known === undefined || isGone(known, now, times)) return undefined;
   const generations = room.generations.flatMap((each) => (each === known ? (change(each) ?? []) : [each]));
   return { ...room, generations };
+}
+
+/** Whether a generation began once and never comes back. */
+export function isOver(room: RoomRecord, generation: number): boolean {
+  return generation < room.next && !room.generations.some((each) => each.generation === generation);
 }
 
 /** Drops the generations that never come back, so that no clock brings them back. */

@@ -140,6 +140,8 @@ export interface Decision<Answer> {
   readonly room?: RoomRecord;
   /** To be put into the log, in place of an entry of the same epoch. */
   readonly entry?: LogEntry;
+  /** The whole log is deleted. */
+  readonly forgets?: boolean;
 }
 
 /** A lock as it was asked for. `fresh` is an unguessable token, used if a new lock is granted. */
@@ -312,11 +314,7 @@ export interface LogNeighbours {
   readonly after: LogEntry | undefined;
 }
 
-/**
- * Decides a member's sign of life, or the good-bye of the last one.
- * @param leaves - the lease ends now; a later sign of life of somebody else opens it again, unless a later generation
- *   had begun.
- */
+/** Decides a member's sign of life. @param leaves - the last one's good-bye: the lease ends, at epoch 0 for good. */
 export function decideAlive(
   record: CounterRecord | undefined,
   room: RoomRecord,
@@ -329,11 +327,13 @@ export function decideAlive(
   const current = currentEpoch(record);
   if (record?.home === undefined || current !== val) return { answer: { kind: 'counter-error', current } };
   if (!isAllowed(record, proof)) return { answer: { kind: 'forbidden' } };
-  const after = (leaves ? closed : heard)(room, record.home.generation, now, times);
+  const [generation, forgets] = [record.home.generation, leaves && val === 0n];
+  const after = leaves ? closed(room, generation, now, times, forgets) : heard(room, generation, now, times);
   if (after === undefined) return { answer: { kind: 'gone' }, room: withoutGone(room, now, times) };
   return {
     answer: { kind: 'ok', current: val, meeting: meetingNow(after, record.home, now, times) },
     room: after,
+    forgets,
   };
 }
 

@@ -4,7 +4,7 @@ import { invariant } from '../errors.ts';
 import type { UnixMillis } from '../units.ts';
 import { parseReceipt, receiptHash, verifyReceipt } from './receipt.ts';
 import type { Receipt, ReceiptVerifier } from './receipt.ts';
-import { begun, heard } from './room.ts';
+import { begun, heard, isOver } from './room.ts';
 import type { CounterTimes } from './room.ts';
 import { movedOn, newRecord } from './rules.ts';
 import type {
@@ -55,6 +55,8 @@ export function decideUpload(
     return fillsIn ? { answer: { kind: 'ok' }, entry } : { answer: { kind: 'ok' } };
   }
   if (!linksTo(neighbours, receipt, crypto.verifier)) return fork(reached);
+  // Else whoever has the link could fill the store again with what was deleted.
+  if (isOver(room, home.generation)) return { answer: { kind: 'ok' } };
 
   const counter = record ?? newRecord(home);
   if (reached < counter.expected) return { answer: { kind: 'ok' }, entry };

@@ -183,6 +183,7 @@ class SqliteTransaction implements CounterTransaction {
   readonly #upsertRecord: Database.Statement;
   readonly #selectEntry: Database.Statement;
   readonly #upsertEntry: Database.Statement;
+  readonly #deleteEntries: Database.Statement;
   readonly #selectSizes: Database.Statement;
 
   constructor(database: Database.Database) {
@@ -194,6 +195,7 @@ class SqliteTransaction implements CounterTransaction {
     );
     this.#selectEntry = database.prepare('SELECT * FROM log WHERE id = ? AND epoch = ?');
     this.#upsertEntry = database.prepare('INSERT OR REPLACE INTO log VALUES (?, ?, ?, ?, ?, ?)');
+    this.#deleteEntries = database.prepare('DELETE FROM log WHERE id = ?');
     this.#selectSizes = database.prepare(
       `SELECT epoch, coalesce(length(commit_message), 0) AS size FROM log
        WHERE id = ? AND epoch >= ? ORDER BY epoch LIMIT ?`,
@@ -276,6 +278,10 @@ class SqliteTransaction implements CounterTransaction {
       entry.commit === undefined ? null : Buffer.from(entry.commit),
       Buffer.from(entry.receipt),
     );
+  }
+
+  deleteEntries(id: CounterId): void {
+    this.#deleteEntries.run(id);
   }
 
   readEntries(id: CounterId, from: Epoch, limits: PageLimits): readonly LogEntry[] {

@@ -24,6 +24,7 @@ export class MemoryCounterStore implements CounterStore {
       writeRecord: (id, record) => records.set(id, record),
       readEntry: (id, of) => logs.get(id)?.get(of),
       writeEntry: (id, entry) => logs.set(id, new Map(logs.get(id)).set(entry.epoch, entry)),
+      deleteEntries: (id) => logs.delete(id),
       readEntries: (id, from, limits) => pageOf([...(logs.get(id)?.values() ?? [])], from, limits),
     });
     this.#rooms = rooms;

@@ -4,6 +4,7 @@ import {
   closed,
   DEFAULT_TIMES,
   heard,
+  mayBegin,
   meetingOf,
   NEW_ROOM,
 } from '../../../src/protocol/counter/room.ts';
@@ -16,7 +17,8 @@ const START = 1e12;
 const at = (ms: number) => unixMillis(START + ms);
 const begin = (room: RoomRecord, generation: number, ms: number) => begun(room, generation, at(ms), TIMES);
 const hear = (room: RoomRecord, generation: number, ms: number) => heard(room, generation, at(ms), TIMES);
-const close = (room: RoomRecord, generation: number, ms: number) => closed(room, generation, at(ms), TIMES);
+const close = (room: RoomRecord, generation: number, ms: number, isAtZero = false) =>
+  closed(room, generation, at(ms), TIMES, isAtZero);
 
 describe('the last member says good-bye', () => {
   test('over and over, while a later generation goes on: its own never comes back', () => {
@@ -44,6 +46,16 @@ describe('the last member says good-bye', () => {
     const overtaken = begin(left, 1, MINUTE);
     expect(meetingOf(hear(overtaken, 0, 11 * MINUTE) ?? NEW_ROOM, at(11 * MINUTE))).toBe(0);
     expect(hear(overtaken, 0, 11 * MINUTE + 1)).toBeUndefined();
+  });
+
+  test('and never got beyond epoch 0: nothing of it is left but the number that comes next', () => {
+    let room = NEW_ROOM;
+    for (let generation = 0; generation < 100; generation += 1) {
+      room = close(begin(room, generation, generation), generation, generation, true) ?? NEW_ROOM;
+      expect(hear(room, generation, generation)).toBeUndefined();
+    }
+    expect(room).toEqual({ next: 100, generations: [] });
+    expect(mayBegin(room, at(100), TIMES)).toEqual({ kind: 'may' });
   });
 
   test('and no clock that is set back takes that back', () => {

@@ -321,8 +321,24 @@ export function describeCounter(name: string, start: () => Promise<CounterUnderT
       if (done.kind !== 'ok') throw new Error(done.kind);
     };
     const inEpoch0 = memberBefore(1n) ?? (() => Promise.resolve(undefined));
+    const inEpoch1 = memberBefore(2n) ?? inEpoch0;
+    /** Begins a generation and takes it to epoch 1, as its first joiner does. */
+    const settle = async (generation: number): Promise<void> => {
+      await begin(generation);
+      const request = { mode: 'fenced', val: epoch(1n), nonce: nonce(), generation } as const;
+      const lock = await client.lock(groupAt(generation), request, inEpoch0);
+      if (lock.kind !== 'granted' || lock.token === undefined) throw new Error(lock.kind);
+      const commit = commitOf(`joiner ${String(generation)}`);
+      const { token } = lock;
+      const call = { mode: 'fenced', val: epoch(1n), token, commit, transcript: TRANSCRIPT } as const;
+      const done = await client.increment(groupAt(generation), { ...call, nextKey: keyOf(1n) }, inEpoch0);
+      if (done.kind !== 'ok') throw new Error(done.kind);
+    };
     const alive = (generation: number) => client.alive(groupAt(generation), epoch(0n), inEpoch0);
     const close = (generation: number) => client.close(groupAt(generation), epoch(0n), inEpoch0);
+    /** The same where {@link settle} was. */
+    const aliveAt1 = (generation: number) => client.alive(groupAt(generation), epoch(1n), inEpoch1);
+    const closeAt1 = (generation: number) => client.close(groupAt(generation), epoch(1n), inEpoch1);
 
     test('tells in one call which generation is the meeting, and which begins next', async () => {
       expect(await client.room()).toEqual({ kind: 'ok', meeting: undefined, next: 0 });
@@ -392,14 +408,14 @@ export function describeCounter(name: string, start: () => Promise<CounterUnderT
     });
 
     test('the last one closes; the next generation begins at once; a member of before opens it again', async () => {
-      await begin(0);
-      expect(await close(0)).toMatchObject({ kind: 'ok', current: 0n });
+      await settle(0);
+      expect(await closeAt1(0)).toMatchObject({ kind: 'ok', current: 1n });
       expect(await client.room()).toEqual({ kind: 'ok', meeting: undefined, next: 1 });
-      await begin(1);
-      expect(await alive(0)).toMatchObject({ kind: 'ok', meeting: { generation: 0 } });
+      await settle(1);
+      expect(await aliveAt1(0)).toMatchObject({ kind: 'ok', meeting: { generation: 0 } });
       expect(await client.room()).toEqual({ kind: 'ok', meeting: 0, next: 2 });
       // Whoever is in the higher one is told where the meeting is.
-      expect(await alive(1)).toMatchObject({ kind: 'ok', meeting: { generation: 0 } });
+      expect(await aliveAt1(1)).toMatchObject({ kind: 'ok', meeting: { generation: 0 } });
     });
 
     test('who was silent for long after a later one began never comes back, whatever the clock says', async () => {
@@ -421,37 +437,60 @@ export function describeCounter(name: string, start: () => Promise<CounterUnderT
 
     test('a good-bye keeps no old generation revivable', async () => {
       const { leaseMs, revivalMs } = counter.times;
-      await begin(0);
+      await settle(0);
       counter.advance(leaseMs);
-      await begin(1);
+      await settle(1);
       // Repeated where nobody is, and right after a sign of life: it is the meeting for a whole lease, or not at all.
-      expect(await alive(0)).toMatchObject({ kind: 'ok', meeting: { generation: 0 } });
-      expect(await close(0)).toMatchObject({ kind: 'ok', meeting: { generation: 1 } });
-      expect(await close(0)).toEqual({ kind: 'gone' });
-      expect(await alive(0)).toEqual({ kind: 'gone' });
+      expect(await aliveAt1(0)).toMatchObject({ kind: 'ok', meeting: { generation: 0 } });
+      expect(await closeAt1(0)).toMatchObject({ kind: 'ok', meeting: { generation: 1 } });
+      expect(await closeAt1(0)).toEqual({ kind: 'gone' });
+      expect(await aliveAt1(0)).toEqual({ kind: 'gone' });
       // One that was closed before a later one began has the ten minutes from then, and no more.
-      await close(1);
+      await closeAt1(1);
       counter.advance(revivalMs / 2);
-      await close(1);
-      await begin(2);
+      await closeAt1(1);
+      await settle(2);
       counter.advance(revivalMs);
-      expect(await alive(1)).toMatchObject({ kind: 'ok', meeting: { generation: 1 } });
+      expect(await aliveAt1(1)).toMatchObject({ kind: 'ok', meeting: { generation: 1 } });
       counter.advance(revivalMs + leaseMs);
-      expect(await alive(1)).toEqual({ kind: 'gone' });
+      expect(await aliveAt1(1)).toEqual({ kind: 'gone' });
     });
 
     test('a room begins only so many generations in the time in which they may come back', async () => {
       for (let generation = 0; generation < 16; generation += 1) {
-        await begin(generation);
-        expect(await close(generation)).toMatchObject({ kind: 'ok' });
+        await settle(generation);
+        expect(await closeAt1(generation)).toMatchObject({ kind: 'ok' });
       }
       expect(await lockAt(16)).toMatchObject({ kind: 'busy' });
       // Those who were there first lose nothing by it.
-      expect(await alive(0)).toMatchObject({ kind: 'ok', meeting: { generation: 0 } });
-      await close(0);
+      expect(await aliveAt1(0)).toMatchObject({ kind: 'ok', meeting: { generation: 0 } });
+      await closeAt1(0);
       counter.advance(counter.times.revivalMs + 1);
-      await begin(16);
+      await settle(16);
       expect(await client.room()).toEqual({ kind: 'ok', meeting: 16, next: 17 });
+    });
+
+    test('who opens and closes alone uses up no room, and nothing of it is kept', async () => {
+      await settle(0);
+      await closeAt1(0);
+      const first = await client.history(groupAt(0), epoch(0n));
+      for (let generation = 1; generation < 20; generation += 1) {
+        await begin(generation);
+        const page = await client.history(groupAt(generation), epoch(0n));
+        if (page.kind !== 'ok') throw new Error(page.kind);
+        expect(await close(generation)).toMatchObject({ kind: 'ok', current: 0n });
+        expect(await alive(generation)).toEqual({ kind: 'gone' });
+        const nothing = { kind: 'ok', current: 0n, entries: [] };
+        expect(await client.history(groupAt(generation), epoch(0n))).toMatchObject(nothing);
+        const given = page.entries.map(({ receipt, commit }) => ({ receipt, commit }));
+        expect(await client.upload(groupAt(generation), generation, given)).toMatchObject({ kind: 'ok' });
+        expect(await client.history(groupAt(generation), epoch(0n))).toMatchObject(nothing);
+      }
+      // Those who were there first lose nothing by it.
+      expect(await client.history(groupAt(0), epoch(0n))).toMatchObject({
+        entries: first.kind === 'ok' ? first.entries : [],
+      });
+      expect(await aliveAt1(0)).toMatchObject({ kind: 'ok', meeting: { generation: 0 } });
     });
 
     test('a service that lost all knows the room again from receipts', async () => {
