@@ -5,16 +5,8 @@ import type { RoomKey } from '../../../src/protocol/group/room-keys.ts';
 import type { DownlinkItem } from '../../../src/protocol/media/encoded-media.ts';
 import { epoch } from '../../../src/protocol/units.ts';
 import { fakeCrypto } from '../../harness/group/simulation.ts';
+import { meet } from '../../harness/simulation/meet.ts';
 import { RELAY, SimulatedMeeting, type SimulatedMember } from '../../harness/simulation/simulated-meeting.ts';
-
-/** Lets people in one by one. */
-function meet(world: SimulatedMeeting, ...names: readonly string[]): SimulatedMember[] {
-  return names.map((name) => {
-    const member = world.join(name);
-    world.until(`${name} is in`, () => world.agree());
-    return member;
-  });
-}
 
 /** Ana and Bo, who both send and see each other. */
 function pair(): {

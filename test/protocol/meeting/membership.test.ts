@@ -4,7 +4,8 @@ import type { CounterMode } from '../../../src/protocol/counter/client.ts';
 import { openAccess, type RelayPolicy } from '../../../src/protocol/relay/policy.ts';
 import { meetingTracks } from '../../../src/services/relay/meeting-tracks.ts';
 import type { Network } from '../../harness/simulation/link.ts';
-import { SimulatedMeeting, type SimulatedMember } from '../../harness/simulation/simulated-meeting.ts';
+import { meet } from '../../harness/simulation/meet.ts';
+import { SimulatedMeeting } from '../../harness/simulation/simulated-meeting.ts';
 
 /** A relay that keeps nothing and lets one publisher write a track at a time, as others than ours do. */
 const takesTurns: RelayPolicy = {
@@ -12,15 +13,6 @@ const takesTurns: RelayPolicy = {
   treatmentOf: () => ({ kept: false, reliable: true, exclusive: true, firstWins: false }),
 };
 const relays = { keeps: { ...meetingTracks, ...openAccess }, 'takes turns': takesTurns };
-
-/** Lets people in one by one. */
-function meet(world: SimulatedMeeting, ...names: readonly string[]): SimulatedMember[] {
-  return names.map((name) => {
-    const member = world.join(name);
-    world.until(`${name} is in`, () => world.agree());
-    return member;
-  });
-}
 
 const cases = (['keeps', 'takes turns'] as const).flatMap((relay) =>
   (['fenced', 'plain'] as const).map((mode): [typeof relay, CounterMode] => [relay, mode]),

@@ -12,6 +12,7 @@ import type { FullTrackName } from '../../../src/protocol/moqt/model.ts';
 import { decodeUtf8 } from '../../../src/protocol/bytes/utf8.ts';
 import { at, object } from '../../harness/moqt/names.ts';
 import { Intruder, passOf } from '../../harness/simulation/intruder.ts';
+import { meetLive } from '../../harness/simulation/meet.ts';
 import {
   RELAY,
   RELAY_AUTHORITY,
@@ -27,17 +28,6 @@ import { meetingTracks } from '../../../src/services/relay/meeting-tracks.ts';
 import type { AuthorizationToken, RequestRefusal } from '../../../src/protocol/moqt/session-api.ts';
 import type { AccessPolicy, SessionAccess } from '../../../src/protocol/relay/policy.ts';
 import { passAccess } from '../../../src/services/relay/pass-access.ts';
-
-/** Members that send sound. */
-function meet(world: SimulatedMeeting, ...names: readonly string[]): SimulatedMember[] {
-  const members = names.map((name) => {
-    const member = world.join(name);
-    world.until(`${name} is in`, () => world.agree());
-    return member;
-  });
-  for (const member of members) member.goLive();
-  return members;
-}
 
 function groupOf(member: SimulatedMember | undefined): GroupName {
   if (member?.group === undefined) throw new Error('nobody is in a group');
@@ -70,7 +60,7 @@ const isOwn = ({ namespace }: FullTrackName): boolean => {
 
 test('a second publisher neither mutes a member nor has it barred as malformed', () => {
   const world = new SimulatedMeeting();
-  const [ana, bo] = meet(world, 'Ana', 'Bo');
+  const [ana, bo] = meetLive(world, 'Ana', 'Bo');
   if (ana === undefined || bo === undefined) throw new Error('nobody came');
   expect(isHeard(world, ana, bo)).toBe(true);
   const intruder = new Intruder(world, passOf(world));
@@ -89,7 +79,7 @@ test('a second publisher neither mutes a member nor has it barred as malformed',
 
 test('the tracks of a member that lost the relay are not taken by whoever waits for that', () => {
   const world = new SimulatedMeeting();
-  const [ana, bo] = meet(world, 'Ana', 'Bo');
+  const [ana, bo] = meetLive(world, 'Ana', 'Bo');
   if (ana === undefined || bo === undefined) throw new Error('nobody came');
   const intruder = new Intruder(world, passOf(world));
   const group = groupOf(ana);
@@ -106,7 +96,7 @@ test('the tracks of a member that lost the relay are not taken by whoever waits 
 
 test('junk at the locations of the next Commits keeps nobody from joining or leaving', () => {
   const world = new SimulatedMeeting();
-  const [ana, bo] = meet(world, 'Ana', 'Bo');
+  const [ana, bo] = meetLive(world, 'Ana', 'Bo');
   if (ana === undefined || bo === undefined) throw new Error('nobody came');
   const intruder = new Intruder(world, passOf(world));
   const commits = intruder.publish(commitTrack(groupOf(ana)));
@@ -128,7 +118,7 @@ test('junk at the locations of the next Commits keeps nobody from joining or lea
 
 test('junk ahead of the live edge hides no Commit from whoever comes later, or comes back', () => {
   const world = new SimulatedMeeting();
-  const [ana, bo] = meet(world, 'Ana', 'Bo');
+  const [ana, bo] = meetLive(world, 'Ana', 'Bo');
   if (ana === undefined || bo === undefined) throw new Error('nobody came');
   const intruder = new Intruder(world, passOf(world));
   const commits = intruder.publish(commitTrack(groupOf(ana)));
@@ -151,7 +141,7 @@ test('junk ahead of the live edge hides no Commit from whoever comes later, or c
 
 test.each([6, 40])('%i fake instances of each of its tracks do not push a member out', (count) => {
   const world = new SimulatedMeeting();
-  const [ana, bo] = meet(world, 'Ana', 'Bo');
+  const [ana, bo] = meetLive(world, 'Ana', 'Bo');
   if (ana === undefined || bo === undefined) throw new Error('nobody came');
   expect(isHeard(world, ana, bo)).toBe(true);
   const intruder = new Intruder(world, passOf(world));
@@ -189,7 +179,7 @@ test('whoever announces everything, or asks for everything, is told no name', ()
     intruder.session.subscribeTracks([], { forward: false }),
   ];
   intruder.run();
-  meet(world, 'Ana', 'Bo');
+  meetLive(world, 'Ana', 'Bo');
   // A track that its publisher has left and that somebody still looks for is asked of whoever announced a prefix of it.
   const curious = new Intruder(world, passOf(world));
   curious.session.subscribe(
@@ -235,7 +225,7 @@ describe('a pass', () => {
     group: GroupName;
   } {
     const world = new SimulatedMeeting();
-    const [ana] = meet(world, 'Ana', 'Bo');
+    const [ana] = meetLive(world, 'Ana', 'Bo');
     if (ana === undefined) throw new Error('nobody came');
     const group = groupOf(ana);
     return { world, ana, group, known: tracksOf(new Intruder(world, passOf(world)), group) };
@@ -296,9 +286,9 @@ describe('a pass', () => {
       },
     };
     const policy = { ...meetingTracks, accessOf: () => access };
-    meet(new SimulatedMeeting({ relays: [{ url: RELAY, pass: false }], policy }), 'Bo', 'Cy');
+    meetLive(new SimulatedMeeting({ relays: [{ url: RELAY, pass: false }], policy }), 'Bo', 'Cy');
     expect(shown).toEqual([]);
-    meet(new SimulatedMeeting({ policy }), 'Bo', 'Cy');
+    meetLive(new SimulatedMeeting({ policy }), 'Bo', 'Cy');
     expect(shown.length).toBeGreaterThan(0);
   });
 

@@ -1,16 +1,7 @@
 /** What networks, relays, counters and disks do to a meeting, in virtual time. */
 import { describe, expect, test } from 'vitest';
+import { meetLive } from '../../harness/simulation/meet.ts';
 import { RELAY, SimulatedMeeting, type SimulatedMember } from '../../harness/simulation/simulated-meeting.ts';
-
-function meet(world: SimulatedMeeting, ...names: readonly string[]): SimulatedMember[] {
-  const members = names.map((name) => {
-    const member = world.join(name);
-    world.until(`${name} is in`, () => world.agree());
-    return member;
-  });
-  for (const member of members) member.goLive();
-  return members;
-}
 
 /** All speak and show for a while, 50 packets and 10 pictures a second. */
 function talk(world: SimulatedMeeting, members: readonly SimulatedMember[], duration: number): void {
@@ -42,7 +33,7 @@ function allHear(world: SimulatedMeeting, members: readonly SimulatedMember[], l
 
 test('five members over a network that loses a twentieth hear and see each other, and nothing comes twice', () => {
   const world = new SimulatedMeeting({ network: { latency: 40, lossPercent: 5 } });
-  const members = meet(world, 'Ana', 'Bo', 'Cy', 'Di', 'Ed');
+  const members = meetLive(world, 'Ana', 'Bo', 'Cy', 'Di', 'Ed');
   for (const member of members)
     member.feed({
       kind: 'watch',
@@ -63,7 +54,7 @@ test('five members over a network that loses a twentieth hear and see each other
 
 test('a relay that dies: members come back to it, keep their group, and hear each other again', () => {
   const world = new SimulatedMeeting();
-  const members = meet(world, 'Ana', 'Bo', 'Cy');
+  const members = meetLive(world, 'Ana', 'Bo', 'Cy');
   allHear(world, members);
   const { epoch } = members[0]!;
   world.killRelay();
@@ -78,7 +69,7 @@ test('a relay that dies: members come back to it, keep their group, and hear eac
 
 test('a relay that dies again and again is not called in a loop', () => {
   const world = new SimulatedMeeting();
-  const [ana] = meet(world, 'Ana');
+  const [ana] = meetLive(world, 'Ana');
   world.killRelay();
   world.until('it is noticed', () => ana!.view.connection.kind === 'connecting');
   world.pass(120_000);
@@ -95,7 +86,7 @@ test('a relay that is dead from the start is passed over', () => {
       { url: RELAY, pass: true },
     ],
   });
-  const [ana, bo] = meet(world, 'Ana', 'Bo');
+  const [ana, bo] = meetLive(world, 'Ana', 'Bo');
   allHear(world, [ana!, bo!]);
   expect(ana!.view.connection).toEqual({ kind: 'connected', relay: RELAY });
 });
@@ -103,7 +94,7 @@ test('a relay that is dead from the start is passed over', () => {
 describe('a network that carries nothing', () => {
   test('for two seconds costs nothing: what was sent comes after', () => {
     const world = new SimulatedMeeting();
-    const [ana, bo] = meet(world, 'Ana', 'Bo');
+    const [ana, bo] = meetLive(world, 'Ana', 'Bo');
     allHear(world, [ana!, bo!]);
     const before = count(ana!, bo!);
     world.cut(bo!, 2_000);
@@ -115,7 +106,7 @@ describe('a network that carries nothing', () => {
 
   test('until the session is given up is survived with a new session, in the same place', () => {
     const world = new SimulatedMeeting();
-    const [ana, bo, cy] = meet(world, 'Ana', 'Bo', 'Cy');
+    const [ana, bo, cy] = meetLive(world, 'Ana', 'Bo', 'Cy');
     allHear(world, [ana!, bo!, cy!]);
     const before = bo!.group!.senderId;
     world.cut(bo!, 9_000);
@@ -129,7 +120,7 @@ describe('a network that carries nothing', () => {
 
 test('a member that dies and comes back within its grace is heard at once, on new tracks', () => {
   const world = new SimulatedMeeting();
-  const [ana, bo] = meet(world, 'Ana', 'Bo');
+  const [ana, bo] = meetLive(world, 'Ana', 'Bo');
   allHear(world, [ana!, bo!]);
   bo!.kill();
   bo!.start();
@@ -141,7 +132,7 @@ test('a member that dies and comes back within its grace is heard at once, on ne
 
 test('a counter that does not answer stops changes, not the meeting; changes come when it is back', () => {
   const world = new SimulatedMeeting();
-  const [ana, bo] = meet(world, 'Ana', 'Bo');
+  const [ana, bo] = meetLive(world, 'Ana', 'Bo');
   world.counter.reachable = false;
   const cy = world.join('Cy');
   allHear(world, [ana!, bo!]);
@@ -168,7 +159,7 @@ describe('a disk that is full', () => {
 
   test('keeps nobody from ending', () => {
     const world = new SimulatedMeeting();
-    const [ana] = meet(world, 'Ana');
+    const [ana] = meetLive(world, 'Ana');
     ana!.failDisk(true);
     ana!.feed({ kind: 'leave' });
     world.until('it is left', () => ana!.view.end === 'left', 5_000);
@@ -177,7 +168,7 @@ describe('a disk that is full', () => {
 
   test('keeps nobody who was removed from leaving', () => {
     const world = new SimulatedMeeting();
-    const [ana, bo] = meet(world, 'Ana', 'Bo');
+    const [ana, bo] = meetLive(world, 'Ana', 'Bo');
     bo!.failDisk(true);
     ana!.feed({ kind: 'kick', participant: bo!.id });
     world.until('Bo is out', () => world.agree([ana!]));
@@ -191,7 +182,7 @@ describe('a disk that is full', () => {
 describe('members that are replaced and join again by themselves, beside each other', () => {
   test('hear each other, though one was ahead and offered its tracks early', () => {
     const world = new SimulatedMeeting({ network: { latency: 20 } });
-    const members = meet(world, 'Ana', 'Bo', 'Cy', 'Di');
+    const members = meetLive(world, 'Ana', 'Bo', 'Cy', 'Di');
     world.pass(1);
     members[0]!.kill();
     world.agenda.after(1, () => {
@@ -247,7 +238,7 @@ describe('absence', () => {
       'for %s ends in the same meeting, with microphone and camera off',
       (_length, duration) => {
         const world = new SimulatedMeeting();
-        const [ana, bo, cy] = meet(world, 'Ana', 'Bo', 'Cy');
+        const [ana, bo, cy] = meetLive(world, 'Ana', 'Bo', 'Cy');
         allHear(world, [ana!, bo!, cy!]);
         const { group } = bo!.group!;
         bo!.sleep(duration, machine);
@@ -276,7 +267,7 @@ describe('absence', () => {
 
   test('of a few seconds costs nobody a place, and microphone and camera are off all the same', () => {
     const world = new SimulatedMeeting();
-    const [ana, bo] = meet(world, 'Ana', 'Bo');
+    const [ana, bo] = meetLive(world, 'Ana', 'Bo');
     allHear(world, [ana!, bo!]);
     const { senderId } = bo!.group!;
     bo!.sleep(15_000, true);
@@ -296,7 +287,7 @@ describe('absence', () => {
 describe('a removal that cannot be committed', () => {
   test('is said, cuts off what is heard of the one removed at once, and is done when the counter is back', () => {
     const world = new SimulatedMeeting();
-    const [ana, bo, cy] = meet(world, 'Ana', 'Bo', 'Cy');
+    const [ana, bo, cy] = meetLive(world, 'Ana', 'Bo', 'Cy');
     allHear(world, [ana!, bo!, cy!]);
     const heard = { ofBo: count(ana!, bo!), ofCy: count(ana!, cy!) };
     world.counter.reachable = false;
@@ -321,7 +312,7 @@ describe('a removal that cannot be committed', () => {
 
   test('over a relay that is gone is made with the counter all the same, and the others learn of it', () => {
     const world = new SimulatedMeeting();
-    const [ana, bo, cy] = meet(world, 'Ana', 'Bo', 'Cy');
+    const [ana, bo, cy] = meetLive(world, 'Ana', 'Bo', 'Cy');
     world.killRelay();
     world.until('all notice', () =>
       [ana!, bo!, cy!].every(({ view }) => view.connection.kind === 'connecting'),
@@ -333,7 +324,7 @@ describe('a removal that cannot be committed', () => {
 
   test('is not held up by people who join again and again', () => {
     const world = new SimulatedMeeting();
-    const [ana, bo, cy, mal] = meet(world, 'Ana', 'Bo', 'Cy', 'Mal');
+    const [ana, bo, cy, mal] = meetLive(world, 'Ana', 'Bo', 'Cy', 'Mal');
     cy!.feed({ kind: 'kick', participant: mal!.id });
     for (let stranger = 0; stranger < 4; stranger += 1) {
       world.join(`Stranger ${String(stranger)}`);
@@ -345,7 +336,7 @@ describe('a removal that cannot be committed', () => {
 
   test('is done though whoever wants it leaves at once', () => {
     const world = new SimulatedMeeting();
-    const [ana, bo, cy] = meet(world, 'Ana', 'Bo', 'Cy');
+    const [ana, bo, cy] = meetLive(world, 'Ana', 'Bo', 'Cy');
     // Ana answers a good-bye sooner than Bo is done.
     bo!.mlsMs = 400;
     bo!.feed({ kind: 'kick', participant: cy!.id });
@@ -356,7 +347,7 @@ describe('a removal that cannot be committed', () => {
 
   test('is not shaken off by joining again', () => {
     const world = new SimulatedMeeting();
-    const [ana, bo, cy, mal] = meet(world, 'Ana', 'Bo', 'Cy', 'Mal');
+    const [ana, bo, cy, mal] = meetLive(world, 'Ana', 'Bo', 'Cy', 'Mal');
     world.counter.reachable = false;
     cy!.feed({ kind: 'kick', participant: mal!.id });
     world.pass(1_000);
