@@ -21,6 +21,7 @@ import type { TrackBudgets } from './track.ts';
 export interface RelayCounters {
   objectsReceived: number;
   objectsDuplicate: number;
+  objectsIgnored: number;
   bytesReceived: number;
   tracksMalformed: number;
   groupsDropped: number;
@@ -45,6 +46,7 @@ export class RelayCore implements PeerOwner {
   readonly counters: RelayCounters = {
     objectsReceived: 0,
     objectsDuplicate: 0,
+    objectsIgnored: 0,
     bytesReceived: 0,
     tracksMalformed: 0,
     groupsDropped: 0,

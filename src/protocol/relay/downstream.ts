@@ -51,7 +51,8 @@ export class Downstream<T extends SubscribedTrack = SubscribedTrack> implements 
   #subgroupTimeout: Millis;
   /** Groups below were given up. */
   #floor = 0n;
-  readonly #flows = new Map<Subgroup, Flow>();
+  /** By the keys of their subgroups. */
+  readonly #flows = new Map<string, Flow>();
   readonly #lanes = new Map<number, Lane>();
   #heldBack: HeldBack[] = [];
   #done: { readonly code: number; readonly reason: string } | undefined;
@@ -143,10 +144,11 @@ export class Downstream<T extends SubscribedTrack = SubscribedTrack> implements 
       if (!this.peer.congested) this.peer.useSession().sendDatagram(this.id, object);
       return;
     }
-    let flow = this.#flows.get(subgroup);
+    // Of a group that was forgotten meanwhile there may be one that waits: a session has one stream of a subgroup.
+    let flow = this.#flows.get(subgroup.key);
     if (flow === undefined) {
       flow = new Flow(subgroup);
-      this.#flows.set(subgroup, flow);
+      this.#flows.set(subgroup.key, flow);
     }
     const before = flow.bytes;
     flow.push(object, first, previous, now);
@@ -156,7 +158,7 @@ export class Downstream<T extends SubscribedTrack = SubscribedTrack> implements 
 
   /** All objects of a subgroup came. */
   finishSubgroup(subgroup: Subgroup, now: Millis): void {
-    const flow = this.#flows.get(subgroup);
+    const flow = this.#flows.get(subgroup.key);
     if (flow === undefined) return;
     flow.finish(now);
     this.#queue(flow);
@@ -164,7 +166,7 @@ export class Downstream<T extends SubscribedTrack = SubscribedTrack> implements 
 
   /** No more objects of a subgroup will come, though there may be more. */
   cutSubgroup(subgroup: Subgroup): void {
-    const flow = this.#flows.get(subgroup);
+    const flow = this.#flows.get(subgroup.key);
     if (flow === undefined) return;
     flow.cut();
     this.#queue(flow);
@@ -225,7 +227,7 @@ export class Downstream<T extends SubscribedTrack = SubscribedTrack> implements 
     const code = this.#done === undefined ? StreamCode.INTERNAL_ERROR : StreamCode.CANCELLED;
     const { bytes, over } = flow.send(this.peer.useSession(), this.id, code);
     this.peer.account(this.track.reliable, flow.bytes - before);
-    if (over) this.#flows.delete(flow.subgroup);
+    if (over) this.#flows.delete(flow.subgroup.key);
     this.#finishIfDone();
     return bytes;
   }
@@ -262,7 +264,7 @@ export class Downstream<T extends SubscribedTrack = SubscribedTrack> implements 
   #abandon(flow: Flow, code: number): void {
     this.peer.account(this.track.reliable, -flow.bytes);
     flow.abandon(this.peer.useSession(), this.id, code);
-    this.#flows.delete(flow.subgroup);
+    this.#flows.delete(flow.subgroup.key);
     for (const lane of this.#lanes.values()) lane.remove(flow);
     this.#finishIfDone();
   }

@@ -4,6 +4,7 @@ import { RequestErrorCode, StreamCode } from '../moqt/codes.ts';
 import { compareLocations, objectId } from '../moqt/model.ts';
 import type { GroupOrder, Location, MoqtObject, RequestId } from '../moqt/model.ts';
 import type { RequestRefusal } from '../moqt/session-api.ts';
+import type { Group } from './group.ts';
 import { objectSize } from './object-cache.ts';
 import type { ObjectCache } from './object-cache.ts';
 import type { Peer } from './peer.ts';
@@ -181,20 +182,29 @@ export function* cachedItems(
   const groups = cache.ascending().filter(({ id }) => id >= start.group && id <= last.group);
   if (order === 'descending') groups.reverse();
   for (const group of groups) {
-    if (group.evicted) {
-      const end = { group: group.id, object: objectId(group.seen.last ?? 0n) };
-      const within = compareLocations(end, start) >= 0 && compareLocations(end, last) <= 0;
-      if (within && order === 'ascending') yield { kind: 'gap', end, known: 'unknown' };
-      continue;
-    }
+    // Objects that are gone: a range can be marked where locations ascend.
+    const marks = group.evicted && order === 'ascending';
+    let expected = group.id === start.group ? start.object : objectId(0n);
     for (const object of [...group.objects.values()].sort((a, b) =>
       compareLocations(a.location, b.location),
     )) {
       if (compareLocations(object.location, start) < 0 || compareLocations(object.location, last) > 0)
         continue;
       // An answer to FETCH has no statuses: gaps say the same.
-      if (object.content.kind === 'payload') yield { kind: 'object', object };
+      if (object.content.kind === 'payload') {
+        const { object: id } = object.location;
+        if (marks && id > expected) yield unknownUpTo(group, id - 1n);
+        yield { kind: 'object', object };
+        expected = objectId(id + 1n);
+      }
     }
+    const end = group.seen.last ?? 0n;
+    const within = group.id < last.group ? end : end < last.object ? end : last.object;
+    if (marks && within >= expected) yield unknownUpTo(group, within);
   }
   return undefined;
+}
+
+function unknownUpTo({ id }: Group, object: bigint): FetchItem {
+  return { kind: 'gap', end: { group: id, object: objectId(object) }, known: 'unknown' };
 }

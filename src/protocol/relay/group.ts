@@ -1,16 +1,16 @@
 /** What the relay knows of one group of a track: which objects came, in which subgroups, and those it still has. */
 import { equal } from '../bytes/equal.ts';
-import type { Millis } from '../units.ts';
 import type { GroupId, MoqtObject, SubgroupId } from '../moqt/model.ts';
-import type { CacheEntry } from './cache-budget.ts';
 import { RangeSet } from './range-set.ts';
 import { immutableProperties } from './track-properties.ts';
 
 /** A source of objects; only its identity matters here. */
 export type SourceId = object;
 
-/** One subgroup as it arrives, maybe from several publishers. */
+/** One subgroup as it arrives, maybe from several publishers, or one object of it that travels alone. */
 export interface Subgroup {
+  /** Tells it from all others of its track. */
+  readonly key: string;
   readonly group: GroupId;
   readonly id: SubgroupId;
   readonly publisherPriority: number;
@@ -28,48 +28,43 @@ export interface Subgroup {
 export type Addition =
   | { readonly kind: 'new' }
   | { readonly kind: 'duplicate' }
+  /** It counts for nothing, and stands in nobody's way: of a track whose first content counts. */
+  | { readonly kind: 'ignored' }
   /** The track is malformed: the object must be neither kept nor forwarded. @see moqt-18 #malformed-tracks */
   | { readonly kind: 'malformed'; readonly reason: string };
 
-/** One group, and what of it can be given up at once. */
-export class Group implements CacheEntry {
+/** One group. */
+export class Group {
   readonly id: GroupId;
-  readonly owner: string;
-  readonly createdAt: Millis;
-  bytes = 0;
   readonly objects = new Map<bigint, MoqtObject>();
   readonly subgroups = new Map<bigint, Subgroup>();
   readonly seen = new RangeSet();
   /** First object ID that is known not to exist. */
   end: bigint | undefined;
-  /** Bytes of the objects it has. */
-  size = 0;
   /** Objects that came are gone. */
   evicted = false;
   /** Objects may have been lost on the way: a stream was reset, or datagrams are used. */
   lossy = false;
-  readonly #onEvict: (group: Group) => void;
+  readonly #firstWins: boolean;
 
-  /** @param onEvict - told before the objects are forgotten. */
-  constructor(id: GroupId, owner: string, createdAt: Millis, onEvict: (group: Group) => void) {
+  /** @param firstWins - whether several write it who need not agree; see {@link TrackTreatment}. */
+  constructor(id: GroupId, firstWins: boolean) {
     this.id = id;
-    this.owner = owner;
-    this.createdAt = createdAt;
-    this.#onEvict = onEvict;
-  }
-
-  evict(): void {
-    if (this.objects.size === 0) return;
-    this.#onEvict(this);
-    this.evicted = true;
-    this.objects.clear();
-    this.size = 0;
+    this.#firstWins = firstWins;
   }
 
   /** Notes an object; does not store it. */
   add(object: MoqtObject): Addition {
     const id = object.location.object;
     const known = this.objects.get(id);
+    if (this.#firstWins) {
+      // One object says nothing of others, nor of what does not exist.
+      if (object.content.kind === 'status') return { kind: 'ignored' };
+      if (known === undefined ? this.seen.has(id) : sameObject(known, object)) return { kind: 'duplicate' };
+      if (known !== undefined) return { kind: 'ignored' };
+      this.seen.add(id);
+      return { kind: 'new' };
+    }
     if (known !== undefined) {
       return sameObject(known, object) ? { kind: 'duplicate' } : malformed('two contents of one object');
     }
@@ -96,6 +91,7 @@ export class Group implements CacheEntry {
     let subgroup = this.subgroups.get(id);
     if (subgroup === undefined) {
       subgroup = {
+        key: `${String(this.id)}/${String(id)}`,
         group: this.id,
         id,
         publisherPriority,
@@ -117,6 +113,20 @@ export class Group implements CacheEntry {
     for (const subgroup of this.subgroups.values()) if (!subgroup.complete) return false;
     return true;
   }
+}
+
+/** An object as a subgroup that has no other, in whichever subgroup it came. */
+export function alone({ location, publisherPriority }: MoqtObject, id: SubgroupId): Subgroup {
+  return {
+    key: `${String(location.group)}/${String(id)}/${String(location.object)}`,
+    group: location.group,
+    id,
+    publisherPriority,
+    open: new Map(),
+    endOfGroup: false,
+    complete: true,
+    last: location.object,
+  };
 }
 
 function malformed(reason: string): Addition {

@@ -2,13 +2,15 @@
 import type { Millis } from '../units.ts';
 import { compareLocations } from '../moqt/model.ts';
 import type { GroupId, Location, MoqtObject } from '../moqt/model.ts';
-import type { CacheBudget } from './cache-budget.ts';
+import { CacheBudget } from './cache-budget.ts';
 import { Group } from './group.ts';
 import type { Addition } from './group.ts';
+import { Share } from './share.ts';
 
 /** Bounds of one track's cache. */
 export interface CacheBounds {
   readonly bytes: number;
+  /** Groups that have objects. Of a track whose first content counts as many as there is room for. */
   readonly groups: number;
   readonly age: Millis;
 }
@@ -17,22 +19,33 @@ export interface CacheBounds {
 const REMEMBERED_GROUPS = 512;
 /** What an object costs beside its bytes. */
 const OBJECT_COST = 256;
+/** What it costs to have something of one session in one group. */
+const SHARE_COST = 1_024;
 
-/** Objects by group, bounded, the oldest groups given up first. */
+/**
+ * Objects by group, bounded. The oldest groups are given up first; on a track whose first content counts, the oldest of
+ * whoever has most there, so that who floods it pushes out nobody else.
+ */
 export class ObjectCache {
   readonly #budget: CacheBudget;
+  /** Of this track alone, where its publishers must not push out each other. */
+  readonly #fair: CacheBudget | undefined;
   readonly #bounds: CacheBounds;
-  /** In order of arrival. */
   readonly #groups = new Map<bigint, Group>();
+  /** By group and owner, in order of arrival. */
+  readonly #shares = new Map<string, Share>();
+  /** Groups whose objects are gone, in the order in which they went. */
+  readonly #emptied = new Set<Group>();
   #bytes = 0;
   #withObjects = 0;
   /** Location behind the last object of the track, once known. */
   #end: Location | undefined;
 
-  /** @param bounds - `age` may be shortened later by {@link limitAge}. */
-  constructor(budget: CacheBudget, bounds: CacheBounds) {
+  /** @param firstWins - see {@link TrackTreatment}. */
+  constructor(budget: CacheBudget, bounds: CacheBounds, firstWins: boolean) {
     this.#budget = budget;
     this.#bounds = bounds;
+    this.#fair = firstWins ? new CacheBudget(bounds.bytes) : undefined;
   }
 
   /** Whether it has no object. */
@@ -64,9 +77,8 @@ export class ObjectCache {
     owner: string,
     now: Millis,
   ): { readonly group: Group; readonly addition: Addition } {
-    let group = this.#groups.get(object.location.group);
-    const fresh = group === undefined;
-    group ??= this.#newGroup(object.location.group, owner, now);
+    const { group: id } = object.location;
+    const group = this.#groups.get(id) ?? new Group(id, this.#fair !== undefined);
     if (this.#end !== undefined && compareLocations(object.location, this.#end) > 0) {
       return { group, addition: { kind: 'malformed', reason: 'an object after the end of its track' } };
     }
@@ -74,9 +86,9 @@ export class ObjectCache {
     if (addition.kind === 'new') {
       if (object.content.kind === 'status' && object.content.status === 'end-of-track')
         this.#end = object.location;
-      this.#store(group, object);
+      this.#groups.set(id, group);
+      this.#store(group, object, owner, now);
     }
-    if (fresh) this.#groups.set(group.id, group);
     return { group, addition };
   }
 
@@ -98,46 +110,91 @@ export class ObjectCache {
   /** Gives up objects that are older than the bounds allow, or than `age` where that is less. */
   expire(now: Millis, age: Millis | undefined): void {
     const oldest = now - Math.min(this.#bounds.age, age ?? this.#bounds.age);
-    for (const group of this.#groups.values()) {
-      if (group.createdAt > oldest) break;
-      if (group.objects.size > 0) this.#giveUp(group);
+    for (const share of this.#shares.values()) {
+      if (share.createdAt > oldest) break;
+      this.#giveUp(share);
     }
   }
 
   /** Gives up everything. */
   clear(): void {
-    for (const group of this.#groups.values()) if (group.objects.size > 0) this.#giveUp(group);
+    for (const share of this.#shares.values()) this.#giveUp(share);
     this.#groups.clear();
+    this.#emptied.clear();
   }
 
-  #newGroup(id: GroupId, owner: string, now: Millis): Group {
-    return new Group(id, owner, now, (group) => {
-      this.#bytes -= group.size;
-      this.#withObjects -= 1;
-    });
-  }
-
-  #store(group: Group, object: MoqtObject): void {
-    const size = objectSize(object) + OBJECT_COST;
-    if (group.objects.size === 0) this.#withObjects += 1;
-    group.objects.set(object.location.object, object);
-    group.size += size;
-    this.#bytes += size;
-    this.#budget.grow(group, size);
-    for (const oldest of this.#groups.values()) {
-      const tooMany = this.#withObjects > this.#bounds.groups || this.#bytes > this.#bounds.bytes;
-      if (!tooMany && this.#groups.size <= REMEMBERED_GROUPS + this.#bounds.groups) break;
-      if (oldest === group) break;
-      if (oldest.objects.size > 0) this.#giveUp(oldest);
-      if (this.#groups.size > REMEMBERED_GROUPS + this.#bounds.groups) this.#groups.delete(oldest.id);
+  #store(group: Group, object: MoqtObject, owner: string, now: Millis): void {
+    const key = shareKey(group, owner);
+    let share = this.#shares.get(key);
+    let size = objectSize(object) + OBJECT_COST;
+    if (share === undefined) {
+      share = new Share(
+        group,
+        owner,
+        now,
+        (gone) => {
+          this.#forget(gone);
+        },
+        (gone) => {
+          this.#giveUp(gone);
+        },
+      );
+      this.#shares.set(key, share);
+      size += SHARE_COST;
     }
-    if (this.#bytes > this.#bounds.bytes) this.#giveUp(group);
+    if (group.objects.size === 0) this.#withObjects += 1;
+    this.#emptied.delete(group);
+    const { object: id } = object.location;
+    group.objects.set(id, object);
+    share.objects.add(id);
+    share.size += size;
+    this.#bytes += size;
+    this.#budget.grow(share, size);
+    // It may have been the one that had to go.
+    if (this.#shares.get(key) !== share) return;
+    if (this.#fair === undefined) this.#makeRoom(group);
+    else this.#fair.grow(share.ofTrack, size);
   }
 
-  #giveUp(group: Group): void {
-    this.#budget.release(group);
-    group.evict();
+  /** Gives up the oldest groups but the one that was added to, and that one only when it alone is too large. */
+  #makeRoom(added: Group): void {
+    for (const { group } of this.#shares.values()) {
+      if (this.#withObjects <= this.#bounds.groups && this.#bytes <= this.#bounds.bytes) return;
+      if (group === added) break;
+      this.#giveUpGroup(group);
+    }
+    if (this.#bytes > this.#bounds.bytes) this.#giveUpGroup(added);
   }
+
+  #giveUpGroup(group: Group): void {
+    for (const share of this.#shares.values()) if (share.group === group) this.#giveUp(share);
+  }
+
+  #giveUp(share: Share): void {
+    this.#budget.release(share);
+    this.#forget(share);
+  }
+
+  /** Its objects are gone. */
+  #forget(share: Share): void {
+    const { group } = share;
+    this.#fair?.release(share.ofTrack);
+    this.#shares.delete(shareKey(group, share.owner));
+    this.#bytes -= share.size;
+    for (const id of share.objects) group.objects.delete(id);
+    group.evicted = true;
+    if (group.objects.size > 0) return;
+    this.#withObjects -= 1;
+    this.#emptied.add(group);
+    const [oldest] = this.#emptied;
+    if (this.#emptied.size <= REMEMBERED_GROUPS || oldest === undefined) return;
+    this.#emptied.delete(oldest);
+    this.#groups.delete(oldest.id);
+  }
+}
+
+function shareKey(group: Group, owner: string): string {
+  return `${String(group.id)}/${owner}`;
 }
 
 /** Bytes of an object's payload and properties. */

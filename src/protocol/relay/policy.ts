@@ -20,8 +20,10 @@ export interface TrackTreatment {
   /** One session publishes it at a time; the next one is refused until that one has ended. */
   readonly exclusive: boolean;
   /**
-   * Of what several publishers send at one location the first counts, and the others are ignored. Without it whoever sends
-   * another content has broken the track, and publishes it no more.
+   * Several publishers that need not trust each other write it, object by object. Of what they send at one location the
+   * first counts, and the others are ignored; what one of them says of the track, of its groups and subgroups, or of what
+   * is not there, holds for nobody; who floods what is kept of it pushes out its own. Without it whoever sends another
+   * content has broken the track, and publishes it no more.
    */
   readonly firstWins: boolean;
 }

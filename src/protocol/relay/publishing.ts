@@ -105,6 +105,7 @@ export class Publishing {
     counters.bytesReceived += objectSize(event.object);
     const reception = upstream.track.receive(upstream, event, now);
     if (reception.kind === 'duplicate') counters.objectsDuplicate += 1;
+    if (reception.kind === 'ignored') counters.objectsIgnored += 1;
     if (reception.kind === 'malformed') this.#malformed(upstream, reception.reason);
   }
 

@@ -6,6 +6,7 @@ import type { FullTrackName, GroupId, Location, MoqtObject, RequestId, SubgroupI
 import type { TrackDescription } from '../moqt/session-api.ts';
 import type { CacheBudget } from './cache-budget.ts';
 import type { Downstream } from './downstream.ts';
+import { alone } from './group.ts';
 import type { Subgroup } from './group.ts';
 import type { RelayLimits } from './limits.ts';
 import { namespaceKey, trackNameKey } from '../moqt/names.ts';
@@ -53,6 +54,7 @@ export interface ReceivedObject {
 export type Reception =
   | { readonly kind: 'forwarded' }
   | { readonly kind: 'duplicate' }
+  | { readonly kind: 'ignored' }
   | { readonly kind: 'malformed'; readonly reason: string };
 
 /** Its publishers, its subscribers and its recent objects. */
@@ -89,17 +91,10 @@ export class Track {
     this.key = trackNameKey(name);
     this.namespaceKey = namespaceKey(name.namespace);
     this.treatment = treatment;
-    this.cache = treatment.kept
-      ? new ObjectCache(budgets.kept, {
-          bytes: limits.keptBytesPerTrack,
-          groups: limits.keptGroupsPerTrack,
-          age: limits.keepFor,
-        })
-      : new ObjectCache(budgets.media, {
-          bytes: limits.cacheBytesPerTrack,
-          groups: limits.cacheGroupsPerTrack,
-          age: limits.cacheFor,
-        });
+    const bounds = treatment.kept
+      ? { bytes: limits.keptBytesPerTrack, groups: limits.keptGroupsPerTrack, age: limits.keepFor }
+      : { bytes: limits.cacheBytesPerTrack, groups: limits.cacheGroupsPerTrack, age: limits.cacheFor };
+    this.cache = new ObjectCache(treatment.kept ? budgets.kept : budgets.media, bounds, treatment.firstWins);
   }
 
   get reliable(): boolean {
@@ -218,7 +213,11 @@ export class Track {
   receive(upstream: Upstream, received: ReceivedObject, now: Millis): Reception {
     const object = compactObject(received.object);
     const { group, addition } = this.cache.add(object, `${upstream.peer.id}`, now);
-    if (addition.kind === 'malformed') return this.treatment.firstWins ? { kind: 'duplicate' } : addition;
+    if (addition.kind === 'malformed' || addition.kind === 'ignored') return addition;
+    if (this.treatment.firstWins) {
+      if (addition.kind === 'new') this.#handOnAlone(object, received.firstInSubgroup, now);
+      return addition.kind === 'new' ? { kind: 'forwarded' } : addition;
+    }
     let subgroup: Subgroup | undefined;
     let previous: bigint | undefined;
     if (object.subgroup !== undefined) {
@@ -240,6 +239,19 @@ export class Track {
       downstream.deliver(object, subgroup, received.firstInSubgroup, previous, now);
     }
     return { kind: 'forwarded' };
+  }
+
+  /**
+   * Hands on an object of a track that several write: on a stream of its own, since the end of a subgroup, its priority
+   * and what else one publisher says of it binds no other.
+   */
+  #handOnAlone(object: MoqtObject, first: boolean, now: Millis): void {
+    this.#advance(object.location);
+    const subgroup = object.subgroup === undefined ? undefined : alone(object, object.subgroup);
+    for (const downstream of this.downstreams) {
+      downstream.deliver(object, subgroup, first, undefined, now);
+      if (subgroup !== undefined) downstream.finishSubgroup(subgroup, now);
+    }
   }
 
   /** A publisher's subgroup stream ended: complete (FIN) or not (reset). */

@@ -21,6 +21,7 @@ const COUNTERS: readonly Row[] = [
   ['sessions_too_slow_total', 'Sessions closed since they lagged behind.', 'sessionsTooSlow'],
   ['objects_received_total', 'Objects received from publishers.', 'objectsReceived'],
   ['objects_duplicate_total', 'Objects that another publisher had sent.', 'objectsDuplicate'],
+  ['objects_ignored_total', 'Objects of MLS tracks that came second, or are none.', 'objectsIgnored'],
   ['bytes_received_total', 'Payload and properties received.', 'bytesReceived'],
   ['groups_dropped_total', 'Groups dropped for slow subscribers.', 'groupsDropped'],
   ['tracks_malformed_total', 'Publishers cut off for a malformed track.', 'tracksMalformed'],

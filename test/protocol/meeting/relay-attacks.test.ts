@@ -8,11 +8,12 @@ import {
 } from '../../../src/protocol/group/names.ts';
 import { mlsObject } from '../../../src/protocol/meeting/short-publication.ts';
 import { RequestErrorCode } from '../../../src/protocol/moqt/codes.ts';
-import type { FullTrackName } from '../../../src/protocol/moqt/model.ts';
+import { groupId, subgroupId } from '../../../src/protocol/moqt/model.ts';
+import type { FullTrackName, MoqtObject } from '../../../src/protocol/moqt/model.ts';
 import { decodeUtf8 } from '../../../src/protocol/bytes/utf8.ts';
 import { at, object } from '../../harness/moqt/names.ts';
 import { Intruder, passOf } from '../../harness/simulation/intruder.ts';
-import { meetLive } from '../../harness/simulation/meet.ts';
+import { meet, meetLive } from '../../harness/simulation/meet.ts';
 import {
   RELAY,
   RELAY_AUTHORITY,
@@ -114,6 +115,69 @@ test('junk at the locations of the next Commits keeps nobody from joining or lea
   world.until('Bo is out', () => world.agree([ana, cy]), 30_000);
   expect(world.relay?.statistics().tracksMalformed).toBe(0);
   expect(world.broken).toEqual([]);
+});
+
+describe('whoever has the link keeps no Commit at the relay from anybody by', () => {
+  /** How long it takes that three people come in, one after the other. */
+  function timeToJoin(disturb: (intruder: Intruder, commits: RequestId, next: bigint) => void): number {
+    const world = new SimulatedMeeting();
+    const [ana] = meetLive(world, 'Ana', 'Bo');
+    const intruder = new Intruder(world, passOf(world));
+    const commits = intruder.publish(commitTrack(groupOf(ana)));
+    expect(intruder.refusal(commits)).toBeUndefined();
+    disturb(intruder, commits, (ana?.epoch ?? 0n) + 1n);
+    intruder.run();
+    const before = world.agenda.now;
+    meet(world, 'Cy', 'Di', 'Ed');
+    const took = world.agenda.now - before;
+    expect(world.broken).toEqual([]);
+    return took;
+  }
+
+  const status = (group: bigint, id: number, what: 'end-of-group' | 'end-of-track'): MoqtObject => ({
+    ...mlsObject(group, id, new Uint8Array(0)),
+    content: { kind: 'status', status: what },
+  });
+  const eachEpoch = (next: bigint, attack: (epochNumber: bigint) => void): void => {
+    for (let ahead = 0n; ahead < 10n; ahead += 1n) attack(next + ahead);
+  };
+
+  const attacks: readonly [string, (intruder: Intruder, commits: RequestId, next: bigint) => void][] = [
+    [
+      'ending the track',
+      ({ session }, id) => {
+        session.sendSingleObject(id, status(0n, 7, 'end-of-track'), false);
+      },
+    ],
+    [
+      'ending its groups',
+      ({ session }, id, next) => {
+        eachEpoch(next, (group) => {
+          session.sendSingleObject(id, status(group, 0, 'end-of-group'), false);
+        });
+      },
+    ],
+    [
+      'beginning its subgroups with another priority',
+      ({ session }, id, next) => {
+        eachEpoch(next, (group) => {
+          const junk = { ...object(0, 9, 'junk'), location: { ...at(0, 9), group: groupId(group) } };
+          session.openSubgroup(id, {
+            group: junk.location.group,
+            subgroup: subgroupId(0n),
+            publisherPriority: 200,
+            endOfGroup: true,
+            firstObject: true,
+          });
+          session.writeObject(id, { ...junk, publisherPriority: 200 });
+        });
+      },
+    ],
+  ];
+
+  test.each(attacks)('%s', (_, attack) => {
+    expect(timeToJoin(attack)).toBe(timeToJoin(() => undefined));
+  });
 });
 
 test('junk ahead of the live edge hides no Commit from whoever comes later, or comes back', () => {

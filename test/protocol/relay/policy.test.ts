@@ -131,7 +131,7 @@ describe('a track of which the first content counts', () => {
     send(alice, first, 1, 0, 'd');
     expect(carol.objects(subscription)).toEqual(['0/0=a', '0/1=c', '1/0=d']);
     expect(bob.of('request-cancelled')).toEqual([]);
-    expect(net.relay.statistics()).toMatchObject({ objectsDuplicate: 1, tracksMalformed: 0 });
+    expect(net.relay.statistics()).toMatchObject({ objectsIgnored: 1, tracksMalformed: 0 });
   });
 
   test('has no subgroup ended by whoever brought nothing to it', () => {
