@@ -66,7 +66,7 @@ pub struct Session {
 }
 
 impl Session {
-    /// Starts the tasks of a session; to be called on the runtime. `held` is dropped when the session has ended.
+    /// Starts the tasks of a session; to be called on the runtime. `held` is dropped before its end is reported.
     pub fn start(
         inner: web_transport_quinn::Session,
         about: About,
@@ -114,6 +114,8 @@ impl Session {
             // What the peer sent before it closed is in order before the end.
             let _ = tokio::time::timeout(LAST_READS, reads_done.recv()).await;
         }
+        // Whoever hears of the end may count on the place.
+        drop(held);
         self.events.push(Event::Closed(closed), None);
         self.budget.close();
         readers.shutdown().await;
@@ -123,7 +125,6 @@ impl Session {
         for sending in left.into_values().filter_map(|halves| halves.sending) {
             sending.end();
         }
-        drop(held);
     }
 
     async fn accept_uni(self: Arc<Self>, reading: Reading) {
