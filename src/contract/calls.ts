@@ -35,6 +35,8 @@ export const callSchemas = {
   /** Whose pictures are on the screen; others are not asked for. */
   'meeting.watch': v.strictObject({ participants: v.pipe(v.array(participantId), v.maxLength(1000)) }),
   'meeting.remove': v.strictObject({ participant: participantId }),
+  /** Makes a fresh key for this device; the state tells when it is there. */
+  'meeting.renew-key': nothing,
   'meeting.copy-link': nothing,
   'meeting.export-history': nothing,
   /** The page shows the question that `AppState.closing` asks for. */
@@ -70,6 +72,7 @@ export interface CallResults {
   'meeting.sending': Result<null, Problem>;
   'meeting.watch': Result<null, Problem>;
   'meeting.remove': Result<null, Problem>;
+  'meeting.renew-key': Result<null, Problem>;
   'meeting.copy-link': Result<null, Problem>;
   'meeting.export-history': Result<{ readonly path: string } | null, Problem>;
   'window.asking': Result<null, Problem>;

@@ -89,6 +89,8 @@ export interface EncryptionState {
   readonly keyAgreement: 'classical' | 'post-quantum';
   readonly keyAgreementName: string;
   readonly mediaCipher: string;
+  /** The key of this device: since when it is there (ms since 1970; undefined: unknown), and whether a fresh one is on the way. */
+  readonly ownKey: { readonly since: number | undefined; readonly renewing: boolean };
   readonly history: readonly KeyChange[];
   /** Objects that could not be opened since the meeting began. */
   readonly unreadableObjects: number;

@@ -190,6 +190,11 @@ export class App {
         this.#current?.meeting.kick(participant) === true
           ? ok(null)
           : problem('That person is no longer in the meeting.'),
+      'meeting.renew-key': () => {
+        if (this.#current?.meeting.view.group === undefined) return problem('You are not in a meeting.');
+        this.#current.meeting.renewKey();
+        return ok(null);
+      },
       'meeting.copy-link': () => {
         if (this.#current === undefined) return problem('You are not in a meeting.');
         this.#ports.writeClipboard(this.#current.context.link);

@@ -114,6 +114,7 @@ function encryptionOf(view: MeetingView, group: GroupView, context: MeetingConte
         ? 'MLS with X-Wing (X25519 and ML-KEM-768), AES-256-GCM, SHA-512, Ed25519'
         : 'MLS 1.0 with X25519, AES-128-GCM, SHA-256, Ed25519',
     mediaCipher: isSuiteId(secureObjectsSuite) ? SUITES[secureObjectsSuite].name : 'unknown',
+    ownKey: view.ownKey,
     history: view.history.map((record) => keyChange(record, group, context.names)),
     unreadableObjects: view.unreadableObjects,
   };

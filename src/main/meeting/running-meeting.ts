@@ -127,6 +127,11 @@ export class RunningMeeting {
     return true;
   }
 
+  /** Gives our leaf a fresh key, when it is its turn. */
+  renewKey(): void {
+    this.#driver.feed({ kind: 'renew' });
+  }
+
   /** Says to a renderer that has just begun what there is. */
   announce(): void {
     this.#driver.feed({ kind: 'announce' });

@@ -26,6 +26,13 @@ export function hasJoins({ ratchetTree }: Pick<ClientState, 'ratchetTree'>): boo
   return ratchetTree.every((node) => node?.nodeType !== 'leaf' || joinOf(node.leaf) !== undefined);
 }
 
+/** Whether a Commit has a path: then its author's leaf has another HPKE key. */
+export function renewsAuthor(before: ClientState, after: ClientState, committer: LeafIndex): boolean {
+  const [was, is] = [before, after].map(({ ratchetTree }) => ratchetTree[2 * committer]);
+  if (was?.nodeType !== 'leaf' || is?.nodeType !== 'leaf') return false;
+  return !equal(was.leaf.hpkePublicKey, is.leaf.hpkePublicKey);
+}
+
 /** Whether a Commit leaves its author who it was: its path may give its leaf another HPKE key and nothing else. */
 export function keepsAuthor(before: ClientState, after: ClientState, committer: LeafIndex): boolean {
   const [was, is] = [before, after].map(({ ratchetTree }) => ratchetTree[2 * committer]);

@@ -51,7 +51,7 @@ import type { StagedRecord } from './group-state-codec.ts';
 import { eraseKeyPackage, eraseState } from './group-secrets.ts';
 import { addsFault, inspectKeyPackage } from './key-package-check.ts';
 import { makeFounderPackage, makeKeyPackage } from './key-package-making.ts';
-import { hasJoins, keepsAuthor } from './leaf-joins.ts';
+import { hasJoins, keepsAuthor, renewsAuthor } from './leaf-joins.ts';
 import {
   decodeWhole,
   MLS_LIMITS,
@@ -157,12 +157,13 @@ export class TsMlsAdapter implements MlsPort {
     const seen = judgeOwnCommit(proposals, leafIndex(state.privatePath.leafIndex), policyGroupOf(group));
     const fault = seen.refusal ?? (await addsFault(group, seen.added, seen.parameters));
     if (fault !== undefined) return refused(fault);
+    // The types of ts-mls do not know the option that our patch adds.
+    const forcePath = plan.renews === true;
+    const options = { extraProposals: proposals, ratchetTreeExtension: true, forcePath };
+    const context = { state, cipherSuite: suite, pskIndex: new InvitationPskIndex(membership, suite) };
     let result;
     try {
-      result = await createCommit(
-        { state, cipherSuite: suite, pskIndex: new InvitationPskIndex(membership, suite) },
-        { extraProposals: proposals, ratchetTreeExtension: true },
-      );
+      result = await createCommit(context, options);
     } catch (error) {
       return refused(nameOf(error));
     }
@@ -228,6 +229,7 @@ export class TsMlsAdapter implements MlsPort {
       transcript: newState.groupContext.confirmedTranscriptHash.slice(),
       nextKey: await epochKeyOf(newState, suite),
       contents,
+      renews: renewsAuthor(state, newState, seen.committer),
     };
   }
 
@@ -352,6 +354,7 @@ export class TsMlsAdapter implements MlsPort {
       transcript: newState.groupContext.confirmedTranscriptHash.slice(),
       nextKey: await epochKeyOf(newState, group.suite),
       welcomes,
+      renews: renewsAuthor(group.state, newState, leafIndex(group.state.privatePath.leafIndex)),
     };
     group.staged.keep(own.staged, { newState, consumed, own }, group.state);
     return own;

@@ -53,6 +53,8 @@ export interface CommitPlan {
   readonly removes: readonly LeafIndex[];
   /** Signature keys that are not to be let in again. */
   readonly kicks: readonly Uint8Array[];
+  /** It has a path even where its proposals need none, so that its author's leaf gets a fresh key. */
+  readonly renews?: true;
 }
 
 /** A Welcome for one joiner. */
@@ -75,6 +77,8 @@ export interface StagedCommit {
   /** {@link EpochView.epochKey} of the new epoch. */
   readonly nextKey: Uint8Array;
   readonly welcomes: readonly JoinerWelcome[];
+  /** It has a path: our leaf gets a fresh key. */
+  readonly renews: boolean;
 }
 
 /** Outcome of staging. */
@@ -101,6 +105,8 @@ export type ProcessOutcome =
       /** {@link EpochView.epochKey} of the new epoch. */
       readonly nextKey: Uint8Array;
       readonly contents: CommitContents;
+      /** It has a path: the committer's leaf gets a fresh key. */
+      readonly renews: boolean;
     }
   /** The Commit removes this member: there is no next epoch for it. `isReplaced` says whether its own key was added again. */
   | {

@@ -33,6 +33,8 @@ export interface EpochBegun {
   readonly suite: MlsSuite;
   readonly parameters: MeetingParameters;
   readonly change: EpochChange;
+  /** Our own leaf's key was made for this epoch. */
+  readonly madeOwnKey: boolean;
 }
 
 /** Everything that happens, in order. */

@@ -47,6 +47,8 @@ export type MeetingInput =
   | { readonly kind: 'rename'; readonly displayName: string }
   /** Removes a member and does not let its key in again. */
   | { readonly kind: 'kick'; readonly participant: ParticipantId }
+  /** A person wants a fresh key for our leaf. */
+  | { readonly kind: 'renew' }
   /** A renderer has just begun: it is told what is on. */
   | { readonly kind: 'announce' }
   /** The machine is about to sleep: nothing is sent from now on, since nobody who closes a lid means to go on talking. */

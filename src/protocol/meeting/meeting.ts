@@ -24,7 +24,7 @@ import { OwnMedia, type Sending } from './own-media.ts';
 import { ownOrigin } from './own-origin.ts';
 import { RelayLink } from './relay-link.ts';
 import { showGroup } from './showing.ts';
-import type { Absence, Attention, EpochRecord, MeetingEnd, MeetingView } from './view.ts';
+import type { Absence, Attention, EpochRecord, MeetingEnd, MeetingView, OwnKey } from './view.ts';
 
 /** How often what depends on time alone is looked at: silence, overlaps of keys, signs of life. */
 const TICK_MS = 250;
@@ -67,6 +67,7 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
   #displayName: string;
   #step: GroupStep = 'seeking';
   #absence: Absence = { kind: 'none' };
+  #ownKey: OwnKey = { since: undefined, renewing: false };
   #begun: Omit<EpochBegun, 'masterKey'> | undefined;
   #history: readonly EpochRecord[] = [];
   #generation: Generation | undefined;
@@ -209,6 +210,12 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
         this.#core.changed();
         return;
       }
+      case 'renew':
+        if (this.#generation === undefined) return;
+        this.#ownKey = { ...this.#ownKey, renewing: true };
+        this.#group.renew();
+        this.#core.changed();
+        return;
       case 'announce':
         this.#generation?.members.announce();
         this.#downlink({ kind: 'keyframe-wanted' });
@@ -335,6 +342,7 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
         return;
       case 'generation':
         this.#closeGeneration('over');
+        this.#ownKey = { since: undefined, renewing: false };
         this.#attention.delete('newer-generation');
         this.#attention.delete('moved');
         return;
@@ -372,6 +380,7 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
 
   #epochBegan(begun: EpochBegun): void {
     const { masterKey, ...rest } = begun;
+    if (begun.madeOwnKey) this.#ownKey = { since: begun.change.time, renewing: false };
     const generation = this.#generationOf(begun);
     if (generation === undefined) {
       masterKey.fill(0);
@@ -472,6 +481,7 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
       connection: this.#link.view,
       group: begun && members && showGroup(begun, members, this.#media.sending),
       history: this.#history,
+      ownKey: this.#ownKey,
       attention: new Set(this.#attention),
       absence: this.#absence,
       sending: this.#media.sending,

@@ -127,6 +127,11 @@ export class MlsGroup implements GroupNotices {
     this.#input({ kind: 'update' });
   }
 
+  /** Gives our leaf a fresh key, when it is its turn. */
+  renew(): void {
+    this.#input({ kind: 'renew' });
+  }
+
   epochSeen(seen: Epoch): void {
     this.#input({ kind: 'epoch-hint', epoch: seen });
   }
@@ -334,7 +339,7 @@ export class MlsGroup implements GroupNotices {
       this.#owner.event(event);
       return;
     }
-    const { view, masterKey, change, group, senderId, by, time } = event;
+    const { view, masterKey, change, group, senderId, by, madeOwnKey, time } = event;
     this.#owner.event({
       kind: 'epoch',
       group,
@@ -348,6 +353,7 @@ export class MlsGroup implements GroupNotices {
       suite: view.suite,
       parameters: view.parameters,
       change: { ...change, by, time: time ?? this.#core.wallClock },
+      madeOwnKey,
     });
   }
 

@@ -50,6 +50,14 @@ export type Absence =
   /** After that they let us in again. */
   | { readonly kind: 'rejoined'; readonly at: UnixMillis };
 
+/** The key of our own leaf, by which new keys reach us. */
+export interface OwnKey {
+  /** Undefined where it is of a process before this one. */
+  readonly since: UnixMillis | undefined;
+  /** A person wants a fresh one, which is being made or waits for its turn. */
+  readonly renewing: boolean;
+}
+
 /** One leaf of the tree. */
 export interface ParticipantView {
   readonly id: ParticipantId;
@@ -87,6 +95,7 @@ export interface MeetingView {
   readonly group: GroupView | undefined;
   /** The changes of keys that we have seen, oldest first. */
   readonly history: readonly EpochRecord[];
+  readonly ownKey: OwnKey;
   readonly attention: ReadonlySet<Attention>;
   readonly absence: Absence;
   readonly sending: Sending;

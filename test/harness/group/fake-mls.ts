@@ -56,6 +56,7 @@ interface FakeCommit {
   readonly adds: readonly FakeKeyPackage[];
   readonly removes: readonly number[];
   readonly kicks: readonly string[];
+  readonly renews: boolean;
   readonly nonce: string;
 }
 interface FakeGroup {
@@ -139,6 +140,8 @@ export class FakeMls {
       adds: plan.adds.map((add) => decode(add) as FakeKeyPackage),
       removes: [...plan.removes],
       kicks: plan.kicks.map(hex),
+      // A Commit needs a path unless all it does is to add.
+      renews: plan.renews === true || plan.adds.length === 0 || plan.removes.length > 0,
       nonce: this.#name('commit'),
     };
     const next = apply(state, commit);
@@ -174,6 +177,7 @@ export class FakeMls {
       transcript: unhex(next.transcript),
       nextKey: fakeEpochKey(unhex(next.transcript)),
       contents,
+      renews: commit.renews,
     };
   }
 
@@ -267,6 +271,7 @@ export class FakeMls {
         ref: unhex(ref),
         welcome: encode({ ref, join, state: next }),
       })),
+      renews: commit.renews,
     };
   }
 
@@ -295,6 +300,12 @@ export class FakeMls {
 /** The key of the epoch that begins with a transcript. */
 export function fakeEpochKey(transcript: Uint8Array): Uint8Array {
   return unhex(sha256(`epoch key ${hex(transcript)}`));
+}
+
+/** Whether a Commit renews the key of its author and removes nobody. */
+export function renewsOnly(commit: Uint8Array): boolean {
+  const { renews, removes } = decode(commit) as FakeCommit;
+  return renews && removes.length === 0;
 }
 
 /** What a call proves that is signed as a room, or by a member with its epoch's key. */

@@ -5,6 +5,7 @@ import type {
   MLSMessage,
   PrivateKeyPackage,
   Proposal,
+  UpdatePath,
 } from 'ts-mls';
 import { decryptWithLabel } from 'ts-mls/crypto/hpke.js';
 import { encode } from 'ts-mls/codec/tlsEncoder.js';
@@ -31,6 +32,8 @@ export interface HistoryOutcome {
   readonly steps: number;
   readonly joins: number;
   readonly removals: number;
+  /** Copies of a member's state that went along until the member renewed its key, and were shut out. */
+  readonly shutOut: number;
   /** Why it ended early. */
   readonly failure: string | undefined;
 }
@@ -51,11 +54,21 @@ interface Joiner {
   readonly privatePackage: PrivateKeyPackage;
 }
 
+/** Whoever copied a member's state, and what it has of it. */
+interface Thief {
+  readonly leaf: number;
+  /** As new as it can be made; undefined once the member has renewed its key. */
+  state: ClientState | undefined;
+  /** All private keys that it ever had. */
+  readonly keys: Set<string>;
+}
+
 /**
  * Plays a seeded history of joins, removals and updates with every member's own state.
  *
  * After each Commit all members have equal epoch authenticators; who was removed opens none of its path secrets with
- * any key it ever had; who joined cannot process what came before.
+ * any key it ever had, and no more does who copied a member's state before the member renewed its key; who joined cannot
+ * process what came before.
  */
 export async function playHistory(mls: TsMls, seed: number, steps: number): Promise<HistoryOutcome> {
   const random = seeded(seed);
@@ -70,9 +83,9 @@ export async function playHistory(mls: TsMls, seed: number, steps: number): Prom
     for (; done < steps; done += 1) await player.step();
   } catch (error) {
     const failure = error instanceof Error ? error.message : String(error);
-    return { steps: done, joins: player.joins, removals: player.removals, failure };
+    return { steps: done, ...player.counts, failure };
   }
-  return { steps: done, joins: player.joins, removals: player.removals, failure: undefined };
+  return { steps: done, ...player.counts, failure: undefined };
 }
 
 class HistoryPlayer {
@@ -82,8 +95,8 @@ class HistoryPlayer {
   #members: ClientState[] = [];
   #lastCommit: MLSMessage | undefined;
   #changes = 0;
-  joins = 0;
-  removals = 0;
+  #thief: Thief | undefined;
+  readonly counts = { joins: 0, removals: 0, shutOut: 0 };
 
   constructor(mls: TsMls, suite: CiphersuiteImpl, random: () => number) {
     this.#mls = mls;
@@ -105,6 +118,7 @@ class HistoryPlayer {
   }
 
   async step(): Promise<void> {
+    this.#thief ??= this.#steal();
     const committer = this.#pick(this.#members);
     const others = this.#members.filter((member) => member !== committer);
     const removed = others.length > 1 && this.#random() < 0.45 ? [this.#pick(others)] : [];
@@ -122,9 +136,12 @@ class HistoryPlayer {
       })),
     ];
     if (this.#random() < 0.15) proposals.push(this.#parametersChange());
+    // A path where none is needed: whoever lets somebody in renews its key.
+    const forcePath = this.#random() < 0.3;
+    const options = { extraProposals: proposals, ratchetTreeExtension: true, forcePath };
     const { newState, commit, welcome } = await this.#mls.createCommit(
       { state: committer, cipherSuite: this.#suite },
-      { extraProposals: proposals, ratchetTreeExtension: true },
+      options,
     );
     const next = [newState];
     for (const member of others) {
@@ -150,14 +167,43 @@ class HistoryPlayer {
         next.push(joined);
       }
     }
+    await this.#goAlong(this.#thief, committer, removed, newState, commit);
     const expected = Buffer.from(newState.keySchedule.epochAuthenticator);
     for (const member of next) {
       if (!expected.equals(member.keySchedule.epochAuthenticator)) throw new Error('epochs differ');
     }
     this.#members = next;
     this.#lastCommit = commit;
-    this.joins += joiners.length;
-    this.removals += removed.length;
+    this.counts.joins += joiners.length;
+    this.counts.removals += removed.length;
+  }
+
+  #steal(): Thief {
+    const state = this.#pick(this.#members);
+    return { leaf: state.privatePath.leafIndex, state, keys: keysOf(state) };
+  }
+
+  /** The thief follows as far as the copied state goes, and tries its keys on what comes after. */
+  async #goAlong(
+    thief: Thief,
+    committer: ClientState,
+    removed: readonly ClientState[],
+    newState: ClientState,
+    commit: MLSMessage,
+  ): Promise<void> {
+    const path = await this.#pathOf(committer, commit);
+    const isVictims = committer.privatePath.leafIndex === thief.leaf;
+    if (removed.some(({ privatePath }) => privatePath.leafIndex === thief.leaf)) {
+      if (thief.state === undefined) this.counts.shutOut += 1;
+      this.#thief = undefined;
+    } else if (thief.state !== undefined && !(isVictims && path !== undefined)) {
+      // Of a Commit without a path, whoever has the state of its author can make all that follows.
+      thief.state = isVictims ? newState : await this.#process(thief.state, commit);
+      for (const key of keysOf(thief.state)) thief.keys.add(key);
+    } else {
+      thief.state = undefined;
+      if (path !== undefined) await this.#expectClosed(thief.keys, committer, newState, path);
+    }
   }
 
   async #joiner(): Promise<Joiner> {
@@ -208,6 +254,13 @@ class HistoryPlayer {
     commit: MLSMessage,
   ): Promise<void> {
     if (after.groupActiveState.kind !== 'removedFromGroup') throw new Error('the removed did not notice');
+    const path = await this.#pathOf(before, commit);
+    if (path === undefined) throw new Error('a removal without a path');
+    await this.#expectClosed(keysOf(before), before, committed, path);
+    await this.#process(before, commit);
+  }
+
+  async #pathOf(before: ClientState, commit: MLSMessage): Promise<UpdatePath | undefined> {
     if (commit.wireformat !== 'mls_private_message') throw new Error('no PrivateMessage');
     const { content } = await unprotectPrivateMessage(
       before.keySchedule.senderDataSecret,
@@ -219,8 +272,16 @@ class HistoryPlayer {
       this.#suite,
     );
     if (content.content.contentType !== 'commit') throw new Error('no Commit');
-    const { path } = content.content.commit;
-    if (path === undefined) throw new Error('a removal without a path');
+    return content.content.commit.path;
+  }
+
+  /** None of the keys opens any path secret of a Commit. */
+  async #expectClosed(
+    keys: ReadonlySet<string>,
+    before: ClientState,
+    committed: ClientState,
+    path: UpdatePath,
+  ): Promise<void> {
     const context = encode(groupContextEncoder)({
       ...committed.groupContext,
       confirmedTranscriptHash: before.groupContext.confirmedTranscriptHash,
@@ -234,13 +295,13 @@ class HistoryPlayer {
           () => true,
           () => false,
         );
-    for (const raw of Object.values(before.privatePath.privateKeys)) {
+    for (const key of keys) {
+      const raw = new Uint8Array(Buffer.from(key, 'hex'));
       for (const { kemOutput, ciphertext } of path.nodes.flatMap((node) => node.encryptedPathSecret)) {
         const opened = await opens(raw, kemOutput, ciphertext);
-        if (opened) throw new Error('the removed member opened a path secret');
+        if (opened) throw new Error('who has no keys any more opened a path secret');
       }
     }
-    await this.#process(before, commit);
   }
 
   #pick<Item>(items: readonly Item[]): Item {
@@ -248,4 +309,8 @@ class HistoryPlayer {
     if (item === undefined) throw new Error('nothing to pick from');
     return item;
   }
+}
+
+function keysOf({ privatePath }: ClientState): Set<string> {
+  return new Set(Object.values(privatePath.privateKeys).map((raw) => Buffer.from(raw).toString('hex')));
 }

@@ -11,6 +11,7 @@ import type {
 } from '../../../src/protocol/group/coordination/context.ts';
 import { Coordinator } from '../../../src/protocol/group/coordination/coordinator.ts';
 import { DEFAULT_TIMING } from '../../../src/protocol/group/coordination/timing.ts';
+import type { Timing } from '../../../src/protocol/group/coordination/timing.ts';
 import type { GroupCrypto } from '../../../src/protocol/group/crypto-port.ts';
 import type { MeetingParameters } from '../../../src/protocol/group/meeting-parameters.ts';
 import type { EpochView } from '../../../src/protocol/group/mls.ts';
@@ -21,7 +22,7 @@ import { millis, unixMillis } from '../../../src/protocol/units.ts';
 import type { Epoch } from '../../../src/protocol/units.ts';
 import { answerCounter } from '../counter/answer-counter.ts';
 import { MemoryCounterStore } from '../counter/memory-store.ts';
-import { fakeProof, FakeMls } from './fake-mls.ts';
+import { fakeProof, FakeMls, renewsOnly } from './fake-mls.ts';
 
 /** What may happen at one step of one member. */
 export type Fault =
@@ -113,9 +114,12 @@ class Device {
   }
 }
 
-/** Three devices, one counter with its real rules, one relay that keeps nothing; time is a number. */
+/** Some devices, one counter with its real rules, one relay that keeps nothing; time is a number. */
 export class Simulation {
-  readonly devices = ['a', 'b', 'c'].map((name) => new Device(name));
+  readonly devices: Device[];
+  /** When the counter took a Commit that only renews, or renews and lets somebody in, and of whom. */
+  readonly renewals: { readonly at: number; readonly by: string }[] = [];
+  readonly #timing: Timing;
   readonly #parameters: MeetingParameters;
   readonly #counter: EpochCounter;
   readonly #room = new Uint8Array(32).fill(1) as RoomKey;
@@ -130,7 +134,9 @@ export class Simulation {
   #fresh = 0;
   #broken: string | undefined;
 
-  constructor(mode: CounterMode) {
+  constructor(mode: CounterMode, names: readonly string[] = ['a', 'b', 'c'], timing: Partial<Timing> = {}) {
+    this.devices = names.map((name) => new Device(name));
+    this.#timing = { ...DEFAULT_TIMING, step: millis(200), ...timing };
     this.#parameters = {
       secureObjectsSuite: 4,
       profile: '01',
@@ -147,6 +153,21 @@ export class Simulation {
       { signer, verifier: fakeCrypto },
       { ...DEFAULT_TIMES, lockMs: millis(LOCK_MS) },
     );
+  }
+
+  /** Another device. */
+  add(name: string): Device {
+    const device = new Device(name);
+    this.devices.push(device);
+    return device;
+  }
+
+  /** A device removes another one for good. */
+  kick(by: Device, name: string): void {
+    const other = this.devices.find((device) => device.name === name);
+    const leaf = other && this.#leafOf(by, other);
+    if (leaf === undefined) throw new Error(`${name} is in no group`);
+    this.input(by, { kind: 'kick', leaf });
   }
 
   /** Starts a device now. */
@@ -167,7 +188,7 @@ export class Simulation {
         const bytes = digest(Buffer.from(`random ${String(fresh())}`));
         return bytes.slice(0, length);
       },
-      timing: { ...DEFAULT_TIMING, step: millis(200) },
+      timing: this.#timing,
     });
     let restored: RestoredMembership | undefined;
     if (device.disk !== undefined) {
@@ -400,7 +421,9 @@ export class Simulation {
       case 'upload': {
         const proof = fakeProof(this.#room, mls, 'member' in ask.input ? ask.input.member : undefined);
         const fresh = `token ${String((this.#fresh += 1))}` as LockToken;
-        return answerCounter(this.#counter, ask, { room: this.#room, proof, now, fresh });
+        const outcome = answerCounter(this.#counter, ask, { room: this.#room, proof, now, fresh });
+        this.#note(device, ask, outcome);
+        return outcome;
       }
       case 'create-group':
         return mls.createGroup(ask.input.group, ask.input.joinId);
@@ -439,6 +462,13 @@ export class Simulation {
         this.#publish(device, ask);
         return undefined;
     }
+  }
+
+  #note(device: Device, ask: Ask, outcome: unknown): void {
+    if (ask.kind !== 'increment' || ask.input.request.mode !== 'fenced') return;
+    if ((outcome as { readonly kind: string }).kind !== 'ok') return;
+    const { val, commit } = ask.input.request;
+    if (val > 0n && renewsOnly(commit)) this.renewals.push({ at: this.#now, by: device.name });
   }
 
   /** Hands on what is published, a moment later. */

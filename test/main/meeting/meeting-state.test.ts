@@ -28,6 +28,7 @@ function outside(end: MeetingEnd | undefined, ...attention: readonly Attention[]
     connection: { kind: 'connecting', relay: 'moqt://relay.test/', attempt: 1, refused: false },
     group: undefined,
     history: [],
+    ownKey: { since: undefined, renewing: false },
     absence: { kind: 'none' },
     attention: new Set(attention),
     sending: { microphone: false, camera: false },

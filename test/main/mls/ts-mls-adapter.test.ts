@@ -153,6 +153,37 @@ test('a group signs with the key of the epoch that it is in, until it is forgott
 });
 
 describe('a Commit', () => {
+  test('that lets somebody in renews the key of its author where that is wanted, and no key otherwise', async () => {
+    const { group } = await create();
+    const other = await enter(group);
+    const keyOf = async (of: GroupHandle, leaf: number): Promise<Uint8Array> => {
+      const node = decodeGroupRecord(await mls.serialise(of))?.state.ratchetTree[2 * leaf];
+      if (node?.nodeType !== 'leaf') throw new Error('no leaf');
+      return node.leaf.hpkePublicKey;
+    };
+    for (const renews of [undefined, true] as const) {
+      const joiner = newcomer();
+      const { keyPackage } = await mls.keyPackage(joiner, joinRequest());
+      const before = await keyOf(other, 0);
+      const plan = { adds: [keyPackage], ...(renews === undefined ? {} : { renews }) };
+      const { commit, staged, welcomes, ...made } = await stage(group, plan);
+      const processed = await mls.processCommit(other, commit);
+      if (processed.kind !== 'staged') throw new Error(processed.kind);
+      expect([made.renews, processed.renews]).toEqual([renews === true, renews === true]);
+      await mls.apply(group, staged);
+      const { view } = await mls.apply(other, processed.staged);
+      const joined = await mls.join(joiner, welcomes[0]?.welcome ?? new Uint8Array(0));
+      if (joined.kind !== 'joined') throw new Error(joined.reason);
+      expect(joined.view.epochAuthenticator).toEqual(view.epochAuthenticator);
+      const after = await keyOf(joined.group, 0);
+      expect([Buffer.from(after).equals(before), await keyOf(other, 0)]).toEqual([renews !== true, after]);
+      // A stage that was written to disk still says so.
+      const again = await stage(group, { renews: true });
+      const restored = await mls.restore(creator, await mls.serialise(group));
+      expect([again.renews, restored?.staged?.renews]).toEqual([true, true]);
+    }
+  });
+
   test('begins the next epoch, and says to its receivers who made it and what it does', async () => {
     const { group } = await create();
     const leaver = await enter(group);
@@ -166,6 +197,7 @@ describe('a Commit', () => {
       epoch: 2n,
       transcript: added.transcript,
       contents: { committer: 0, removed: [], added: [added.welcomes[0]?.ref] },
+      renews: false,
     });
     if (processed.kind !== 'staged') throw new Error(processed.kind);
     const begun = await mls.apply(group, added.staged);
@@ -178,6 +210,7 @@ describe('a Commit', () => {
     expect(await mls.processCommit(joined.group, removal.commit)).toMatchObject({
       kind: 'staged',
       contents: { committer: 1, removed: [0], added: [] },
+      renews: true,
     });
     expect(await mls.processCommit(group, removal.commit)).toEqual({
       kind: 'removed',

@@ -8,6 +8,8 @@ import { epoch, millis } from '../../../src/protocol/units.ts';
 import { joinId } from '../../harness/group/membership.ts';
 import { OneCoordinator } from './one-coordinator.ts';
 
+/** Nobody renews a key meanwhile, which would be a sign of life. */
+const NO_RENEWALS = { renewPause: millis(3_600_000) };
 const OTHER_KEY = new Uint8Array(32).fill(2);
 const room = new Uint8Array(32).fill(1) as RoomKey;
 const named = (generation: number) => groupNameOf(room, generation, crypto);
@@ -16,7 +18,7 @@ const moves = (member: OneCoordinator): string[] =>
   member.events.map(({ kind }) => kind).filter((kind) => kind === 'generation' || kind === 'moved');
 
 function alone(answers: ConstructorParameters<typeof OneCoordinator>[1] = {}): OneCoordinator {
-  const member = new OneCoordinator('fenced', answers);
+  const member = new OneCoordinator('fenced', answers, undefined, NO_RENEWALS);
   member.startAsMember();
   return member;
 }
@@ -29,7 +31,7 @@ function letIn(member: OneCoordinator): void {
 }
 /** A member of a later generation than the first. */
 function inGeneration(generation: number, elsewhere: number | undefined): OneCoordinator {
-  const member = new OneCoordinator('fenced');
+  const member = new OneCoordinator('fenced', {}, undefined, NO_RENEWALS);
   member.elsewhere = elsewhere;
   const { group, ...created } = member.mls.createGroup(named(generation), joinId(1));
   const senderId = senderIdOf(fingerprintOf(OTHER_KEY, crypto), joinId(1));

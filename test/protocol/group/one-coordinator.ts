@@ -18,6 +18,7 @@ import type {
 } from '../../../src/protocol/group/coordination/context.ts';
 import { Coordinator } from '../../../src/protocol/group/coordination/coordinator.ts';
 import { DEFAULT_TIMING } from '../../../src/protocol/group/coordination/timing.ts';
+import type { Timing } from '../../../src/protocol/group/coordination/timing.ts';
 import type { MeetingParameters } from '../../../src/protocol/group/meeting-parameters.ts';
 import type { EpochView } from '../../../src/protocol/group/mls.ts';
 import { fingerprintOf, senderIdOf } from '../../../src/protocol/group/names.ts';
@@ -67,7 +68,12 @@ export class OneCoordinator {
   #lastReceipt: Uint8Array | undefined;
 
   /** @param before - a process of the same device that has died: its MLS, counter and randomness go on. */
-  constructor(mode: CounterMode, answers: Answers = {}, before?: OneCoordinator) {
+  constructor(
+    mode: CounterMode,
+    answers: Answers = {},
+    before?: OneCoordinator,
+    timing: Partial<Timing> = {},
+  ) {
     this.#answers = answers;
     this.#signer = before === undefined ? freshSigner() : before.#signer;
     this.#fresh = before === undefined ? 0 : before.#fresh;
@@ -87,7 +93,7 @@ export class OneCoordinator {
       fingerprint: fingerprintOf(OWN_KEY, crypto),
       crypto,
       random: (length) => new Uint8Array(length).fill(length === 1 ? this.chance : (this.#fresh += 1)),
-      timing: DEFAULT_TIMING,
+      timing: { ...DEFAULT_TIMING, ...timing },
     });
     this.group = this.#coordinator.groupName(0);
   }

@@ -1,6 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { MAX_WAITING_JOINS, PendingWork } from '../../../src/protocol/group/coordination/pending-work.ts';
-import type { PlannedCommit, WaitingJoin } from '../../../src/protocol/group/coordination/pending-work.ts';
+import type {
+  BegunByCommit,
+  PlannedCommit,
+  WaitingJoin,
+} from '../../../src/protocol/group/coordination/pending-work.ts';
 import { MAX_MEMBERS } from '../../../src/protocol/group/coordination/commit-size.ts';
 import { DEFAULT_TIMING } from '../../../src/protocol/group/coordination/timing.ts';
 import type { MlsSuite } from '../../../src/protocol/group/mls.ts';
@@ -8,6 +12,7 @@ import type { Fingerprint, SenderId } from '../../../src/protocol/group/names.ts
 import { leafIndex } from '../../../src/protocol/group/roster.ts';
 import type { Member } from '../../../src/protocol/group/roster.ts';
 import { epoch, millis } from '../../../src/protocol/units.ts';
+import type { Millis } from '../../../src/protocol/units.ts';
 
 const { batch, step, grace } = DEFAULT_TIMING;
 const keyOf = (number: number): Uint8Array =>
@@ -46,8 +51,19 @@ const plan = (
 /** Who is let in and who removed. */
 const adds = (planned: PlannedCommit | undefined): number[] =>
   planned?.joins.map(({ signatureKey: [low = 0, high = 0] }) => low + 256 * high) ?? [];
-const due = (work: PendingWork, now = 0, own = OWN): number | undefined =>
-  work.dueAt(roster, own, millis(now));
+/** When there is something to do other than to renew a key that has grown old. */
+const due = (work: PendingWork, now = 0, own = OWN): number | undefined => {
+  const at = work.dueAt(roster, own, millis(now));
+  return at !== undefined && at >= DEFAULT_TIMING.renewAfter ? undefined : at;
+};
+/** An epoch begins by a Commit of whoever, without a path unless it says so. */
+const settle = (
+  work: PendingWork,
+  begun: Omit<BegunByCommit, 'committer' | 'renews'> & Partial<BegunByCommit>,
+  now: Millis,
+): void => {
+  work.settle({ committer: begun.byUs ? OWN : leafIndex(0), renews: false, ...begun }, now);
+};
 const NEXT = epoch(1n);
 const none = { added: [], removed: [] };
 
@@ -76,7 +92,8 @@ describe('a plan of a group that is full', () => {
     work.join(joiner(7));
     const planned = plan(work, 0, [], full(0x0053), 0x0053);
     expect([adds(planned), planned?.plan.removes, work.isFull]).toEqual([[7], [7], true]);
-    work.settle(
+    settle(
+      work,
       {
         epoch: epoch(1n),
         change: { added: [], removed: [] },
@@ -144,7 +161,7 @@ describe('a plan', () => {
     const work = fresh();
     work.kick(keyOf(3), millis(0));
     const change = { added: [member(9, 3)], removed: [member(3)] };
-    work.settle({ change, byUs: false, addedRefs: [], epoch: NEXT }, millis(10));
+    settle(work, { change, byUs: false, addedRefs: [], epoch: NEXT }, millis(10));
     const after = [member(0), member(1), member(2), member(9, 3)];
     expect(plan(work, 10, [], after)?.plan).toEqual({ adds: [], removes: [9], kicks: [keyOf(3)] });
     expect(plan(work, 10, [keyOf(3)], roster)).toBeUndefined();
@@ -200,7 +217,8 @@ describe('who waits', () => {
   test('are those whom the last Commit has not let in', () => {
     const work = fresh();
     for (const key of [7, 8, 9]) work.join(joiner(key));
-    work.settle(
+    settle(
+      work,
       { change: none, byUs: false, addedRefs: [joiner(8).ref, joiner(7, 0, 1).ref], epoch: NEXT },
       millis(0),
     );
@@ -214,7 +232,8 @@ describe('a new epoch', () => {
     work.remove(leafIndex(0), millis(0));
     work.remove(leafIndex(1), millis(0));
     work.vanished(leafIndex(3), millis(0));
-    work.settle(
+    settle(
+      work,
       { change: { added: [member(3, 9)], removed: [member(0)] }, byUs: false, addedRefs: [], epoch: NEXT },
       millis(0),
     );
@@ -224,9 +243,9 @@ describe('a new epoch', () => {
   test('ends our wish for new keys only when the Commit was ours', () => {
     const work = fresh();
     work.update(millis(0));
-    work.settle({ change: none, byUs: false, addedRefs: [], epoch: NEXT }, millis(0));
+    settle(work, { change: none, byUs: false, addedRefs: [], epoch: NEXT }, millis(0));
     expect(plan(work)).toBeDefined();
-    work.settle({ change: none, byUs: true, addedRefs: [], epoch: NEXT }, millis(0));
+    settle(work, { change: none, byUs: true, addedRefs: [], epoch: NEXT }, millis(0));
     expect(plan(work)).toBeUndefined();
   });
 });
@@ -258,7 +277,7 @@ describe('a turn', () => {
     const work = fresh();
     work.kick(keyOf(3), millis(2_000));
     expect(due(work, 2_000)).toBe(2_000 + batch);
-    work.settle({ change: none, byUs: false, addedRefs: [], epoch: NEXT }, millis(2_020));
+    settle(work, { change: none, byUs: false, addedRefs: [], epoch: NEXT }, millis(2_020));
     expect(due(work, 2_020)).toBe(2_000 + batch);
     // It is nothing that the kicked one could do.
     expect(due(work, 2_020, leafIndex(3))).toBeUndefined();
@@ -274,7 +293,7 @@ describe('a turn', () => {
     // Said again it is as old as before.
     work.remove(leafIndex(3), millis(3_500));
     expect(due(work, 4_000)).toBe(2_000 + batch + 2 * step);
-    work.settle({ change: none, byUs: false, addedRefs: [], epoch: NEXT }, millis(6_000));
+    settle(work, { change: none, byUs: false, addedRefs: [], epoch: NEXT }, millis(6_000));
     expect(due(work, 6_000)).toBe(6_000 + batch + 2 * step);
     expect(due(fresh(500))).toBeUndefined();
     const later = fresh(5_000);
@@ -366,7 +385,8 @@ describe('a plan that MLS refused', () => {
     for (const key of [7, 8, 9, 10]) work.join(joiner(key));
     refuse(work);
     expect(adds(plan(work))).toEqual([7, 8]);
-    work.settle(
+    settle(
+      work,
       { change: none, byUs: true, addedRefs: [joiner(7).ref, joiner(8).ref], epoch: NEXT },
       millis(0),
     );
@@ -379,15 +399,15 @@ describe('a plan that MLS refused', () => {
     work.join(joiner(9));
     refuse(work);
     expect(work.takeRefused(joiner(9).ref)).toBe(false);
-    work.settle({ change: none, byUs: false, addedRefs: [], epoch: NEXT }, millis(0));
+    settle(work, { change: none, byUs: false, addedRefs: [], epoch: NEXT }, millis(0));
     expect(work.takeRefused(joiner(8).ref)).toBe(false);
     expect(work.takeRefused(joiner(9).ref)).toBe(true);
     expect(work.takeRefused(joiner(9).ref)).toBe(false);
     const other = fresh();
     other.join(joiner(9));
     refuse(other);
-    other.settle({ change: none, byUs: false, addedRefs: [], epoch: NEXT }, millis(0));
-    other.settle({ change: none, byUs: false, addedRefs: [], epoch: NEXT }, millis(0));
+    settle(other, { change: none, byUs: false, addedRefs: [], epoch: NEXT }, millis(0));
+    settle(other, { change: none, byUs: false, addedRefs: [], epoch: NEXT }, millis(0));
     expect(other.takeRefused(joiner(9).ref)).toBe(false);
   });
 
@@ -397,7 +417,7 @@ describe('a plan that MLS refused', () => {
       work.join(joiner(key + 10));
       refuse(work);
     }
-    work.settle({ change: none, byUs: false, addedRefs: [], epoch: NEXT }, millis(0));
+    settle(work, { change: none, byUs: false, addedRefs: [], epoch: NEXT }, millis(0));
     const again = Array.from({ length: MAX_WAITING_JOINS + 1 }, (_, key) =>
       work.takeRefused(joiner(key + 10).ref),
     );
@@ -420,7 +440,7 @@ describe('a joiner with several KeyPackages', () => {
       const work = fresh();
       work.join(joiner(7, 0, 1, asOf));
       const change = { added: [{ ...member(9, 7), senderId, asOf: epoch(5n) }], removed: [] };
-      work.settle({ change, byUs: false, addedRefs: [], epoch: epoch(6n) }, millis(0));
+      settle(work, { change, byUs: false, addedRefs: [], epoch: epoch(6n) }, millis(0));
       return plan(work);
     };
     expect([4, 5, 6].map((asOf) => settled(asOf) === undefined)).toEqual([true, true, false]);
@@ -432,7 +452,7 @@ describe('a joiner with several KeyPackages', () => {
     const settled = (at: bigint): PlannedCommit | undefined => {
       const work = fresh();
       work.join(joiner(7, 0, 1, 5));
-      work.settle({ change: none, byUs: false, addedRefs: [], epoch: epoch(at) }, millis(0));
+      settle(work, { change: none, byUs: false, addedRefs: [], epoch: epoch(at) }, millis(0));
       return plan(work);
     };
     expect([13n, 14n].map((at) => settled(at) === undefined)).toEqual([false, true]);

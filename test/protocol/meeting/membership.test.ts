@@ -236,3 +236,33 @@ test('a membership that is being saved when one leaves is erased all the same', 
   world.pass(1_000);
   expect(ana.hasSaved).toBe(false);
 });
+
+describe('the key of one’s own leaf', () => {
+  test('is there since one came in, and is renewed when one asks, which others see as a change of keys', () => {
+    const world = new SimulatedMeeting();
+    const [ana, bo] = meet(world, 'Ana', 'Bo');
+    const joined = bo!.view.history.at(-1)?.change.time;
+    expect(bo!.view.ownKey).toEqual({ since: joined, renewing: false });
+    const { epoch } = ana!;
+    bo!.feed({ kind: 'renew' });
+    world.pass(100);
+    expect(bo!.view.ownKey).toEqual({ since: joined, renewing: true });
+    world.until('it is renewed', () => !bo!.view.ownKey.renewing, 40_000);
+    world.until('the others have the new keys', () => world.agree());
+    const change = ana!.view.history.at(-1)?.change;
+    expect([ana!.epoch, change?.added, change?.removed]).toEqual([epoch! + 1n, [], []]);
+    expect(bo!.view.ownKey.since).toBe(change?.time);
+    expect(ana!.view.ownKey.since).toBeLessThan(change!.time);
+    expect(world.broken).toEqual([]);
+  });
+
+  test('is of an unknown age after a restart, and soon renewed', () => {
+    const world = new SimulatedMeeting();
+    const [, bo] = meet(world, 'Ana', 'Bo');
+    bo!.kill();
+    bo!.start();
+    world.until('Bo is back', () => world.agree());
+    expect(bo!.view.ownKey.since).toBeUndefined();
+    world.until('it is renewed', () => bo!.view.ownKey.since !== undefined, 40_000);
+  });
+});

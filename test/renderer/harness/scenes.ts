@@ -69,6 +69,7 @@ export function meetingOf(
       keyAgreement: 'classical',
       keyAgreementName: 'X25519, Ed25519, SHA-256 (MLS 0x0001)',
       mediaCipher: 'AES-128-GCM',
+      ownKey: { since: now - 20 * minute, renewing: false },
       history: [
         { epoch: '0', time: now - 13 * minute, added: ['Ana Lindqvist'], removed: [], by: undefined },
         {
@@ -132,6 +133,11 @@ const meetings: Record<string, () => MeetingState> = {
   'meeting-changing': () => {
     const meeting = meetingOf(people(4));
     return { ...meeting, encryption: { ...meeting.encryption, seal: 'changing' } };
+  },
+  'meeting-renewing': () => {
+    const meeting = meetingOf(people(4));
+    const ownKey = { since: Date.now() - 20 * minute, renewing: true };
+    return { ...meeting, encryption: { ...meeting.encryption, ownKey } };
   },
   waiting: () => ({
     kind: 'joining',

@@ -17,6 +17,8 @@ interface Merge {
   readonly staged: StagedHandle;
   readonly committer: LeafIndex;
   readonly added: readonly Uint8Array[];
+  /** The committer's leaf gets a fresh key. */
+  readonly renews: boolean;
   readonly commit: Uint8Array;
   readonly receipt: KnownReceipt | undefined;
 }
@@ -37,6 +39,7 @@ export function* applyReceipted(
       staged: stage.commit.staged,
       committer: state.view.ownLeaf,
       added: stage.commit.welcomes.map(({ ref }) => ref),
+      renews: stage.commit.renews,
       commit: stage.commit.commit,
       receipt,
     });
@@ -50,8 +53,8 @@ export function* applyReceipted(
       return yield* beRemoved(state, outcome);
     case 'staged': {
       if (!agrees(receipt, outcome)) return yield* leaveGeneration(state);
-      const { committer, added } = outcome.contents;
-      return yield* merge(state, { staged: outcome.staged, committer, added, commit, receipt });
+      const { staged, contents, renews } = outcome;
+      return yield* merge(state, { ...contents, staged, renews, commit, receipt });
     }
   }
 }
@@ -77,8 +80,8 @@ export function* applyPlain(state: MemberState, commit: Uint8Array): Job<Phase |
     case 'removed':
       return yield* beRemoved(state, outcome);
     case 'staged': {
-      const { committer, added } = outcome.contents;
-      return yield* merge(state, { staged: outcome.staged, committer, added, commit, receipt: undefined });
+      const { staged, contents, renews } = outcome;
+      return yield* merge(state, { ...contents, staged, renews, commit, receipt: undefined });
     }
   }
 }
@@ -106,12 +109,14 @@ export function* applyOwnPlain(state: MemberState): Job<undefined> {
     staged: stage.commit.staged,
     committer: state.view.ownLeaf,
     added: stage.commit.welcomes.map(({ ref }) => ref),
+    renews: stage.commit.renews,
     commit: stage.commit.commit,
     receipt: undefined,
   });
 }
 
-function* merge(state: MemberState, { staged, committer, added, commit, receipt }: Merge): Job<undefined> {
+function* merge(state: MemberState, merged: Merge): Job<undefined> {
+  const { staged, committer, added, renews, commit, receipt } = merged;
   const before = state.view;
   const byUs = staged === state.stage?.commit.staged;
   // Merging discards everything else that is staged, our own Commit included.
@@ -120,10 +125,12 @@ function* merge(state: MemberState, { staged, committer, added, commit, receipt 
   state.enter(view, { receipt, commit });
   state.pastJoins.epochBegan(view.epoch, change.removed);
   yield* holding(masterKey, state.save());
-  state.settle(change, byUs, added);
+  state.settle({ change, committer, renews, byUs, addedRefs: added });
   const { group, senderId } = state;
   const time = receipt?.receipt.time;
-  state.context.emit({ kind: 'epoch', group, senderId, view, masterKey, change, by: committer, time });
+  const madeOwnKey = renews && committer === view.ownLeaf;
+  const begun = { group, senderId, view, masterKey, change, by: committer, madeOwnKey, time };
+  state.context.emit({ kind: 'epoch', ...begun });
   return undefined;
 }
 

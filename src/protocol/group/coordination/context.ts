@@ -46,6 +46,8 @@ export type CoordinatorEvent =
       readonly masterKey: MasterKey;
       readonly change: RosterChange;
       readonly by: LeafIndex | undefined;
+      /** Our own leaf's key was made for this epoch. */
+      readonly madeOwnKey: boolean;
       /** The counter's time; undefined in plain mode and where no receipt is at hand. */
       readonly time: UnixMillis | undefined;
     }
@@ -73,8 +75,10 @@ export type GroupInput =
   | { readonly kind: 'member-alive'; readonly leaf: LeafIndex }
   /** A person removes a member, whose key is not let in again. */
   | { readonly kind: 'kick'; readonly leaf: LeafIndex }
-  /** Fresh keys are wanted, for post-compromise security or since an AEAD limit is near. */
+  /** Fresh keys are wanted at once, since an AEAD limit is near. */
   | { readonly kind: 'update' }
+  /** A person wants a fresh key for our leaf. */
+  | { readonly kind: 'renew' }
   /** Something sealed in an epoch was seen. */
   | { readonly kind: 'epoch-hint'; readonly epoch: Epoch }
   /** The relay is not reached: that nobody is heard says nothing. */
@@ -105,6 +109,8 @@ export interface MembershipStart extends BegunEpoch {
   readonly joins: JoinMemory;
   readonly staged: StagedCommit | undefined;
   readonly recipients: readonly StagedRecipient[];
+  /** It was read from the store: the key of our leaf is of a process before this one. */
+  readonly isResumed: boolean;
 }
 
 /** Creates phases, so that they need not import each other. */

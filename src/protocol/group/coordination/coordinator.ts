@@ -212,5 +212,6 @@ function* resume(context: Context, restored: RestoredMembership): Job<Phase> {
     joins: record.joins,
     staged,
     recipients: record.recipients,
+    isResumed: true,
   });
 }

@@ -270,6 +270,7 @@ export class Joining implements Phase {
       joins: { since: view.epoch, past: [] },
       staged: undefined,
       recipients: [],
+      isResumed: false,
     });
   }
 

@@ -5,7 +5,6 @@ import { epoch } from '../../units.ts';
 import type { Epoch, Millis } from '../../units.ts';
 import type { EpochView, GroupHandle, StagedCommit } from '../mls.ts';
 import type { GroupName, SenderId } from '../names.ts';
-import type { RosterChange } from '../roster.ts';
 import { ask } from './asks.ts';
 import type { GroupObject, Job, StagedRecipient, WelcomeDelivery } from './asks.ts';
 import { CommitInbox } from './commit-inbox.ts';
@@ -14,7 +13,7 @@ import type { Context, KnownReceipt, MembershipStart } from './context.ts';
 import { CounterContact } from './counter-contact.ts';
 import { PastJoins } from './past-joins.ts';
 import { PendingWork } from './pending-work.ts';
-import type { PlannedCommit } from './pending-work.ts';
+import type { BegunByCommit, PlannedCommit } from './pending-work.ts';
 import { ReceiptLog } from './receipt-log.ts';
 import { SentWelcomes } from './sent-welcomes.ts';
 
@@ -63,7 +62,7 @@ export class MemberState {
     this.group = start.group;
     this.senderId = start.senderId;
     this.handle = start.handle;
-    this.work = new PendingWork(options.timing, now);
+    this.work = new PendingWork(options.timing, now, start.isResumed);
     this.counter = new CounterContact(context);
     this.log = new ReceiptLog(start.receipt, start.log);
     this.#inbox = new CommitInbox(start.group, options.parameters.receiptKey, options.crypto);
@@ -203,9 +202,9 @@ export class MemberState {
     if (by.receipt !== undefined) this.log.append(by.receipt, by.commit);
   }
 
-  /** The epoch is saved: drops work that it did. @param addedRefs - KeyPackageRefs of its Adds. */
-  settle(change: RosterChange, byUs: boolean, addedRefs: readonly Uint8Array[]): void {
-    this.work.settle({ change, byUs, addedRefs, epoch: this.#view.epoch }, this.context.now);
+  /** The epoch is saved: drops work that it did. */
+  settle(begun: Omit<BegunByCommit, 'epoch'>): void {
+    this.work.settle({ ...begun, epoch: this.#view.epoch }, this.context.now);
     this.work.dropJoins((join) => !this.pastJoins.admits(join));
     this.#inbox.prune(this.#view.epoch);
     this.counter.epochBegan();

@@ -37,7 +37,9 @@ export function* beginMembership(context: Context, start: MembershipStart): Job<
   yield* holding(masterKey, enter(membership.state));
   const change = { added: [], removed: [] };
   const time = start.receipt?.receipt.time;
-  context.emit({ kind: 'epoch', group, senderId, view, masterKey, change, by: undefined, time });
+  const madeOwnKey = !start.isResumed;
+  const begun = { group, senderId, view, masterKey, change, by: undefined, madeOwnKey, time };
+  context.emit({ kind: 'epoch', ...begun });
   context.emit({ kind: 'status', step: 'member' });
   return membership;
 }
@@ -100,6 +102,9 @@ class Membership implements Phase {
         break;
       case 'update':
         state.work.update(now);
+        break;
+      case 'renew':
+        state.work.renew(now);
         break;
       case 'epoch-hint':
         this.#hint.seen(input.epoch, state.view.epoch, now);

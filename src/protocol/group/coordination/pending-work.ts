@@ -2,11 +2,13 @@
 import { equal } from '../../bytes/equal.ts';
 import { encodeHex } from '../../bytes/hex.ts';
 import { millis } from '../../units.ts';
-import type { Epoch, Millis } from '../../units.ts';
+import type { Millis } from '../../units.ts';
 import { KEY_PACKAGE_EPOCHS } from '../leaf-join.ts';
 import type { AcceptableKeyPackage, CommitPlan, MlsSuite } from '../mls.ts';
-import type { LeafIndex, Member, RosterChange } from '../roster.ts';
+import type { LeafIndex, Member } from '../roster.ts';
 import { fittingJoins } from './commit-size.ts';
+import { Renewals } from './renewals.ts';
+import type { KeyChange } from './renewals.ts';
 import { earliest } from './timing.ts';
 import type { Timing } from './timing.ts';
 
@@ -20,10 +22,7 @@ export interface WaitingJoin extends AcceptableKeyPackage {
 }
 
 /** An epoch that has begun. */
-export interface BegunByCommit {
-  readonly epoch: Epoch;
-  readonly change: RosterChange;
-  readonly byUs: boolean;
+export interface BegunByCommit extends KeyChange {
   /** KeyPackageRefs of the Commit's Adds. */
   readonly addedRefs: readonly Uint8Array[];
 }
@@ -46,6 +45,7 @@ export class PendingWork {
   /** By signature key, so that whoever joins again does not escape; since when a person here has wanted it. */
   readonly #kicks = new Map<string, Millis>();
   readonly #vanished = new Map<LeafIndex, Millis>();
+  readonly #renewals: Renewals;
   #update: Millis | undefined;
   /** How many joins the next plan has at most: fewer, while the one that MLS refuses is looked for. */
   #most = MAX_WAITING_JOINS;
@@ -56,8 +56,10 @@ export class PendingWork {
   /** When the current epoch began, from which turns are counted. */
   #turnsFrom: Millis;
 
-  constructor(timing: Timing, now: Millis) {
+  /** @param isResumed - the key of our leaf is of a process before this one. */
+  constructor(timing: Timing, now: Millis, isResumed = false) {
     this.#timing = timing;
+    this.#renewals = new Renewals(timing, now, isResumed);
     this.#turnsFrom = now;
   }
 
@@ -102,6 +104,11 @@ export class PendingWork {
     this.#update ??= now;
   }
 
+  /** Renews the key of our leaf, when it is its turn. */
+  renew(now: Millis): void {
+    this.#renewals.ask(now);
+  }
+
   /**
    * MLS refused a plan. The culprit is found by halving the joins, and only a KeyPackage, or removals, that were refused
    * alone are dropped.
@@ -124,6 +131,7 @@ export class PendingWork {
     }
     for (const key of plan.kicks) this.#kicks.delete(encodeHex(key));
     this.#update = undefined;
+    this.#renewals.refused();
   }
 
   /** The counter takes no Commit of that size: the next one lets in half as many at most. */
@@ -132,7 +140,9 @@ export class PendingWork {
   }
 
   /** An epoch began: drops work that it did, what it is too late for, and work about leaves that belong to somebody else. */
-  settle({ epoch, change, byUs, addedRefs }: BegunByCommit, now: Millis): void {
+  settle(begun: BegunByCommit, now: Millis): void {
+    const { epoch, change, byUs, addedRefs } = begun;
+    this.#renewals.epochBegan(begun, now);
     const added = new Set(addedRefs.map((ref) => encodeHex(ref)));
     const came = new Map(change.added.map((member) => [encodeHex(member.signatureKey), member]));
     for (const [key, join] of this.#joins) {
@@ -161,11 +171,12 @@ export class PendingWork {
       ...[...this.#removals].filter(([leaf]) => leaf !== ownLeaf).map(([, since]) => since),
       gone,
     );
-    // An update or a kick does not wait for a turn: nobody else can make it.
+    // An update or a kick does not wait for a turn, since nobody else can make it; a renewal has turns of its own.
     const kick = earliest(
       ...roster.flatMap((member) => (member.leaf === ownLeaf ? [] : (this.#kickSince(member) ?? []))),
     );
-    const own = earliest(this.#update, kick && millis(kick + this.#timing.batch));
+    const renewal = this.#renewals.dueAt(roster, ownLeaf, (member) => this.#mayCommit(member));
+    const own = earliest(this.#update, kick && millis(kick + this.#timing.batch), renewal);
     if (shared === undefined) return own;
     const rank = this.rankOf(roster, ownLeaf);
     const from = Math.max(shared, this.#turnsFrom);
@@ -216,19 +227,23 @@ export class PendingWork {
     const waiting = [...this.#joins]
       .slice(0, this.#most)
       .map(([key, join]) => ({ key, join, bytes: join.keyPackage.length, replaces: places.has(key) }));
+    const renewal = this.#renewals.dueAt(roster, ownLeaf, (member) => this.#mayCommit(member));
+    const isRenewed = renewal !== undefined && renewal <= now;
+    const renewsWithAdd = waiting.length > 0 && this.#renewals.isOld(now);
     const { joins, isFull } = fittingJoins(waiting, {
       suite,
       staying: roster.length - removals.size,
-      hasPath: removals.size > 0 || this.#update !== undefined,
+      hasPath: removals.size > 0 || this.#update !== undefined || isRenewed || renewsWithAdd,
       kickedKeys: kicks.length > 0 ? kickedKeys.length + kicks.length : 0,
     });
     const replaced = joins.flatMap(({ key }) => places.get(key) ?? []);
     const removes = [...new Set([...removals, ...replaced.map(({ leaf }) => leaf)])];
     this.#isFull = isFull;
-    if (joins.length === 0 && removes.length === 0 && this.#update === undefined) return undefined;
+    const isWanted = isRenewed || this.#update !== undefined;
+    if (joins.length === 0 && removes.length === 0 && !isWanted) return undefined;
     const adds = joins.map(({ join }) => join.keyPackage);
     return {
-      plan: { adds, removes, kicks },
+      plan: { adds, removes, kicks, ...(isRenewed || renewsWithAdd ? { renews: true } : {}) },
       joins: joins.map(({ join }) => join),
       removesOthers: replaced.length < removes.length,
     };

@@ -219,6 +219,7 @@ function* settle(context: Context, creation: Creation, receipt: Uint8Array | und
     joins: FOUNDED,
     staged: undefined,
     recipients: [],
+    isResumed: false,
   });
 }
 

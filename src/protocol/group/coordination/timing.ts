@@ -33,6 +33,12 @@ export interface Timing {
   /** First wait after a failed call; doubles up to {@link Timing.backoffMost}. */
   readonly backoff: Millis;
   readonly backoffMost: Millis;
+  /** A leaf key of this age is renewed. */
+  readonly renewAfter: Millis;
+  /** The least time between two Commits of a group that only renew keys. */
+  readonly renewPause: Millis;
+  /** Who lets somebody in with a leaf key of this age renews it in the same Commit. */
+  readonly renewWithAdd: Millis;
 }
 
 /** The times of docs/protocol.md. */
@@ -54,6 +60,9 @@ export const DEFAULT_TIMING: Timing = {
   healthy: millis(60_000),
   backoff: millis(500),
   backoffMost: millis(8_000),
+  renewAfter: millis(3_600_000),
+  renewPause: millis(30_000),
+  renewWithAdd: millis(600_000),
 };
 
 /** The earliest of some times, or undefined when there is none. */

@@ -64,6 +64,18 @@ export class MeetingModel {
       const camera = media.isOn('camera');
       void app.call('meeting.sending', { microphone, camera });
     });
+    // A key that was asked for is there.
+    let renewing = false;
+    $effect(() => {
+      const { ownKey } = this.#meeting().encryption;
+      const isDone = renewing && !ownKey.renewing;
+      renewing = ownKey.renewing;
+      const { since } = ownKey;
+      if (isDone && since !== undefined)
+        untrack(() => {
+          this.#notify(words.newKey(since));
+        });
+    });
     // The question is on the screen: main no longer takes this window for one that hangs.
     $effect(() => {
       const request = this.#closing;
@@ -150,6 +162,12 @@ export class MeetingModel {
   async remove(participant: ParticipantId): Promise<string | undefined> {
     const outcome = await this.#app.call('meeting.remove', { participant });
     return outcome.ok ? undefined : outcome.problem.sentence;
+  }
+
+  /** Makes a fresh key for this device; that it is there is said aloud when the state says so. */
+  async renewKey(): Promise<void> {
+    const outcome = await this.#app.call('meeting.renew-key', undefined);
+    if (!outcome.ok) this.#notify(outcome.problem.sentence);
   }
 
   async exportHistory(): Promise<void> {

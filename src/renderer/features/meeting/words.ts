@@ -81,6 +81,7 @@ export const words = {
   understood: 'Close this message',
   encoderFailed:
     'Your camera’s picture could not be prepared for sending. Switch the camera off and on again.',
+  newKey: (since: number): string => `New keys since ${timeOfDay(since)}.`,
   fullScreen: 'Full screen',
   holdToTalk: 'Hold to talk while muted',
   holdToTalkNot: 'Where you have moved to a button with Tab, Space presses it instead.',

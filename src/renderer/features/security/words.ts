@@ -20,6 +20,14 @@ export const words = {
   change: (epoch: string): string => `Change ${epoch}`,
   export: 'Save key history',
   exportWhy: 'Signed by the counter, so anyone can verify it later, even offline.',
+  renewal: 'Your own keys',
+  renew: 'Renew keys',
+  renewing: 'Renewing keys…',
+  renewWhy:
+    'Gives this device a new key, and the meeting new keys with it. Whoever may have copied your keys before can no longer listen in. This app does so every hour by itself.',
+  renewWaits: 'People take turns, so this can take half a minute or more.',
+  keySince: (when: string): string => `New keys since ${when}.`,
+  keyOfBefore: 'Your keys are from before this app was started.',
   servers: 'Servers and what they can see',
   relay: 'Relay',
   relaySees:
