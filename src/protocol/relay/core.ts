@@ -133,7 +133,8 @@ export class RelayCore implements PeerOwner {
     const key = trackNameKey(name);
     let track = tracks.get(key);
     if (track === undefined) {
-      track = new Track(peer.scope, name, this.#policy.treatmentOf(name), this.limits, this.budgets);
+      const treatment = this.#policy.treatmentOf(name);
+      track = new Track(peer.scope, name, treatment, this.now, this.limits, this.budgets);
       tracks.set(key, track);
     }
     return track;

@@ -36,8 +36,8 @@ export class FetchJob implements SendSource {
   readonly peer: Peer;
   readonly id: RequestId;
   readonly level: number;
-  /** Ends the FETCH that the relay sent for this one. */
-  cancelUpstream: (() => void) | undefined;
+  /** Ends what is done for it: the FETCH that the relay sent, or its wait. */
+  whenDropped: (() => void) | undefined;
   #cached: Iterator<FetchItem, undefined> | undefined;
   readonly #queue: FetchItem[] = [];
   #queuedBytes = 0;
@@ -118,8 +118,8 @@ export class FetchJob implements SendSource {
     this.#queuedBytes = 0;
     this.#cached = undefined;
     this.peer.dequeue(this);
-    this.cancelUpstream?.();
-    this.cancelUpstream = undefined;
+    this.whenDropped?.();
+    this.whenDropped = undefined;
   }
 
   sendNext(now: Millis): number {

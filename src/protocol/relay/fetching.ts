@@ -42,11 +42,8 @@ export class Fetching {
     const job = new FetchJob(peer, id, request.subscriberPriority);
     this.#core.requests.hold(peer, id, { kind: 'fetch', job });
     const track = this.#core.scopeOf(peer).tracks.get(trackNameKey(name));
-    if (track !== undefined && track.backfills.size > 0) {
-      track.afterBackfill.push(() => this.#answer(job, request, track));
-    } else {
-      this.#answer(job, request, track);
-    }
+    if (track !== undefined && this.#awaitsBackfill(track)) this.#answerLater(job, request, track);
+    else this.#answer(job, request, track);
   }
 
   /** A TRACK_STATUS came. @see moqt-18 #message-track-status */
@@ -78,49 +75,79 @@ export class Fetching {
   /**
    * Fetches what a publisher of a kept track had published before it came here, so that late arrivals find it here
    * though the relay was not there, or was restarted.
+   * @param largest - up to where, as it says.
    */
-  backfill(upstream: Upstream): void {
+  backfill(upstream: Upstream, largest: Location | undefined): void {
     const { track, peer } = upstream;
-    const { largest } = track;
     if (!track.treatment.kept || largest === undefined || track.covers(ORIGIN, largest)) return;
-    if (!this.#core.mayRequest(peer)) return;
+    if (track.backfills.has(peer) || !this.#core.mayRequest(peer)) return;
+    const ended = (complete: boolean): void => {
+      deadline.cancel();
+      if (!track.backfills.delete(peer)) return;
+      if (complete) track.backfilled();
+      if (track.backfills.size === 0) for (const answer of [...track.afterBackfill]) answer();
+      this.#core.reap(track);
+    };
     const sink: FetchSink = {
       accepted: () => undefined,
       object: (object, now) => {
-        track.cache.add(object, `${peer.id}`, now);
+        if (compareLocations(object.location, largest) <= 0) track.refill(upstream, object, now);
       },
       gap: () => undefined,
-      ended: () => this.#backfilled(track, sink),
-      refused: () => this.#backfilled(track, sink),
+      ended,
+      refused: () => {
+        ended(false);
+      },
     };
-    track.backfills.add(sink);
-    this.#ask(peer, { track: track.name, start: ORIGIN, end: endAfter(largest) }, sink);
+    track.backfills.add(peer);
+    const cancel = this.#ask(peer, { track: track.name, start: ORIGIN, end: endAfter(largest) }, sink);
+    // For all of it: a publisher that begins to answer need not come to an end.
+    const deadline = this.#core.timers.schedule(this.#core.after(this.#core.limits.backfill), () => {
+      cancel();
+      ended(false);
+    });
   }
 
-  #backfilled(track: Track, sink: FetchSink): void {
-    track.backfills.delete(sink);
-    if (track.backfills.size > 0) return;
-    track.startsAt(ORIGIN);
-    const waiting = track.afterBackfill;
-    track.afterBackfill = [];
-    for (const answer of waiting) answer();
-    this.#core.reap(track);
+  /** Whether more may come: where several write, only while the relay may have been there for less long than they. */
+  #awaitsBackfill(track: Track): boolean {
+    if (track.backfills.size === 0) return false;
+    return !track.treatment.firstWins || this.#core.now < track.since + this.#core.limits.backfill;
+  }
+
+  /** Answers when publishers have given what they had, but does not wait for them for long. */
+  #answerLater(job: FetchJob, request: FetchRequest, track: Track): void {
+    const { backfillPatience, waitingFetchesPerTrack } = this.#core.limits;
+    const forget = (): void => {
+      patience.cancel();
+      track.afterBackfill.delete(answer);
+    };
+    const answer = (): void => {
+      forget();
+      job.whenDropped = undefined;
+      this.#answer(job, request, track);
+    };
+    const patience = this.#core.timers.schedule(this.#core.after(backfillPatience), answer);
+    if (track.afterBackfill.size >= waitingFetchesPerTrack) {
+      answer();
+      return;
+    }
+    track.afterBackfill.add(answer);
+    job.whenDropped = forget;
   }
 
   #answer(job: FetchJob, request: FetchRequest, track: Track | undefined): void {
     if (job.over) return;
-    const last = lastIncluded(request.end);
-    const publishers = this.#publishers(job.peer, request, track);
+    const asked = lastIncluded(request.end);
+    // Where several write no publisher answers for the others: what each of them had was fetched when it came.
+    const isShared = track?.treatment.firstWins === true;
+    const publishers = isShared ? [] : this.#publishers(job.peer, request, track);
     if (track?.largest !== undefined) {
       const { largest } = track;
-      const beyond = compareLocations(last, largest) > 0;
-      const covered = track.covers(request.start, beyond ? largest : last);
-      if (
-        covered ||
-        (track.treatment.kept && !track.cache.empty) ||
-        (publishers.length === 0 && track.available)
-      ) {
-        this.#serve(job, request, track, largest, beyond ? largest : last);
+      const last = compareLocations(asked, largest) > 0 ? largest : asked;
+      const isKept = track.treatment.kept && !track.cache.empty;
+      const isAlone = publishers.length === 0 && track.available;
+      if (isKept || isAlone || track.covers(request.start, last)) {
+        this.#serve(job, request, track, largest, last);
         return;
       }
     }
@@ -169,15 +196,15 @@ export class Fetching {
         job.push({ kind: 'gap', end, known });
       },
       ended: (complete, code) => {
-        job.cancelUpstream = undefined;
+        job.whenDropped = undefined;
         job.push(complete ? { kind: 'end' } : { kind: 'reset', code });
       },
       refused: (reason) => {
-        job.cancelUpstream = undefined;
+        job.whenDropped = undefined;
         if (!job.over) this.#relay(job, request, others, reason);
       },
     });
-    job.cancelUpstream = cancel;
+    job.whenDropped = cancel;
   }
 
   /** Sends a FETCH. @returns how to cancel it. */

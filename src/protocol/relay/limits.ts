@@ -21,6 +21,15 @@ export interface RelayLimits {
   readonly rendezvous: Millis;
   /** Longest wait for a publisher's answer to a request of ours. */
   readonly upstreamAnswer: Millis;
+  /** Longest time in which a publisher may give a kept track what it had before it came, from the request to the end. */
+  readonly backfill: Millis;
+  /**
+   * Longest time that a FETCH waits for that; then it is answered with what is there. One of a track that several write
+   * does not wait once the relay has had the track for as long as {@link backfill}.
+   */
+  readonly backfillPatience: Millis;
+  /** FETCHes of one track that wait for that at once; those beyond do not wait. */
+  readonly waitingFetchesPerTrack: number;
 
   /** Bytes handed to the transport of a session ahead of what the network took. */
   readonly transportWindow: number;
@@ -59,6 +68,10 @@ export const DEFAULT_LIMITS: RelayLimits = {
   minimumPrefixFields: 1,
   rendezvous: millis(30_000),
   upstreamAnswer: millis(10_000),
+  backfill: millis(10_000),
+  // Conclave's members give up a FETCH after a second.
+  backfillPatience: millis(500),
+  waitingFetchesPerTrack: 1_024,
   transportWindow: 256 << 10,
   mediaBacklogBytes: MIB,
   mediaBacklogAge: millis(1_500),

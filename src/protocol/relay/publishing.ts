@@ -7,7 +7,7 @@ import type { Discovery } from './discovery.ts';
 import { trackNameKey } from '../moqt/names.ts';
 import { objectSize } from './object-cache.ts';
 import type { Peer } from './peer.ts';
-import type { Subscribing } from './subscribing.ts';
+import type { Backfill, Subscribing } from './subscribing.ts';
 import type { Upstream } from './track.ts';
 
 const BROKEN: RequestRefusal = {
@@ -30,14 +30,9 @@ export class Publishing {
   readonly #core: RelayCore;
   readonly #subscribing: Subscribing;
   readonly #discovery: Discovery;
-  readonly #backfill: (upstream: Upstream) => void;
+  readonly #backfill: Backfill;
 
-  constructor(
-    core: RelayCore,
-    subscribing: Subscribing,
-    discovery: Discovery,
-    backfill: (upstream: Upstream) => void,
-  ) {
+  constructor(core: RelayCore, subscribing: Subscribing, discovery: Discovery, backfill: Backfill) {
     this.#core = core;
     this.#subscribing = subscribing;
     this.#discovery = discovery;
@@ -95,7 +90,7 @@ export class Publishing {
     peer.useSession().acceptPublish(id, { forward: upstream.forward });
     if (upstream.forward && request.forward) track.startsHere(description.largest);
     this.#subscribing.published(track);
-    this.#backfill(upstream);
+    this.#backfill(upstream, description.largest);
   }
 
   /** An object came from a publisher. */

@@ -1,7 +1,7 @@
 /** SUBSCRIBE: downstream subscriptions and the one upstream subscription that serves them. @see moqt-18 #subscriptions */
 import { millis } from '../units.ts';
 import { RequestErrorCode, PublishDoneCode } from '../moqt/codes.ts';
-import type { RequestId } from '../moqt/model.ts';
+import type { Location, RequestId } from '../moqt/model.ts';
 import type {
   IncomingRequest,
   RequestRefusal,
@@ -22,8 +22,11 @@ interface Waiting {
   rendezvous: Timer | undefined;
 }
 
-/** What becomes of an established upstream that had objects before. */
-export type Backfill = (upstream: Upstream) => void;
+/**
+ * What becomes of an established upstream that had objects before.
+ * @param largest - of what it says to have published.
+ */
+export type Backfill = (upstream: Upstream, largest: Location | undefined) => void;
 
 const NOBODY: RequestRefusal = {
   code: RequestErrorCode.DOES_NOT_EXIST,
@@ -160,7 +163,7 @@ export class Subscribing {
     track.describe(description);
     track.startsHere(description.largest);
     this.published(track);
-    this.#backfill(upstream);
+    this.#backfill(upstream, description.largest);
     this.steer(track);
   }
 
@@ -245,8 +248,10 @@ export class Subscribing {
         reason: 'this session has a subscription to the track',
       };
     }
-    const largest = this.#core.scopeOf(peer).tracks.get(trackNameKey(name))?.largest;
+    const track = this.#core.scopeOf(peer).tracks.get(trackNameKey(name));
     const { filter } = parameters;
+    // Where several write, one that is far ahead does not mean that the others are.
+    const largest = track?.treatment.firstWins === true ? undefined : track?.largest;
     if (filter?.kind === 'absolute-range' && largest !== undefined && filter.endGroup < largest.group) {
       return { code: RequestErrorCode.INVALID_RANGE, reason: 'all of the range has been published' };
     }

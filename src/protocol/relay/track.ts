@@ -65,13 +65,15 @@ export class Track {
   readonly scope: string;
   readonly name: FullTrackName;
   readonly treatment: TrackTreatment;
+  /** When the relay first heard of it. */
+  readonly since: Millis;
   readonly upstreams = new Set<Upstream>();
   readonly downstreams = new Set<Downstream<Track>>();
   readonly cache: ObjectCache;
-  /** FETCHes of ours that fill the cache with what a publisher had before it came here. */
-  readonly backfills = new Set<object>();
-  /** FETCHes that wait for the backfills. */
-  afterBackfill: (() => void)[] = [];
+  /** Sessions that are asked for what they had before they came here. */
+  readonly backfills = new Set<Peer>();
+  /** Answers FETCHes that wait for that. */
+  readonly afterBackfill = new Set<() => void>();
   #properties: Uint8Array | undefined;
   #relayed: RelayedProperties = readRelayedProperties(undefined);
   #largest: Location | undefined;
@@ -83,6 +85,7 @@ export class Track {
     scope: string,
     name: FullTrackName,
     treatment: TrackTreatment,
+    since: Millis,
     limits: RelayLimits,
     budgets: TrackBudgets,
   ) {
@@ -91,6 +94,7 @@ export class Track {
     this.key = trackNameKey(name);
     this.namespaceKey = namespaceKey(name.namespace);
     this.treatment = treatment;
+    this.since = since;
     const bounds = treatment.kept
       ? { bytes: limits.keptBytesPerTrack, groups: limits.keptGroupsPerTrack, age: limits.keepFor }
       : { bytes: limits.cacheBytesPerTrack, groups: limits.cacheGroupsPerTrack, age: limits.cacheFor };
@@ -178,8 +182,9 @@ export class Track {
     return false;
   }
 
-  /** Takes over what a publisher says of the track. */
+  /** Takes over what a publisher says of the track, where it may speak for the others. */
   describe(description: TrackDescription): void {
+    if (this.treatment.firstWins) return;
     if (description.properties !== undefined) {
       this.#properties = description.properties.slice();
       this.#relayed = readRelayedProperties(this.#properties);
@@ -189,12 +194,13 @@ export class Track {
 
   /** A publisher sends from now on, behind the largest location that it named. */
   startsHere(largest: Location | undefined): void {
+    if (this.treatment.firstWins) return;
     this.#knownFrom ??= largest === undefined ? ORIGIN : nextInGroup(largest);
   }
 
-  /** All that was published from `location` on is known here, as far as anybody can tell. */
-  startsAt(location: Location): void {
-    this.#knownFrom = location;
+  /** A publisher has given all that it had. */
+  backfilled(): void {
+    if (this.published && !this.treatment.firstWins) this.#knownFrom = ORIGIN;
   }
 
   /** Nothing more comes: what is published meanwhile is not known here. */
@@ -239,6 +245,13 @@ export class Track {
       downstream.deliver(object, subgroup, received.firstInSubgroup, previous, now);
     }
     return { kind: 'forwarded' };
+  }
+
+  /** An object came that a publisher had before it came here. Where several write, the others may not know it yet. */
+  refill(upstream: Upstream, object: MoqtObject, now: Millis): void {
+    if (this.treatment.firstWins)
+      this.receive(upstream, { object, firstInSubgroup: true, endOfGroup: false }, now);
+    else this.cache.add(compactObject(object), `${upstream.peer.id}`, now);
   }
 
   /**

@@ -8,7 +8,7 @@ import {
 } from '../../../src/protocol/group/names.ts';
 import { mlsObject } from '../../../src/protocol/meeting/short-publication.ts';
 import { RequestErrorCode } from '../../../src/protocol/moqt/codes.ts';
-import { groupId, subgroupId } from '../../../src/protocol/moqt/model.ts';
+import { groupId, objectId, subgroupId } from '../../../src/protocol/moqt/model.ts';
 import type { FullTrackName, MoqtObject } from '../../../src/protocol/moqt/model.ts';
 import { decodeUtf8 } from '../../../src/protocol/bytes/utf8.ts';
 import { at, object } from '../../harness/moqt/names.ts';
@@ -118,14 +118,19 @@ test('junk at the locations of the next Commits keeps nobody from joining or lea
 });
 
 describe('whoever has the link keeps no Commit at the relay from anybody by', () => {
+  type Disturbance = (intruder: Intruder, commits: RequestId, next: bigint, track: FullTrackName) => void;
+
   /** How long it takes that three people come in, one after the other. */
-  function timeToJoin(disturb: (intruder: Intruder, commits: RequestId, next: bigint) => void): number {
+  function timeToJoin(disturb: Disturbance): number {
     const world = new SimulatedMeeting();
     const [ana] = meetLive(world, 'Ana', 'Bo');
+    // A relay that has just begun waits for what publishers had before it did.
+    world.pass(10_000);
     const intruder = new Intruder(world, passOf(world));
-    const commits = intruder.publish(commitTrack(groupOf(ana)));
+    const track = commitTrack(groupOf(ana));
+    const commits = intruder.publish(track);
     expect(intruder.refusal(commits)).toBeUndefined();
-    disturb(intruder, commits, (ana?.epoch ?? 0n) + 1n);
+    disturb(intruder, commits, (ana?.epoch ?? 0n) + 1n, track);
     intruder.run();
     const before = world.agenda.now;
     meet(world, 'Cy', 'Di', 'Ed');
@@ -142,7 +147,7 @@ describe('whoever has the link keeps no Commit at the relay from anybody by', ()
     for (let ahead = 0n; ahead < 10n; ahead += 1n) attack(next + ahead);
   };
 
-  const attacks: readonly [string, (intruder: Intruder, commits: RequestId, next: bigint) => void][] = [
+  const attacks: readonly [string, Disturbance][] = [
     [
       'ending the track',
       ({ session }, id) => {
@@ -171,6 +176,16 @@ describe('whoever has the link keeps no Commit at the relay from anybody by', ()
           });
           session.writeObject(id, { ...junk, publisherPriority: 200 });
         });
+      },
+    ],
+    [
+      'saying what it has of the track, and giving nothing',
+      ({ session }, id, next, track) => {
+        session.publishDone(id, 0, '');
+        const largest = { group: groupId(next + 20n), object: objectId(0n) };
+        // OBJECT_DELIVERY_TIMEOUT (0x02) and MAX_CACHE_DURATION (0x04): 1 ms each.
+        const properties = Uint8Array.of(0x02, 0x01, 0x02, 0x01);
+        session.publish(track, { forward: true, description: { largest, properties } });
       },
     ],
   ];

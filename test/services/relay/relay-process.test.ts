@@ -109,6 +109,36 @@ describe('conclave-relay', () => {
     watcher.close(0, 'done');
   });
 
+  test('lets one publisher of commits keep nothing of another from anybody', async () => {
+    const [alice, mallory, bob] = [
+      await relay.connect('moqt'),
+      await relay.connect('https'),
+      await relay.connect('moqt'),
+    ];
+    const name = track('room8', 'commits');
+    const [honest, hostile] = [await publish(alice, name), await publish(mallory, name)];
+    const received = await subscribe(bob, name);
+    const junk = object(0, 0, 'junk', { subgroup: 1, priority: 9 });
+    hostile.sendSingleObject(junk, true);
+    hostile.sendSingleObject(
+      { ...object(0, 9, '', { subgroup: 9 }), content: { kind: 'status', status: 'end-of-track' } },
+      false,
+    );
+    await until('the relay has handed it on', () => received.length > 0);
+    await until(
+      'the relay has ignored the rest',
+      async () => (await relay.metric('objects_ignored_total')) > 0,
+    );
+    const commits = [object(0, 1, 'Commit', { subgroup: 1 }), object(1, 0, 'Commit')];
+    for (const commit of commits) honest.sendSingleObject(commit, false);
+    await until('both are there', () => received.length === 3);
+    expect(received.slice(1).sort((a, b) => Number(a.location.group - b.location.group))).toEqual(commits);
+    const late = await relay.connect('https');
+    const fetched = await late.fetch(name, at(0, 0), at(1, 0), { timeoutMs: 5_000, maxBytes: MIB });
+    expect(fetched).toMatchObject({ kind: 'complete', objects: [junk, ...commits] });
+    for (const client of [alice, mallory, bob, late]) client.close(0, 'done');
+  });
+
   test('serves health and Prometheus metrics, and logs no names and no payload', async () => {
     const base = new URL(relay.metricsUrl);
     const health = await fetch(new URL('/healthz', base));
