@@ -13,6 +13,8 @@ import { sealDoorName } from '../../src/main/mls/door-name.ts';
 import { makeInvitationProof } from '../../src/protocol/group/invitation-proof.ts';
 import { encodeLeafJoin, JOIN_ID_BYTES } from '../../src/protocol/group/leaf-join.ts';
 import type { JoinId } from '../../src/protocol/group/leaf-join.ts';
+import { encodeMeetingParameters } from '../../src/protocol/group/meeting-parameters.ts';
+import type { MeetingParameters } from '../../src/protocol/group/meeting-parameters.ts';
 import { fingerprintOf, groupNameOf, senderIdOf } from '../../src/protocol/group/names.ts';
 import { epoch } from '../../src/protocol/units.ts';
 import { invitationPskIdOf, invitationPskOf, roomKeysOf } from '../../src/protocol/group/room-keys.ts';
@@ -26,6 +28,11 @@ const KEY_PACKAGES = [
     name: 'Ünsal Çağlar Öztürk, who has a name that is longer than one step of it',
   },
 ];
+const PARAMETERS = [
+  { mode: 'plain', kicked: 0, admission: 'open', organisers: 0 },
+  { mode: 'fenced', kicked: 0, admission: 'open', organisers: 1 },
+  { mode: 'fenced', kicked: 2, admission: 'ask', organisers: 3 },
+] as const;
 const GENERATIONS = [0, 1, 4_294_967_295];
 
 /** Calls of members, of whom the service asks for a signature. */
@@ -78,6 +85,31 @@ function bytes(of: string): Uint8Array {
   return new Uint8Array(createHash('sha256').update(`conclave membership vectors ${of}`).digest());
 }
 
+/** The meeting's parameters in a GroupContext. */
+function parametersOf({ mode, kicked, admission, organisers }: (typeof PARAMETERS)[number]): unknown {
+  const keys = (of: string, count: number): Uint8Array[] =>
+    Array.from({ length: count }, (_, at) => bytes(`${of} ${String(at)}`));
+  const parameters: MeetingParameters = {
+    secureObjectsSuite: 4,
+    profile: '01',
+    mode,
+    receiptKey: mode === 'fenced' ? bytes('receipt key') : undefined,
+    kickedKeys: keys('kicked key', kicked),
+    admission,
+    organisers: keys('organiser', organisers).map((key) => fingerprintOf(key, nodeGroupCrypto)),
+  };
+  return {
+    suite: parameters.secureObjectsSuite,
+    profile: parameters.profile,
+    mode,
+    receipt_key: encodeHex(parameters.receiptKey ?? new Uint8Array(0)),
+    kicked_keys: parameters.kickedKeys.map(encodeHex),
+    admission,
+    organiser_keys: keys('organiser', organisers).map(encodeHex),
+    extension: encodeHex(encodeMeetingParameters(parameters)),
+  };
+}
+
 /** The published vectors as the file has them. */
 export function membershipVectorsText(): string {
   const secret = bytes('secret');
@@ -124,6 +156,7 @@ export function membershipVectorsText(): string {
     key_packages,
     psks,
     calls,
+    parameters: PARAMETERS.map(parametersOf),
   };
   return `${JSON.stringify(vectors, undefined, 2)}\n`;
 }

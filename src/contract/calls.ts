@@ -34,7 +34,16 @@ export const callSchemas = {
   'meeting.sending': v.strictObject({ microphone: v.boolean(), camera: v.boolean() }),
   /** Whose pictures are on the screen; others are not asked for. */
   'meeting.watch': v.strictObject({ participants: v.pipe(v.array(participantId), v.maxLength(1000)) }),
+  /** Removes somebody for good, and closes the door. This call and the next four are for organisers. */
   'meeting.remove': v.strictObject({ participant: participantId }),
+  /** Lets somebody in who waits at the door. */
+  'meeting.admit': v.strictObject({ participant: participantId }),
+  /** Does not let somebody in who waits at the door. */
+  'meeting.decline': v.strictObject({ participant: participantId }),
+  /** 'ask': those who come wait at the door; 'open': whoever has the link comes in. */
+  'meeting.admission': v.strictObject({ admission: v.picklist(['open', 'ask']) }),
+  /** Makes somebody an organiser, or takes that away, also from oneself. */
+  'meeting.organiser': v.strictObject({ participant: participantId, organiser: v.boolean() }),
   /** Makes a fresh key for this device; the state tells when it is there. */
   'meeting.renew-key': nothing,
   'meeting.copy-link': nothing,
@@ -72,6 +81,10 @@ export interface CallResults {
   'meeting.sending': Result<null, Problem>;
   'meeting.watch': Result<null, Problem>;
   'meeting.remove': Result<null, Problem>;
+  'meeting.admit': Result<null, Problem>;
+  'meeting.decline': Result<null, Problem>;
+  'meeting.admission': Result<null, Problem>;
+  'meeting.organiser': Result<null, Problem>;
   'meeting.renew-key': Result<null, Problem>;
   'meeting.copy-link': Result<null, Problem>;
   'meeting.export-history': Result<{ readonly path: string } | null, Problem>;

@@ -48,12 +48,40 @@ export type JoinStep =
 /** The seal mark's three states. */
 export type SealState = 'sealed' | 'changing' | 'attention';
 
+/**
+ * What somebody may decide, as the meeting's keys enforce it: an organiser admits, removes, opens and closes the door and makes
+ * organisers. Where no organiser is in the meeting, one member acts as one.
+ */
+export type Role = 'organiser' | 'acting-organiser' | 'member';
+
+/** Somebody who waits at the door. */
+export interface Caller {
+  /** The one that it will have as a participant. */
+  readonly id: ParticipantId;
+  /** By its own word; undefined when it cannot be read. */
+  readonly displayName: string | undefined;
+  readonly fingerprint: readonly string[];
+  readonly hue: number;
+  /** ms since 1970. */
+  readonly since: number;
+}
+
+/** Something that happened in the meeting. */
+export interface Notice {
+  /** Grows with each. */
+  readonly id: number;
+  /** ms since 1970. */
+  readonly time: number;
+  readonly sentence: string;
+}
+
 /** One row of the roster: a leaf of the MLS tree. */
 export interface Participant {
   readonly id: ParticipantId;
   /** MLS leaf index. */
   readonly leaf: number;
   readonly self: boolean;
+  readonly role: Role;
   /** Undefined until the sealed name has come. */
   readonly displayName: string | undefined;
   readonly fingerprint: readonly string[];
@@ -135,6 +163,14 @@ export type MeetingState =
       readonly since: number;
       readonly connection: ConnectionState;
       readonly participants: readonly Participant[];
+      /** Our own. */
+      readonly role: Role;
+      /** 'ask': those who come wait at the door; 'open': whoever has the link comes in. */
+      readonly admission: 'open' | 'ask';
+      /** Who waits at the door, first come first. All members see it, and organisers answer. */
+      readonly door: readonly Caller[];
+      /** The newest, oldest first. */
+      readonly notices: readonly Notice[];
       readonly encryption: EncryptionState;
       readonly sending: { readonly microphone: boolean; readonly camera: boolean };
       /** What one should know about having been away. */

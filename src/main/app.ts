@@ -14,9 +14,10 @@ import {
   loadIdentity,
   type Identity,
 } from './identity/identity.ts';
+import type { Decision } from '../protocol/meeting/decisions.ts';
 import type { Keychain } from './identity/keychain.ts';
 import { createInvitation, readInvitation, summarise } from './invitations.ts';
-import { describeMeeting, type MeetingContext } from './meeting/meeting-state.ts';
+import { describeMeeting, refusalSentence, type MeetingContext } from './meeting/meeting-state.ts';
 import type { RunningMeeting } from './meeting/running-meeting.ts';
 import { joinMeeting, type JoinedMeeting } from './join-meeting.ts';
 import type { MlsPort } from './mls/mls-port.ts';
@@ -186,10 +187,12 @@ export class App {
         this.#current?.meeting.watch(participants);
         return ok(null);
       },
-      'meeting.remove': ({ participant }) =>
-        this.#current?.meeting.kick(participant) === true
-          ? ok(null)
-          : problem('That person is no longer in the meeting.'),
+      'meeting.remove': ({ participant }) => this.#decide({ kind: 'kick', participant }),
+      'meeting.admit': ({ participant }) => this.#decide({ kind: 'admit', participant }),
+      'meeting.decline': ({ participant }) => this.#decide({ kind: 'decline', participant }),
+      'meeting.admission': ({ admission }) => this.#decide({ kind: 'admission', admission }),
+      'meeting.organiser': ({ participant, organiser }) =>
+        this.#decide({ kind: 'organiser', participant, isOrganiser: organiser }),
       'meeting.renew-key': () => {
         if (this.#current?.meeting.view.group === undefined) return problem('You are not in a meeting.');
         this.#current.meeting.renewKey();
@@ -298,6 +301,11 @@ export class App {
     const remembered = { title: invitation.title, link, time: Date.now() };
     this.#recent = await rememberMeeting(this.#store, this.#recent, remembered);
     return this.#done();
+  }
+
+  #decide(decision: Decision): Result<null, Problem> {
+    const refusal = this.#current === undefined ? 'not-in-meeting' : this.#current.meeting.decide(decision);
+    return refusal === undefined ? ok(null) : problem(refusalSentence(refusal));
   }
 
   #isInMeeting(): boolean {

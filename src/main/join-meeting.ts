@@ -17,7 +17,7 @@ import { trustOf } from './invitations.ts';
 import { readKeyHistory, type KeyHistory } from './key-history.ts';
 import type { MembershipStore } from './meeting/membership-store.ts';
 import { RunningMeeting } from './meeting/running-meeting.ts';
-import { sealDoorName } from './mls/door-name.ts';
+import { openDoorName, sealDoorName } from './mls/door-name.ts';
 import type { MlsMembership, MlsPort } from './mls/mls-port.ts';
 import { PROFILE } from '../protocol/secure-objects/aad.ts';
 import { nodeGroupCrypto } from './mls/node-group-crypto.ts';
@@ -75,6 +75,8 @@ export function joinMeeting(options: JoinMeetingOptions): JoinedMeeting {
         mode,
         receiptKey,
         kickedKeys: [],
+        admission: 'open',
+        organisers: [],
       },
       fingerprint: fingerprintOf(identity.signatureKey.publicKey, nodeGroupCrypto),
       displayName,
@@ -97,6 +99,7 @@ export function joinMeeting(options: JoinMeetingOptions): JoinedMeeting {
     }),
     wallClock: () => unixMillis(Date.now()),
     sealName: (name) => sealDoorName(name, doorNameKey, randomBytes(12)),
+    openName: (sealed) => openDoorName(sealed, doorNameKey),
     clock: systemClock,
     connect: (url) =>
       quic().connect({

@@ -109,7 +109,7 @@ async function saveMembership(link: string): Promise<void> {
     senderId,
     creating: false,
     log: [],
-    joins: { since: epoch(0n), past: [] },
+    joins: { since: epoch(0n), past: [], known: [] },
     recipients: [],
   };
   const bytes = encodeMembership({ record, state: new Uint8Array(8) });

@@ -1,6 +1,7 @@
 /** Puts the engine's view of a meeting into words for the window. */
 import type {
   Away,
+  Caller,
   EncryptionState,
   InvitationSummary,
   JoinStep,
@@ -11,14 +12,17 @@ import type {
 import type { Member } from '../../protocol/group/roster.ts';
 import { SUITES, isSuiteId } from '../../protocol/secure-objects/suite.ts';
 import type { GroupStep } from '../../protocol/group/progress.ts';
+import type { Refusal } from '../../protocol/meeting/decisions.ts';
 import { participantIdOf } from '../../protocol/meeting/members.ts';
 import type {
   Absence,
   Attention,
+  CallerView,
   EpochRecord,
   GroupView,
   MeetingEnd,
   MeetingView,
+  News,
 } from '../../protocol/meeting/view.ts';
 import { fingerprintGroups, fingerprintHue } from '../identity/fingerprint.ts';
 
@@ -62,6 +66,14 @@ export function describeMeeting(view: MeetingView, context: MeetingContext): Mee
             refused: connection.refused,
           },
     participants: participantsOf(group, context),
+    role: group.role,
+    admission: group.admission,
+    door: view.door.map(callerOf),
+    notices: view.notices.map(({ id, time, news }) => ({
+      id,
+      time,
+      sentence: noticeSentence(news, context.names),
+    })),
     encryption: encryptionOf(view, group, context),
     sending,
     away: awayOf(view.absence),
@@ -74,13 +86,14 @@ function awayOf(absence: Absence): Away | undefined {
 
 function participantsOf({ participants }: GroupView, context: MeetingContext): Participant[] {
   return participants.map((participant) => {
-    const { id, member, self, joinedEpoch, leaving, audio, video } = participant;
+    const { id, member, self, role, joinedEpoch, leaving, audio, video } = participant;
     const displayName = self ? context.displayName : participant.displayName;
     if (displayName !== undefined) context.names.set(id, displayName);
     return {
       id,
       leaf: member.leaf,
       self,
+      role,
       displayName,
       fingerprint: fingerprintGroups(member.fingerprint),
       hue: fingerprintHue(member.fingerprint),
@@ -90,6 +103,16 @@ function participantsOf({ participants }: GroupView, context: MeetingContext): P
       video,
     };
   });
+}
+
+function callerOf({ id, fingerprint, displayName, since }: CallerView): Caller {
+  return {
+    id,
+    displayName,
+    fingerprint: fingerprintGroups(fingerprint),
+    hue: fingerprintHue(fingerprint),
+    since,
+  };
 }
 
 function encryptionOf(view: MeetingView, group: GroupView, context: MeetingContext): EncryptionState {
@@ -141,6 +164,35 @@ function nameOf(member: Member, names: ReadonlyMap<string, string>): string {
   return names.get(participantIdOf(member)) ?? `Member ${fingerprintGroups(member.fingerprint)[0] ?? ''}`;
 }
 
+function noticeSentence(news: News, names: ReadonlyMap<string, string>): string {
+  switch (news.kind) {
+    case 'removed-by-member':
+      return `${nameOf(news.removed, names)} was removed by ${nameOf(news.by, names)}, who is no organiser.`;
+    case 'refused':
+      return news.decision === undefined
+        ? 'You are no organiser any more, so what you had decided last was not done.'
+        : refusalSentence(news.refusal);
+  }
+}
+
+/** Why what a person decided is not done. */
+export function refusalSentence(refusal: Refusal): string {
+  switch (refusal) {
+    case 'not-in-meeting':
+      return 'You are not in a meeting.';
+    case 'not-organiser':
+      return 'Only organisers can do that. Ask one of them.';
+    case 'not-there':
+      return 'That person is no longer there.';
+    case 'oneself':
+      return 'To go yourself, leave the meeting.';
+    case 'last-organiser':
+      return 'A meeting needs an organiser. Make somebody else one first.';
+    case 'too-many-organisers':
+      return 'This meeting has as many organisers as it can have.';
+  }
+}
+
 /** Why the keys cannot be changed just now. */
 function hindranceOf({ connection, step }: MeetingView): string | undefined {
   if (connection.kind !== 'connected')
@@ -171,7 +223,13 @@ function joinStep({ connection, step }: MeetingView): JoinStep {
   return joinSteps[step];
 }
 
-function joinSentence({ connection, step, attention, absence }: MeetingView): string | undefined {
+function joinSentence({
+  connection,
+  step,
+  attention,
+  absence,
+  isKeptWaiting,
+}: MeetingView): string | undefined {
   // Whatever else is amiss, nobody is let in before that is saved.
   if (attention.has('store-failing'))
     return 'This app cannot save its state to disk, and cannot enter the meeting until it can. Free up some space.';
@@ -192,9 +250,10 @@ function joinSentence({ connection, step, attention, absence }: MeetingView): st
       return 'The counter service refuses this app. Ask whoever runs it for an invitation with access.';
     case 'waiting-for-creator':
       return 'Someone else is starting the meeting right now.';
+    case 'waiting-for-member':
+      return again ?? (isKeptWaiting ? 'Waiting for somebody in the meeting to let you in.' : undefined);
     case 'seeking':
     case 'creating':
-    case 'waiting-for-member':
     case 'welcomed':
     case 'member':
       return again;

@@ -1,5 +1,6 @@
 /** Answers the meeting's asks of MLS by the MLS port: each ask is one call. */
 import { unreachable } from '../../protocol/errors.ts';
+import type { Answer, Ask } from '../../protocol/group/coordination/asks.ts';
 import { eraseUnused } from '../../protocol/group/coordination/key-custody.ts';
 import type { GroupHandle } from '../../protocol/group/mls.ts';
 import type { GroupName } from '../../protocol/group/names.ts';
@@ -15,12 +16,14 @@ export interface MlsAskPorts {
   readonly wallClock: () => UnixMillis;
   /** Seals a display name for those who have the invitation. */
   readonly sealName: (displayName: string) => Uint8Array;
+  /** Opens what that made, here or elsewhere; undefined when it did not. */
+  readonly openName: (sealed: Uint8Array) => string | undefined;
 }
 
 /** Answers one ask. Rejects for faults of our own only. @param displayName - ours, to be shown at the door. */
 export function answerMlsAsk(
   ask: MlsAsk,
-  { mls, membershipOf, wallClock, sealName }: MlsAskPorts,
+  { mls, membershipOf, wallClock, sealName, openName }: MlsAskPorts,
   displayName: string,
 ): Promise<unknown> {
   switch (ask.kind) {
@@ -36,7 +39,7 @@ export function answerMlsAsk(
     case 'forget-key-packages':
       return mls.forgetKeyPackages(membershipOf(ask.input.group));
     case 'inspect-key-package':
-      return mls.inspectKeyPackage(ask.input.handle, ask.input.keyPackage);
+      return inspect(ask, mls, openName);
     case 'stage':
       return mls.stageCommit(ask.input.handle, ask.input.plan);
     case 'process':
@@ -50,6 +53,17 @@ export function answerMlsAsk(
     default:
       return unreachable(ask);
   }
+}
+
+async function inspect(
+  { input }: Ask<'inspect-key-package'>,
+  mls: MlsPort,
+  openName: MlsAskPorts['openName'],
+): Promise<Answer<'inspect-key-package'>> {
+  const verdict = await mls.inspectKeyPackage(input.handle, input.keyPackage);
+  if (verdict.kind !== 'acceptable') return verdict;
+  const { sealedName, ...rest } = verdict;
+  return { ...rest, displayName: openName(sealedName) };
 }
 
 /** Erases what an answer leaves behind that nobody takes any more, since the meeting ended before it came. */

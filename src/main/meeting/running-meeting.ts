@@ -21,9 +21,11 @@ import type {
   MeetingEffect,
   WriteAnswer,
 } from '../../protocol/meeting/effects.ts';
+import type { Decision, Refusal } from '../../protocol/meeting/decisions.ts';
 import type { MeetingInput } from '../../protocol/meeting/inputs.ts';
 import type { Sending } from '../../protocol/meeting/own-media.ts';
 import { Meeting } from '../../protocol/meeting/meeting.ts';
+import { refusalOf } from '../../protocol/meeting/permissions.ts';
 import type { MeetingView } from '../../protocol/meeting/view.ts';
 import type { TransportSession } from '../../protocol/moqt/transport.ts';
 import { answerStoreAsk, discardStoreAnswer, type StoreAskPorts } from './membership-store.ts';
@@ -119,12 +121,11 @@ export class RunningMeeting {
     this.#driver.feed({ kind: 'rename', displayName });
   }
 
-  /** Removes a member for good. @returns false when there is no such member. */
-  kick(participant: ParticipantId): boolean {
-    const others = this.view.group?.participants.filter(({ self }) => !self);
-    if (others?.some(({ id }) => id === participant) !== true) return false;
-    this.#driver.feed({ kind: 'kick', participant });
-    return true;
+  /** Carries out what a person decides as an organiser. @returns why it cannot be done, where it cannot. */
+  decide(decision: Decision): Refusal | undefined {
+    const refusal = refusalOf(decision, this.view);
+    if (refusal === undefined) this.#driver.feed(decision);
+    return refusal;
   }
 
   /** Gives our leaf a fresh key, when it is its turn. */

@@ -1,7 +1,7 @@
 /**
  * Which proposals Conclave accepts in a Commit, beyond what MLS itself checks: member Commits with Add, Remove and
- * GroupContextExtensions, and with each that adds somebody the invitation's PSK, once. What an added KeyPackage has to be is
- * in `key-package-check.ts`.
+ * GroupContextExtensions, and with each that adds somebody the invitation's PSK, once; the last, and while one asks at the door
+ * the first, by organisers. What an added KeyPackage has to be is in `key-package-check.ts`.
  */
 import type {
   CiphersuiteImpl,
@@ -13,6 +13,7 @@ import type {
   ProposalWithSender,
 } from 'ts-mls';
 import { toLeafIndex } from 'ts-mls/treemath.js';
+import { equal } from '../../protocol/bytes/equal.ts';
 import { encodeHex } from '../../protocol/bytes/hex.ts';
 import {
   decodeMeetingParameters,
@@ -22,7 +23,10 @@ import {
 import type { MeetingParameters } from '../../protocol/group/meeting-parameters.ts';
 import { leafIndex } from '../../protocol/group/roster.ts';
 import type { LeafIndex } from '../../protocol/group/roster.ts';
+import { isOrganiser, rolesOf } from '../../protocol/group/roles.ts';
+import { fingerprintOf } from '../../protocol/group/names.ts';
 import { isInvitationPsk } from './invitation-psk.ts';
+import { nodeGroupCrypto } from './node-group-crypto.ts';
 
 /** What the policy found in a Commit. */
 export interface SeenCommit {
@@ -100,6 +104,7 @@ export function commitPolicy(group: PolicyGroup): {
       // Which keys may be kicked follows from all of the Removes, in whatever order the proposals are.
       const removed = removedKeys(incoming.proposals, group);
       for (const { proposal } of incoming.proposals) seen.refusal ??= look(proposal, seen, group, removed);
+      seen.refusal ??= presumption(seen, group, removed, incoming.proposals);
       // In a larger group a Remove may be larger than a Commit can be: whoever is in could not be removed any more.
       const members = group.members.size - removed.length + seen.added.length;
       if (seen.added.length > 0 && members > group.maxMembers) {
@@ -131,6 +136,29 @@ export function judgeOwnCommit(
     proposals: proposals.map((proposal) => ({ proposal, senderLeafIndex })),
   });
   return seen;
+}
+
+/** What a member does that only organisers may; undefined when there is nothing, or when it is one. */
+function presumption(
+  { committer, added }: SeenCommit,
+  { members, parameters }: PolicyGroup,
+  removed: readonly Uint8Array[],
+  proposals: readonly ProposalWithSender[],
+): string | undefined {
+  const changes = proposals.some(({ proposal }) => proposal.proposalType === 'group_context_extensions');
+  // Whoever is in and joins again is known: nobody new comes with it.
+  const isNew = ({ leafNode }: KeyPackage): boolean =>
+    !removed.some((key) => equal(key, leafNode.signaturePublicKey));
+  const admits = parameters.admission === 'ask' && added.some(isNew);
+  if ((!changes && !admits) || committer === undefined) return undefined;
+  const roster = [...members].map(([leaf, key]) => ({
+    leaf,
+    fingerprint: fingerprintOf(key, nodeGroupCrypto),
+  }));
+  if (isOrganiser(rolesOf(parameters, roster).get(committer))) return undefined;
+  return changes
+    ? 'a change of the meeting parameters by a member who is no organiser'
+    : 'an Add past the door by a member who is no organiser';
 }
 
 function removedKeys(proposals: readonly ProposalWithSender[], { members }: PolicyGroup): Uint8Array[] {

@@ -9,19 +9,22 @@ import { makeKeyPackageRef, verifyKeyPackage } from 'ts-mls/keyPackage.js';
 import { verifyLeafNodeSignatureKeyPackage } from 'ts-mls/leafNode.js';
 import { equal } from '../../protocol/bytes/equal.ts';
 import { encodeHex } from '../../protocol/bytes/hex.ts';
-import { checkInvitationProof, INVITATION_PROOF_EXTENSION } from '../../protocol/group/invitation-proof.ts';
+import {
+  checkInvitationProof,
+  INVITATION_PROOF_EXTENSION,
+  PROOF_BYTES,
+} from '../../protocol/group/invitation-proof.ts';
 import type { ProofVerdict } from '../../protocol/group/invitation-proof.ts';
 import { KEY_PACKAGE_EPOCHS } from '../../protocol/group/leaf-join.ts';
 import type { LeafJoin } from '../../protocol/group/leaf-join.ts';
 import { isKicked } from '../../protocol/group/meeting-parameters.ts';
 import type { MeetingParameters } from '../../protocol/group/meeting-parameters.ts';
-import type { KeyPackageVerdict } from '../../protocol/group/mls.ts';
 import { fingerprintOf, senderIdOf } from '../../protocol/group/names.ts';
 import { clientConfig, isLifetime, SUITE_NAMES } from './client-config.ts';
 import { encryptionKeysOf } from './commit-policy.ts';
 import { joinExtensionOf, joinOf } from './leaf-joins.ts';
 import { decodeKeyPackage, refused, requiredParameters } from './mls-messages.ts';
-import type { MlsMembership } from './mls-port.ts';
+import type { InspectedKeyPackage, MlsMembership } from './mls-port.ts';
 import { nodeGroupCrypto } from './node-group-crypto.ts';
 
 /** The group to which KeyPackages are to be added. */
@@ -35,7 +38,7 @@ export interface InspectingGroup {
 export async function inspectKeyPackage(
   group: InspectingGroup,
   bytes: Uint8Array,
-): Promise<KeyPackageVerdict> {
+): Promise<InspectedKeyPackage> {
   const { state, suite, membership } = group;
   const keyPackage = decodeKeyPackage(bytes);
   if (keyPackage === undefined) return refused('not a KeyPackage');
@@ -61,7 +64,8 @@ export async function inspectKeyPackage(
     (await verifyKeyPackage(keyPackage, suite.signature));
   if (!genuine) return refused('a credential or signature that does not verify');
   const ref = await makeKeyPackageRef(keyPackage, suite.hash);
-  return { kind: 'acceptable', ref, signatureKey, senderId, asOf };
+  const sealedName = proofOf(keyPackage)?.slice(PROOF_BYTES) ?? new Uint8Array(0);
+  return { kind: 'acceptable', ref, signatureKey, senderId, asOf, sealedName };
 }
 
 /**
@@ -117,15 +121,20 @@ function joinFault(
   return epoch - asOf > KEY_PACKAGE_EPOCHS ? 'an Add as of an epoch that is long past' : undefined;
 }
 
+/** Value of a KeyPackage's extension 0xF0C3. */
+function proofOf({ extensions }: KeyPackage): Uint8Array | undefined {
+  return extensions.find((each) => each.extensionType === INVITATION_PROOF_EXTENSION)?.extensionData;
+}
+
 /** Checks the invitation proof in a KeyPackage. */
 function proofVerdict(keyPackage: KeyPackage, membership: MlsMembership): ProofVerdict {
-  const { leafNode, initKey, extensions } = keyPackage;
-  const proof = extensions.find((each) => each.extensionType === INVITATION_PROOF_EXTENSION);
+  const { leafNode, initKey } = keyPackage;
+  const proof = proofOf(keyPackage);
   const leafExtension = joinExtensionOf(leafNode);
   if (proof === undefined || leafExtension === undefined) return 'malformed';
   const { joinProofKey, groupId: group } = membership;
   const subject = { joinProofKey, group, signatureKey: leafNode.signaturePublicKey, initKey, leafExtension };
-  return checkInvitationProof(proof.extensionData, subject, nodeGroupCrypto);
+  return checkInvitationProof(proof, subject, nodeGroupCrypto);
 }
 
 /** How a KeyPackage contradicts itself or the group; undefined when it does not. @see RFC 9420 §7.2, §7.3, §10.1 */

@@ -1,14 +1,17 @@
 /** Conversions to and from ts-mls: bounded decoding, proposals of a plan, one Welcome per joiner, the roster of a tree. */
 import { decodeMlsMessage, encodeMlsMessage } from 'ts-mls';
 import type { ClientState, KeyPackage, MLSMessage, Proposal, Welcome } from 'ts-mls';
+import { equal } from '../../protocol/bytes/equal.ts';
 import { invariant } from '../../protocol/errors.ts';
 import {
   encodeMeetingParameters,
   isKicked,
   MAX_KICKED_KEYS,
+  MAX_ORGANISERS,
   MEETING_PARAMETERS_EXTENSION,
+  sameSettings,
 } from '../../protocol/group/meeting-parameters.ts';
-import type { MeetingParameters } from '../../protocol/group/meeting-parameters.ts';
+import type { MeetingParameters, MeetingSettings } from '../../protocol/group/meeting-parameters.ts';
 import type { CommitPlan, JoinerWelcome } from '../../protocol/group/mls.ts';
 import { fingerprintOf, senderIdOf } from '../../protocol/group/names.ts';
 import { leafIndex } from '../../protocol/group/roster.ts';
@@ -54,7 +57,7 @@ export function decodeKeyPackage(bytes: Uint8Array): KeyPackage | undefined {
   return message?.wireformat === 'mls_key_package' ? message.keyPackage : undefined;
 }
 
-/** The proposals of a plan; refused when something to be added is not a KeyPackage, or too many would be kicked. */
+/** The proposals of a plan; refused when something to be added is not a KeyPackage, or too many would be kicked or organise. */
 export function planToProposals(
   plan: CommitPlan,
   parameters: MeetingParameters,
@@ -69,18 +72,34 @@ export function planToProposals(
     proposals.push({ proposalType: 'add', add: { keyPackage } });
   }
   const kicks = plan.kicks.filter((key) => !isKicked(parameters, key));
-  if (kicks.length === 0) return proposals;
+  const settings = settingsAfter(plan, kicks, parameters);
+  if (kicks.length === 0 && sameSettings(settings, parameters)) return proposals;
   const kickedKeys = [...parameters.kickedKeys, ...kicks];
   if (kickedKeys.length > MAX_KICKED_KEYS) return refused('more kicked keys than a meeting can have');
+  if (settings.organisers.length > MAX_ORGANISERS) return refused('more organisers than a meeting can have');
   const extension = {
     extensionType: MEETING_PARAMETERS_EXTENSION,
-    extensionData: encodeMeetingParameters({ ...parameters, kickedKeys }),
+    extensionData: encodeMeetingParameters({ ...parameters, ...settings, kickedKeys }),
   };
   proposals.push({
     proposalType: 'group_context_extensions',
     groupContextExtensions: { extensions: [extension] },
   });
   return proposals;
+}
+
+/** The settings that a plan leads to: a kick closes the door, and who is kicked organises nothing any more. */
+function settingsAfter(
+  { settings }: CommitPlan,
+  kicks: readonly Uint8Array[],
+  parameters: MeetingParameters,
+): MeetingSettings {
+  const { admission, organisers } = settings ?? parameters;
+  const gone = kicks.map((key) => fingerprintOf(key, nodeGroupCrypto));
+  return {
+    admission: kicks.length > 0 ? 'ask' : admission,
+    organisers: organisers.filter((organiser) => !gone.some((each) => equal(each, organiser))),
+  };
 }
 
 /** Splits a Welcome into one per joiner, with the secrets of that joiner only. */

@@ -5,6 +5,7 @@
  * whatever a peer's bytes can cause is part of the outcome.
  */
 import type {
+  AcceptableKeyPackage,
   BegunEpoch,
   CommitPlan,
   CreatedGroup,
@@ -59,6 +60,15 @@ export interface KeyPackageRequest extends OwnJoin {
   readonly now: UnixMillis;
 }
 
+/** A verdict on a KeyPackage; the name in it is still sealed. */
+export type InspectedKeyPackage =
+  | Exclude<KeyPackageVerdict, { readonly kind: 'acceptable' }>
+  | ({
+      readonly kind: 'acceptable';
+      /** Nonce, ciphertext and tag. */
+      readonly sealedName: Uint8Array;
+    } & Omit<AcceptableKeyPackage, 'displayName'>);
+
 /** The port. Byte arrays passed in are only read; byte arrays returned belong to the caller. */
 export interface MlsPort {
   /** Creates a group of one, at epoch 0. */
@@ -68,7 +78,7 @@ export interface MlsPort {
   /** Forgets the private parts of all KeyPackages made for a membership. */
   forgetKeyPackages(membership: MlsMembership): Promise<void>;
   /** Checks a KeyPackage without changing anything: suite, signature, lifetime, proof, epoch, kicked and unique keys. */
-  inspectKeyPackage(group: GroupHandle, keyPackage: Uint8Array): Promise<KeyPackageVerdict>;
+  inspectKeyPackage(group: GroupHandle, keyPackage: Uint8Array): Promise<InspectedKeyPackage>;
   /** Makes a Commit. The group stays in its epoch. One of our own that was staged before is discarded. */
   stageCommit(group: GroupHandle, plan: CommitPlan): Promise<StageOutcome>;
   /** Processes somebody's Commit. The group stays in its epoch. */

@@ -30,7 +30,6 @@ import type {
   CreatedGroup,
   GroupHandle,
   JoinOutcome,
-  KeyPackageVerdict,
   MasterKey,
   OwnKeyPackage,
   ProcessOutcome,
@@ -62,7 +61,7 @@ import {
   rosterOf,
   splitWelcome,
 } from './mls-messages.ts';
-import type { Founding, KeyPackageRequest, MlsMembership, MlsPort } from './mls-port.ts';
+import type { Founding, InspectedKeyPackage, KeyPackageRequest, MlsMembership, MlsPort } from './mls-port.ts';
 import { nodeGroupCrypto } from './node-group-crypto.ts';
 import { StagedCommits } from './staged-commits.ts';
 
@@ -142,7 +141,7 @@ export class TsMlsAdapter implements MlsPort {
     return Promise.resolve();
   }
 
-  inspectKeyPackage(handle: GroupHandle, bytes: Uint8Array): Promise<KeyPackageVerdict> {
+  inspectKeyPackage(handle: GroupHandle, bytes: Uint8Array): Promise<InspectedKeyPackage> {
     const { state, suite, membership } = this.#group(handle);
     return inspectKeyPackage({ state, suite, membership }, bytes);
   }

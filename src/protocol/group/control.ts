@@ -59,11 +59,11 @@ export function decodeControlMessage(bytes: Uint8Array): ControlMessage | undefi
     switch (reader.vi64Number(0xffff)) {
       case types.hello: {
         const flags = reader.u8();
-        const displayName = decodeUtf8(reader.lengthPrefixed(MAX_DISPLAY_NAME_BYTES));
+        const displayName = readDisplayName(reader.lengthPrefixed(MAX_DISPLAY_NAME_BYTES));
         if (displayName === undefined) return undefined;
         return {
           kind: 'hello',
-          displayName: visible(displayName),
+          displayName,
           microphone: (flags & MICROPHONE) !== 0,
           camera: (flags & CAMERA) !== 0,
         };
@@ -90,6 +90,12 @@ export function displayNameBytes(name: string): Uint8Array {
     bytes = encodeUtf8(characters.join(''));
   }
   return bytes;
+}
+
+/** Reads a display name: what can be seen of it; undefined when the bytes are no UTF-8. */
+export function readDisplayName(bytes: Uint8Array): string | undefined {
+  const name = decodeUtf8(bytes);
+  return name === undefined ? undefined : visible(name);
 }
 
 /** Removes control and bidirectional characters, with which a name could disguise the text next to it. */

@@ -10,6 +10,7 @@ import { OutOfRange } from '../bytes/out-of-range.ts';
 import { Truncated } from '../bytes/truncated.ts';
 import { decodeUtf8, encodeUtf8 } from '../bytes/utf8.ts';
 import type { CounterMode } from '../counter/client.ts';
+import type { Fingerprint } from './names.ts';
 
 /** GroupContext extension that carries {@link MeetingParameters}. */
 export const MEETING_PARAMETERS_EXTENSION = 0xf0c1;
@@ -17,10 +18,25 @@ export const MEETING_PARAMETERS_EXTENSION = 0xf0c1;
 const KEY_BYTES = 32;
 /** Largest number of kicked keys in a meeting. */
 export const MAX_KICKED_KEYS = 4096;
+/** Largest number of organisers in a meeting. */
+export const MAX_ORGANISERS = 64;
 const MAX_PROFILE_BYTES = 32;
+/** Bytes of the SHA-256 of a signature key. */
+const FINGERPRINT_BYTES = 32;
+const ADMISSIONS = ['open', 'ask'] as const;
 
-/** Fixed at creation, except for the list of kicked keys, which only grows. */
-export interface MeetingParameters {
+/** Who is let in that proves the invitation: everybody, or whom an organiser admits. */
+export type Admission = (typeof ADMISSIONS)[number];
+
+/** What organisers decide. */
+export interface MeetingSettings {
+  readonly admission: Admission;
+  /** Whose Commits may change this, kick, and let in while one asks; each once, whether it is a member or not. */
+  readonly organisers: readonly Fingerprint[];
+}
+
+/** Fixed at creation, except for the settings, and the list of kicked keys, which only grows. */
+export interface MeetingParameters extends MeetingSettings {
   /** Cipher suite of Secure Objects. @see draft-ietf-moq-secure-objects #cipher-suites */
   readonly secureObjectsSuite: number;
   /** Version of the key schedule and of sealed objects, for example `01`. */
@@ -32,7 +48,7 @@ export interface MeetingParameters {
   readonly kickedKeys: readonly Uint8Array[];
 }
 
-/** Value of extension 0xF0C1: suite (2), profile, mode (1), receipt key, count and kicked keys. */
+/** Value of extension 0xF0C1: suite (2), profile, mode (1), receipt key, count and kicked keys, admission (1), count and organisers. */
 export function encodeMeetingParameters(parameters: MeetingParameters): Uint8Array {
   const writer = new ByteWriter()
     .u16(parameters.secureObjectsSuite)
@@ -41,6 +57,8 @@ export function encodeMeetingParameters(parameters: MeetingParameters): Uint8Arr
     .lengthPrefixed(parameters.receiptKey ?? new Uint8Array(0))
     .vi64(parameters.kickedKeys.length);
   for (const key of parameters.kickedKeys) writer.lengthPrefixed(key);
+  writer.u8(ADMISSIONS.indexOf(parameters.admission)).vi64(parameters.organisers.length);
+  for (const organiser of parameters.organisers) writer.bytes(organiser);
   return writer.finish();
 }
 
@@ -58,16 +76,24 @@ export function decodeMeetingParameters(bytes: Uint8Array): MeetingParameters | 
     const count = reader.vi64Number(MAX_KICKED_KEYS);
     const kickedKeys: Uint8Array[] = [];
     for (let at = 0; at < count; at += 1) kickedKeys.push(reader.lengthPrefixed(KEY_BYTES).slice());
+    const admission = ADMISSIONS[reader.u8()];
+    const organisers: Fingerprint[] = [];
+    for (let left = reader.vi64Number(MAX_ORGANISERS); left > 0; left -= 1) {
+      organisers.push(reader.bytes(FINGERPRINT_BYTES).slice() as Fingerprint);
+    }
     const fenced = mode === 1;
     const keyFits = receiptKey.length === (fenced ? KEY_BYTES : 0);
     if (profile === undefined || mode > 1 || !keyFits || reader.remaining > 0) return undefined;
     if (kickedKeys.some((key) => key.length !== KEY_BYTES)) return undefined;
+    if (admission === undefined || !areDistinct(organisers)) return undefined;
     return {
       secureObjectsSuite,
       profile,
       mode: fenced ? 'fenced' : 'plain',
       receiptKey: fenced ? receiptKey : undefined,
       kickedKeys,
+      admission,
+      organisers,
     };
   } catch (error) {
     if (error instanceof Truncated || error instanceof OutOfRange) return undefined;
@@ -76,8 +102,9 @@ export function decodeMeetingParameters(bytes: Uint8Array): MeetingParameters | 
 }
 
 /**
- * Whether a Commit may change the parameters to `next`: it may only append kicked keys, each once, of members that it removes.
- * So the list grows by real kicks alone, and nobody can fill it.
+ * Whether a Commit of an organiser may change the parameters to `next`: it may change the settings, and append kicked keys,
+ * each once, of members that it removes. So the list grows by real kicks alone, and nobody can fill it. A Commit that kicks
+ * leaves the door closed: whoever was kicked may have the link still, and another key.
  * @param removed - signature keys of those members.
  */
 export function mayFollow(
@@ -90,10 +117,21 @@ export function mayFollow(
   if (!known.every((key, at) => equal(key, next.kickedKeys[at] ?? key.subarray(0, 0)))) return false;
   const kickable = new Set(removed.map((key) => encodeHex(key)));
   for (const key of known) kickable.delete(encodeHex(key));
+  if (next.kickedKeys.length > known.length && next.admission !== 'ask') return false;
   return next.kickedKeys.slice(known.length).every((key) => kickable.delete(encodeHex(key)));
 }
 
-/** Whether two sets of parameters belong to the same meeting; kicked keys are ignored. */
+/** Whether two settings are equal. */
+export function sameSettings(a: MeetingSettings, b: MeetingSettings): boolean {
+  const { organisers } = b;
+  return (
+    a.admission === b.admission &&
+    a.organisers.length === organisers.length &&
+    a.organisers.every((organiser, at) => equal(organiser, organisers[at] ?? organiser.subarray(0, 0)))
+  );
+}
+
+/** Whether two sets of parameters belong to the same meeting; settings and kicked keys are ignored. */
 export function sameMeeting(a: MeetingParameters, b: MeetingParameters): boolean {
   const none = new Uint8Array(0);
   return (
@@ -107,4 +145,8 @@ export function sameMeeting(a: MeetingParameters, b: MeetingParameters): boolean
 /** Whether a signature key was kicked from the meeting. */
 export function isKicked(parameters: MeetingParameters, signatureKey: Uint8Array): boolean {
   return parameters.kickedKeys.some((key) => equal(key, signatureKey));
+}
+
+function areDistinct(fingerprints: readonly Fingerprint[]): boolean {
+  return new Set(fingerprints.map((each) => encodeHex(each))).size === fingerprints.length;
 }

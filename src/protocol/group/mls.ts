@@ -1,6 +1,6 @@
 /** Types between the group core and MLS: plain values, since they cross the boundary of a worker. */
 import type { Brand, Epoch } from '../units.ts';
-import type { MeetingParameters } from './meeting-parameters.ts';
+import type { MeetingParameters, MeetingSettings } from './meeting-parameters.ts';
 import type { JoinId } from './leaf-join.ts';
 import type { SenderId } from './names.ts';
 import type { LeafIndex, Member } from './roster.ts';
@@ -51,10 +51,12 @@ export interface CommitPlan {
   /** KeyPackages as MLSMessages, each of which was found acceptable. */
   readonly adds: readonly Uint8Array[];
   readonly removes: readonly LeafIndex[];
-  /** Signature keys that are not to be let in again. */
+  /** Signature keys that are not to be let in again. A Commit that kicks closes the door. */
   readonly kicks: readonly Uint8Array[];
   /** It has a path even where its proposals need none, so that its author's leaf gets a fresh key. */
   readonly renews?: true;
+  /** What the settings are to be; undefined: as they are. */
+  readonly settings?: MeetingSettings;
 }
 
 /** A Welcome for one joiner. */
@@ -125,6 +127,8 @@ export interface AcceptableKeyPackage {
   readonly senderId: SenderId;
   /** The epoch that it is as of. */
   readonly asOf: Epoch;
+  /** What its owner is called, by its own word; undefined when that cannot be read. */
+  readonly displayName: string | undefined;
 }
 
 /** Outcome of checking a KeyPackage. */

@@ -1,4 +1,5 @@
 /** What our membership of the MLS group tells the rest of the meeting. */
+import type { Caller } from '../group/coordination/door.ts';
 import type { MeetingParameters } from '../group/meeting-parameters.ts';
 import type { GroupName, SenderId } from '../group/names.ts';
 import type { MasterKey, MlsSuite } from '../group/mls.ts';
@@ -47,6 +48,10 @@ export type GroupEvent =
   | { readonly kind: 'newer-generation'; readonly generation: number }
   /** The meeting goes on in another generation, which we join as a newcomer. */
   | { readonly kind: 'moved' }
+  /** Who waits for an organiser to let them in, first come first: each time complete. */
+  | { readonly kind: 'door'; readonly callers: readonly Caller[] }
+  /** What a person here wanted is up to organisers, of whom we are none (any more): it is not done. */
+  | { readonly kind: 'not-organiser' }
   /** Others removed us since they heard nothing of us; we ask to be let in again. */
   | { readonly kind: 'removed-as-absent' }
   /** Whether somebody asks to be let in for whom the group has no room. */

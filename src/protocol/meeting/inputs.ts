@@ -2,6 +2,7 @@
 import type { DownlinkFeedback, ParticipantId, UplinkItem } from '../media/encoded-media.ts';
 import type { StreamHandle, TransportEvent } from '../moqt/transport.ts';
 import type { AskId, ConnectionId } from './effects.ts';
+import type { Decision } from './decisions.ts';
 import type { Sending } from './own-media.ts';
 
 /** What a relay's transport session is, once it stands. */
@@ -45,8 +46,8 @@ export type MeetingInput =
   /** Whose pictures are wanted. */
   | { readonly kind: 'watch'; readonly participants: readonly ParticipantId[] }
   | { readonly kind: 'rename'; readonly displayName: string }
-  /** Removes a member and does not let its key in again. */
-  | { readonly kind: 'kick'; readonly participant: ParticipantId }
+  /** What a person decides as an organiser; what cannot be done is told by a notice. */
+  | Decision
   /** A person wants a fresh key for our leaf. */
   | { readonly kind: 'renew' }
   /** A renderer has just begun: it is told what is on. */

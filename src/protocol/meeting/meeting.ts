@@ -15,13 +15,18 @@ import { pause, Pending, settledUntil, Tasks, type Task } from '../tasks.ts';
 import { millis, type Millis } from '../units.ts';
 import { MeetingCore, type MeetingOptions } from './core.ts';
 import type { MeetingEffect } from './effects.ts';
+import type { Decision } from './decisions.ts';
 import { Generation } from './generation.ts';
 import type { GroupStep } from '../group/progress.ts';
+import type { Member } from '../group/roster.ts';
 import type { EpochBegun, GroupEvent } from './group-events.ts';
 import type { MeetingInput } from './inputs.ts';
+import { participantIdOf } from './members.ts';
 import { MlsGroup } from './mls-group.ts';
+import { Organising } from './organising.ts';
 import { OwnMedia, type Sending } from './own-media.ts';
 import { ownOrigin } from './own-origin.ts';
+import { refusalOf } from './permissions.ts';
 import { RelayLink } from './relay-link.ts';
 import { showGroup } from './showing.ts';
 import type { Absence, Attention, EpochRecord, MeetingEnd, MeetingView, OwnKey } from './view.ts';
@@ -36,6 +41,8 @@ const CONGESTED_BITRATE = 250_000;
 /** A view takes time in proportion to the members, and in a large meeting changes come by the hundred. */
 const SHOW_EVERY_MS = 50;
 const MAX_HISTORY = 500;
+/** Who asks to be let in is let in well before, if nobody need be asked. */
+const KEPT_WAITING_MS = 4_000;
 const MAX_EARLY_OFFERS = 4_096;
 /** How long our good-bye is said to those who are still about to listen: some round trips, and one committer that is gone. */
 const GOOD_BYE_MS = 2_000;
@@ -60,6 +67,7 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
   readonly #link: RelayLink;
   readonly #group: MlsGroup;
   readonly #media = new OwnMedia();
+  readonly #organising: Organising;
   readonly #attention = new Set<Attention>();
   #life: Life = { kind: 'new' };
   /** To everybody, from now on: we leave. */
@@ -68,6 +76,8 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
   #step: GroupStep = 'seeking';
   #absence: Absence = { kind: 'none' };
   #ownKey: OwnKey = { since: undefined, renewing: false };
+  /** Since when we have asked to be let in. */
+  #asksSince: Millis | undefined;
   #begun: Omit<EpochBegun, 'masterKey'> | undefined;
   #history: readonly EpochRecord[] = [];
   #generation: Generation | undefined;
@@ -84,6 +94,7 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
   constructor(options: MeetingOptions) {
     this.#core = new MeetingCore(options, this.#tasks);
     this.#displayName = options.displayName;
+    this.#organising = new Organising(this.#core);
     this.#link = new RelayLink(this.#core, {
       origin: ownOrigin(
         (track) => this.#generation?.own.find(track),
@@ -202,14 +213,13 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
         this.#displayName = input.displayName;
         this.#generation?.hello();
         return;
-      case 'kick': {
-        const member = this.#generation?.members.get(input.participant)?.member;
-        if (member === undefined) return;
-        this.#generation?.members.cut(input.participant);
-        this.#group.kick(member.leaf);
-        this.#core.changed();
+      case 'kick':
+      case 'admit':
+      case 'decline':
+      case 'admission':
+      case 'organiser':
+        this.#decide(input);
         return;
-      }
       case 'renew':
         if (this.#generation === undefined) return;
         this.#ownKey = { ...this.#ownKey, renewing: true };
@@ -241,6 +251,44 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
       default:
         unreachable(input);
     }
+  }
+
+  /** Carries out what a person decides as an organiser, or says why not. */
+  #decide(decision: Decision): void {
+    const refusal = refusalOf(decision, this.#view());
+    if (refusal !== undefined) {
+      this.#organising.refused(decision.kind, refusal);
+      return;
+    }
+    this.#core.changed();
+    switch (decision.kind) {
+      case 'kick': {
+        const leaf = this.#memberOf(decision.participant)?.leaf;
+        if (leaf === undefined) return;
+        this.#generation?.members.cut(decision.participant);
+        this.#group.decide({ kind: 'kick', leaf });
+        return;
+      }
+      case 'admit':
+      case 'decline': {
+        const fingerprint = this.#organising.callerOf(decision.participant);
+        if (fingerprint !== undefined) this.#group.decide({ kind: decision.kind, fingerprint });
+        return;
+      }
+      case 'admission':
+        this.#group.decide(decision);
+        return;
+      case 'organiser': {
+        const fingerprint = this.#memberOf(decision.participant)?.fingerprint;
+        const { isOrganiser } = decision;
+        if (fingerprint !== undefined) this.#group.decide({ kind: 'organiser', fingerprint, isOrganiser });
+        return;
+      }
+    }
+  }
+
+  #memberOf(participant: ParticipantId): Member | undefined {
+    return this.#begun?.roster.find((member) => participantIdOf(member) === participant);
   }
 
   /** Takes encoded media; nothing is taken that is switched off. */
@@ -336,6 +384,7 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
     switch (event.kind) {
       case 'status':
         this.#step = event.step;
+        this.#noteAsking(event.step);
         return;
       case 'epoch':
         this.#epochBegan(event);
@@ -363,6 +412,12 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
       case 'store-failing':
         this.#attention.add(event.kind);
         return;
+      case 'door':
+        this.#organising.callers(event.callers);
+        return;
+      case 'not-organiser':
+        this.#organising.refused(undefined, event.kind);
+        return;
       case 'full':
         if (event.isFull) this.#attention.add('full');
         else this.#attention.delete('full');
@@ -378,9 +433,29 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
     }
   }
 
+  /** A counter or a Welcome may make us wait meanwhile: we ask all the same. */
+  #noteAsking(step: GroupStep): void {
+    switch (step) {
+      case 'waiting-for-member':
+        this.#asksSince ??= this.#tasks.now;
+        return;
+      case 'seeking':
+      case 'creating':
+      case 'waiting-for-creator':
+      case 'member':
+        this.#asksSince = undefined;
+        return;
+      case 'welcomed':
+      case 'counter-unreachable':
+      case 'counter-unauthorized':
+        return;
+    }
+  }
+
   #epochBegan(begun: EpochBegun): void {
     const { masterKey, ...rest } = begun;
     if (begun.madeOwnKey) this.#ownKey = { since: begun.change.time, renewing: false };
+    const before = this.#generation?.isOf(begun.group, begun.senderId) === true ? this.#begun : undefined;
     const generation = this.#generationOf(begun);
     if (generation === undefined) {
       masterKey.fill(0);
@@ -389,6 +464,8 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
       this.#tasks.start(this.#erase());
       return;
     }
+    const { members } = generation;
+    this.#organising.epochBegan(before, rest, (member) => members.isPresent(participantIdOf(member)));
     generation.epochBegan(begun);
     this.#begun = rest;
     if (this.#absence.kind === 'rejoining') this.#absence = { kind: 'rejoined', at: begun.change.time };
@@ -443,6 +520,7 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
     this.#unreadableBefore += this.#generation?.members.unreadable ?? 0;
     const offers = this.#generation?.close(reason) ?? [];
     this.#generation = undefined;
+    this.#organising.callers([]);
     // Most of them are of people whom our next join meets again.
     for (const offer of offers) this.#offered(offer);
   }
@@ -484,6 +562,9 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
       ownKey: this.#ownKey,
       attention: new Set(this.#attention),
       absence: this.#absence,
+      isKeptWaiting: this.#asksSince !== undefined && this.#tasks.now - this.#asksSince >= KEPT_WAITING_MS,
+      door: this.#organising.door,
+      notices: this.#organising.notices,
       sending: this.#media.sending,
       unreadableObjects: this.#unreadableBefore + (this.#generation?.members.unreadable ?? 0),
       end: this.#life.kind === 'ended' ? this.#life.end : undefined,

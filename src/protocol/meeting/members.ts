@@ -65,6 +65,13 @@ export class Members {
     return this.#leaving.has(id) || this.#vanished.has(id) || this.#cut.has(id);
   }
 
+  /** Whether a member was heard of late, and has not said good-bye. */
+  isPresent(id: ParticipantId): boolean {
+    const member = this.#members.get(id);
+    if (member === undefined || this.isLeaving(id)) return false;
+    return this.#context.core.tasks.now - member.lastHeard <= SILENT_AFTER_MS;
+  }
+
   /** The epoch that a participant joined in, or the first that we saw it in. */
   joinedEpoch(id: ParticipantId): Epoch | undefined {
     return this.#joinedEpochs.get(id);

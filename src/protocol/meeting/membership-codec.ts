@@ -5,10 +5,10 @@ import { OutOfRange } from '../bytes/out-of-range.ts';
 import { Truncated } from '../bytes/truncated.ts';
 import type { LogEntry, MembershipRecord, StagedRecipient } from '../group/coordination/asks.ts';
 import type { PastJoin } from '../group/coordination/past-joins.ts';
-import type { SenderId } from '../group/names.ts';
+import type { Fingerprint, SenderId } from '../group/names.ts';
 import { epoch } from '../units.ts';
 
-const VERSION = 3;
+const VERSION = 4;
 const MAX_COUNT = 65_536;
 const MAX_BYTES = 128 * 1024 * 1024;
 
@@ -34,9 +34,11 @@ export function encodeMembership({ record, state }: SavedMembership): Uint8Array
       .u8(commit === undefined ? 0 : 1);
     if (commit !== undefined) writer.lengthPrefixed(commit);
   }
-  const { since, past } = record.joins;
+  const { since, past, known } = record.joins;
   writer.u64(since).vi64(past.length);
   for (const { gone, senderId, asOf } of past) writer.u64(gone).lengthPrefixed(senderId).u64(asOf);
+  writer.vi64(known.length);
+  for (const fingerprint of known) writer.lengthPrefixed(fingerprint);
   writer.vi64(record.recipients.length);
   for (const { ref, recipient } of record.recipients) writer.lengthPrefixed(ref).lengthPrefixed(recipient);
   return writer.lengthPrefixed(state).finish();
@@ -63,7 +65,9 @@ export function decodeMembership(bytes: Uint8Array): SavedMembership | undefined
       const gone = epoch(reader.u64());
       past.push({ gone, senderId: next() as SenderId, asOf: epoch(reader.u64()) });
     }
-    const joins = { since, past };
+    const known: Fingerprint[] = [];
+    for (let left = reader.vi64Number(MAX_COUNT); left > 0; left -= 1) known.push(next() as Fingerprint);
+    const joins = { since, past, known };
     const recipients: StagedRecipient[] = [];
     for (let left = reader.vi64Number(MAX_COUNT); left > 0; left -= 1) {
       recipients.push({ ref: next(), recipient: next() as SenderId });

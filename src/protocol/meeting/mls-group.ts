@@ -5,6 +5,7 @@
 import { InvariantError, unreachable } from '../errors.ts';
 import type { Answer, Ask, AskKind, AskTypes } from '../group/coordination/asks.ts';
 import type { CoordinatorEvent } from '../group/coordination/context.ts';
+import type { Decision } from '../group/coordination/decisions.ts';
 import { Coordinator, type CoordinatorInput } from '../group/coordination/coordinator.ts';
 import type { GroupHandle } from '../group/mls.ts';
 import type { GroupName, SenderId } from '../group/names.ts';
@@ -136,9 +137,9 @@ export class MlsGroup implements GroupNotices {
     this.#input({ kind: 'epoch-hint', epoch: seen });
   }
 
-  /** Removes a member and does not let its key in again. */
-  kick(leaf: LeafIndex): void {
-    this.#input({ kind: 'kick', leaf });
+  /** What a person here decides as an organiser. */
+  decide(decision: Decision): void {
+    this.#input(decision);
   }
 
   /** Objects of our own MLS tracks, to answer FETCHes that reach us; undefined: not one of them. */

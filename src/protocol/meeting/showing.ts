@@ -1,4 +1,6 @@
 /** Draws what the window is shown of a group from the tree and what is known of its members. */
+import { rolesOf, type Role } from '../group/roles.ts';
+import type { LeafIndex } from '../group/roster.ts';
 import type { EpochBegun } from './group-events.ts';
 import { participantIdOf, type Members } from './members.ts';
 import type { Sending } from './own-media.ts';
@@ -11,6 +13,8 @@ export function showGroup(
   sending: Sending,
 ): GroupView {
   const { group, senderId, epoch, ownLeaf, securityCode, suite, parameters } = begun;
+  const roles = rolesOf(parameters, begun.roster);
+  const roleOf = (leaf: LeafIndex): Role => roles.get(leaf) ?? 'member';
   const participants = begun.roster.map((member): ParticipantView => {
     const id = participantIdOf(member);
     const self = member.leaf === ownLeaf;
@@ -19,6 +23,7 @@ export function showGroup(
       id,
       member,
       self,
+      role: roleOf(member.leaf),
       displayName: remote?.displayName,
       joinedEpoch: members.joinedEpoch(id) ?? epoch,
       leaving: members.isLeaving(id),
@@ -26,7 +31,9 @@ export function showGroup(
       video: self ? onOrOff(sending.camera) : (remote?.mediaState('video') ?? 'starting'),
     };
   });
-  return { group, senderId, epoch, ownLeaf, securityCode, suite, parameters, participants };
+  const role = roleOf(ownLeaf);
+  const { admission } = parameters;
+  return { group, senderId, epoch, ownLeaf, securityCode, suite, parameters, role, admission, participants };
 }
 
 const onOrOff = (on: boolean): 'live' | 'off' => (on ? 'live' : 'off');

@@ -1,11 +1,13 @@
 /** What the window is shown of a meeting: plain values without keys, complete each time. */
-import type { GroupName, SenderId } from '../group/names.ts';
+import type { Fingerprint, GroupName, SenderId } from '../group/names.ts';
 import type { MlsSuite } from '../group/mls.ts';
-import type { MeetingParameters } from '../group/meeting-parameters.ts';
+import type { Admission, MeetingParameters } from '../group/meeting-parameters.ts';
+import type { Role } from '../group/roles.ts';
 import type { LeafIndex, Member } from '../group/roster.ts';
 import type { MediaState, ParticipantId } from '../media/encoded-media.ts';
 import type { Epoch, UnixMillis } from '../units.ts';
 import type { GroupStep, StopReason } from '../group/progress.ts';
+import type { Decision, Refusal } from './decisions.ts';
 import type { EpochChange } from './group-events.ts';
 import type { Sending } from './own-media.ts';
 
@@ -63,6 +65,8 @@ export interface ParticipantView {
   readonly id: ParticipantId;
   readonly member: Member;
   readonly self: boolean;
+  /** What the keys let it decide. */
+  readonly role: Role;
   /** Undefined until the sealed name has come; our own is not here. */
   readonly displayName: string | undefined;
   /** The epoch that it joined in, or the first that we saw it in. */
@@ -71,6 +75,35 @@ export interface ParticipantView {
   readonly leaving: boolean;
   readonly audio: MediaState;
   readonly video: MediaState;
+}
+
+/** Somebody who waits at the door. */
+export interface CallerView {
+  /** The one that it will have as a participant. */
+  readonly id: ParticipantId;
+  readonly fingerprint: Fingerprint;
+  /** By its own word, sealed for those who have the invitation; undefined when it cannot be read. */
+  readonly displayName: string | undefined;
+  readonly since: UnixMillis;
+}
+
+/** What happened. */
+export type News =
+  | {
+      /** Somebody who was there, and had not said good-bye, was removed by a member who is no organiser. */
+      readonly kind: 'removed-by-member';
+      readonly removed: Member;
+      readonly by: Member;
+    }
+  /** What a person here decided is not done; which decision, where it is known. */
+  | { readonly kind: 'refused'; readonly decision: Decision['kind'] | undefined; readonly refusal: Refusal };
+
+/** Something that people should know. */
+export interface Notice {
+  /** Grows with each. */
+  readonly id: number;
+  readonly time: UnixMillis;
+  readonly news: News;
 }
 
 /** The group in its newest epoch. */
@@ -82,6 +115,9 @@ export interface GroupView {
   readonly securityCode: string;
   readonly suite: MlsSuite;
   readonly parameters: MeetingParameters;
+  /** Our own. */
+  readonly role: Role;
+  readonly admission: Admission;
   /** In leaf order. */
   readonly participants: readonly ParticipantView[];
 }
@@ -98,6 +134,12 @@ export interface MeetingView {
   readonly ownKey: OwnKey;
   readonly attention: ReadonlySet<Attention>;
   readonly absence: Absence;
+  /** We have asked to be let in for some time: perhaps we stand at the door. */
+  readonly isKeptWaiting: boolean;
+  /** Who waits for an organiser to let them in, first come first; to be seen by all members. */
+  readonly door: readonly CallerView[];
+  /** The newest, oldest first. */
+  readonly notices: readonly Notice[];
   readonly sending: Sending;
   /** Objects that could not be opened since the meeting began. */
   readonly unreadableObjects: number;

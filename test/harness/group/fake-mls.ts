@@ -15,12 +15,13 @@ import type {
   StagedHandle,
   StageOutcome,
 } from '../../../src/protocol/group/mls.ts';
-import type { MeetingParameters } from '../../../src/protocol/group/meeting-parameters.ts';
+import type { Admission, MeetingParameters } from '../../../src/protocol/group/meeting-parameters.ts';
 import { KEY_PACKAGE_EPOCHS } from '../../../src/protocol/group/leaf-join.ts';
 import type { JoinId } from '../../../src/protocol/group/leaf-join.ts';
 import { senderIdOf } from '../../../src/protocol/group/names.ts';
 import type { Fingerprint, SenderId } from '../../../src/protocol/group/names.ts';
 import type { CallProof } from '../../../src/protocol/counter/rules.ts';
+import { isOrganiser, rolesOf } from '../../../src/protocol/group/roles.ts';
 import { leafIndex } from '../../../src/protocol/group/roster.ts';
 import { epoch } from '../../../src/protocol/units.ts';
 
@@ -38,8 +39,14 @@ interface FakeKeyPackage {
   readonly key: string;
   readonly join: string;
   readonly asOf: number;
+  readonly name?: string;
 }
-interface FakeState {
+interface FakeSettings {
+  readonly admission: Admission;
+  /** Fingerprints of those who decide. */
+  readonly organisers: readonly string[];
+}
+interface FakeState extends FakeSettings {
   readonly group: string;
   readonly epoch: number;
   readonly transcript: string;
@@ -57,6 +64,7 @@ interface FakeCommit {
   readonly removes: readonly number[];
   readonly kicks: readonly string[];
   readonly renews: boolean;
+  readonly settings?: FakeSettings;
   readonly nonce: string;
 }
 interface FakeGroup {
@@ -90,7 +98,12 @@ export class FakeMls {
     return { groups: this.#groups.size, keyPackages: this.#keyPackages.length };
   }
 
-  createGroup(group: Uint8Array, joinId: Uint8Array = new Uint8Array(8)): CreatedGroup {
+  /** @param others - organisers besides the founder. */
+  createGroup(
+    group: Uint8Array,
+    joinId: Uint8Array = new Uint8Array(8),
+    others: readonly Fingerprint[] = [],
+  ): CreatedGroup {
     const own = { leaf: 0, key: this.#key, join: hex(joinId), asOf: 0 };
     const handle = this.#hold({
       group: hex(group),
@@ -99,20 +112,28 @@ export class FakeMls {
       roster: [own],
       own: 0,
       kicked: [],
+      admission: this.#parameters.admission,
+      organisers: [fingerprint(this.#key), ...others].map(hex),
     });
     return { group: handle, ...this.#begun(handle), groupContext: this.#context(handle) };
   }
 
-  makeKeyPackage(asOf = 0n, joinId: Uint8Array = new Uint8Array(8)): OwnKeyPackage {
+  makeKeyPackage(asOf = 0n, joinId: Uint8Array = new Uint8Array(8), name?: string): OwnKeyPackage {
     const ref = sha256(this.#name('package'));
     this.#keyPackages.push(ref);
-    const made: FakeKeyPackage = { ref, key: this.#key, join: hex(joinId), asOf: Number(asOf) };
+    const made: FakeKeyPackage = {
+      ref,
+      key: this.#key,
+      join: hex(joinId),
+      asOf: Number(asOf),
+      ...(name !== undefined && { name }),
+    };
     return { keyPackage: encode(made), ref: unhex(ref) };
   }
 
   inspect(handle: GroupHandle, keyPackage: Uint8Array): KeyPackageVerdict {
     const asked = decode(keyPackage) as FakeKeyPackage;
-    const { ref, key, join, asOf } = asked;
+    const { ref, key, join, asOf, name } = asked;
     const { state } = this.#group(handle);
     if (key === this.#key) return { kind: 'refused', reason: 'our own' };
     if (state.kicked.includes(key)) return { kind: 'kicked', signatureKey: unhex(key) };
@@ -127,6 +148,7 @@ export class FakeMls {
       signatureKey: unhex(key),
       senderId,
       asOf: epoch(BigInt(asOf)),
+      displayName: name,
     };
   }
 
@@ -142,6 +164,12 @@ export class FakeMls {
       kicks: plan.kicks.map(hex),
       // A Commit needs a path unless all it does is to add.
       renews: plan.renews === true || plan.adds.length === 0 || plan.removes.length > 0,
+      ...(plan.settings && {
+        settings: {
+          admission: plan.settings.admission,
+          organisers: plan.settings.organisers.map(hex),
+        },
+      }),
       nonce: this.#name('commit'),
     };
     const next = apply(state, commit);
@@ -248,7 +276,12 @@ export class FakeMls {
         senderId: senderOf(key, join),
         asOf: epoch(BigInt(asOf)),
       })),
-      parameters: { ...this.#parameters, kickedKeys: state.kicked.map(unhex) },
+      parameters: {
+        ...this.#parameters,
+        kickedKeys: state.kicked.map(unhex),
+        admission: state.admission,
+        organisers: state.organisers.map((each) => unhex(each) as Fingerprint),
+      },
     };
   }
 
@@ -335,6 +368,7 @@ function apply(state: FakeState, commit: FakeCommit): FakeState | undefined {
   if (commit.adds.some(({ key }) => stay.some((member) => member.key === key))) return undefined;
   if (commit.adds.some(({ key }) => state.kicked.includes(key))) return undefined;
   if (commit.adds.some((add) => isOld(state, add))) return undefined;
+  if (!mayDecide(state, commit.committer) && presumes(state, commit)) return undefined;
   const roster = [...stay];
   for (const { key, join, asOf } of commit.adds) {
     let leaf = 0;
@@ -344,5 +378,20 @@ function apply(state: FakeState, commit: FakeCommit): FakeState | undefined {
   roster.sort((a, b) => a.leaf - b.leaf);
   const transcript = sha256(`${state.transcript} ${JSON.stringify(commit)}`);
   const kicked = [...state.kicked, ...commit.kicks];
-  return { ...state, epoch: state.epoch + 1, transcript, roster, kicked };
+  const { admission, organisers } = commit.settings ?? state;
+  const settings = { admission: commit.kicks.length > 0 ? 'ask' : admission, organisers } as const;
+  return { ...state, ...settings, epoch: state.epoch + 1, transcript, roster, kicked };
+}
+
+function mayDecide({ organisers, roster }: FakeState, leaf: number): boolean {
+  const parameters = { organisers: organisers.map((each) => unhex(each) as Fingerprint) };
+  const members = roster.map(({ leaf: of, key }) => ({ leaf: leafIndex(of), fingerprint: fingerprint(key) }));
+  return isOrganiser(rolesOf(parameters, members).get(leafIndex(leaf)));
+}
+
+/** Whether a Commit does what only organisers may. */
+function presumes({ admission, roster }: FakeState, { adds, removes, kicks, settings }: FakeCommit): boolean {
+  if (kicks.length > 0 || settings !== undefined) return true;
+  const replaced = new Set(roster.filter(({ leaf }) => removes.includes(leaf)).map(({ key }) => key));
+  return admission === 'ask' && adds.some(({ key }) => !replaced.has(key));
 }

@@ -32,6 +32,8 @@ export const testParameters: MeetingParameters = {
   mode: 'fenced',
   receiptKey: new Uint8Array(32).fill(7),
   kickedKeys: [],
+  admission: 'open',
+  organisers: [],
 };
 
 /** The wall clock, by which nothing is decided. */

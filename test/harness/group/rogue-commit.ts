@@ -13,6 +13,11 @@ import { decodeKeyPackage } from '../../../src/main/mls/mls-messages.ts';
 import { invitationPskProposal } from '../../../src/main/mls/invitation-psk.ts';
 import type { MlsMembership, MlsPort } from '../../../src/main/mls/mls-port.ts';
 import { encodeLeafJoin, LEAF_JOIN_EXTENSION } from '../../../src/protocol/group/leaf-join.ts';
+import {
+  encodeMeetingParameters,
+  MEETING_PARAMETERS_EXTENSION,
+} from '../../../src/protocol/group/meeting-parameters.ts';
+import type { MeetingParameters } from '../../../src/protocol/group/meeting-parameters.ts';
 import { invitationPskIdOf } from '../../../src/protocol/group/room-keys.ts';
 import type { GroupHandle } from '../../../src/protocol/group/mls.ts';
 import { joinRequest, makeMembership, wallClock } from './membership.ts';
@@ -35,6 +40,18 @@ export async function addsOf(membership: MlsMembership, ...packages: Uint8Array[
 export async function pskOf(membership: MlsMembership): Promise<Proposal> {
   return invitationPskProposal(membership, await suiteImplementation(membership.suite));
 }
+
+/** A GroupContextExtensions proposal. */
+export const extensions = (...all: Extension[]): Proposal => ({
+  proposalType: 'group_context_extensions',
+  groupContextExtensions: { extensions: all },
+});
+
+/** The extension with a meeting's parameters, whatever they are. */
+export const change = (parameters: MeetingParameters): Extension => ({
+  extensionType: MEETING_PARAMETERS_EXTENSION,
+  extensionData: encodeMeetingParameters(parameters),
+});
 
 /** A PSK with its id. */
 export interface RoguePsk {

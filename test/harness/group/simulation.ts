@@ -143,6 +143,8 @@ export class Simulation {
       mode,
       receiptKey: mode === 'fenced' ? serviceKey : undefined,
       kickedKeys: [],
+      admission: 'open',
+      organisers: [],
     };
     const signer = {
       publicKey: serviceKey,

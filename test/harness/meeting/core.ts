@@ -33,6 +33,8 @@ export function meetingCore(options: Partial<MeetingOptions> = {}): MeetingCore 
         mode: 'plain',
         receiptKey: undefined,
         kickedKeys: [],
+        admission: 'open',
+        organisers: [],
       },
       fingerprint: new Uint8Array(32).fill(1) as Fingerprint,
       displayName: 'Ana',

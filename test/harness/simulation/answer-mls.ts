@@ -2,13 +2,14 @@
 import type { MlsAsk } from '../../../src/protocol/meeting/effects.ts';
 import type { FakeMls } from '../group/fake-mls.ts';
 
-export function answerMls(mls: FakeMls | undefined, ask: MlsAsk): unknown {
+/** @param displayName - shown at the door. */
+export function answerMls(mls: FakeMls | undefined, ask: MlsAsk, displayName?: string): unknown {
   if (mls === undefined) throw new Error('no MLS');
   switch (ask.kind) {
     case 'create-group':
       return mls.createGroup(ask.input.group, ask.input.joinId);
     case 'make-key-package':
-      return mls.makeKeyPackage(ask.input.asOf, ask.input.joinId);
+      return mls.makeKeyPackage(ask.input.asOf, ask.input.joinId, displayName);
     case 'forget-key-packages':
       mls.forgetKeyPackages();
       return undefined;

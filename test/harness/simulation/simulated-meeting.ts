@@ -100,6 +100,8 @@ export class SimulatedMeeting {
       mode,
       receiptKey: this.counter.receiptKey,
       kickedKeys: [],
+      admission: 'open',
+      organisers: [],
     };
     this.startRelay();
   }
@@ -473,7 +475,10 @@ export class SimulatedMember {
       case 'mls':
         agenda.after(this.mlsMs, () => {
           if (life !== this.#life) return;
-          this.feed({ kind: 'answer', id: effect.id, answer: answerMls(this.#mls, effect.ask) }, life);
+          this.feed(
+            { kind: 'answer', id: effect.id, answer: answerMls(this.#mls, effect.ask, this.name) },
+            life,
+          );
         });
         return;
       case 'store':

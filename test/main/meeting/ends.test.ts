@@ -32,6 +32,8 @@ const PARAMETERS: MeetingParameters = {
   mode: 'plain',
   receiptKey: undefined,
   kickedKeys: [],
+  admission: 'open',
+  organisers: [],
 };
 const membershipOf = (groupId: Uint8Array): MlsMembership => ({
   identity: IDENTITY,
@@ -151,6 +153,7 @@ function start(
     membershipOf,
     wallClock: () => NOW,
     sealName: () => new Uint8Array(92),
+    openName: () => undefined,
     // Nothing here waits for time to pass.
     clock: { now: () => millis(0), after: () => () => undefined },
     connect: more.connect ?? (() => Promise.reject(new Error('no relay'))),
@@ -194,7 +197,7 @@ test('a membership that was being read is forgotten, and its key erased', async 
       senderId: senderIdOf(FINGERPRINT, joinId()),
       creating: false,
       log: [],
-      joins: { since: epoch(0n), past: [] },
+      joins: { since: epoch(0n), past: [], known: [] },
       recipients: [],
     },
     state: await writer.serialise(group),

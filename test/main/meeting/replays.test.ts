@@ -1,9 +1,10 @@
 /** A relay that repeats KeyPackages, of members and of who left, in each phase: the real client and counter. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createInvitation } from '../../../src/main/invitations.ts';
+import type { InspectedKeyPackage } from '../../../src/main/mls/mls-port.ts';
 import { TsMlsAdapter } from '../../../src/main/mls/ts-mls-adapter.ts';
 import { encodeBase64Url } from '../../../src/protocol/bytes/base64url.ts';
-import type { GroupHandle, KeyPackageVerdict } from '../../../src/protocol/group/mls.ts';
+import type { GroupHandle } from '../../../src/protocol/group/mls.ts';
 import { Eavesdropper } from '../../harness/meeting/eavesdropper.ts';
 import { eventually, HeadlessMember } from '../../harness/meeting/headless-member.ts';
 import type { HeadlessOptions } from '../../harness/meeting/headless-member.ts';
@@ -21,8 +22,8 @@ afterAll(async () => {
 
 /** MLS that tells what it found of the KeyPackages of others. */
 class WatchedMls extends TsMlsAdapter {
-  readonly found: KeyPackageVerdict[] = [];
-  override async inspectKeyPackage(group: GroupHandle, bytes: Uint8Array): Promise<KeyPackageVerdict> {
+  readonly found: InspectedKeyPackage[] = [];
+  override async inspectKeyPackage(group: GroupHandle, bytes: Uint8Array): Promise<InspectedKeyPackage> {
     const verdict = await super.inspectKeyPackage(group, bytes);
     this.found.push(verdict);
     return verdict;
@@ -75,14 +76,14 @@ test(
     const edMls = new WatchedMls();
     await enter('Ed', link, { mls: edMls });
     await relay.replayKeyPackages();
-    const isBo = (verdict: KeyPackageVerdict): boolean =>
+    const isBo = (verdict: InspectedKeyPackage): boolean =>
       verdict.kind === 'acceptable' &&
       verdict.signatureKey.join() === bo.identity.signatureKey.publicKey.join();
     await eventually('Ed has seen that of Bo', () => edMls.found.some(isBo));
 
     // After a kick.
     gone(cy);
-    expect(ana.meeting.kick(cy.id ?? '')).toBe(true);
+    expect(ana.meeting.decide({ kind: 'kick', participant: cy.id ?? '' })).toBeUndefined();
     await eventually('Cy is out', () => agree() && cy.view.end === 'kicked');
     await relay.replayKeyPackages();
     const after = ana.epoch ?? 0n;

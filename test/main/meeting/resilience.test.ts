@@ -178,11 +178,11 @@ test.concurrent(
     const [ana, bo] = await meet(link, 'Ana', 'Bo');
     if (ana === undefined || bo === undefined) throw new Error('two members');
     const boId = bo.id ?? '';
-    expect(ana.meeting.kick(boId)).toBe(true);
+    expect(ana.meeting.decide({ kind: 'kick', participant: boId })).toBeUndefined();
     await eventually('Bo is told', () => bo.meeting.view.end !== undefined, 20, states(ana, bo));
     expect(bo.meeting.view.end).toBe('kicked');
     await eventually('Bo is gone', () => ana.size === 1);
-    expect(ana.meeting.kick(boId)).toBe(false);
+    expect(ana.meeting.decide({ kind: 'kick', participant: boId })).toBe('not-there');
     const again = enter('Bo', link, { identity: bo.identity });
     await eventually('Ana hears of it', () => ana.meeting.view.attention.has('kicked-asks'), 20, states(ana));
     expect([ana.size, again.size]).toEqual([1, 0]);

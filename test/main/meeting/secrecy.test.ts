@@ -139,7 +139,7 @@ test('a removed member opens nothing of what comes after, and cannot follow the 
   const state = cy.mls.state;
   invariant(state !== undefined, 'a member has a state');
 
-  ana.member.meeting.kick(cy.member.id ?? '');
+  ana.member.meeting.decide({ kind: 'kick', participant: cy.member.id ?? '' });
   const stay = meeting.people.filter((each) => each !== cy).map(({ member }) => member);
   await eventually('the others go on without it', () => stay.every(({ size }) => size === 2));
   await eventually('it is told', () => cy.member.meeting.view.end === 'kicked');

@@ -11,12 +11,7 @@ import { decodeGroupRecord } from '../../../src/main/mls/group-state-codec.ts';
 import { decodeWhole } from '../../../src/main/mls/mls-messages.ts';
 import type { MlsMembership } from '../../../src/main/mls/mls-port.ts';
 import { TsMlsAdapter } from '../../../src/main/mls/ts-mls-adapter.ts';
-import {
-  encodeMeetingParameters,
-  MAX_KICKED_KEYS,
-  MEETING_PARAMETERS_EXTENSION,
-} from '../../../src/protocol/group/meeting-parameters.ts';
-import type { MeetingParameters } from '../../../src/protocol/group/meeting-parameters.ts';
+import { MAX_KICKED_KEYS } from '../../../src/protocol/group/meeting-parameters.ts';
 import type { CommitPlan, EpochView, GroupHandle } from '../../../src/protocol/group/mls.ts';
 import type { LeafIndex, Member } from '../../../src/protocol/group/roster.ts';
 import { craftKeyPackage } from '../../harness/group/crafted-key-package.ts';
@@ -24,6 +19,8 @@ import { founding, joinRequest, makeMembership, testParameters } from '../../har
 import {
   addOf,
   addsOf,
+  change,
+  extensions,
   invitationPsk,
   pskOf,
   rogueCommit,
@@ -74,15 +71,6 @@ const stateOf = async (mls: TsMlsAdapter, group: GroupHandle) => {
   if (record === undefined) throw new Error('a group reads back');
   return record.state;
 };
-const change = (parameters: MeetingParameters): Extension => ({
-  extensionType: MEETING_PARAMETERS_EXTENSION,
-  extensionData: encodeMeetingParameters(parameters),
-});
-const extensions = (...all: Extension[]): Proposal => ({
-  proposalType: 'group_context_extensions',
-  groupContextExtensions: { extensions: all },
-});
-
 describe('a Commit is refused', () => {
   const kicked = { ...testParameters, kickedKeys: [new Uint8Array(32).fill(1)] };
   const NO_CHANGE_OF = 'a change of the meeting parameters that no Commit may make';
@@ -144,9 +132,11 @@ describe('a Commit is refused', () => {
     const { leaf } = await letIn(mls, [group, rogue], gone);
     await letIn(mls, [group, rogue], stays);
     const remove: Proposal = { proposalType: 'remove', remove: { removed: leaf } };
-    const kick = (...kickedKeys: Uint8Array[]) => extensions(change({ ...testParameters, kickedKeys }));
+    const kick = (...kickedKeys: Uint8Array[]) =>
+      extensions(change({ ...testParameters, kickedKeys, admission: 'ask' }));
     const junk = Array.from({ length: MAX_KICKED_KEYS }, () => new Uint8Array(randomBytes(32)));
     const [goneKey, staysKey] = [gone.identity.publicKey, stays.identity.publicKey];
+    // By whoever founded the group, who may.
     for (const proposals of [
       [kick(...junk)],
       [kick(staysKey)],
@@ -156,16 +146,16 @@ describe('a Commit is refused', () => {
       [remove, kick(goneKey, goneKey)],
       [remove, kick(goneKey, ...junk.slice(1))],
     ]) {
-      const commit = await rogueCommit(mls, rogue, proposals);
-      expect(await mls.processCommit(group, commit)).toEqual({ kind: 'refused', reason: NO_CHANGE_OF });
+      const commit = await rogueCommit(mls, group, proposals);
+      expect(await mls.processCommit(rogue, commit)).toEqual({ kind: 'refused', reason: NO_CHANGE_OF });
     }
     // A real kick counts, in whatever order it is said.
     for (const proposals of [
       [remove, kick(goneKey)],
       [kick(goneKey), remove],
     ]) {
-      const commit = await rogueCommit(mls, rogue, proposals);
-      expect((await mls.processCommit(group, commit)).kind).toBe('staged');
+      const commit = await rogueCommit(mls, group, proposals);
+      expect((await mls.processCommit(rogue, commit)).kind).toBe('staged');
     }
   });
 

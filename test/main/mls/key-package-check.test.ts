@@ -56,6 +56,7 @@ describe('a KeyPackage that is looked at', () => {
     const joiner = newcomer();
     const keyPackage = await madeBy(joiner);
     const { hash } = await suiteImplementation(0x0001);
+    const [{ extensionData } = { extensionData: new Uint8Array(0) }] = keyPackage.extensions;
     const joinId = keyPackage.leafNode.extensions[0]!.extensionData.slice(8) as JoinId;
     expect(await inspect(encoded(keyPackage))).toEqual({
       kind: 'acceptable',
@@ -63,7 +64,10 @@ describe('a KeyPackage that is looked at', () => {
       signatureKey: joiner.identity.publicKey,
       senderId: senderIdOf(fingerprintOf(joiner.identity.publicKey, nodeGroupCrypto), joinId),
       asOf: 0n,
+      // What comes behind the proof.
+      sealedName: extensionData.slice(32),
     });
+    expect(extensionData.length).toBe(32 + 92);
   });
 
   test('is one', async () => {

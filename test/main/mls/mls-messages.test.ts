@@ -86,7 +86,8 @@ describe('a plan', () => {
     const keyPackage = decodeKeyPackage(joiner);
     const another = new Uint8Array(32).fill(2);
     const planned = planToProposals({ adds: [joiner], removes: [leafIndex(3)], kicks: [another] }, kicked);
-    const parameters = { ...testParameters, kickedKeys: [...kicked.kickedKeys, another] };
+    const kickedKeys = [...kicked.kickedKeys, another];
+    const parameters = { ...testParameters, kickedKeys, admission: 'ask' } as const;
     const extensionData = encodeMeetingParameters(parameters);
     expect(planned).toEqual([
       { proposalType: 'remove', remove: { removed: 3 } },

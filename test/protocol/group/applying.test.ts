@@ -39,6 +39,8 @@ function setUp(
       return { kind: 'ok', receipt };
     },
   });
+  // Both organise, so that either may kick.
+  member.otherOrganisers = [fingerprintOf(OTHER_KEY, crypto)];
   member.startAsMember();
   const other: FakeMls = member.otherMls(OTHER_KEY);
   const sender = senderIdOf(fingerprintOf(OTHER_KEY, crypto), joinId());

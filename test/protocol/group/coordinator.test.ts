@@ -24,6 +24,8 @@ function bare(): Coordinator {
       mode: 'plain',
       receiptKey: undefined,
       kickedKeys: [],
+      admission: 'open',
+      organisers: [],
     },
     fingerprint: fingerprintOf(KEY, crypto),
     crypto,
@@ -122,7 +124,7 @@ describe('a membership that rested', () => {
       senderId,
       creating: false,
       log: logOf(member),
-      joins: { since: epoch(0n), past: [] },
+      joins: { since: epoch(0n), past: [], known: [] },
       recipients: [],
     };
     member.resume({ record, handle, ...created, staged: undefined });

@@ -16,8 +16,10 @@ import {
   encodeMeetingParameters,
   isKicked,
   MAX_KICKED_KEYS,
+  MAX_ORGANISERS,
   mayFollow,
   sameMeeting,
+  sameSettings,
 } from '../../../src/protocol/group/meeting-parameters.ts';
 import type { MeetingParameters } from '../../../src/protocol/group/meeting-parameters.ts';
 import {
@@ -33,11 +35,13 @@ import {
   trackShape,
   welcomeTrack,
 } from '../../../src/protocol/group/names.ts';
+import type { Fingerprint } from '../../../src/protocol/group/names.ts';
 import { decodeLeafJoin, encodeLeafJoin } from '../../../src/protocol/group/leaf-join.ts';
 import type { JoinId } from '../../../src/protocol/group/leaf-join.ts';
 import type { RoomKey } from '../../../src/protocol/group/room-keys.ts';
 import { InvariantError } from '../../../src/protocol/errors.ts';
 import type { FullTrackName } from '../../../src/protocol/moqt/model.ts';
+import { isOrganiser, rolesOf } from '../../../src/protocol/group/roles.ts';
 import { compareRosters, leafIndex } from '../../../src/protocol/group/roster.ts';
 import type { Member } from '../../../src/protocol/group/roster.ts';
 import { securityCodeOf } from '../../../src/protocol/group/security-code.ts';
@@ -121,11 +125,20 @@ describe('meeting parameters', () => {
     mode: 'fenced',
     receiptKey: bytes(32, 6),
     kickedKeys: [bytes(32, 7), bytes(32, 8)],
+    admission: 'ask',
+    organisers: [bytes(32, 10), bytes(32, 11)] as Fingerprint[],
   };
 
   test('are written and read', () => {
     expect(decodeMeetingParameters(encodeMeetingParameters(parameters))).toEqual(parameters);
-    const plain: MeetingParameters = { ...parameters, mode: 'plain', receiptKey: undefined, kickedKeys: [] };
+    const plain: MeetingParameters = {
+      ...parameters,
+      mode: 'plain',
+      receiptKey: undefined,
+      kickedKeys: [],
+      admission: 'open',
+      organisers: [],
+    };
     expect(decodeMeetingParameters(encodeMeetingParameters(plain))).toEqual(plain);
   });
 
@@ -143,9 +156,17 @@ describe('meeting parameters', () => {
     expect([...encodeMeetingParameters(parameters)]).toEqual([
       ...[0, 4, ...profile, 1, 32, ...bytes(32, 6), 2],
       ...[32, ...bytes(32, 7), 32, ...bytes(32, 8)],
+      ...[1, 2, ...bytes(32, 10), ...bytes(32, 11)],
     ]);
-    const plain: MeetingParameters = { ...parameters, mode: 'plain', receiptKey: undefined, kickedKeys: [] };
-    expect([...encodeMeetingParameters(plain)]).toEqual([0, 4, ...profile, 0, 0, 0]);
+    const plain: MeetingParameters = {
+      ...parameters,
+      mode: 'plain',
+      receiptKey: undefined,
+      kickedKeys: [],
+      admission: 'open',
+      organisers: [],
+    };
+    expect([...encodeMeetingParameters(plain)]).toEqual([0, 4, ...profile, 0, 0, 0, 0, 0]);
   });
 
   /** The value of the extension with one field of it changed. */
@@ -154,11 +175,16 @@ describe('meeting parameters', () => {
     mode?: number;
     receiptKey?: Uint8Array;
     kicked?: readonly Uint8Array[];
+    admission?: number;
+    organisers?: readonly Uint8Array[];
   }): MeetingParameters | undefined => {
     const { profile = encodeUtf8('01'), mode = 1, receiptKey = bytes(32, 6), kicked = [] } = field;
+    const { admission = 0, organisers = [] } = field;
     const writer = new ByteWriter().u16(4).lengthPrefixed(profile).u8(mode).lengthPrefixed(receiptKey);
     writer.vi64(kicked.length);
     for (const key of kicked) writer.lengthPrefixed(key);
+    writer.u8(admission).vi64(organisers.length);
+    for (const organiser of organisers) writer.bytes(organiser);
     return decodeMeetingParameters(writer.finish());
   };
 
@@ -176,6 +202,15 @@ describe('meeting parameters', () => {
     ['a long kicked key', { kicked: [bytes(33, 1)] }, false],
     ['4,096 kicked keys', { kicked: Array.from({ length: MAX_KICKED_KEYS }, () => bytes(32, 1)) }, true],
     ['4,097 kicked keys', { kicked: Array.from({ length: MAX_KICKED_KEYS + 1 }, () => bytes(32, 1)) }, false],
+    ['a door of a kind of its own', { admission: 2 }, false],
+    ['a short organiser', { organisers: [bytes(32, 1), bytes(31, 2)] }, false],
+    ['an organiser twice', { organisers: [bytes(32, 1), bytes(32, 2), bytes(32, 1)] }, false],
+    ['64 organisers', { organisers: Array.from({ length: MAX_ORGANISERS }, (_, at) => bytes(32, at)) }, true],
+    [
+      '65 organisers',
+      { organisers: Array.from({ length: MAX_ORGANISERS + 1 }, (_, at) => bytes(32, at)) },
+      false,
+    ],
   ])('%s: %o', (_, field, isTaken) => {
     expect(changed(field) !== undefined).toBe(isTaken);
   });
@@ -225,6 +260,56 @@ describe('meeting parameters', () => {
     expect(mayFollow(first, then(bytes(32, 9), bytes(32, 7)), removed)).toBe(false);
     expect(mayFollow(first, then(bytes(32, 9)), removed)).toBe(false);
     expect(mayFollow(first, then(), removed)).toBe(false);
+  });
+
+  test('a Commit may change the settings, but leaves the door closed where it kicks', () => {
+    const open: MeetingParameters = { ...parameters, admission: 'open' };
+    expect(mayFollow(parameters, open, [])).toBe(true);
+    expect(mayFollow(open, parameters, [])).toBe(true);
+    expect(mayFollow(parameters, { ...parameters, organisers: [] }, [])).toBe(true);
+    const kickedKeys = [...parameters.kickedKeys, bytes(32, 9)];
+    expect(mayFollow(open, { ...parameters, kickedKeys }, [bytes(32, 9)])).toBe(true);
+    for (const before of [open, parameters]) {
+      expect(mayFollow(before, { ...open, kickedKeys }, [bytes(32, 9)])).toBe(false);
+    }
+  });
+
+  test('settings are the same when all of them are, in their order', () => {
+    const [one, other] = [bytes(32, 10), bytes(32, 11)] as Fingerprint[];
+    const settings = { admission: 'ask', organisers: [one!, other!] } as const;
+    expect(sameSettings(settings, { ...settings, organisers: [...settings.organisers] })).toBe(true);
+    expect(sameSettings(settings, { ...settings, admission: 'open' })).toBe(false);
+    for (const organisers of [[], [one!], [other!, one!], [one!, other!, one!]]) {
+      expect(sameSettings(settings, { ...settings, organisers })).toBe(false);
+      expect(sameSettings({ ...settings, organisers }, settings)).toBe(false);
+    }
+  });
+});
+
+describe('who decides', () => {
+  const of = (leaf: number) => ({ leaf: leafIndex(leaf), fingerprint: bytes(32, leaf) as Fingerprint });
+  const roles = (leaves: number[], ...organisers: number[]) =>
+    Object.fromEntries(
+      rolesOf({ organisers: organisers.map((each) => of(each).fingerprint) }, leaves.map(of)),
+    );
+
+  test('is who is named among the organisers and in the tree', () => {
+    expect(roles([0, 2, 5], 2, 5, 7)).toEqual({ 0: 'member', 2: 'organiser', 5: 'organiser' });
+  });
+
+  test('is the member of the lowest leaf where nobody is, whatever order they are in', () => {
+    expect(roles([5, 2, 3], 0, 7)).toEqual({ 2: 'acting-organiser', 3: 'member', 5: 'member' });
+    expect(roles([4])).toEqual({ 4: 'acting-organiser' });
+    expect(roles([], 1)).toEqual({});
+  });
+
+  test('and nobody else', () => {
+    expect([...(['organiser', 'acting-organiser', 'member', undefined] as const)].map(isOrganiser)).toEqual([
+      true,
+      true,
+      false,
+      false,
+    ]);
   });
 });
 

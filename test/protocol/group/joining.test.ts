@@ -412,7 +412,7 @@ test('whoever was let in forgets its KeyPackages, and keeps the receipt and the 
     senderId: joiner.asked('enter-group')[0]?.input.senderId,
     creating: false,
     log: [{ epoch: NEXT, receipt, commit: undefined }],
-    joins: { since: NEXT, past: [] },
+    joins: { since: NEXT, past: [], known: [] },
     recipients: [],
   });
   expect(made.length).toBe(2);

@@ -42,7 +42,7 @@ function inGeneration(generation: number, elsewhere: number | undefined): OneCoo
       creating: false,
       log: [],
       recipients: [],
-      joins: { since: epoch(0n), past: [] },
+      joins: { since: epoch(0n), past: [], known: [] },
     },
     handle: group,
     ...created,

@@ -4,7 +4,7 @@ import { nodeGroupCrypto as crypto } from '../../../src/main/mls/node-group-cryp
 import type { CounterMode, HistoryOutcome } from '../../../src/protocol/counter/client.ts';
 import type { GroupInput } from '../../../src/protocol/group/coordination/context.ts';
 import { DEFAULT_TIMING } from '../../../src/protocol/group/coordination/timing.ts';
-import { fingerprintOf, senderIdOf } from '../../../src/protocol/group/names.ts';
+import { fingerprintOf, fingerprintOfSender, senderIdOf } from '../../../src/protocol/group/names.ts';
 import { leafIndex } from '../../../src/protocol/group/roster.ts';
 import { epoch, millis } from '../../../src/protocol/units.ts';
 import type { Epoch } from '../../../src/protocol/units.ts';
@@ -128,8 +128,11 @@ describe('a KeyPackage', () => {
 });
 
 test('whoever was kicked while it waited is not let in, and others are not kept waiting', () => {
-  const member = alone('plain');
+  const member = new OneCoordinator('plain');
   const key = new Uint8Array(32).fill(7).with(0, 9).with(1, 0);
+  member.otherOrganisers = [fingerprintOf(key, crypto)];
+  member.startCreating();
+  member.run(1);
   const other = member.otherMls(key);
   member.input({ ...knock(member, 9), payload: other.makeKeyPackage().keyPackage });
   member.run(batch);
@@ -147,7 +150,10 @@ test('whoever was kicked while it waited is not let in, and others are not kept 
   member.run(1_000);
   expect(member.epochs.at(-1)).toMatchObject({ epoch: 2n, parameters: { kickedKeys: kicks } });
   expect(member.asked('stage').length).toBe(1);
-  member.input(knock(member, 11));
+  // A kick closes the door.
+  const next = knock(member, 11);
+  member.input(next);
+  member.input({ kind: 'admit', fingerprint: fingerprintOfSender(next.sender)! });
   member.run(2_000);
   expect(member.epochs.at(-1)?.roster.length).toBe(3);
 });
@@ -577,6 +583,7 @@ describe('a joiner', () => {
     expect(record.joins).toEqual({
       since: 0n,
       past: [{ gone: 2n, senderId: replay[0]!.sender, asOf: 0n }],
+      known: [fingerprintOfSender(replay[0]!.sender)],
     });
     const again = new OneCoordinator('plain', {}, member);
     const { group: _, ...restored } = again.mls.restore(again.mls.serialise(handle));
@@ -591,7 +598,11 @@ describe('a joiner', () => {
     const { handle, record } = member.asked('save').at(-1)!.input;
     const newer = new OneCoordinator('plain', {}, member);
     const { group: _, ...restored } = newer.mls.restore(newer.mls.serialise(handle));
-    newer.resume({ ...restored, handle, record: { ...record, joins: { since: epoch(2n), past: [] } } });
+    newer.resume({
+      ...restored,
+      handle,
+      record: { ...record, joins: { since: epoch(2n), past: [], known: [] } },
+    });
     newer.input(asks(newer, 1n, 5));
     newer.run(3_000);
     expect(newer.epochs.at(-1)?.roster.length).toBe(1);

@@ -22,7 +22,7 @@ import type { Timing } from '../../../src/protocol/group/coordination/timing.ts'
 import type { MeetingParameters } from '../../../src/protocol/group/meeting-parameters.ts';
 import type { EpochView } from '../../../src/protocol/group/mls.ts';
 import { fingerprintOf, senderIdOf } from '../../../src/protocol/group/names.ts';
-import type { GroupName } from '../../../src/protocol/group/names.ts';
+import type { Fingerprint, GroupName } from '../../../src/protocol/group/names.ts';
 import type { RoomKey } from '../../../src/protocol/group/room-keys.ts';
 import { epoch, millis, unixMillis } from '../../../src/protocol/units.ts';
 import type { Epoch } from '../../../src/protocol/units.ts';
@@ -56,6 +56,8 @@ export class OneCoordinator {
   /** What the counter's log has. */
   logged: readonly HistoryEntry[] = [];
   now = 0;
+  /** Who else organises the group that it makes. */
+  otherOrganisers: readonly Fingerprint[] = [];
   /** The byte that chance gives where it decides how long to wait. */
   chance = 0;
   readonly #answers: Answers;
@@ -85,6 +87,8 @@ export class OneCoordinator {
       mode,
       receiptKey: mode === 'fenced' ? this.#signer.publicKey : undefined,
       kickedKeys: [],
+      admission: 'open',
+      organisers: [],
     };
     this.mls = before?.mls ?? this.otherMls(OWN_KEY);
     this.#coordinator = new Coordinator({
@@ -112,14 +116,14 @@ export class OneCoordinator {
 
   /** Starts as the only member, at epoch 0. @param creating - the counter has not yet been seen to say so. */
   startAsMember(creating = false): void {
-    const { group, ...created } = this.mls.createGroup(this.group);
+    const { group, ...created } = this.mls.createGroup(this.group, joinId(), this.otherOrganisers);
     const senderId = senderIdOf(fingerprintOf(OWN_KEY, crypto), joinId());
     const record = {
       generation: 0,
       senderId,
       creating,
       log: [],
-      joins: { since: epoch(0n), past: [] },
+      joins: { since: epoch(0n), past: [], known: [] },
       recipients: [],
     };
     this.resume({ record, handle: group, ...created, staged: undefined });
@@ -274,7 +278,7 @@ export class OneCoordinator {
       case 'increment':
         return this.#increment(ask.input.request);
       case 'create-group':
-        return mls.createGroup(ask.input.group, ask.input.joinId);
+        return mls.createGroup(ask.input.group, ask.input.joinId, this.otherOrganisers);
       case 'make-key-package':
         return mls.makeKeyPackage(ask.input.asOf, ask.input.joinId);
       case 'inspect-key-package':

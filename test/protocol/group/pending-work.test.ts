@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { MAX_WAITING_JOINS, PendingWork } from '../../../src/protocol/group/coordination/pending-work.ts';
+import type { WaitingJoin } from '../../../src/protocol/group/coordination/waiting-join.ts';
 import type {
   BegunByCommit,
+  PendingDoor,
   PlannedCommit,
-  WaitingJoin,
 } from '../../../src/protocol/group/coordination/pending-work.ts';
 import { MAX_MEMBERS } from '../../../src/protocol/group/coordination/commit-size.ts';
 import { DEFAULT_TIMING } from '../../../src/protocol/group/coordination/timing.ts';
@@ -13,6 +14,7 @@ import { leafIndex } from '../../../src/protocol/group/roster.ts';
 import type { Member } from '../../../src/protocol/group/roster.ts';
 import { epoch, millis } from '../../../src/protocol/units.ts';
 import type { Millis } from '../../../src/protocol/units.ts';
+import { testParameters } from '../../harness/group/membership.ts';
 
 const { batch, step, grace } = DEFAULT_TIMING;
 const keyOf = (number: number): Uint8Array =>
@@ -34,11 +36,19 @@ const joiner = (key: number, since = 0, version = 0, asOf = 0): WaitingJoin => (
   keyPackage: new Uint8Array([key % 256, key >> 8, version]),
   senderId: senderOf(key),
   signatureKey: keyOf(key),
+  fingerprint: keyOf(key) as Fingerprint,
   asOf: epoch(BigInt(asOf)),
+  displayName: undefined,
   since: millis(since),
 });
 const roster = [member(0), member(1), member(2), member(3)];
-const fresh = (now = 0): PendingWork => new PendingWork(DEFAULT_TIMING, millis(now));
+/** A door that is open. */
+const open: PendingDoor = {
+  turnOf: () => ({ kind: 'members' }),
+  lets: () => true,
+  isOrganiser: () => true,
+};
+const fresh = (now = 0): PendingWork => new PendingWork(DEFAULT_TIMING, millis(now), open);
 const OWN = leafIndex(2);
 
 const plan = (
@@ -47,7 +57,8 @@ const plan = (
   kicked: Uint8Array[] = [],
   of = roster,
   suite: MlsSuite = 0x0001,
-): PlannedCommit | undefined => work.plan(of, OWN, millis(now), kicked, suite);
+): PlannedCommit | undefined =>
+  work.plan(of, OWN, millis(now), { ...testParameters, kickedKeys: kicked }, suite);
 /** Who is let in and who removed. */
 const adds = (planned: PlannedCommit | undefined): number[] =>
   planned?.joins.map(({ signatureKey: [low = 0, high = 0] }) => low + 256 * high) ?? [];
@@ -130,7 +141,7 @@ describe('a plan', () => {
       removes: [],
       kicks: [],
     });
-    expect(planned?.removesOthers).toBe(false);
+    expect(planned?.doesMore).toBe(false);
   });
 
   test('removes who left, who was kicked, and who vanished for longer than its grace; never ourselves', () => {
@@ -143,7 +154,7 @@ describe('a plan', () => {
     expect(plan(work, 99 + grace)?.plan).toEqual({ adds: [], removes: [0, 1], kicks: [keyOf(1)] });
     expect(plan(work, 100 + grace)).toMatchObject({
       plan: { adds: [], removes: [0, 1, 3], kicks: [keyOf(1)] },
-      removesOthers: true,
+      doesMore: true,
     });
   });
 
@@ -172,11 +183,11 @@ describe('a plan', () => {
     const work = fresh();
     work.join(joiner(1));
     work.join(joiner(2));
-    expect(plan(work)).toMatchObject({ plan: { removes: [1], kicks: [] }, removesOthers: false });
+    expect(plan(work)).toMatchObject({ plan: { removes: [1], kicks: [] }, doesMore: false });
     work.remove(leafIndex(1), millis(0));
-    expect(plan(work)).toMatchObject({ plan: { removes: [1] }, removesOthers: false });
+    expect(plan(work)).toMatchObject({ plan: { removes: [1] }, doesMore: false });
     work.remove(leafIndex(3), millis(0));
-    expect(plan(work)).toMatchObject({ plan: { removes: [1, 3] }, removesOthers: true });
+    expect(plan(work)).toMatchObject({ plan: { removes: [1, 3] }, doesMore: true });
   });
 
   test('lets in nobody who was kicked, then or now', () => {
@@ -193,7 +204,7 @@ describe('a plan', () => {
     expect(plan(work)).toEqual({
       plan: { adds: [], removes: [], kicks: [] },
       joins: [],
-      removesOthers: false,
+      doesMore: false,
     });
   });
 

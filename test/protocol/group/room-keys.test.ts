@@ -7,10 +7,11 @@ import { hmac } from '@noble/hashes/hmac.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { describe, expect, test } from 'vitest';
 import { membershipVectorsText } from '../../../scripts/vectors/membership.ts';
-import { sealDoorName } from '../../../src/main/mls/door-name.ts';
+import { openDoorName, sealDoorName } from '../../../src/main/mls/door-name.ts';
 import { nodeGroupCrypto } from '../../../src/main/mls/node-group-crypto.ts';
 import { InvariantError } from '../../../src/protocol/errors.ts';
-import { groupNameOf } from '../../../src/protocol/group/names.ts';
+import { decodeMeetingParameters } from '../../../src/protocol/group/meeting-parameters.ts';
+import { fingerprintOf, groupNameOf } from '../../../src/protocol/group/names.ts';
 import { invitationPskIdOf, invitationPskOf, roomKeysOf } from '../../../src/protocol/group/room-keys.ts';
 
 interface KeyPackageVector {
@@ -32,6 +33,16 @@ interface Vectors {
   readonly groups: readonly { readonly generation: number | string; readonly group: string }[];
   readonly key_packages: readonly KeyPackageVector[];
   readonly psks: readonly { readonly group: string; readonly psk_id: string; readonly psk: string }[];
+  readonly parameters: readonly {
+    readonly suite: number;
+    readonly profile: string;
+    readonly mode: 'plain' | 'fenced';
+    readonly receipt_key: string;
+    readonly kicked_keys: readonly string[];
+    readonly admission: 'open' | 'ask';
+    readonly organiser_keys: readonly string[];
+    readonly extension: string;
+  }[];
 }
 
 const text = readFileSync(new URL('../../vectors/membership.json', import.meta.url), 'utf8');
@@ -117,6 +128,42 @@ describe('what follows from the secret of an invitation', () => {
       const cipher = gcm(keyOf('door name').subarray(0, 16), sealed.subarray(0, 12));
       expect(hex(cipher.encrypt(padded))).toBe(hex(sealed.subarray(12)));
       expect(each.proof + each.sealed_name).toBe(each.key_package_extension);
+    }
+  });
+
+  test('the name at the door is read by who was invited, and by nobody else', () => {
+    const { doorNameKey } = roomKeysOf(bytes(vectors.secret), nodeGroupCrypto);
+    for (const { name, sealed_name } of vectors.key_packages) {
+      const sealed = bytes(sealed_name);
+      expect(openDoorName(sealed, doorNameKey)).toBe(name === '' ? undefined : name);
+      expect(openDoorName(sealed, doorNameKey.with(0, doorNameKey[0]! ^ 1))).toBeUndefined();
+      expect(openDoorName(sealed.with(-1, sealed.at(-1)! ^ 1), doorNameKey)).toBeUndefined();
+      for (const length of [0, 27, 28, 285]) {
+        expect(openDoorName(new Uint8Array(length), doorNameKey)).toBeUndefined();
+      }
+    }
+    const disguised = sealDoorName('Ana\u202e\u0000x', doorNameKey, new Uint8Array(12));
+    expect(openDoorName(disguised, doorNameKey)).toBe('Ana');
+  });
+
+  test('the parameters of a meeting, with its organisers', () => {
+    expect(vectors.parameters.map(({ admission }) => admission)).toEqual(['open', 'open', 'ask']);
+    for (const each of vectors.parameters) {
+      const { mode, receipt_key, kicked_keys, organiser_keys } = each;
+      const profile = Buffer.from(each.profile);
+      const value = Buffer.concat([
+        Uint8Array.of(0, each.suite, profile.length, ...profile, mode === 'fenced' ? 1 : 0),
+        Uint8Array.of(receipt_key.length / 2, ...bytes(receipt_key), kicked_keys.length),
+        ...kicked_keys.map((key) => Uint8Array.of(32, ...bytes(key))),
+        Uint8Array.of(each.admission === 'ask' ? 1 : 0, organiser_keys.length),
+        ...organiser_keys.map((key) => sha256(bytes(key))),
+      ]);
+      expect(hex(value)).toBe(each.extension);
+      expect(decodeMeetingParameters(new Uint8Array(value))).toMatchObject({
+        mode,
+        admission: each.admission,
+        organisers: organiser_keys.map((key) => fingerprintOf(bytes(key), nodeGroupCrypto)),
+      });
     }
   });
 

@@ -135,7 +135,7 @@ describe('where there is none', () => {
     const record = {
       generation: 0,
       senderId,
-      joins: { since: epoch(0n), past: [] },
+      joins: { since: epoch(0n), past: [], known: [] },
       recipients: [],
     };
     expect(first).toEqual({ ...record, creating: true, log: [] });

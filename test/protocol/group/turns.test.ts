@@ -3,6 +3,7 @@ import { nodeGroupCrypto as crypto } from '../../../src/main/mls/node-group-cryp
 import type { GroupInput } from '../../../src/protocol/group/coordination/context.ts';
 import { DEFAULT_TIMING } from '../../../src/protocol/group/coordination/timing.ts';
 import { fingerprintOf, senderIdOf } from '../../../src/protocol/group/names.ts';
+import type { Fingerprint } from '../../../src/protocol/group/names.ts';
 import { leafIndex } from '../../../src/protocol/group/roster.ts';
 import { epoch } from '../../../src/protocol/units.ts';
 import { OneCoordinator } from './one-coordinator.ts';
@@ -10,6 +11,7 @@ import { joinId } from '../../harness/group/membership.ts';
 
 const { batch, step, grace } = DEFAULT_TIMING;
 const FIRST_KEY = new Uint8Array(32).fill(2);
+const OWN = fingerprintOf(new Uint8Array(32).fill(1), crypto);
 const NEWCOMER_KEY = new Uint8Array(32).fill(3);
 
 /** Somebody's KeyPackage as it arrives. */
@@ -20,12 +22,12 @@ function knock(member: OneCoordinator, key: Uint8Array): Extract<GroupInput, { k
 }
 
 /** Our member at leaf 1 of a group that somebody else at leaf 0 has made; in plain mode. */
-function second(): OneCoordinator {
+function second(...organisers: Fingerprint[]): OneCoordinator {
   const member = new OneCoordinator('plain');
   member.startJoining();
   const [asked] = member.asked('publish-key-package');
   const first = member.otherMls(FIRST_KEY);
-  const { group } = first.createGroup(member.group);
+  const { group } = first.createGroup(member.group, undefined, organisers);
   const adds = asked === undefined ? [] : [asked.input.keyPackage];
   const outcome = first.stage(group, { adds, removes: [], kicks: [] });
   if (outcome.kind !== 'staged') throw new Error(outcome.reason);
@@ -99,7 +101,7 @@ describe('a member that has vanished', () => {
 });
 
 test('a kicked member is not let in by the very Commit that removes it', () => {
-  const member = second();
+  const member = second(OWN);
   member.input(knock(member, FIRST_KEY));
   member.input({ kind: 'kick', leaf: leafIndex(0) });
   member.run(2 * step);

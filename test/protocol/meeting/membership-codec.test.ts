@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { SenderId } from '../../../src/protocol/group/names.ts';
+import type { Fingerprint, SenderId } from '../../../src/protocol/group/names.ts';
 import {
   decodeMembership,
   encodeMembership,
@@ -27,6 +27,10 @@ const saved: fc.Arbitrary<SavedMembership> = fc.record({
     joins: fc.record({
       since: epochs,
       past: fc.array(fc.record({ gone: epochs, senderId, asOf: epochs }), { maxLength: 4 }),
+      known: fc.array(
+        bytes.map((value) => value as Fingerprint),
+        { maxLength: 4 },
+      ),
     }),
     recipients: fc.array(fc.record({ ref: bytes, recipient: senderId }), { maxLength: 4 }),
   }),

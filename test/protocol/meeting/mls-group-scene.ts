@@ -53,6 +53,8 @@ export class MlsGroupScene {
       mode,
       receiptKey: mode === 'fenced' ? serviceKey : undefined,
       kickedKeys: [],
+      admission: 'open' as const,
+      organisers: [],
     };
     this.core = meetingCore({
       parameters,

@@ -52,7 +52,9 @@ describe.each(MODES)('a membership, counter in %s mode', (mode) => {
     scene.start();
     expect(scene.told).toEqual(['seeking', 'creating', 'epoch', 'member']);
     const [begun] = epochs(scene);
-    const { parameters } = scene.core.options;
+    const { fingerprint } = scene.core.options;
+    // Whoever makes a group organises it.
+    const parameters = { ...scene.core.options.parameters, organisers: [fingerprint] };
     expect(begun).toMatchObject({ group: GROUP, epoch: 0n, ownLeaf: 0, suite: 0x0001, parameters });
     expect(begun?.roster).toHaveLength(1);
     expect(begun?.senderId).toEqual(sender(scene));

@@ -43,6 +43,7 @@ export function person(at: number, change: Partial<Participant> = {}): Participa
     hue: (at * 67 + 20) % 360,
     joinedEpoch: String(at),
     leaving: false,
+    role: at === 0 ? 'organiser' : 'member',
     audio: 'live',
     video: 'live',
     ...change,
@@ -60,6 +61,10 @@ export function meetingOf(
     since: now - 12 * minute - 41_000,
     connection: { kind: 'connected', relay: 'relay.example.com:4433' },
     participants,
+    role: participants.find(({ self }) => self)?.role ?? 'member',
+    admission: 'open',
+    door: [],
+    notices: [],
     encryption: {
       seal: 'sealed',
       sentence: undefined,

@@ -2,7 +2,7 @@
 import type { Receipt } from '../../counter/receipt.ts';
 import type { Millis, UnixMillis } from '../../units.ts';
 import type { GroupCrypto } from '../crypto-port.ts';
-import type { MeetingParameters } from '../meeting-parameters.ts';
+import type { Admission, MeetingParameters } from '../meeting-parameters.ts';
 import type { BegunEpoch, EpochView, GroupHandle, MasterKey, StagedCommit } from '../mls.ts';
 import type { Fingerprint, GroupName, SenderId } from '../names.ts';
 import type { RoomKey } from '../room-keys.ts';
@@ -10,6 +10,7 @@ import type { GroupStep, StopReason } from '../progress.ts';
 import type { LeafIndex, RosterChange } from '../roster.ts';
 import type { Epoch } from '../../units.ts';
 import type { Ask, GroupObject, Job, LogEntry, MembershipRecord, StagedRecipient } from './asks.ts';
+import type { Caller } from './door.ts';
 import type { JoinMemory } from './past-joins.ts';
 import type { Timing } from './timing.ts';
 
@@ -57,6 +58,10 @@ export type CoordinatorEvent =
   | { readonly kind: 'removed-as-absent' }
   /** Whether somebody asks to be let in for whom the group has no room. */
   | { readonly kind: 'full'; readonly isFull: boolean }
+  /** Who waits for an organiser to let them in, first come first: each time complete. */
+  | { readonly kind: 'door'; readonly callers: readonly Caller[] }
+  /** What a person here wanted is up to organisers, of whom we are none (any more): it is not done. */
+  | { readonly kind: 'not-organiser' }
   /** The meeting is in another generation, which we join as a newcomer. */
   | { readonly kind: 'moved' }
   | { readonly kind: 'kicked-asks'; readonly signatureKey: Uint8Array }
@@ -75,6 +80,12 @@ export type GroupInput =
   | { readonly kind: 'member-alive'; readonly leaf: LeafIndex }
   /** A person removes a member, whose key is not let in again. */
   | { readonly kind: 'kick'; readonly leaf: LeafIndex }
+  /** A person lets somebody in who waits at the door, or does not. */
+  | { readonly kind: 'admit' | 'decline'; readonly fingerprint: Fingerprint }
+  /** A person opens the door, or has those who ask wait there. */
+  | { readonly kind: 'admission'; readonly admission: Admission }
+  /** A person makes a member an organiser, or takes that away. */
+  | { readonly kind: 'organiser'; readonly fingerprint: Fingerprint; readonly isOrganiser: boolean }
   /** Fresh keys are wanted at once, since an AEAD limit is near. */
   | { readonly kind: 'update' }
   /** A person wants a fresh key for our leaf. */

@@ -267,7 +267,7 @@ export class Joining implements Phase {
       masterKey,
       receipt: known,
       log,
-      joins: { since: view.epoch, past: [] },
+      joins: { since: view.epoch, past: [], known: [] },
       staged: undefined,
       recipients: [],
       isResumed: false,

@@ -11,6 +11,8 @@ import { CommitInbox } from './commit-inbox.ts';
 import type { ReceiptNews } from './commit-inbox.ts';
 import type { Context, KnownReceipt, MembershipStart } from './context.ts';
 import { CounterContact } from './counter-contact.ts';
+import { Door } from './door.ts';
+import type { Caller } from './door.ts';
 import { PastJoins } from './past-joins.ts';
 import { PendingWork } from './pending-work.ts';
 import type { BegunByCommit, PlannedCommit } from './pending-work.ts';
@@ -44,6 +46,7 @@ export class MemberState {
   readonly senderId: SenderId;
   readonly handle: GroupHandle;
   readonly work: PendingWork;
+  readonly door: Door;
   readonly counter: CounterContact;
   readonly log: ReceiptLog;
   readonly sentWelcomes = new SentWelcomes();
@@ -54,6 +57,7 @@ export class MemberState {
   #isDistrusted = false;
   #hasRejected = false;
   #isFull = false;
+  #callers: readonly Caller[] = [];
 
   constructor(context: Context, start: MembershipStart) {
     const { options, now } = context;
@@ -62,11 +66,12 @@ export class MemberState {
     this.group = start.group;
     this.senderId = start.senderId;
     this.handle = start.handle;
-    this.work = new PendingWork(options.timing, now, start.isResumed);
     this.counter = new CounterContact(context);
     this.log = new ReceiptLog(start.receipt, start.log);
     this.#inbox = new CommitInbox(start.group, options.parameters.receiptKey, options.crypto);
     this.pastJoins = new PastJoins(start.joins);
+    this.door = new Door(options.timing, this.pastJoins, start.view);
+    this.work = new PendingWork(options.timing, now, this.door, start.isResumed);
     this.#view = start.view;
     if (start.staged !== undefined) this.keepStage(start.staged, start.recipients);
   }
@@ -134,7 +139,7 @@ export class MemberState {
   /** What the next Commit has to do, or undefined when there is nothing. */
   plan(): PlannedCommit | undefined {
     const { roster, ownLeaf, parameters, suite } = this.#view;
-    const planned = this.work.plan(roster, ownLeaf, this.context.now, parameters.kickedKeys, suite);
+    const planned = this.work.plan(roster, ownLeaf, this.context.now, parameters, suite);
     this.#noteFull();
     return planned;
   }
@@ -198,17 +203,32 @@ export class MemberState {
     by: { readonly receipt: KnownReceipt | undefined; readonly commit: Uint8Array },
   ): void {
     this.#view = view;
+    this.door.enter(view);
     this.#stage = undefined;
     if (by.receipt !== undefined) this.log.append(by.receipt, by.commit);
   }
 
   /** The epoch is saved: drops work that it did. */
   settle(begun: Omit<BegunByCommit, 'epoch'>): void {
-    this.work.settle({ ...begun, epoch: this.#view.epoch }, this.context.now);
+    const { epoch: at, parameters, roster } = this.#view;
+    this.work.settle({ ...begun, epoch: at }, this.context.now);
+    this.work.settings.settle(parameters, roster);
+    if (!this.door.isOurs && this.work.giveUpDecisions()) this.context.emit({ kind: 'not-organiser' });
     this.work.dropJoins((join) => !this.pastJoins.admits(join));
     this.#inbox.prune(this.#view.epoch);
     this.counter.epochBegan();
     this.#noteFull();
+    this.noteDoor();
+  }
+
+  /** Tells who waits at the door, where that has changed. */
+  noteDoor(): void {
+    const { joins } = this.work;
+    this.door.prune(joins);
+    const callers = this.door.callers(joins);
+    if (sameCallers(callers, this.#callers)) return;
+    this.#callers = callers;
+    this.context.emit({ kind: 'door', callers });
   }
 
   /** Saves what a restart needs; must be done before anything that depends on it is sent. */
@@ -237,4 +257,16 @@ export class MemberState {
   #note(at: Epoch, news: ReceiptNews): void {
     if (news === 'equivocation') this.distrust(at);
   }
+}
+
+function sameCallers(a: readonly Caller[], b: readonly Caller[]): boolean {
+  return (
+    a.length === b.length &&
+    a.every(({ fingerprint, displayName }, at) => {
+      const other = b[at];
+      return (
+        other !== undefined && equal(fingerprint, other.fingerprint) && displayName === other.displayName
+      );
+    })
+  );
 }

@@ -3,6 +3,7 @@ import { encodeHex } from '../../bytes/hex.ts';
 import { equal } from '../../bytes/equal.ts';
 import { millis } from '../../units.ts';
 import type { Epoch, Millis } from '../../units.ts';
+import { fingerprintOfSender } from '../names.ts';
 import type { SenderId } from '../names.ts';
 import type { LeafIndex } from '../roster.ts';
 import { applyPlain, applyReceipted, leaveGeneration } from './applying.ts';
@@ -12,6 +13,7 @@ import { askHistory, askPlainCounter, fetchCommits, renewLease } from './catchin
 import { commitOnce } from './committing.ts';
 import type { Context, GroupInput, MembershipStart, Phase } from './context.ts';
 import { isFailure } from './counter-calls.ts';
+import { Decisions } from './decisions.ts';
 import { EpochHint } from './epoch-hint.ts';
 import { holding } from './key-custody.ts';
 import { MemberState } from './member-state.ts';
@@ -54,6 +56,7 @@ function* enter(state: MemberState): Job<undefined> {
 class Membership implements Phase {
   readonly state: MemberState;
   readonly #context: Context;
+  readonly #decisions: Decisions;
   /** When to ask for what is missing, again and again. */
   readonly #missing: Backoff;
   #missingAt: Millis | undefined;
@@ -73,6 +76,7 @@ class Membership implements Phase {
     const { timing } = context.options;
     this.#context = context;
     this.state = new MemberState(context, start);
+    this.#decisions = new Decisions(context, this.state);
     this.#missing = new Backoff(timing.receipt, timing.history);
     this.#hint = new EpochHint(timing);
     this.#probeAt = this.state.isFenced ? undefined : millis(context.now + timing.lonely);
@@ -92,7 +96,11 @@ class Membership implements Phase {
         if (this.#isOther(input.leaf)) state.work.remove(input.leaf, now);
         break;
       case 'kick':
-        if (this.#isOther(input.leaf)) this.#kick(input.leaf);
+      case 'admit':
+      case 'decline':
+      case 'admission':
+      case 'organiser':
+        this.#decisions.take(input);
         break;
       case 'member-vanished':
         if (this.#isOther(input.leaf)) state.work.vanished(input.leaf, now);
@@ -122,6 +130,8 @@ class Membership implements Phase {
   next(): Job<Phase | undefined> | undefined {
     const { state } = this;
     if (state.isDistrusted) return undefined;
+    // Should they come back, they are looked at again.
+    for (const { keyPackage } of this.#decisions.dropGone()) this.#seen.delete(this.#hashOf(keyPackage));
     const apply = this.#nextToApply();
     // Anybody may publish what is refused, at any rate: it takes turns with the rest.
     const isOthersTurn = apply === undefined || state.takeRejected();
@@ -131,7 +141,14 @@ class Membership implements Phase {
   deadline(): Millis | undefined {
     if (this.state.isDistrusted) return undefined;
     const graceEnd = this.state.work.graceEnd(this.#context.now);
-    return earliest(this.#catchUpAt(), this.#commitAt(), graceEnd, this.#probeAt, this.#renewAt());
+    return earliest(
+      this.#catchUpAt(),
+      this.#commitAt(),
+      graceEnd,
+      this.#probeAt,
+      this.#renewAt(),
+      this.#decisions.callerGoneAt,
+    );
   }
 
   farewell(): Ask<'close'> | undefined {
@@ -155,11 +172,6 @@ class Membership implements Phase {
     if (this.#probeAt !== undefined && now >= this.#probeAt) return this.#probe();
     const renewAt = this.#renewAt();
     return renewAt !== undefined && renewAt <= now ? renewLease(state) : undefined;
-  }
-
-  #kick(leaf: LeafIndex): void {
-    const member = this.state.view.roster.find((each) => each.leaf === leaf);
-    if (member !== undefined) this.state.work.kick(member.signatureKey, this.#context.now);
   }
 
   #isOther(leaf: LeafIndex): boolean {
@@ -236,7 +248,10 @@ class Membership implements Phase {
   }
 
   #keyPackage(sender: SenderId, payload: Uint8Array): void {
-    const hash = encodeHex(this.#context.options.crypto.sha256(payload));
+    const { now } = this.#context;
+    if (this.state.door.isDeclined(sender, now)) return;
+    this.state.door.heard(sender, now);
+    const hash = this.#hashOf(payload);
     if (!this.#seen.has(hash)) {
       if (this.#queue.length >= MAX_QUEUE) return;
       if (this.#seen.size >= MAX_SEEN) this.#seen.clear();
@@ -252,6 +267,10 @@ class Membership implements Phase {
     if (seen !== undefined) this.#welcomeAgain(seen.senderId);
   }
 
+  #hashOf(keyPackage: Uint8Array): string {
+    return encodeHex(this.#context.options.crypto.sha256(keyPackage));
+  }
+
   /** A joiner asks again: our Welcome to it may be lost. */
   #welcomeAgain(joiner: SenderId): void {
     const sent = this.state.sentWelcomes.find(joiner, this.#context.now);
@@ -259,8 +278,7 @@ class Membership implements Phase {
   }
 
   *#inspect(sender: SenderId, keyPackage: Uint8Array): Job<undefined> {
-    const { crypto } = this.#context.options;
-    const hash = encodeHex(crypto.sha256(keyPackage));
+    const hash = this.#hashOf(keyPackage);
     const verdict = yield* ask('inspect-key-package', { handle: this.state.handle, keyPackage });
     switch (verdict.kind) {
       case 'kicked':
@@ -278,15 +296,22 @@ class Membership implements Phase {
         this.#welcomeAgain(verdict.senderId);
         return undefined;
       case 'acceptable': {
-        const { ref, signatureKey, senderId, asOf } = verdict;
+        const { ref, signatureKey, senderId, asOf, displayName } = verdict;
+        const fingerprint = fingerprintOfSender(senderId);
         // The Welcome goes to the SenderId in the track's name, which therefore has to be the KeyPackage's.
-        if (!equal(sender, senderId)) return undefined;
+        if (fingerprint === undefined || !equal(sender, senderId)) return undefined;
         if (!this.state.pastJoins.admits(verdict)) return undefined;
         const { now } = this.#context;
-        const fits = this.state.work.join({ ref, keyPackage, signatureKey, senderId, asOf, since: now });
+        const { work, door } = this.state;
+        // It may have been declined while it was inspected.
+        if (door.isDeclined(sender, now)) return undefined;
+        const join = { ref, keyPackage, signatureKey, fingerprint, senderId, asOf, displayName, since: now };
+        const fits = work.join(join);
+        if (fits) door.expect(join, now);
         // A joiner for whom there was no room is inspected again when it asks again.
         if (fits) this.#seen.set(hash, { ref, senderId });
         else this.#seen.delete(hash);
+        this.state.noteDoor();
         return undefined;
       }
     }

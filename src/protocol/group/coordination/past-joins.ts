@@ -6,9 +6,13 @@
 import { equal } from '../../bytes/equal.ts';
 import type { Epoch } from '../../units.ts';
 import { KEY_PACKAGE_EPOCHS } from '../leaf-join.ts';
+import { encodeHex } from '../../bytes/hex.ts';
 import { fingerprintOfSender } from '../names.ts';
-import type { SenderId } from '../names.ts';
+import type { Fingerprint, SenderId } from '../names.ts';
 import type { Member } from '../roster.ts';
+
+/** How many people are remembered who were members and are gone. */
+const MAX_KNOWN = 1024;
 
 /** A join whose leaf is gone. */
 export interface PastJoin {
@@ -23,20 +27,25 @@ export interface JoinMemory {
   /** Our first epoch: who left before, we do not know. */
   readonly since: Epoch;
   readonly past: readonly PastJoin[];
+  /** Who was a member and is gone, newest last: an organiser need not be asked whether they may come back. */
+  readonly known: readonly Fingerprint[];
 }
 
 /** The joins that a member has seen end. */
 export class PastJoins {
   readonly #since: Epoch;
   #past: readonly PastJoin[];
+  /** By text, in the order in which they went. */
+  readonly #known: Map<string, Fingerprint>;
 
-  constructor({ since, past }: JoinMemory) {
+  constructor({ since, past, known }: JoinMemory) {
     this.#since = since;
     this.#past = past;
+    this.#known = new Map(known.map((each) => [encodeHex(each), each]));
   }
 
   get memory(): JoinMemory {
-    return { since: this.#since, past: this.#past };
+    return { since: this.#since, past: this.#past, known: [...this.#known.values()] };
   }
 
   /** Whether a KeyPackage that the tree allows is not of a join that is over, nor older than one of its owner's. */
@@ -50,9 +59,21 @@ export class PastJoins {
     });
   }
 
+  /** Whether somebody was a member and is gone. */
+  knows(fingerprint: Fingerprint): boolean {
+    return this.#known.has(encodeHex(fingerprint));
+  }
+
   /** An epoch began without these members. */
   epochBegan(epoch: Epoch, removed: readonly Member[]): void {
     const ended = removed.map(({ senderId, asOf }) => ({ gone: epoch, senderId, asOf }));
     this.#past = [...this.#past, ...ended].filter(({ gone }) => epoch - gone <= KEY_PACKAGE_EPOCHS);
+    for (const { fingerprint } of removed) {
+      const key = encodeHex(fingerprint);
+      this.#known.delete(key);
+      this.#known.set(key, fingerprint);
+      const [oldest] = this.#known.keys();
+      if (this.#known.size > MAX_KNOWN && oldest !== undefined) this.#known.delete(oldest);
+    }
   }
 }

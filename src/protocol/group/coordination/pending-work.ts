@@ -4,22 +4,21 @@ import { encodeHex } from '../../bytes/hex.ts';
 import { millis } from '../../units.ts';
 import type { Millis } from '../../units.ts';
 import { KEY_PACKAGE_EPOCHS } from '../leaf-join.ts';
-import type { AcceptableKeyPackage, CommitPlan, MlsSuite } from '../mls.ts';
+import type { CommitPlan, MlsSuite } from '../mls.ts';
+import type { MeetingParameters } from '../meeting-parameters.ts';
 import type { LeafIndex, Member } from '../roster.ts';
+import { MAX_AT_DOOR } from './door.ts';
+import type { Door, Turn } from './door.ts';
 import { fittingJoins } from './commit-size.ts';
 import { Renewals } from './renewals.ts';
 import type { KeyChange } from './renewals.ts';
 import { earliest } from './timing.ts';
 import type { Timing } from './timing.ts';
+import type { WaitingJoin } from './waiting-join.ts';
+import { WantedSettings } from './wanted-settings.ts';
 
 /** Largest number of waiting joiners; others send their KeyPackage again. */
 export const MAX_WAITING_JOINS = 256;
-
-/** Somebody who waits to be added. */
-export interface WaitingJoin extends AcceptableKeyPackage {
-  readonly keyPackage: Uint8Array;
-  readonly since: Millis;
-}
 
 /** An epoch that has begun. */
 export interface BegunByCommit extends KeyChange {
@@ -33,12 +32,17 @@ export interface PlannedCommit {
   /** The joins of `plan.adds`. */
   readonly joins: readonly WaitingJoin[];
   /** Whether it does more than let in `joins`, of which some may replace a leaf. */
-  readonly removesOthers: boolean;
+  readonly doesMore: boolean;
 }
 
-/** Joins, leaves, removals and updates that wait for a Commit. */
+/** What is asked of the door. */
+export type PendingDoor = Pick<Door, 'turnOf' | 'lets' | 'isOrganiser'>;
+
+/** Joins, leaves, removals, updates and settings that wait for a Commit. */
 export class PendingWork {
+  readonly settings = new WantedSettings();
   readonly #timing: Timing;
+  readonly #door: PendingDoor;
   /** By signature key: a newer KeyPackage takes the place of an older one, whatever order they come in. */
   readonly #joins = new Map<string, WaitingJoin>();
   readonly #removals = new Map<LeafIndex, Millis>();
@@ -57,8 +61,9 @@ export class PendingWork {
   #turnsFrom: Millis;
 
   /** @param isResumed - the key of our leaf is of a process before this one. */
-  constructor(timing: Timing, now: Millis, isResumed = false) {
+  constructor(timing: Timing, now: Millis, door: PendingDoor, isResumed = false) {
     this.#timing = timing;
+    this.#door = door;
     this.#renewals = new Renewals(timing, now, isResumed);
     this.#turnsFrom = now;
   }
@@ -67,9 +72,24 @@ export class PendingWork {
   join(join: WaitingJoin): boolean {
     const key = encodeHex(join.signatureKey);
     const known = this.#joins.get(key);
-    if (this.#joins.size >= MAX_WAITING_JOINS && known === undefined) return false;
-    if (known === undefined || known.asOf <= join.asOf) this.#joins.set(key, join);
+    if (known === undefined && !this.#hasRoomFor(join)) return false;
+    if (known === undefined || known.asOf <= join.asOf) {
+      // Whoever asks again stands where it stood.
+      this.#joins.set(key, { ...join, since: known?.since ?? join.since });
+    }
     return true;
+  }
+
+  /** Those who wait. */
+  get joins(): readonly WaitingJoin[] {
+    return [...this.#joins.values()];
+  }
+
+  /** Those at the door, who may wait for long, never take the place of who may come in. */
+  #hasRoomFor(join: WaitingJoin): boolean {
+    const isAtDoor = this.#door.turnOf(join) === undefined;
+    const those = this.joins.filter((each) => (this.#door.turnOf(each) === undefined) === isAtDoor);
+    return those.length < (isAtDoor ? MAX_AT_DOOR : MAX_WAITING_JOINS);
   }
 
   /** Lets those wait no longer of whom this is true. */
@@ -109,13 +129,20 @@ export class PendingWork {
     this.#renewals.ask(now);
   }
 
+  /** Drops what only organisers do. @returns whether there was anything. */
+  giveUpDecisions(): boolean {
+    const had = this.#kicks.size > 0;
+    this.#kicks.clear();
+    return this.settings.clear() || had;
+  }
+
   /**
    * MLS refused a plan. The culprit is found by halving the joins, and only a KeyPackage, or removals, that were refused
    * alone are dropped.
    */
-  refused({ plan, joins, removesOthers }: PlannedCommit): void {
+  refused({ plan, joins, doesMore }: PlannedCommit): void {
     const [first] = joins;
-    if (first !== undefined && (joins.length > 1 || removesOthers)) {
+    if (first !== undefined && (joins.length > 1 || doesMore)) {
       this.#most = Math.floor(joins.length / 2);
       return;
     }
@@ -132,6 +159,7 @@ export class PendingWork {
     for (const key of plan.kicks) this.#kicks.delete(encodeHex(key));
     this.#update = undefined;
     this.#renewals.refused();
+    this.settings.clear();
   }
 
   /** The counter takes no Commit of that size: the next one lets in half as many at most. */
@@ -166,26 +194,59 @@ export class PendingWork {
   /** When it is our turn to commit, or undefined when there is nothing to do. */
   dueAt(roster: readonly Member[], ownLeaf: LeafIndex, now: Millis): Millis | undefined {
     const gone = this.#goneSince(now);
+    const joins = this.#dueJoins();
     const shared = earliest(
-      ...[...this.#joins.values()].map((join) => join.since),
+      joins.members,
       ...[...this.#removals].filter(([leaf]) => leaf !== ownLeaf).map(([, since]) => since),
       gone,
     );
-    // An update or a kick does not wait for a turn, since nobody else can make it; a renewal has turns of its own.
-    const kick = earliest(
+    // An update or what a person here decides does not wait for a turn, since nobody else can make it; a renewal has turns of
+    // its own.
+    const decided = earliest(
       ...roster.flatMap((member) => (member.leaf === ownLeaf ? [] : (this.#kickSince(member) ?? []))),
+      this.settings.since,
+      joins.own,
     );
-    const renewal = this.#renewals.dueAt(roster, ownLeaf, (member) => this.#mayCommit(member));
-    const own = earliest(this.#update, kick && millis(kick + this.#timing.batch), renewal);
-    if (shared === undefined) return own;
-    const rank = this.rankOf(roster, ownLeaf);
-    const from = Math.max(shared, this.#turnsFrom);
-    return earliest(own, millis(from + this.#timing.batch + rank * this.#timing.step));
+    const { batch } = this.#timing;
+    return earliest(
+      this.#update,
+      this.#renewals.dueAt(roster, ownLeaf, (member) => this.#mayCommit(member)),
+      decided === undefined ? undefined : millis(decided + batch),
+      shared === undefined ? undefined : this.#turnAt(shared, this.rankOf(roster, ownLeaf)),
+      joins.organisers === undefined
+        ? undefined
+        : this.#turnAt(joins.organisers, this.#organiserRankOf(roster, ownLeaf)),
+    );
+  }
+
+  #turnAt(since: Millis, rank: number): Millis {
+    const { batch, step } = this.#timing;
+    return millis(Math.max(since, this.#turnsFrom) + batch + rank * step);
   }
 
   /** How many members come before us in leaf order, of those that are believed to be present. */
   rankOf(roster: readonly Member[], ownLeaf: LeafIndex): number {
     return roster.filter((member) => member.leaf < ownLeaf && this.#mayCommit(member)).length;
+  }
+
+  /** How many organisers come before us, of those that are believed to be present. */
+  #organiserRankOf(roster: readonly Member[], ownLeaf: LeafIndex): number {
+    return this.rankOf(
+      roster.filter(({ leaf }) => this.#door.isOrganiser(leaf)),
+      ownLeaf,
+    );
+  }
+
+  /** Since when somebody waits whom we may let in: for the turns of members, of organisers, and for us alone. */
+  #dueJoins(): Partial<Record<Turn['kind'], Millis>> {
+    const due: Partial<Record<Turn['kind'], Millis>> = {};
+    for (const join of this.#joins.values()) {
+      const turn = this.#door.lets(join) ? this.#door.turnOf(join) : undefined;
+      if (turn === undefined) continue;
+      const since = turn.kind === 'own' ? millis(Math.max(turn.since, join.since)) : join.since;
+      due[turn.kind] = earliest(due[turn.kind], since);
+    }
+    return due;
   }
 
   /** When a vanished member's grace ends. */
@@ -204,9 +265,10 @@ export class PendingWork {
     roster: readonly Member[],
     ownLeaf: LeafIndex,
     now: Millis,
-    kickedKeys: readonly Uint8Array[],
+    parameters: MeetingParameters,
     suite: MlsSuite,
   ): PlannedCommit | undefined {
+    const { kickedKeys } = parameters;
     const removals = new Set<LeafIndex>();
     const kicks: Uint8Array[] = [];
     for (const key of kickedKeys) this.#kicks.delete(encodeHex(key));
@@ -219,12 +281,16 @@ export class PendingWork {
       if (isKicked || this.#removals.has(leaf) || gone) removals.add(leaf);
     }
     for (const key of [...kickedKeys, ...kicks]) this.#joins.delete(encodeHex(key));
-    // The removals that were to be tried alone may have been done meanwhile.
-    if (removals.size === 0) this.#most = Math.max(this.#most, 1);
     const places = new Map(
       roster.filter(({ leaf }) => leaf !== ownLeaf).map((member) => [encodeHex(member.signatureKey), member]),
     );
+    const settings = this.settings.after(parameters, roster);
+    // What was to be tried alone may have been done meanwhile.
+    if (removals.size === 0 && settings === undefined) this.#most = Math.max(this.#most, 1);
+    // A Commit that closes the door lets nobody slip through it.
+    const admission = kicks.length > 0 ? 'ask' : (settings ?? parameters).admission;
     const waiting = [...this.#joins]
+      .filter(([, join]) => this.#door.lets(join) && this.#door.lets(join, admission))
       .slice(0, this.#most)
       .map(([key, join]) => ({ key, join, bytes: join.keyPackage.length, replaces: places.has(key) }));
     const renewal = this.#renewals.dueAt(roster, ownLeaf, (member) => this.#mayCommit(member));
@@ -234,18 +300,19 @@ export class PendingWork {
       suite,
       staying: roster.length - removals.size,
       hasPath: removals.size > 0 || this.#update !== undefined || isRenewed || renewsWithAdd,
-      kickedKeys: kicks.length > 0 ? kickedKeys.length + kicks.length : 0,
+      kickedKeys: kicks.length > 0 || settings !== undefined ? kickedKeys.length + kicks.length : 0,
     });
     const replaced = joins.flatMap(({ key }) => places.get(key) ?? []);
     const removes = [...new Set([...removals, ...replaced.map(({ leaf }) => leaf)])];
     this.#isFull = isFull;
-    const isWanted = isRenewed || this.#update !== undefined;
+    const isWanted = isRenewed || this.#update !== undefined || settings !== undefined;
     if (joins.length === 0 && removes.length === 0 && !isWanted) return undefined;
     const adds = joins.map(({ join }) => join.keyPackage);
+    const renews = isRenewed || renewsWithAdd;
     return {
-      plan: { adds, removes, kicks, ...(isRenewed || renewsWithAdd ? { renews: true } : {}) },
+      plan: { adds, removes, kicks, ...(settings && { settings }), ...(renews ? { renews: true } : {}) },
       joins: joins.map(({ join }) => join),
-      removesOthers: replaced.length < removes.length,
+      doesMore: replaced.length < removes.length || settings !== undefined,
     };
   }
 

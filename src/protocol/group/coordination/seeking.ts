@@ -21,7 +21,7 @@ import { Backoff } from './timing.ts';
 
 const GENESIS = epoch(0n);
 /** Whoever founds a group has seen everybody who left it. */
-const FOUNDED: JoinMemory = { since: GENESIS, past: [] };
+const FOUNDED: JoinMemory = { since: GENESIS, past: [], known: [] };
 const NO_TRANSCRIPT = new Uint8Array(0);
 const LOCK_NONCE_BYTES = 16;
 
@@ -114,7 +114,9 @@ function* create(
 ): Job<Phase> {
   context.emit({ kind: 'status', step: 'creating' });
   const group = context.groupName(generation);
-  const { parameters, fingerprint } = context.options;
+  const { fingerprint } = context.options;
+  // Whoever founds a group is its first organiser.
+  const parameters = { ...context.options.parameters, organisers: [fingerprint] };
   const joinId = context.options.random(JOIN_ID_BYTES) as JoinId;
   const senderId = senderIdOf(fingerprint, joinId);
   const created = yield* ask('create-group', { group, parameters, joinId });

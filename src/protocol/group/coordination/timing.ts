@@ -22,6 +22,10 @@ export interface Timing {
   readonly receipt: Millis;
   /** A member without transport is removed. */
   readonly grace: Millis;
+  /** Somebody who waits at the door and is not heard for this long has gone. */
+  readonly callerSilent: Millis;
+  /** Whoever was declined at the door is not shown there again for this long, whichever join it asks with. */
+  readonly declined: Millis;
   /** How often `/history` is asked when nothing seems to be missing: by group size, between these. */
   readonly history: Millis;
   readonly historyLeast: Millis;
@@ -53,6 +57,8 @@ export const DEFAULT_TIMING: Timing = {
   step: millis(1_000),
   receipt: millis(700),
   grace: millis(10_000),
+  callerSilent: millis(30_000),
+  declined: millis(120_000),
   history: millis(20_000),
   historyLeast: millis(2_000),
   historyPerMember: millis(200),

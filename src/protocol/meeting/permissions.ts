@@ -1,0 +1,48 @@
+/** Whether a decision can be carried out, by what is shown of the meeting: the window and the machine ask the same. */
+import { MAX_ORGANISERS } from '../group/meeting-parameters.ts';
+import { isOrganiser } from '../group/roles.ts';
+import type { ParticipantId } from '../media/encoded-media.ts';
+import type { Decision, Refusal } from './decisions.ts';
+import type { GroupView, MeetingView, ParticipantView } from './view.ts';
+
+/** Why a decision cannot be carried out; undefined when it can. */
+export function refusalOf(
+  decision: Decision,
+  { group, door }: Pick<MeetingView, 'group' | 'door'>,
+): Refusal | undefined {
+  if (group === undefined) return 'not-in-meeting';
+  if (!isOrganiser(group.role)) return 'not-organiser';
+  switch (decision.kind) {
+    case 'admission':
+      return undefined;
+    case 'admit':
+    case 'decline':
+      return door.some(({ id }) => id === decision.participant) ? undefined : 'not-there';
+    case 'kick':
+      return aboutMember(group, decision.participant, ({ self }) => (self ? 'oneself' : undefined));
+    case 'organiser':
+      return aboutMember(group, decision.participant, ({ role }) =>
+        roleRefusal(group, role, decision.isOrganiser),
+      );
+  }
+}
+
+function aboutMember(
+  { participants }: GroupView,
+  id: ParticipantId,
+  judge: (participant: ParticipantView) => Refusal | undefined,
+): Refusal | undefined {
+  const participant = participants.find((each) => each.id === id);
+  return participant === undefined ? 'not-there' : judge(participant);
+}
+
+function roleRefusal(
+  { participants }: GroupView,
+  role: ParticipantView['role'],
+  isToBeOrganiser: boolean,
+): Refusal | undefined {
+  const organisers = participants.filter((each) => each.role === 'organiser').length;
+  if (!isToBeOrganiser) return role === 'organiser' && organisers === 1 ? 'last-organiser' : undefined;
+  // Those who are gone make room.
+  return role !== 'organiser' && organisers >= MAX_ORGANISERS ? 'too-many-organisers' : undefined;
+}
