@@ -131,6 +131,7 @@ export type UploadOutcome =
   | { readonly kind: 'ok'; readonly current: Epoch | undefined }
   /** The service has signed another receipt for one of these epochs, or over another past: it equivocated. */
   | { readonly kind: 'fork'; readonly epoch: Epoch }
+  | Gone
   | CounterFailure;
 
 /** One epoch in the counter's log. */

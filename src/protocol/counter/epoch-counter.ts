@@ -1,10 +1,10 @@
 /** An epoch counter over a store: reads, decides by the rules and stores, in one transaction each. */
 
-import { epoch } from '../units.ts';
-import type { Epoch, UnixMillis } from '../units.ts';
+import { epoch, millis } from '../units.ts';
+import type { Epoch, Millis, UnixMillis } from '../units.ts';
 import { decideUpload } from './upload-rules.ts';
 import type { CounterMode, LockToken, MeetingNow, RoomOutcome } from './client.ts';
-import { DEFAULT_TIMES, groupOfRoom, meetingOf, NEW_ROOM } from './room.ts';
+import { DEFAULT_TIMES, groupOfRoom, meetingOf, NEW_ROOM, without } from './room.ts';
 import type { CounterTimes, Home, RoomRecord } from './room.ts';
 import {
   counterIdOf,
@@ -28,6 +28,7 @@ import type {
   LockAnswer,
   LogEntry,
   ModeMismatch,
+  NotTaken,
   ReceiptCrypto,
   UploadAnswer,
 } from './rules.ts';
@@ -39,17 +40,45 @@ export interface PageLimits {
   readonly bytes: number;
 }
 
+/** How much of one log is kept; what is older goes first, and the newest entry never does. */
+export interface LogLimits {
+  /** Entries without their Commits are a few hundred bytes. */
+  readonly entries: number;
+  /** Bytes of Commits together. */
+  readonly commitBytes: number;
+}
+
+/** Enough for members who were away to catch up; a Commit has at most 512 KiB. */
+export const DEFAULT_LOG_LIMITS: LogLimits = { entries: 100_000, commitBytes: 64 * 1024 * 1024 };
+
+/**
+ * Asks whether somebody may make the service keep a counter that it does not have yet.
+ * @returns undefined: yes; otherwise how long to wait.
+ */
+export type Admission = () => Millis | undefined;
+
 /** What the rules need of a store inside a transaction. */
 export interface CounterTransaction {
   readRoom(room: Uint8Array): RoomRecord | undefined;
   writeRoom(room: Uint8Array, record: RoomRecord): void;
   readRecord(id: CounterId): CounterRecord | undefined;
-  writeRecord(id: CounterId, record: CounterRecord): void;
+  /** Stores a record, as touched now. */
+  writeRecord(id: CounterId, record: CounterRecord, now: UnixMillis): void;
+  /** A record that is there counts as touched now. */
+  touch(id: CounterId, now: UnixMillis): void;
   readEntry(id: CounterId, at: Epoch): LogEntry | undefined;
-  /** Adds an entry, or replaces the one of the same epoch. */
+  /** Adds an entry, or replaces one of the same epoch whose Commit is missing. */
   writeEntry(id: CounterId, entry: LogEntry): void;
+  /** Drops the oldest Commits, and the oldest entries, beyond the limits. */
+  trimLog(id: CounterId, limits: LogLimits): void;
   /** Deletes all entries. */
   deleteEntries(id: CounterId): void;
+  /** Deletes a record with its entries. */
+  forget(id: CounterId): void;
+  /** Counters that were last touched before then, any of them. */
+  idle(before: UnixMillis, atMost: number): readonly CounterId[];
+  /** Whether no other counters are to be taken, for want of space. */
+  isFull(): boolean;
   /** Entries from epoch `from` on, ascending. */
   readEntries(id: CounterId, from: Epoch, limits: PageLimits): readonly LogEntry[];
 }
@@ -74,16 +103,27 @@ export interface HistoryPage {
   readonly nextFrom: Epoch | undefined;
 }
 
+/** When to ask again of a service that is full: operators have to see to it. */
+const FULL_RETRY = millis(60_000);
+const ANYBODY: Admission = () => undefined;
+
 /** One service's counters. Deterministic: time and fresh tokens are arguments. */
 export class EpochCounter {
   readonly #store: CounterStore;
   readonly #crypto: ReceiptCrypto;
   readonly #times: CounterTimes;
+  readonly #limits: LogLimits;
 
-  constructor(store: CounterStore, crypto: ReceiptCrypto, times: CounterTimes = DEFAULT_TIMES) {
+  constructor(
+    store: CounterStore,
+    crypto: ReceiptCrypto,
+    times: CounterTimes = DEFAULT_TIMES,
+    limits: LogLimits = DEFAULT_LOG_LIMITS,
+  ) {
     this.#store = store;
     this.#crypto = crypto;
     this.#times = times;
+    this.#limits = limits;
   }
 
   /** The key that verifies this service's receipts. */
@@ -94,6 +134,7 @@ export class EpochCounter {
   /**
    * Locks a counter. In fenced mode a lock of 0 says where the counter belongs.
    * @param fresh - an unguessable token that was never used before.
+   * @param admits - asked when there is no such counter yet.
    */
   lock(
     id: CounterId,
@@ -106,6 +147,7 @@ export class EpochCounter {
     now: UnixMillis,
     fresh: LockToken,
     proof: CallProof,
+    admits = ANYBODY,
   ): LockAnswer {
     if (call.home !== undefined && !this.#isAt(id, call.home)) return { kind: 'forbidden' };
     const decide = (transaction: CounterTransaction): Decision<LockAnswer> => {
@@ -114,7 +156,7 @@ export class EpochCounter {
       const place = home && { home, room: roomIn(transaction, home) };
       return decideLock(record, place, { ...call, fresh }, proof, now, this.#times);
     };
-    return mismatch(id, call.mode) ?? this.#decide(id, decide);
+    return mismatch(id, call.mode) ?? this.#decide(id, now, decide, admits);
   }
 
   /** Moves a fenced counter on and logs the Commit. */
@@ -133,20 +175,21 @@ export class EpochCounter {
       const room = roomIn(transaction, record?.home);
       return decideFencedIncrement(record, room, log, call, proof, this.#crypto, now, this.#times);
     };
-    return mismatch(id, 'fenced') ?? this.#decide(id, decide);
+    return mismatch(id, 'fenced') ?? this.#change(id, now, decide);
   }
 
   /** Moves a plain counter on. */
   incrementPlain(id: CounterId, now: UnixMillis): IncrementAnswer {
     return (
       mismatch(id, 'plain') ??
-      this.#decide(id, (transaction) => decidePlainIncrement(transaction.readRecord(id), now))
+      this.#change(id, now, (transaction) => decidePlainIncrement(transaction.readRecord(id), now))
     );
   }
 
   /**
    * Takes receipts back, in order, up to the first that is refused; those before it stay.
    * @param home - where the counter belongs, as it may be forgotten.
+   * @param admits - asked when there is no such counter yet.
    * @returns the first refusal, or ok.
    */
   upload(
@@ -155,13 +198,14 @@ export class EpochCounter {
     entries: readonly { receipt: Uint8Array; epoch: Epoch; commit: Uint8Array | undefined }[],
     now: UnixMillis,
     proof: CallProof,
+    admits = ANYBODY,
   ): UploadAnswer {
     const misfit = mismatch(id, 'fenced');
     if (misfit !== undefined) return misfit;
     if (!this.#isAt(id, home) || !proof('room', home.room)) return { kind: 'forbidden' };
     const group = groupOfRoom(home.room, home.generation, this.#crypto.verifier);
     for (const upload of entries) {
-      const answer = this.#decide(id, (transaction) => {
+      const decide = (transaction: CounterTransaction): Decision<UploadAnswer> => {
         const neighbours = {
           before: upload.epoch === 0n ? undefined : transaction.readEntry(id, epoch(upload.epoch - 1n)),
           same: transaction.readEntry(id, upload.epoch),
@@ -171,7 +215,8 @@ export class EpochCounter {
         const place = { home, room: roomIn(transaction, home) };
         const given = { ...upload, group };
         return decideUpload(record, neighbours, place, given, this.#crypto, now, this.#times);
-      });
+      };
+      const answer = this.#decide(id, now, decide, admits);
       if (answer.kind !== 'ok') return answer;
     }
     return { kind: 'ok' };
@@ -179,7 +224,7 @@ export class EpochCounter {
 
   /** Hears of a member of epoch `val`. @param leaves - it is the last one, and leaves. */
   alive(id: CounterId, val: Epoch, leaves: boolean, now: UnixMillis, proof: CallProof): AliveAnswer {
-    return this.#decide(id, (transaction) => {
+    return this.#change(id, now, (transaction) => {
       const record = transaction.readRecord(id);
       const room = roomIn(transaction, record?.home);
       return decideAlive(record, room, val, leaves, proof, now, this.#times);
@@ -227,16 +272,72 @@ export class EpochCounter {
     return id === counterIdOf(groupOfRoom(room, generation, this.#crypto.verifier), 'fenced');
   }
 
-  #decide<Answer>(id: CounterId, decide: (transaction: CounterTransaction) => Decision<Answer>): Answer {
+  /**
+   * Forgets counters that nobody has touched since. Of a room its next number stays, so that no name of a group comes twice.
+   * @param atMost - how many at once, as nobody else is answered meanwhile.
+   * @returns how many there were.
+   */
+  forgetIdle(before: UnixMillis, atMost: number): number {
     return this.#store.transaction((transaction) => {
-      const decision = decide(transaction);
-      if (decision.forgets === true) transaction.deleteEntries(id);
-      if (decision.entry !== undefined) transaction.writeEntry(id, decision.entry);
-      if (decision.record !== undefined) transaction.writeRecord(id, decision.record);
-      const home = (decision.record ?? transaction.readRecord(id))?.home;
-      if (decision.room !== undefined && home !== undefined) transaction.writeRoom(home.room, decision.room);
-      return decision.answer;
+      const idle = transaction.idle(before, atMost);
+      for (const id of idle) {
+        const home = transaction.readRecord(id)?.home;
+        const room = home && transaction.readRoom(home.room);
+        if (home !== undefined && room !== undefined) {
+          transaction.writeRoom(home.room, without(room, home.generation));
+        }
+        transaction.forget(id);
+      }
+      return idle.length;
     });
+  }
+
+  /** {@link EpochCounter.#decide} of calls that make no counter. */
+  #change<Answer>(
+    id: CounterId,
+    now: UnixMillis,
+    decide: (transaction: CounterTransaction) => Decision<Answer>,
+  ): Answer {
+    const answer = this.#decide(id, now, decide, ANYBODY);
+    return answer as Exclude<typeof answer, NotTaken>;
+  }
+
+  #decide<Answer>(
+    id: CounterId,
+    now: UnixMillis,
+    decide: (transaction: CounterTransaction) => Decision<Answer>,
+    admits: Admission,
+  ): Answer | NotTaken {
+    return this.#store.transaction((transaction) => {
+      const { answer, entry, record, room } = decide(transaction);
+      const known = transaction.readRecord(id);
+      if (known === undefined && record !== undefined) {
+        if (transaction.isFull()) return { kind: 'full', retryLaterMs: FULL_RETRY };
+        const wait = admits();
+        if (wait !== undefined) return { kind: 'over-quota', retryLaterMs: wait };
+      }
+      if (entry !== undefined) {
+        transaction.writeEntry(id, entry);
+        transaction.trimLog(id, this.#limits);
+      }
+      if (record !== undefined) transaction.writeRecord(id, record, now);
+      const home = (record ?? known)?.home;
+      if (room === undefined || home === undefined) return answer;
+      transaction.touch(id, now);
+      this.#forgetLogs(transaction, home.room, room);
+      transaction.writeRoom(home.room, room);
+      return answer;
+    });
+  }
+
+  /** Nobody catches up with a generation that never comes back. */
+  #forgetLogs(transaction: CounterTransaction, room: Uint8Array, after: RoomRecord): void {
+    const stay = new Set(after.generations.map(({ generation }) => generation));
+    for (const { generation } of transaction.readRoom(room)?.generations ?? []) {
+      if (stay.has(generation)) continue;
+      const group = groupOfRoom(room, generation, this.#crypto.verifier);
+      transaction.deleteEntries(counterIdOf(group, 'fenced'));
+    }
   }
 }
 

@@ -30,7 +30,7 @@ import { problem, PROBLEM_PREFIX } from './problems.ts';
 import type { HttpAnswer, ProblemName } from './problems.ts';
 import { PUBLIC_KEY_BYTES, receiptKeyId } from './receipt.ts';
 import type { ReceiptVerifier } from './receipt.ts';
-import type { AliveAnswer, Forbidden, IncrementAnswer, LockAnswer, UploadAnswer } from './rules.ts';
+import type { AliveAnswer, Forbidden, IncrementAnswer, LockAnswer, NotTaken, UploadAnswer } from './rules.ts';
 
 /** Largest answer that a client reads, in bytes. */
 export const MAX_ANSWER_BYTES =
@@ -65,6 +65,9 @@ export function encodeLockAnswer(answer: LockAnswer): HttpAnswer {
         ...problem('too-many-generations', 'Ask again after Retry-After seconds.'),
         retryAfterMs: answer.retryLaterMs,
       };
+    case 'over-quota':
+    case 'full':
+      return notTaken(answer);
     case 'counter-error':
       return counterError(answer.current);
     case 'gone':
@@ -74,6 +77,14 @@ export function encodeLockAnswer(answer: LockAnswer): HttpAnswer {
     case 'mode-mismatch':
       return modeMismatch(answer.mode);
   }
+}
+
+function notTaken({ kind, retryLaterMs }: NotTaken): HttpAnswer {
+  const answer =
+    kind === 'full'
+      ? problem('unavailable', 'There is no space for another meeting; those that there are go on.')
+      : problem('rate-limited', 'Your address has begun many meetings. Ask again after Retry-After seconds.');
+  return { ...answer, retryAfterMs: retryLaterMs };
 }
 
 function alive(retryLaterMs: Millis): HttpAnswer {
@@ -151,6 +162,11 @@ export function encodeUploadAnswer(answer: UploadAnswer, current: Epoch | undefi
       return problem('fork', 'This service has signed two lines.', { epoch: Number(answer.epoch) });
     case 'foreign-receipt':
       return problem('foreign-receipt', answer.reason);
+    case 'over-quota':
+    case 'full':
+      return notTaken(answer);
+    case 'gone':
+      return gone();
     case 'forbidden':
       return forbidden();
     case 'mode-mismatch':
@@ -276,8 +292,16 @@ export function decodeAliveAnswer(answer: ReceivedAnswer): AliveOutcome {
 /** Reads the answer to an upload. */
 export function decodeUploadAnswer(answer: ReceivedAnswer): UploadOutcome {
   return decode<UploadOutcome>(answer, (body) => {
-    if (answer.status === 200) return { kind: 'ok', current: readEpochOrNull(body, 'current') };
-    return answer.status === 409 ? { kind: 'fork', epoch: body.epoch('epoch') } : undefined;
+    switch (answer.status) {
+      case 200:
+        return { kind: 'ok', current: readEpochOrNull(body, 'current') };
+      case 409:
+        return { kind: 'fork', epoch: body.epoch('epoch') };
+      case 410:
+        return { kind: 'gone' };
+      default:
+        return undefined;
+    }
   });
 }
 

@@ -176,6 +176,11 @@ export function withoutGone(room: RoomRecord, now: UnixMillis, times: CounterTim
   return { ...room, generations: room.generations.filter((each) => !isGone(each, now, times)) };
 }
 
+/** A generation never comes back. */
+export function without(room: RoomRecord, generation: number): RoomRecord {
+  return { ...room, generations: room.generations.filter((each) => each.generation !== generation) };
+}
+
 /** A clock that was set back far must not keep a room waiting until it has caught up. */
 function leftOf({ heardAt, until }: Generation, now: UnixMillis): number {
   const wasSetBack = now <= heardAt - (until - heardAt);

@@ -101,8 +101,14 @@ export interface TooMany {
 /** Whether a call is signed under the name of a key, with this public key. */
 export type CallProof = (key: CallKey, publicKey: Uint8Array) => boolean;
 
+/** The service does not take another counter now, from whoever asks or at all; those that it has go on. */
+export interface NotTaken {
+  readonly kind: 'over-quota' | 'full';
+  readonly retryLaterMs: Millis;
+}
+
 /** What a lock is answered with. */
-export type LockAnswer = LockVerdict | ModeMismatch | Forbidden | TooMany;
+export type LockAnswer = LockVerdict | ModeMismatch | Forbidden | TooMany | NotTaken;
 
 /** What an increment is answered with. */
 export type IncrementAnswer =
@@ -128,8 +134,10 @@ export type UploadAnswer =
   | { readonly kind: 'fork'; readonly epoch: Epoch }
   /** Not a receipt of this service for this group, or not the receipt of that Commit. */
   | { readonly kind: 'foreign-receipt'; readonly reason: string }
+  | Gone
   | ModeMismatch
-  | Forbidden;
+  | Forbidden
+  | NotTaken;
 
 /** An answer and what must be stored before it is given. */
 export interface Decision<Answer> {
@@ -140,8 +148,6 @@ export interface Decision<Answer> {
   readonly room?: RoomRecord;
   /** To be put into the log, in place of an entry of the same epoch. */
   readonly entry?: LogEntry;
-  /** The whole log is deleted. */
-  readonly forgets?: boolean;
 }
 
 /** A lock as it was asked for. `fresh` is an unguessable token, used if a new lock is granted. */
@@ -327,13 +333,14 @@ export function decideAlive(
   const current = currentEpoch(record);
   if (record?.home === undefined || current !== val) return { answer: { kind: 'counter-error', current } };
   if (!isAllowed(record, proof)) return { answer: { kind: 'forbidden' } };
-  const [generation, forgets] = [record.home.generation, leaves && val === 0n];
-  const after = leaves ? closed(room, generation, now, times, forgets) : heard(room, generation, now, times);
+  const { generation } = record.home;
+  const after = leaves
+    ? closed(room, generation, now, times, val === 0n)
+    : heard(room, generation, now, times);
   if (after === undefined) return { answer: { kind: 'gone' }, room: withoutGone(room, now, times) };
   return {
     answer: { kind: 'ok', current: val, meeting: meetingNow(after, record.home, now, times) },
     room: after,
-    forgets,
   };
 }
 

@@ -56,7 +56,7 @@ export function decideUpload(
   }
   if (!linksTo(neighbours, receipt, crypto.verifier)) return fork(reached);
   // Else whoever has the link could fill the store again with what was deleted.
-  if (isOver(room, home.generation)) return { answer: { kind: 'ok' } };
+  if (isOver(room, home.generation)) return { answer: { kind: 'gone' } };
 
   const counter = record ?? newRecord(home);
   if (reached < counter.expected) return { answer: { kind: 'ok' }, entry };

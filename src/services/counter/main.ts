@@ -4,6 +4,7 @@ import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { EpochCounter } from '../../protocol/counter/epoch-counter.ts';
 import { millis, unixMillis } from '../../protocol/units.ts';
+import type { Millis } from '../../protocol/units.ts';
 import { receiptVerifier } from '../../io/counter/receipt-crypto.ts';
 import { runCommand } from '../command-line.ts';
 import { formatEndpoint } from '../endpoint.ts';
@@ -16,6 +17,9 @@ import { ensureSigningKey } from './signing-key.ts';
 import { SqliteCounterStore } from './sqlite-store.ts';
 
 const GRACE_MS = millis(5000);
+/** How often it looks for what nobody touches any more, and how much of it is forgotten before others are answered. */
+const FORGET_EVERY_MS = 60 * 60 * 1000;
+const FORGET_AT_ONCE = 50;
 
 void runCommand('conclave-counter', HELP, parseCommandLine(process.argv.slice(2)), run);
 
@@ -24,11 +28,12 @@ async function run(options: CounterOptions): Promise<void> {
   const tokens = options.tokenFile === undefined ? undefined : BearerTokens.fromFile(options.tokenFile);
   const { credentials, ready } = await loadTls(options.tls);
   const keyFile = options.receiptKeyFile ?? path.join(options.dataDirectory, 'receipt-key.pem');
-  const store = new SqliteCounterStore(path.join(options.dataDirectory, 'counter.db'));
+  const store = new SqliteCounterStore(path.join(options.dataDirectory, 'counter.db'), options.storageBytes);
   const signer = ensureSigningKey(keyFile, !store.isBoundToKey());
   store.bindToKey(signer.publicKey);
 
-  const counter = new EpochCounter(store, { signer, verifier: receiptVerifier }, options.times);
+  const crypto = { signer, verifier: receiptVerifier };
+  const counter = new EpochCounter(store, crypto, options.times, options.log);
   const server = await startCounterServer({
     ...options.listen,
     tls: credentials,
@@ -37,11 +42,9 @@ async function run(options: CounterOptions): Promise<void> {
     isHealthy: () => store.isHealthy(),
     tokens,
     rateLimit: options.rateLimit,
-    onFault: (error) => {
-      process.stderr.write(
-        `fault: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
-      );
-    },
+    newMeetings: options.newMeetings,
+    stored: options.stored,
+    onFault,
   });
   const say = (line: string): void => {
     if (!options.isQuiet) process.stderr.write(`${line}\n`);
@@ -58,11 +61,14 @@ async function run(options: CounterOptions): Promise<void> {
     },
   );
 
+  const ending = new AbortController();
+  keepForgetting(counter, options.keepMs, ending.signal);
   let isStopping = false;
   const stop = (signal: NodeJS.Signals): void => {
     if (isStopping) return;
     isStopping = true;
     say(`${signal}: finishing the requests under way`);
+    ending.abort();
     void server.stop(GRACE_MS).then(() => {
       store.close();
     });
@@ -77,4 +83,26 @@ async function run(options: CounterOptions): Promise<void> {
     `${JSON.stringify({ event: 'ready', service: 'counter', url, host, port, receiptKey, ...ready })}\n`,
   );
   if (tokens === undefined) say('no --tokens: whoever can connect may use this service');
+}
+
+/** Forgets at once and then by the hour, in portions, until `ending`. */
+function keepForgetting(counter: EpochCounter, keepMs: Millis, ending: AbortSignal): void {
+  const forget = (): void => {
+    if (ending.aborted) return;
+    try {
+      const before = unixMillis(Math.max(0, Date.now() - keepMs));
+      if (counter.forgetIdle(before, FORGET_AT_ONCE) === FORGET_AT_ONCE) setImmediate(forget);
+    } catch (error) {
+      onFault(error);
+    }
+  };
+  forget();
+  const timer = setInterval(forget, FORGET_EVERY_MS);
+  ending.addEventListener('abort', () => {
+    clearInterval(timer);
+  });
+}
+
+function onFault(error: unknown): void {
+  process.stderr.write(`fault: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
 }

@@ -1,3 +1,5 @@
+import { DEFAULT_LOG_LIMITS } from '../../protocol/counter/epoch-counter.ts';
+import type { LogLimits } from '../../protocol/counter/epoch-counter.ts';
 import type { CounterTimes } from '../../protocol/counter/room.ts';
 import { millis } from '../../protocol/units.ts';
 import type { Millis } from '../../protocol/units.ts';
@@ -18,8 +20,19 @@ export interface CounterOptions {
   readonly tokenFile: string | undefined;
   readonly times: CounterTimes;
   readonly rateLimit: RateLimit;
+  /** Meetings that one address may begin. */
+  readonly newMeetings: RateLimit;
+  /** Bytes that one address may have stored. */
+  readonly stored: RateLimit;
+  readonly log: LogLimits;
+  /** From how many stored bytes on no meeting begins. */
+  readonly storageBytes: number;
+  /** How long it keeps what nobody touches. */
+  readonly keepMs: Millis;
   readonly isQuiet: boolean;
 }
+
+const MIB = 1024 * 1024;
 
 /** The text of `--help`. */
 export const HELP = `conclave-counter: the epoch counter service of Conclave meetings
@@ -47,6 +60,14 @@ ${TLS_HELP}
                        one of its room has begun, 1 to 86400; default 600
   --rate N             requests a second that one address may make; default 100
   --burst N            requests that one address may make at once; default 500
+  --new-meetings N     meetings that one address may begin in an hour; default 600
+  --stored MIB         how much one address may have stored in an hour; default 1024
+  --commits MIB        of one meeting's Commits the newest are kept, for members who
+                       were away; default 64
+  --storage GIB        from here on no meeting begins, those that there are go on;
+                       default 16
+  --keep DAYS          how long meetings are kept that nobody takes part in any more,
+                       1 to 3650; default 30
 
   --quiet              print nothing but the ready line and errors
   --help               print this
@@ -74,6 +95,11 @@ export function parseCommandLine(args: readonly string[]): CommandLine<CounterOp
       revival: { type: 'string', default: '600' },
       rate: { type: 'string', default: '100' },
       burst: { type: 'string', default: '500' },
+      'new-meetings': { type: 'string', default: '600' },
+      stored: { type: 'string', default: '1024' },
+      commits: { type: 'string', default: '64' },
+      storage: { type: 'string', default: '16' },
+      keep: { type: 'string', default: '30' },
     },
     (values) => {
       if (values.data === undefined) throw new UsageError('--data DIR is needed');
@@ -92,10 +118,23 @@ export function parseCommandLine(args: readonly string[]): CommandLine<CounterOp
           perSecond: readNumber('--rate', values.rate, 0.1, 1_000_000),
           burst: readNumber('--burst', values.burst, 1, 1_000_000),
         },
+        newMeetings: anHour(readNumber('--new-meetings', values['new-meetings'], 1, 1_000_000)),
+        stored: anHour(readNumber('--stored', values.stored, 1, 1_000_000) * MIB),
+        log: {
+          ...DEFAULT_LOG_LIMITS,
+          commitBytes: readNumber('--commits', values.commits, 1, 1_000_000) * MIB,
+        },
+        storageBytes: readNumber('--storage', values.storage, 0.01, 1_000_000) * 1024 * MIB,
+        keepMs: inMillis(readNumber('--keep', values.keep, 1, 3_650) * 24 * 3_600),
         isQuiet: values.quiet,
       };
     },
   );
+}
+
+/** So many at once, and as many again by and by in each hour. */
+function anHour(count: number): RateLimit {
+  return { perSecond: count / 3_600, burst: count };
 }
 
 function inMillis(seconds: number): Millis {

@@ -2,11 +2,11 @@ import { isIPv6 } from 'node:net';
 import type { Millis } from '../../protocol/units.ts';
 import { millis } from '../../protocol/units.ts';
 
-/** How many requests a client may make. */
+/** How much of something a client may do or take. */
 export interface RateLimit {
-  /** Requests a second in the long run. */
+  /** A second, in the long run. */
   readonly perSecond: number;
-  /** Requests at once. */
+  /** At once. */
   readonly burst: number;
 }
 
@@ -34,20 +34,22 @@ export class RateLimiter {
   }
 
   /**
-   * Counts a request.
+   * Counts what a client does.
    * @param now - on a monotonic clock.
+   * @param cost - how much it is; no more than the burst is ever asked for.
    * @returns undefined when it may pass, otherwise how long to wait.
    */
-  take(client: string, now: Millis): Millis | undefined {
+  take(client: string, now: Millis, cost = 1): Millis | undefined {
     const { perSecond, burst } = this.#limit;
+    const needed = Math.min(cost, burst);
     const bucket = this.#buckets.get(client) ?? { tokens: burst, filledAt: now };
     bucket.tokens = Math.min(burst, bucket.tokens + ((now - bucket.filledAt) / 1000) * perSecond);
     bucket.filledAt = now;
     this.#buckets.delete(client);
     this.#buckets.set(client, bucket);
     if (this.#buckets.size > this.#maxClients) this.#forgetOldest();
-    if (bucket.tokens < 1) return millis(Math.ceil(((1 - bucket.tokens) / perSecond) * 1000));
-    bucket.tokens -= 1;
+    if (bucket.tokens < needed) return millis(Math.ceil(((needed - bucket.tokens) / perSecond) * 1000));
+    bucket.tokens -= needed;
     return undefined;
   }
 

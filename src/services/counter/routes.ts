@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import type { Registry } from 'prom-client';
 import { COUNTER_LIMITS } from '../../protocol/counter/client.ts';
 import type { LockToken } from '../../protocol/counter/client.ts';
-import type { EpochCounter } from '../../protocol/counter/epoch-counter.ts';
+import type { Admission, EpochCounter } from '../../protocol/counter/epoch-counter.ts';
 import {
   encodeAliveAnswer,
   encodeHistoryAnswer,
@@ -52,6 +52,8 @@ export interface RoutedRequest {
   readonly body: string;
   /** Whether it is signed with a key. */
   readonly proof: CallProof;
+  /** Whether its sender may make the service keep another counter. */
+  readonly admits: Admission;
 }
 
 /** An answer that is not JSON. */
@@ -147,13 +149,13 @@ function alive(
   );
 }
 
-function lock({ id, query, proof }: RoutedRequest, { counter, now }: RouteContext): HttpAnswer {
+function lock({ id, query, proof, admits }: RoutedRequest, { counter, now }: RouteContext): HttpAnswer {
   return withParsed(parseCounterId(id), (counterId) =>
     withParsed(parseLockQuery(query), (call) => {
-      const answer = (): HttpAnswer =>
-        encodeLockAnswer(
-          counter.lock(counterId, call, now(), randomBytes(16).toString('base64url') as LockToken, proof),
-        );
+      const answer = (): HttpAnswer => {
+        const fresh = randomBytes(16).toString('base64url') as LockToken;
+        return encodeLockAnswer(counter.lock(counterId, call, now(), fresh, proof, admits));
+      };
       return call.mode === 'fenced' ? withParsed(parseGroup(counterId), answer) : answer();
     }),
   );
@@ -178,12 +180,15 @@ function history({ id, query, proof }: RoutedRequest, { counter, now }: RouteCon
   );
 }
 
-function upload({ id, query, body, proof }: RoutedRequest, { counter, now }: RouteContext): HttpAnswer {
+function upload(
+  { id, query, body, proof, admits }: RoutedRequest,
+  { counter, now }: RouteContext,
+): HttpAnswer {
   return withParsed(parseCounterId(id), (counterId) =>
     withParsed(parseGroup(counterId), () =>
       withParsed(parseUploadQuery(query), (home) =>
         withParsed(parseUploadBody(body), (entries) => {
-          const answer = counter.upload(counterId, home, entries, now(), proof);
+          const answer = counter.upload(counterId, home, entries, now(), proof, admits);
           return encodeUploadAnswer(answer, counter.current(counterId));
         }),
       ),

@@ -35,6 +35,10 @@ export interface CounterServerOptions {
   /** Undefined: whoever can connect may call. */
   readonly tokens: BearerTokens | undefined;
   readonly rateLimit: RateLimit;
+  /** Counters that one address may make the service keep. */
+  readonly newMeetings: RateLimit;
+  /** Bytes of bodies that one address may send to be stored. */
+  readonly stored: RateLimit;
   /** Is told of faults of our own; never of what clients sent. */
   readonly onFault: (error: unknown) => void;
   readonly limits?: Partial<ConnectionLimits>;
@@ -68,6 +72,8 @@ const DEFAULT_LIMITS: ConnectionLimits = {
 export async function startCounterServer(options: CounterServerOptions): Promise<CounterServer> {
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const limiter = new RateLimiter(options.rateLimit);
+  const newMeetings = new RateLimiter(options.newMeetings);
+  const stored = new RateLimiter(options.stored);
   const metrics = new CounterMetrics({
     connections: () => connections,
     rateLimitedClients: () => limiter.size,
@@ -164,12 +170,16 @@ export async function startCounterServer(options: CounterServerOptions): Promise
     candidates: readonly Route[],
     route: Route | undefined,
   ): Promise<HttpAnswer | TextAnswer> {
+    const client = clientOfAddress(request.socket.remoteAddress);
+    const mayNot = (by: RateLimiter, cost?: number): Millis | undefined =>
+      by.take(client, millis(performance.now()), cost);
+    const tooMany = (wait: Millis): HttpAnswer => ({
+      ...problem('rate-limited', 'Ask again after Retry-After seconds.'),
+      retryAfterMs: wait,
+    });
     if (route?.name !== 'healthz') {
-      const client = clientOfAddress(request.socket.remoteAddress);
-      const wait = limiter.take(client, millis(performance.now()));
-      if (wait !== undefined) {
-        return { ...problem('rate-limited', 'Ask again after Retry-After seconds.'), retryAfterMs: wait };
-      }
+      const wait = mayNot(limiter);
+      if (wait !== undefined) return tooMany(wait);
     }
     if (options.tokens !== undefined && route?.isOpen !== true) {
       if (!options.tokens.accepts(request.headers.authorization)) {
@@ -183,10 +193,13 @@ export async function startCounterServer(options: CounterServerOptions): Promise
     }
     const body = await readBody(request, route.bodyLimit ?? 0);
     if (typeof body !== 'string') return body;
+    const wait = body === '' ? undefined : mayNot(stored, body.length);
+    if (wait !== undefined) return tooMany(wait);
+    const admits = (): Millis | undefined => mayNot(newMeetings);
     const call = { method: route.method, target: request.url ?? '/', body: Buffer.from(body) };
     const proof: CallProof = (key, publicKey) =>
       isSignedWith(key, publicKey, call, fieldsOf(request), receiptVerifier);
-    return route.handle({ id: target.id, query: target.query, body, proof }, context);
+    return route.handle({ id: target.id, query: target.query, body, proof, admits }, context);
   }
 }
 

@@ -3,13 +3,18 @@
 import { chmodSync } from 'node:fs';
 import Database from 'libsql';
 import type { LockToken } from '../../protocol/counter/client.ts';
-import type { CounterStore, CounterTransaction, PageLimits } from '../../protocol/counter/epoch-counter.ts';
+import type {
+  CounterStore,
+  CounterTransaction,
+  LogLimits,
+  PageLimits,
+} from '../../protocol/counter/epoch-counter.ts';
 import type { CounterId, CounterRecord, Lock, LogEntry } from '../../protocol/counter/rules.ts';
 import type { RoomRecord } from '../../protocol/counter/room.ts';
 import { epoch, unixMillis } from '../../protocol/units.ts';
-import type { Epoch } from '../../protocol/units.ts';
+import type { Epoch, UnixMillis } from '../../protocol/units.ts';
 
-const SCHEMA_VERSION = 4;
+const SCHEMA_VERSION = 5;
 const SCHEMA = `
   CREATE TABLE counters (
     id TEXT PRIMARY KEY NOT NULL,
@@ -24,8 +29,10 @@ const SCHEMA = `
     lock_token TEXT,
     lock_nonce TEXT,
     lock_granted_at INTEGER,
-    lock_expires_at INTEGER
+    lock_expires_at INTEGER,
+    touched_at INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
+  CREATE INDEX counters_by_touch ON counters (touched_at);
   CREATE TABLE log (
     id TEXT NOT NULL,
     epoch INTEGER NOT NULL,
@@ -35,6 +42,8 @@ const SCHEMA = `
     receipt BLOB NOT NULL,
     PRIMARY KEY (id, epoch)
   ) STRICT;
+  CREATE INDEX stored_commits ON log (id, epoch) WHERE commit_message IS NOT NULL;
+  CREATE TABLE log_sizes (id TEXT PRIMARY KEY NOT NULL, commit_bytes INTEGER NOT NULL) STRICT, WITHOUT ROWID;
   CREATE TABLE rooms (
     room BLOB PRIMARY KEY NOT NULL,
     next INTEGER NOT NULL,
@@ -79,6 +88,9 @@ interface SizeRow {
   size: number;
 }
 
+/** Where nothing else is said, as much as this may be stored; meetings that there are go on beyond it. */
+export const DEFAULT_STORAGE_BYTES = 16 * 1024 ** 3;
+
 /** The file cannot be used; the message says why and what to do. */
 export class CounterStoreError extends Error {
   override readonly name = 'CounterStoreError';
@@ -91,16 +103,17 @@ export class SqliteCounterStore implements CounterStore {
 
   /**
    * Opens the file, making it with mode 0600 where it is missing.
-   * @throws {CounterStoreError} it was written by a later version.
+   * @param storageBytes - from how many stored bytes on no new counter is taken.
+   * @throws {CounterStoreError} it was written by another version.
    */
-  constructor(file: string) {
+  constructor(file: string, storageBytes = DEFAULT_STORAGE_BYTES) {
     this.#database = new Database(file, { timeout: 5000 });
     chmodSync(file, 0o600);
     this.#database.pragma('journal_mode = WAL');
     // FULL: a commit is in the write-ahead log on the disk before it returns, so no answer outruns its record.
     this.#database.pragma('synchronous = FULL');
     this.#migrate(file);
-    this.#transaction = new SqliteTransaction(this.#database);
+    this.#transaction = new SqliteTransaction(this.#database, storageBytes);
   }
 
   transaction<Result>(work: (transaction: CounterTransaction) => Result): Result {
@@ -185,13 +198,27 @@ class SqliteTransaction implements CounterTransaction {
   readonly #upsertEntry: Database.Statement;
   readonly #deleteEntries: Database.Statement;
   readonly #selectSizes: Database.Statement;
+  readonly #touch: Database.Statement;
+  readonly #deleteRecord: Database.Statement;
+  readonly #selectIdle: Database.Statement;
+  readonly #selectHeld: Database.Statement;
+  readonly #upsertHeld: Database.Statement;
+  readonly #deleteHeld: Database.Statement;
+  readonly #selectNewest: Database.Statement;
+  readonly #selectOldestCommit: Database.Statement;
+  readonly #dropCommit: Database.Statement;
+  readonly #selectSizeUpTo: Database.Statement;
+  readonly #deleteUpTo: Database.Statement;
+  readonly #selectUse: Database.Statement;
+  readonly #storageBytes: number;
 
-  constructor(database: Database.Database) {
+  constructor(database: Database.Database, storageBytes: number) {
+    this.#storageBytes = storageBytes;
     this.#selectRoom = database.prepare('SELECT * FROM rooms WHERE room = ?');
     this.#upsertRoom = database.prepare('INSERT OR REPLACE INTO rooms VALUES (?, ?, ?)');
     this.#selectRecord = database.prepare('SELECT * FROM counters WHERE id = ?');
     this.#upsertRecord = database.prepare(
-      'INSERT OR REPLACE INTO counters VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+      'INSERT OR REPLACE INTO counters VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
     );
     this.#selectEntry = database.prepare('SELECT * FROM log WHERE id = ? AND epoch = ?');
     this.#upsertEntry = database.prepare('INSERT OR REPLACE INTO log VALUES (?, ?, ?, ?, ?, ?)');
@@ -199,6 +226,31 @@ class SqliteTransaction implements CounterTransaction {
     this.#selectSizes = database.prepare(
       `SELECT epoch, coalesce(length(commit_message), 0) AS size FROM log
        WHERE id = ? AND epoch >= ? ORDER BY epoch LIMIT ?`,
+    );
+    this.#touch = database.prepare('UPDATE counters SET touched_at = ? WHERE id = ?');
+    this.#deleteRecord = database.prepare('DELETE FROM counters WHERE id = ?');
+    this.#selectIdle = database.prepare(
+      'SELECT id FROM counters WHERE touched_at < ? ORDER BY touched_at LIMIT ?',
+    );
+    this.#selectHeld = database.prepare('SELECT commit_bytes AS size FROM log_sizes WHERE id = ?');
+    this.#upsertHeld = database.prepare('INSERT OR REPLACE INTO log_sizes VALUES (?, ?)');
+    this.#deleteHeld = database.prepare('DELETE FROM log_sizes WHERE id = ?');
+    this.#selectNewest = database.prepare(
+      'SELECT epoch, 0 AS size FROM log WHERE id = ? ORDER BY epoch DESC LIMIT 1',
+    );
+    this.#selectOldestCommit = database.prepare(
+      `SELECT epoch, length(commit_message) AS size FROM log
+       WHERE id = ? AND commit_message IS NOT NULL ORDER BY epoch LIMIT 1`,
+    );
+    this.#dropCommit = database.prepare('UPDATE log SET commit_message = NULL WHERE id = ? AND epoch = ?');
+    this.#selectSizeUpTo = database.prepare(
+      `SELECT coalesce(sum(length(commit_message)), 0) AS size FROM log
+       WHERE id = ? AND epoch <= ? AND commit_message IS NOT NULL`,
+    );
+    this.#deleteUpTo = database.prepare('DELETE FROM log WHERE id = ? AND epoch <= ?');
+    this.#selectUse = database.prepare(
+      `SELECT (page_count - freelist_count) * page_size AS size
+       FROM pragma_page_count(), pragma_freelist_count(), pragma_page_size()`,
     );
   }
 
@@ -245,7 +297,7 @@ class SqliteTransaction implements CounterTransaction {
     };
   }
 
-  writeRecord(id: CounterId, record: CounterRecord): void {
+  writeRecord(id: CounterId, record: CounterRecord, now: UnixMillis): void {
     const { lock } = record;
     this.#upsertRecord.run(
       id,
@@ -261,7 +313,12 @@ class SqliteTransaction implements CounterTransaction {
       lock?.nonce ?? null,
       lock?.grantedAt ?? null,
       lock?.expiresAt ?? null,
+      now,
     );
+  }
+
+  touch(id: CounterId, now: UnixMillis): void {
+    this.#touch.run(now, id);
   }
 
   readEntry(id: CounterId, of: Epoch): LogEntry | undefined {
@@ -270,6 +327,8 @@ class SqliteTransaction implements CounterTransaction {
   }
 
   writeEntry(id: CounterId, entry: LogEntry): void {
+    // An entry is replaced where its Commit was missing.
+    this.#upsertHeld.run(id, this.#heldOf(id) + (entry.commit?.length ?? 0));
     this.#upsertEntry.run(
       id,
       Number(entry.epoch),
@@ -280,8 +339,39 @@ class SqliteTransaction implements CounterTransaction {
     );
   }
 
+  trimLog(id: CounterId, { entries, commitBytes }: LogLimits): void {
+    const newest = (this.#selectNewest.get(id) as SizeRow | undefined)?.epoch ?? 0;
+    let held = this.#heldOf(id);
+    const beyond = newest - entries;
+    if (beyond >= 0) {
+      held -= (this.#selectSizeUpTo.get(id, beyond) as SizeRow).size;
+      this.#deleteUpTo.run(id, beyond);
+    }
+    while (held > commitBytes) {
+      const oldest = this.#selectOldestCommit.get(id) as SizeRow | undefined;
+      if (oldest === undefined || oldest.epoch === newest) break;
+      this.#dropCommit.run(id, oldest.epoch);
+      held -= oldest.size;
+    }
+    this.#upsertHeld.run(id, held);
+  }
+
   deleteEntries(id: CounterId): void {
     this.#deleteEntries.run(id);
+    this.#deleteHeld.run(id);
+  }
+
+  forget(id: CounterId): void {
+    this.deleteEntries(id);
+    this.#deleteRecord.run(id);
+  }
+
+  idle(before: UnixMillis, atMost: number): readonly CounterId[] {
+    return (this.#selectIdle.all(before, atMost) as { id: CounterId }[]).map(({ id }) => id);
+  }
+
+  isFull(): boolean {
+    return (this.#selectUse.get() as { size: number }).size >= this.#storageBytes;
   }
 
   readEntries(id: CounterId, from: Epoch, limits: PageLimits): readonly LogEntry[] {
@@ -296,6 +386,10 @@ class SqliteTransaction implements CounterTransaction {
       entries.push(entryOf(row));
     }
     return entries;
+  }
+
+  #heldOf(id: CounterId): number {
+    return (this.#selectHeld.get(id) as { size: number } | undefined)?.size ?? 0;
   }
 }
 

@@ -79,6 +79,14 @@ describe('a fenced counter that was restored from a backup', () => {
     expect(kindsOf(member)).not.toContain('equivocation');
   });
 
+  test('that forgot the generation, as nobody was heard for long: the member comes as a newcomer', () => {
+    const member = memberIn(epoch(2n), 'fenced', () => ({ kind: 'gone' }));
+    member.current = undefined;
+    member.run(historyLeast);
+    expect(member.asked('upload')).toHaveLength(1);
+    expect(member.events).toContainEqual(expect.objectContaining({ kind: 'generation' }));
+  });
+
   test('that has signed another line meanwhile is a fork: it is told, and nothing is committed any more', () => {
     const member = memberIn(epoch(2n), 'fenced', () => ({ kind: 'fork', epoch: epoch(1n) }));
     member.current = epoch(0n);

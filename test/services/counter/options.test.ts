@@ -15,6 +15,11 @@ describe('the command line of conclave-counter', () => {
         tokenFile: undefined,
         times: { lockMs: 10_000, leaseMs: 60_000, revivalMs: 600_000 },
         rateLimit: { perSecond: 100, burst: 500 },
+        newMeetings: { perSecond: 600 / 3_600, burst: 600 },
+        stored: { perSecond: 2 ** 30 / 3_600, burst: 2 ** 30 },
+        log: { entries: 100_000, commitBytes: 64 * 2 ** 20 },
+        storageBytes: 16 * 2 ** 30,
+        keepMs: 30 * 24 * 3_600_000,
         isQuiet: false,
       },
     });
@@ -22,7 +27,7 @@ describe('the command line of conclave-counter', () => {
 
   test('takes files, addresses and limits', () => {
     const line =
-      '--data d --tls-cert c --tls-key k --listen [::1]:0 --tokens t --lock-ttl 0.5 --lease 30 --revival 90 --rate 5 --burst 6 --quiet';
+      '--data d --tls-cert c --tls-key k --listen [::1]:0 --tokens t --lock-ttl 0.5 --lease 30 --revival 90 --rate 5 --burst 6 --new-meetings 36 --stored 2 --commits 3 --storage 0.5 --keep 1 --quiet';
     expect(parseCommandLine(line.split(' '))).toMatchObject({
       kind: 'run',
       options: {
@@ -31,6 +36,11 @@ describe('the command line of conclave-counter', () => {
         tokenFile: 't',
         times: { lockMs: 500, leaseMs: 30_000, revivalMs: 90_000 },
         rateLimit: { perSecond: 5, burst: 6 },
+        newMeetings: { perSecond: 0.01, burst: 36 },
+        stored: { perSecond: 2 ** 21 / 3_600, burst: 2 ** 21 },
+        log: { commitBytes: 3 * 2 ** 20 },
+        storageBytes: 2 ** 29,
+        keepMs: 86_400_000,
         isQuiet: true,
       },
     });
@@ -47,6 +57,8 @@ describe('the command line of conclave-counter', () => {
     [[...GOOD, '--lock-ttl', '0'], /--lock-ttl/],
     [[...GOOD, '--lock-ttl', '1e9'], /--lock-ttl/],
     [[...GOOD, '--rate', '-1'], /rate/],
+    [[...GOOD, '--new-meetings', '0'], /--new-meetings/],
+    [[...GOOD, '--keep', '0.5'], /--keep/],
     [[...GOOD, '--unknown'], /--unknown/],
     [[...GOOD, 'more'], /more/],
   ])('%j is refused', (args, reason) => {
@@ -57,7 +69,7 @@ describe('the command line of conclave-counter', () => {
   test('--help names every option', () => {
     expect(parseCommandLine(['--help'])).toEqual({ kind: 'help' });
     const options =
-      'data receipt-key listen tls-cert tls-key dev-ca host tokens lock-ttl rate burst quiet help';
+      'data receipt-key listen tls-cert tls-key dev-ca host tokens lock-ttl lease revival rate burst new-meetings stored commits storage keep quiet help';
     for (const option of options.split(' ')) expect(HELP).toMatch(new RegExp(`^  --${option}\\b`, 'm'));
   });
 });

@@ -24,6 +24,13 @@ describe('a rate limiter', () => {
     expect(limiter.take('b', millis(10_000))).toBeUndefined();
   });
 
+  test('counts by what each costs, and lets what is more than it ever gives pass when it is full', () => {
+    const limiter = new RateLimiter({ perSecond: 10, burst: 100 });
+    const take = (now: number, cost: number) => limiter.take('a', millis(now), cost);
+    expect([take(0, 60), take(0, 60), take(2_000, 60)]).toEqual([undefined, 2_000, undefined]);
+    expect([take(2_000, 500), take(12_000, 500), take(12_000, 1)]).toEqual([10_000, undefined, 100]);
+  });
+
   test('remembers a bounded number of clients, and those that ask are not forgotten', () => {
     const limiter = new RateLimiter({ perSecond: 1, burst: 2 }, 10);
     limiter.take('busy', millis(0));

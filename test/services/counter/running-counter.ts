@@ -57,6 +57,8 @@ export async function startRunningCounter(
       isHealthy: () => store.isHealthy(),
       tokens: undefined,
       rateLimit: { perSecond: 1000, burst: 1000 },
+      newMeetings: { perSecond: 1000, burst: 1000 },
+      stored: { perSecond: 2 ** 30, burst: 2 ** 30 },
       onFault: (error) => faults.push(error),
       ...overrides,
     });

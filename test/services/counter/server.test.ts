@@ -10,6 +10,7 @@ import { groupOfRoom } from '../../../src/protocol/counter/room.ts';
 import { epoch, millis } from '../../../src/protocol/units.ts';
 import { BearerTokens, TokenFileError } from '../../../src/services/counter/bearer-tokens.ts';
 import { ask } from './raw-request.ts';
+import type { RawAnswer } from './raw-request.ts';
 import { startRunningCounter } from './running-counter.ts';
 import type { RunningCounter } from './running-counter.ts';
 
@@ -208,6 +209,30 @@ describe('limits', () => {
     expect(busy.retryLaterMs).toBeGreaterThan(0);
     expect(busy.retryLaterMs).toBeLessThanOrEqual(100_000);
     expect((await ask(counter, 'GET', '/healthz')).json).toEqual({ status: 'ok' });
+  });
+
+  test('an address that has begun many meetings begins no other, and its others go on', async () => {
+    counter = await startRunningCounter({ newMeetings: { perSecond: 0.01, burst: 1 } });
+    const plain = (val: number, name: number): Promise<RawAnswer> =>
+      ask(counter, 'GET', `/lock/${Buffer.alloc(16, name).toString('base64url')}?val=${String(val)}`);
+    expect((await plain(0, 1)).status).toBe(200);
+    const refused = await plain(0, 2);
+    expect(refused.status).toBe(429);
+    expect(refused.json).toMatchObject({ type: 'urn:conclave:counter:rate-limited' });
+    expect(refused.headers['retry-after']).toMatch(/^[1-9]\d?$|^100$/);
+    // It is there, and somebody holds its lock.
+    expect((await plain(0, 1)).status).toBe(409);
+  });
+
+  test('an address stores no more than so many bytes, and asks on', async () => {
+    counter = await startRunningCounter({ stored: { perSecond: 0.01, burst: 300 } });
+    const body = JSON.stringify({ val: 0, token: 'A'.repeat(22), commit: 'A'.repeat(200) });
+    const statuses: number[] = [];
+    for (let count = 0; count < 2; count += 1) {
+      statuses.push((await ask(counter, 'POST', `/increment/${ID}`, { body })).status);
+    }
+    expect(statuses).toEqual([400, 429]);
+    expect((await ask(counter, 'GET', `/history/${ID}?from=0`)).status).toBe(200);
   });
 
   test('with tokens, nothing but health and the OpenAPI document is open', async () => {

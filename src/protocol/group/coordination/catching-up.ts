@@ -47,7 +47,7 @@ export function* askHistory(state: MemberState): Job<CheckOutcome> {
   if (state.isDistrusted) {
     // Nothing that it says counts any more.
   } else if (isElsewhere(state, outcome.meeting)) phase = yield* joinElsewhere(state);
-  else if (current === undefined || current < view.epoch) yield* giveBack(state, current);
+  else if (current === undefined || current < view.epoch) phase = yield* giveBack(state, current);
   else if (current === view.epoch) counter.inStep();
   else {
     // More pages, once these are applied.
@@ -91,7 +91,7 @@ function untilNextCheck({ view, context }: MemberState): Millis {
 }
 
 /** Gives a counter that was restored from a backup its own receipts back, so that it moves forward to our epoch. */
-function* giveBack(state: MemberState, current: Epoch | undefined): Job<undefined> {
+function* giveBack(state: MemberState, current: Epoch | undefined): Job<Phase | undefined> {
   const { context, group, counter } = state;
   const outcome = yield* ask('upload', {
     group,
@@ -100,7 +100,8 @@ function* giveBack(state: MemberState, current: Epoch | undefined): Job<undefine
   });
   if (outcome.kind === 'fork') state.distrust(outcome.epoch);
   if (outcome.kind === 'ok') counter.restoredFrom(current, context.options.timing.backoff);
-  return undefined;
+  // It has forgotten us: nobody of our generation was heard for long.
+  return outcome.kind === 'gone' ? yield* joinElsewhere(state) : undefined;
 }
 
 /** {@link askHistory} of plain mode, where the counter has a value but no log. */
