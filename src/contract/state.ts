@@ -154,6 +154,8 @@ export type MeetingState =
       readonly sentence: string | undefined;
       /** One was in the meeting, and the others went on without: devices are off when one is back. */
       readonly again: boolean;
+      /** By how many ms this computer's clock is fast; negative: slow; undefined: not so that it matters. */
+      readonly clockOffset: number | undefined;
     }
   | {
       readonly kind: 'in-meeting';
@@ -175,6 +177,8 @@ export type MeetingState =
       readonly sending: { readonly microphone: boolean; readonly camera: boolean };
       /** What one should know about having been away. */
       readonly away: Away | undefined;
+      /** By how many ms this computer's clock is fast; negative: slow; undefined: not so that it matters. */
+      readonly clockOffset: number | undefined;
     }
   | {
       readonly kind: 'ended';

@@ -63,6 +63,9 @@ export function joinMeeting(options: JoinMeetingOptions): JoinedMeeting {
     trust,
     room: signer,
     token: invitation.counterToken === '' ? undefined : invitation.counterToken,
+    dated: (answer) => {
+      meeting.dated(answer);
+    },
   });
   const meeting = new RunningMeeting({
     options: {

@@ -154,6 +154,7 @@ test.describe('the talk key', () => {
               since: 0,
               sentence: undefined,
               again: false,
+              clockOffset: undefined,
             },
           }
         : state,

@@ -11,6 +11,7 @@ import type {
   CloseOutcome,
   CounterFailure,
   CounterMode,
+  DatedAnswer,
   EpochSigner,
   HistoryOutcome,
   IncrementOutcome,
@@ -45,6 +46,7 @@ import {
 } from '../../protocol/counter/http-request.ts';
 import type { Ed25519Signer } from '../../protocol/group/crypto-port.ts';
 import { InvariantError, invariant } from '../../protocol/errors.ts';
+import { unixMillis } from '../../protocol/units.ts';
 import type { Epoch, Millis } from '../../protocol/units.ts';
 import { callSignatureBase, signatureFields } from '../../protocol/counter/message-signature.ts';
 import type { CallKey, SignedCall } from '../../protocol/counter/message-signature.ts';
@@ -69,6 +71,8 @@ export interface HttpsCounterOptions {
   readonly room?: Ed25519Signer | undefined;
   /** Sent as a bearer token; undefined: none. */
   readonly token?: string | undefined;
+  /** Told of each answer that says what time it is. */
+  readonly dated?: (answer: DatedAnswer) => void;
   /** For a whole call, connecting included; default 10 s. */
   readonly timeoutMs?: Millis;
 }
@@ -202,6 +206,13 @@ export class HttpsCounterClient implements CounterClient {
     }
   }
 
+  #noteDate(date: string | undefined, sentAt: number): void {
+    const served = Date.parse(date ?? '');
+    if (Number.isNaN(served)) return;
+    const [sent, received] = [unixMillis(sentAt), unixMillis(Date.now())];
+    this.#options.dated?.({ served: unixMillis(served), sentAt: sent, receivedAt: received });
+  }
+
   async #send(
     method: 'GET' | 'POST',
     target: string,
@@ -227,6 +238,11 @@ export class HttpsCounterClient implements CounterClient {
     };
     return await new Promise((resolve, reject) => {
       const request = httpsRequest(options);
+      const end = (): void => {
+        sentAt = Date.now();
+        request.end(bytes);
+      };
+      let sentAt = Date.now();
       const deadline = setTimeout(() => {
         request.destroy(new AnswerError(`no answer within ${String(timeoutMs)} ms`));
       }, timeoutMs);
@@ -235,13 +251,14 @@ export class HttpsCounterClient implements CounterClient {
         clearTimeout(deadline);
       });
       request.on('response', (response) => {
+        this.#noteDate(response.headers.date, sentAt);
         readAnswer(response).then(resolve, (error: unknown) => {
           request.destroy();
           reject(error instanceof Error ? error : new AnswerError(String(error)));
         });
       });
       if (trust.kind !== 'certificate-hash') {
-        request.end(bytes);
+        end();
         return;
       }
       // The request, and the bearer token in it, is sent to the pinned server only.
@@ -252,7 +269,7 @@ export class HttpsCounterClient implements CounterClient {
         }
         const sendIfPinned = (): void => {
           const fault = checkPinnedCertificate(socket, trust.sha256, this.#url.hostname, Date.now());
-          if (fault === undefined) request.end(bytes);
+          if (fault === undefined) end();
           else request.destroy(new AnswerError(fault));
         };
         if (socket.connecting || socket.getProtocol() === null) socket.once('secureConnect', sendIfPinned);

@@ -50,6 +50,7 @@ export function describeMeeting(view: MeetingView, context: MeetingContext): Mee
       step: joinStep(view),
       sentence: joinSentence(view),
       again: view.absence.kind === 'rejoining',
+      clockOffset: view.clockOffset,
     };
   return {
     kind: 'in-meeting',
@@ -77,6 +78,7 @@ export function describeMeeting(view: MeetingView, context: MeetingContext): Mee
     encryption: encryptionOf(view, group, context),
     sending,
     away: awayOf(view.absence),
+    clockOffset: view.clockOffset,
   };
 }
 

@@ -3,7 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { Clock } from '../../io/clock.ts';
 import { Driver } from '../../io/driver.ts';
 import { carryOut, readEvents } from '../../io/moqt/transport-io.ts';
-import type { CounterClient, EpochSigner } from '../../protocol/counter/client.ts';
+import type { CounterClient, DatedAnswer, EpochSigner } from '../../protocol/counter/client.ts';
 import { invariant, unreachable } from '../../protocol/errors.ts';
 import type {
   DownlinkFeedback,
@@ -98,6 +98,11 @@ export class RunningMeeting {
   /** Takes encoded media from the renderer; what is switched off is not taken. */
   uplink(item: UplinkItem): void {
     this.#driver.feed({ kind: 'uplink', item });
+  }
+
+  /** The counter has said what time it is. */
+  dated(answer: DatedAnswer): void {
+    this.#driver.feed({ kind: 'dated', answer });
   }
 
   /** What the decoders say. */

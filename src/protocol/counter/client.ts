@@ -5,7 +5,7 @@
  * have done what was asked, so the caller asks again (each call can be repeated) and never assumes a refusal.
  */
 
-import type { Brand, Epoch, Millis } from '../units.ts';
+import type { Brand, Epoch, Millis, UnixMillis } from '../units.ts';
 
 /** Fencing token of one granted lock; whoever holds it may increment while the lock lives. A secret of the holder. */
 export type LockToken = Brand<string, 'LockToken'>;
@@ -30,6 +30,14 @@ export const COUNTER_LIMITS = {
   /** Entries in one page of history. */
   historyEntries: 256,
 } as const;
+
+/** An answer of the counter with the time that it says, and when it was asked and answered by this machine's clock. */
+export interface DatedAnswer {
+  /** Of the header field `Date`, in whole seconds. */
+  readonly served: UnixMillis;
+  readonly sentAt: UnixMillis;
+  readonly receivedAt: UnixMillis;
+}
 
 /** Failures that each call can end in. */
 export type CounterFailure =

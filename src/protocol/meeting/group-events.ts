@@ -34,6 +34,8 @@ export interface EpochBegun {
   readonly suite: MlsSuite;
   readonly parameters: MeetingParameters;
   readonly change: EpochChange;
+  /** When the counter signed this epoch; undefined in plain mode and where no receipt is at hand. */
+  readonly signedAt: UnixMillis | undefined;
   /** Our own leaf's key was made for this epoch. */
   readonly madeOwnKey: boolean;
 }

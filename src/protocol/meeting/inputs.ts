@@ -1,6 +1,7 @@
 /** What is fed to the meeting machine. */
 import type { DownlinkFeedback, ParticipantId, UplinkItem } from '../media/encoded-media.ts';
 import type { StreamHandle, TransportEvent } from '../moqt/transport.ts';
+import type { DatedAnswer } from '../counter/client.ts';
 import type { AskId, ConnectionId } from './effects.ts';
 import type { Decision } from './decisions.ts';
 import type { Sending } from './own-media.ts';
@@ -38,6 +39,8 @@ export type MeetingInput =
   | { readonly kind: 'flushed'; readonly connection: ConnectionId }
   /** Answer to a `counter`, `mls` or `store` effect, of the type that its ask has. */
   | { readonly kind: 'answer'; readonly id: AskId; readonly answer: unknown }
+  /** The counter has answered, and said what time it is. */
+  | { readonly kind: 'dated'; readonly answer: DatedAnswer }
   /** Encoded media of this person; what is switched off is not taken. */
   | { readonly kind: 'uplink'; readonly item: UplinkItem }
   | { readonly kind: 'feedback'; readonly feedback: DownlinkFeedback }

@@ -13,6 +13,7 @@ import type { MoqtClient, PublishOffer } from '../moqt/client/client-api.ts';
 import { RequestErrorCode } from '../moqt/codes.ts';
 import { pause, Pending, settledUntil, Tasks, type Task } from '../tasks.ts';
 import { millis, type Millis } from '../units.ts';
+import { ClockCheck } from './clock-check.ts';
 import { MeetingCore, type MeetingOptions } from './core.ts';
 import type { MeetingEffect } from './effects.ts';
 import type { Decision } from './decisions.ts';
@@ -69,6 +70,7 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
   readonly #media = new OwnMedia();
   readonly #organising: Organising;
   readonly #attention = new Set<Attention>();
+  readonly #clock = new ClockCheck();
   #life: Life = { kind: 'new' };
   /** To everybody, from now on: we leave. */
   #saysGoodBye = false;
@@ -195,6 +197,9 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
         return;
       case 'answer':
         this.#core.answer(input.id, input.answer);
+        return;
+      case 'dated':
+        if (this.#clock.dated(input.answer, this.#tasks.now)) this.#core.changed();
         return;
       case 'uplink':
         this.#uplink(input.item);
@@ -454,6 +459,7 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
 
   #epochBegan(begun: EpochBegun): void {
     const { masterKey, ...rest } = begun;
+    if (begun.signedAt !== undefined) this.#clock.signed(begun.signedAt, this.#tasks.now);
     if (begun.madeOwnKey) this.#ownKey = { since: begun.change.time, renewing: false };
     const before = this.#generation?.isOf(begun.group, begun.senderId) === true ? this.#begun : undefined;
     const generation = this.#generationOf(begun);
@@ -565,6 +571,7 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
       isKeptWaiting: this.#asksSince !== undefined && this.#tasks.now - this.#asksSince >= KEPT_WAITING_MS,
       door: this.#organising.door,
       notices: this.#organising.notices,
+      clockOffset: this.#clock.offset,
       sending: this.#media.sending,
       unreadableObjects: this.#unreadableBefore + (this.#generation?.members.unreadable ?? 0),
       end: this.#life.kind === 'ended' ? this.#life.end : undefined,

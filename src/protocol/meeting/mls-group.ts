@@ -354,6 +354,7 @@ export class MlsGroup implements GroupNotices {
       suite: view.suite,
       parameters: view.parameters,
       change: { ...change, by, time: time ?? this.#core.wallClock },
+      signedAt: time,
       madeOwnKey,
     });
   }

@@ -140,6 +140,8 @@ export interface MeetingView {
   readonly door: readonly CallerView[];
   /** The newest, oldest first. */
   readonly notices: readonly Notice[];
+  /** By how many ms this machine's clock is fast, in whole minutes; negative: slow; undefined: not so that it matters. */
+  readonly clockOffset: number | undefined;
   readonly sending: Sending;
   /** Objects that could not be opened since the meeting began. */
   readonly unreadableObjects: number;

@@ -20,6 +20,16 @@ export function ago(time: number, now: number): string {
   return new Date(time).toLocaleDateString(undefined, { day: 'numeric', month: 'short', year: 'numeric' });
 }
 
+/** About how long something is, in one unit: `3 minutes`, `2 hours`, `5 days`. @param ms - at least a minute. */
+export function roughly(ms: number): string {
+  const minutes = Math.round(ms / 60_000);
+  if (minutes < 90) return counted(minutes, 'minute');
+  const hours = Math.round(minutes / 60);
+  return hours < 36 ? counted(hours, 'hour') : counted(Math.round(hours / 24), 'day');
+}
+
+const counted = (count: number, unit: string): string => `${String(count)} ${unit}${count === 1 ? '' : 's'}`;
+
 /** `14:05`, as people here write it. @param at - ms since 1970. */
 export function timeOfDay(at: number): string {
   return new Intl.DateTimeFormat(undefined, { timeStyle: 'short' }).format(at);

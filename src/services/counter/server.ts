@@ -161,7 +161,7 @@ export async function startCounterServer(options: CounterServerOptions): Promise
     }
     // A body that was not read would be taken for the next request.
     if (isStopping || !request.complete) response.setHeader('Connection', 'close');
-    send(response, answer);
+    send(response, answer, options.now());
   }
 
   async function answerRoute(
@@ -269,7 +269,9 @@ async function readBody(request: IncomingMessage, limit: number): Promise<string
   });
 }
 
-function send(response: ServerResponse, answer: HttpAnswer | TextAnswer): void {
+function send(response: ServerResponse, answer: HttpAnswer | TextAnswer, now: UnixMillis): void {
+  // Of the clock that receipts have.
+  response.setHeader('Date', new Date(now).toUTCString());
   response.setHeader('Cache-Control', 'no-store');
   response.setHeader('X-Content-Type-Options', 'nosniff');
   if (answer.status === 401) response.setHeader('WWW-Authenticate', 'Bearer realm="conclave counter"');

@@ -33,6 +33,7 @@ function outside(end: MeetingEnd | undefined, ...attention: readonly Attention[]
     isKeptWaiting: false,
     door: [],
     notices: [],
+    clockOffset: undefined,
     attention: new Set(attention),
     sending: { microphone: false, camera: false },
     unreadableObjects: 0,

@@ -54,6 +54,7 @@ function begun(
     suite: 0x0001,
     parameters: core.options.parameters,
     change: { added: [], removed: [], by: undefined, time: core.wallClock },
+    signedAt: undefined,
     madeOwnKey: false,
     ...more,
   };

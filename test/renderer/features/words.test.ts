@@ -3,6 +3,7 @@ import { findLink } from '../../../src/renderer/features/home/find-link.ts';
 import { trialRuntime } from '../../../src/renderer/features/home/runtime.ts';
 import { describeChange } from '../../../src/renderer/features/security/words.ts';
 import { pathOf } from '../../../src/renderer/features/waiting/path.ts';
+import { words as meetingWords } from '../../../src/renderer/features/meeting/words.ts';
 import { ago, clock } from '../../../src/renderer/ui/duration.ts';
 import { initials } from '../../../src/renderer/ui/initials.ts';
 
@@ -38,6 +39,16 @@ describe('an Electron', () => {
 });
 
 describe('words', () => {
+  test.each([
+    [2, '2 minutes fast'],
+    [89, '89 minutes fast'],
+    [-180, '3 hours slow'],
+    [-2_100, '35 hours slow'],
+    [2_880, '2 days fast'],
+  ])('a clock that is off by %i minutes is %s', (minutes, words) => {
+    expect(meetingWords.wrongClock(minutes * 60_000)).toContain(`clock is ${words}.`);
+  });
+
   test('a change of the keys is a sentence', () => {
     const change = { epoch: '3', time: 0, added: [], removed: [], by: undefined };
     expect(describeChange({ ...change, added: ['Bo'], by: 'Ana' })).toBe('Bo joined. Made by Ana.');

@@ -97,6 +97,7 @@ export function meetingOf(
     },
     sending: { microphone: false, camera: false },
     away: undefined,
+    clockOffset: undefined,
   };
 }
 
@@ -139,6 +140,16 @@ const meetings: Record<string, () => MeetingState> = {
     const meeting = meetingOf(people(4));
     return { ...meeting, encryption: { ...meeting.encryption, seal: 'changing' } };
   },
+  'meeting-wrong-clock': () => ({ ...meetingOf(people(3)), clockOffset: 3 * 60 * minute }),
+  'waiting-wrong-clock': () => ({
+    kind: 'joining',
+    invitation,
+    step: 'waiting-for-member',
+    since: Date.now() - 14_000,
+    sentence: undefined,
+    again: false,
+    clockOffset: -2 * 24 * 60 * minute,
+  }),
   'meeting-renewing': () => {
     const meeting = meetingOf(people(4));
     const ownKey = { since: Date.now() - 20 * minute, renewing: true };
@@ -151,6 +162,7 @@ const meetings: Record<string, () => MeetingState> = {
     since: Date.now() - 14_000,
     sentence: 'Waiting to be let in. Ana and 3 others are in the meeting.',
     again: false,
+    clockOffset: undefined,
   }),
   creating: () => ({
     kind: 'joining',
@@ -159,6 +171,7 @@ const meetings: Record<string, () => MeetingState> = {
     since: Date.now() - 900,
     sentence: undefined,
     again: false,
+    clockOffset: undefined,
   }),
   'joining-again': () => ({
     kind: 'joining',
@@ -167,6 +180,7 @@ const meetings: Record<string, () => MeetingState> = {
     since: Date.now() - 1_400,
     sentence: 'You were away, so the others changed the keys without you. You are joining again.',
     again: true,
+    clockOffset: undefined,
   }),
   'meeting-still-holding': () => {
     const meeting = meetingOf(people(4));

@@ -1,5 +1,5 @@
 import type { Away, ConnectionState, MediaState, Participant } from '../../../contract/state.ts';
-import { timeOfDay } from '../../ui/duration.ts';
+import { roughly, timeOfDay } from '../../ui/duration.ts';
 
 /** Why there is no picture; undefined when there is one or is about to be. */
 const pictureWords: Record<MediaState, string> = {
@@ -76,6 +76,9 @@ export const words = {
     kind === 'slept'
       ? 'This computer was asleep. Your microphone and camera are off.'
       : `You were away, so the others changed the keys without you. You joined again at ${timeOfDay(at)}. Your microphone and camera are off.`,
+  /** @param offset - ms by which the clock is fast; negative: slow. */
+  wrongClock: (offset: number): string =>
+    `Your computer’s clock is ${roughly(Math.abs(offset))} ${offset > 0 ? 'fast' : 'slow'}. The meeting and its keys do not depend on it, but times shown here may be wrong. Set the clock in the system settings.`,
   /** Somebody still holds the keys who should not. */
   stopSending: 'Stop sending',
   understood: 'Close this message',
