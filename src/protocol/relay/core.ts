@@ -103,11 +103,11 @@ export class RelayCore implements PeerOwner {
     this.#lost(peer);
   }
 
-  /** Sends on all sessions that have something to send. */
-  sendReady(): void {
+  /** Sessions that may have something to send, since the last time. */
+  takeReady(): Peer[] {
     const ready = [...this.#ready];
     this.#ready.clear();
-    for (const peer of ready) peer.send(this.now);
+    return ready;
   }
 
   /** Sessions that calls were made on since the last time. */

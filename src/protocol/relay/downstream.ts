@@ -18,6 +18,8 @@ export interface SubscribedTrack {
   readonly reliable: boolean;
   readonly timeouts: DeliveryTimeouts;
   readonly groupOrder: GroupOrder;
+  /** All that is kept of a track that several write; undefined: it is not one. */
+  replay(): readonly HeldBack[] | undefined;
 }
 
 /**
@@ -27,7 +29,8 @@ export interface SubscribedTrack {
  */
 export type DownstreamState = 'waiting' | 'offered' | 'established' | 'ending' | 'ended';
 
-interface HeldBack {
+/** An object that waits for its subscription. */
+export interface HeldBack {
   readonly object: MoqtObject;
   readonly subgroup: Subgroup | undefined;
   readonly first: boolean;
@@ -55,6 +58,8 @@ export class Downstream<T extends SubscribedTrack = SubscribedTrack> implements 
   readonly #flows = new Map<string, Flow>();
   readonly #lanes = new Map<number, Lane>();
   #heldBack: HeldBack[] = [];
+  /** More came than is held back. */
+  #overflowed = false;
   #done: { readonly code: number; readonly reason: string } | undefined;
 
   constructor(peer: Peer, id: RequestId, track: T, state: 'waiting' | 'offered') {
@@ -108,7 +113,8 @@ export class Downstream<T extends SubscribedTrack = SubscribedTrack> implements 
   /** The subscription stands: objects flow from now on. */
   establish(now: Millis): void {
     this.state = 'established';
-    const heldBack = this.#heldBack;
+    // Whoever floods what all write must not push out what others sent meanwhile.
+    const heldBack = (this.#overflowed ? this.track.replay() : undefined) ?? this.#heldBack;
     this.#heldBack = [];
     for (const { object, subgroup, first, previous } of heldBack) {
       this.deliver(object, subgroup, first, previous, now);
@@ -131,7 +137,10 @@ export class Downstream<T extends SubscribedTrack = SubscribedTrack> implements 
   ): void {
     if (this.state === 'offered') {
       this.#heldBack.push({ object, subgroup, first, previous });
-      if (this.#heldBack.length > MOST_HELD_BACK) this.#heldBack.shift();
+      if (this.#heldBack.length > MOST_HELD_BACK) {
+        this.#heldBack.shift();
+        this.#overflowed = true;
+      }
       return;
     }
     if (this.state !== 'established') return;

@@ -5,7 +5,7 @@ import { compareLocations, objectId } from '../moqt/model.ts';
 import type { GroupOrder, Location, MoqtObject, RequestId } from '../moqt/model.ts';
 import type { RequestRefusal } from '../moqt/session-api.ts';
 import type { Group } from './group.ts';
-import { objectSize } from './object-cache.ts';
+import { backlogSize, objectSize } from './object-cache.ts';
 import type { ObjectCache } from './object-cache.ts';
 import type { Peer } from './peer.ts';
 import { sendLevel } from './send-queue.ts';
@@ -84,7 +84,7 @@ export class FetchJob implements SendSource {
   /** Answers with one more item. */
   push(item: FetchItem): void {
     if (this.#over) return;
-    if (item.kind === 'object') this.#queuedBytes += objectSize(item.object);
+    if (item.kind === 'object') this.#queuedBytes += backlogSize(item.object);
     this.#queue.push(item);
     if (this.#accepted) this.peer.enqueue(this);
   }
@@ -162,7 +162,7 @@ export class FetchJob implements SendSource {
   #next(): FetchItem {
     if (this.#cached === undefined) {
       const item = this.#queue.shift() ?? { kind: 'end' };
-      if (item.kind === 'object') this.#queuedBytes -= objectSize(item.object);
+      if (item.kind === 'object') this.#queuedBytes -= backlogSize(item.object);
       return item;
     }
     return this.#cached.next().value ?? { kind: 'end' };

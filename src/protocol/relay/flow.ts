@@ -2,7 +2,7 @@
 import type { Millis } from '../units.ts';
 import type { MoqtObject, RequestId } from '../moqt/model.ts';
 import type { Subgroup } from './group.ts';
-import { objectSize } from './object-cache.ts';
+import { backlogSize, objectSize } from './object-cache.ts';
 import type { RelaySession } from './peer.ts';
 
 interface Waiting {
@@ -24,6 +24,7 @@ export class Flow {
   #ending: 'finish' | 'reset' | undefined;
   /** When the last object of the subgroup was known to be there. */
   finishedAt: Millis | undefined;
+  /** What waits here costs this much. */
   bytes = 0;
 
   constructor(subgroup: Subgroup) {
@@ -50,7 +51,7 @@ export class Flow {
     const isNext = last === undefined || id === last + 1n || (previous === last && id > last);
     this.#queue.push({ object, first, restart: !isNext, arrivedAt: now });
     this.#lastQueued = id;
-    this.bytes += objectSize(object);
+    this.bytes += backlogSize(object);
   }
 
   /** All objects of the subgroup are in the queue. */
@@ -79,7 +80,7 @@ export class Flow {
       return { bytes: 0, over: true };
     }
     const bytes = objectSize(next.object);
-    this.bytes -= bytes;
+    this.bytes -= backlogSize(next.object);
     const isLast = this.#ending !== undefined && this.#queue.length === 0;
     if (isLast && next.first && !this.#streamOpen && this.#ending === 'finish') {
       session.sendSingleObject(id, next.object, this.subgroup.endOfGroup);

@@ -4,6 +4,9 @@ import type { GroupId, MoqtObject, SubgroupId } from '../moqt/model.ts';
 import { RangeSet } from './range-set.ts';
 import { immutableProperties } from './track-properties.ts';
 
+/** Subgroups of a group that are remembered, beside those that are open. */
+const MOST_SUBGROUPS = 1_024;
+
 /** A source of objects; only its identity matters here. */
 export type SourceId = object;
 
@@ -101,8 +104,18 @@ export class Group {
         last: -1n,
       };
       this.subgroups.set(id, subgroup);
+      if (this.subgroups.size > MOST_SUBGROUPS) this.#forgetSubgroup();
     }
     return subgroup;
+  }
+
+  /** The oldest that nobody feeds any more; one that was cut has made the group lossy. */
+  #forgetSubgroup(): void {
+    for (const [id, { open, last }] of this.subgroups) {
+      if (open.size > 0 || last < 0n) continue;
+      this.subgroups.delete(id);
+      return;
+    }
   }
 
   /** Whether all objects that exist in [first, last] are here and no other can be missing. */

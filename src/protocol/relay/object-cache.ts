@@ -202,6 +202,11 @@ export function objectSize(object: MoqtObject): number {
   return object.properties.length + (object.content.kind === 'payload' ? object.content.payload.length : 0);
 }
 
+/** What an object costs while it waits to be sent, whatever its size. */
+export function backlogSize(object: MoqtObject): number {
+  return objectSize(object) + OBJECT_COST;
+}
+
 /**
  * The object with byte arrays of its own where its bytes are a small part of a large buffer, so that keeping it does
  * not keep the buffer.

@@ -1,4 +1,10 @@
-/** A set of integers that come mostly in runs, such as the object IDs seen in a group. */
+/** Runs of a set that are remembered. */
+const MOST_RUNS = 256;
+
+/**
+ * A set of integers that come mostly in runs, such as the object IDs seen in a group. Of integers that come otherwise it
+ * forgets the smallest, so that whoever chooses them fills no memory.
+ */
 export class RangeSet {
   /** Ascending, disjoint, never adjacent. */
   readonly #runs: { first: bigint; last: bigint }[] = [];
@@ -38,6 +44,7 @@ export class RangeSet {
       after.first = value;
     } else {
       this.#runs.splice(at + 1, 0, { first: value, last: value });
+      if (this.#runs.length > MOST_RUNS) this.#runs.shift();
     }
   }
 }

@@ -211,8 +211,8 @@ export class RelayNode implements Machine<RelayInput, RelayEffect> {
   #settle(): void {
     if (!this.#fed) return;
     this.#fed = false;
-    this.#guarded(undefined, () => {
-      this.#relay.send(this.#now);
+    this.#relay.send(this.#now, (id, run) => {
+      this.#guarded(this.#connections.get(id), run);
     });
     for (const id of this.#relay.takeTouched()) {
       const connection = this.#connections.get(id);

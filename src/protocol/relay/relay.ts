@@ -115,10 +115,16 @@ export class Relay {
     }
   }
 
-  /** Sends what the handled events made ready, as far as each session's transport has room. */
-  send(now: Millis): void {
+  /**
+   * Sends what the handled events made ready, as far as each session's transport has room.
+   * @param guarded - runs what is done for one session, so that a fault of our own there keeps nothing from the others.
+   */
+  send(now: Millis, guarded: (id: number, run: () => void) => void): void {
     this.#core.now = now;
-    this.#core.sendReady();
+    for (const peer of this.#core.takeReady())
+      guarded(peer.id, () => {
+        peer.send(now);
+      });
   }
 
   /** Sessions whose effects are to be carried out. */

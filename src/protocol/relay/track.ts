@@ -5,7 +5,7 @@ import { compareLocations, objectId } from '../moqt/model.ts';
 import type { FullTrackName, GroupId, Location, MoqtObject, RequestId, SubgroupId } from '../moqt/model.ts';
 import type { TrackDescription } from '../moqt/session-api.ts';
 import type { CacheBudget } from './cache-budget.ts';
-import type { Downstream } from './downstream.ts';
+import type { Downstream, HeldBack } from './downstream.ts';
 import { alone } from './group.ts';
 import type { Subgroup } from './group.ts';
 import type { RelayLimits } from './limits.ts';
@@ -206,6 +206,19 @@ export class Track {
   /** Nothing more comes: what is published meanwhile is not known here. */
   stopsHere(): void {
     this.#knownFrom = undefined;
+  }
+
+  /** @see {@link SubscribedTrack} */
+  replay(): readonly HeldBack[] | undefined {
+    if (!this.treatment.firstWins) return undefined;
+    return this.cache.ascending().flatMap(({ objects }) =>
+      Array.from(objects.values(), (object) => ({
+        object,
+        subgroup: object.subgroup === undefined ? undefined : alone(object, object.subgroup),
+        first: true,
+        previous: undefined,
+      })),
+    );
   }
 
   /** Whether a FETCH of [start, last] can be answered from here alone. */

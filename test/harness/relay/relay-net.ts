@@ -98,7 +98,9 @@ export class RelayNet {
     for (let moved = true; moved;) {
       moved = false;
       for (const link of this.#links) moved = this.#carry(link) || moved;
-      this.relay.send(this.now);
+      this.relay.send(this.now, (_, run) => {
+        run();
+      });
       for (const id of this.relay.takeTouched()) {
         const link = this.#links[id - 1];
         if (link !== undefined) this.#drainServer(link);

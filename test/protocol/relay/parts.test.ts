@@ -2,10 +2,13 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { CacheBudget } from '../../../src/protocol/relay/cache-budget.ts';
 import type { CacheEntry } from '../../../src/protocol/relay/cache-budget.ts';
+import { Group } from '../../../src/protocol/relay/group.ts';
 import { RangeSet } from '../../../src/protocol/relay/range-set.ts';
 import { SendQueue, sendLevel } from '../../../src/protocol/relay/send-queue.ts';
 import { TimerQueue } from '../../../src/protocol/relay/timer-queue.ts';
+import { subgroupId } from '../../../src/protocol/moqt/model.ts';
 import { millis } from '../../../src/protocol/units.ts';
+import { at } from '../../harness/moqt/names.ts';
 
 describe('RangeSet', () => {
   test('is a set', () => {
@@ -29,6 +32,29 @@ describe('RangeSet', () => {
       }),
     );
   });
+});
+
+test('a RangeSet forgets the smallest when there is nothing but gaps', () => {
+  const ranges = new RangeSet();
+  for (let value = 0n; value < 10_000n; value += 2n) ranges.add(value);
+  expect([ranges.has(0n), ranges.has(9_000n), ranges.has(9_600n), ranges.has(9_998n)]).toEqual([
+    false,
+    false,
+    true,
+    true,
+  ]);
+});
+
+test('a Group remembers a bounded number of subgroups, and all that are open', () => {
+  const group = new Group(at(0, 0).group, false);
+  const open = Array.from({ length: 5_000 }, (_, id) => {
+    const subgroup = group.subgroup(subgroupId(BigInt(id)), 128);
+    subgroup.last = 0n;
+    if (id % 50 === 0) subgroup.open.set({}, 0n);
+    return subgroup;
+  }).filter((subgroup) => subgroup.open.size > 0);
+  expect(group.subgroups.size).toBe(1_024);
+  expect(open.every((subgroup) => group.subgroups.get(subgroup.id) === subgroup)).toBe(true);
 });
 
 describe('TimerQueue', () => {

@@ -134,6 +134,28 @@ describe('several publishers of a track', () => {
   });
 });
 
+test("a subgroup that comes again when its group was forgotten ends nobody's session", () => {
+  const { alice, bob, carol, subscription, net } = meeting();
+  const begin = ({ client, id }: Publisher, payload: string): void => {
+    const first = object(0, 0, payload);
+    client.session.openSubgroup(id, {
+      group: first.location.group,
+      subgroup: first.subgroup ?? raise(),
+      publisherPriority: 128,
+      endOfGroup: false,
+      firstObject: true,
+    });
+    client.session.writeObject(id, first);
+    net.run();
+  };
+  begin(alice, 'a');
+  // More than a relay remembers; the stream of the first is still open.
+  for (let group = 1; group < 600; group += 1) alice.send(group, 0, 'a');
+  begin(bob, 'b');
+  alice.send(600, 0, 'a');
+  expect(carol.objects(subscription).slice(-2)).toEqual(['0/0=b', '600/0=a']);
+});
+
 describe('a malformed track', () => {
   test('another content at a known location ends its publisher only; the first stays', () => {
     const { alice, bob, carol, subscription, net } = meeting();

@@ -8,7 +8,7 @@ import { millis } from '../../../src/protocol/units.ts';
 import { openAccess } from '../../../src/protocol/relay/policy.ts';
 import { meetingTracks } from '../../../src/services/relay/meeting-tracks.ts';
 import { Peer } from '../../harness/moqt/session-pair.ts';
-import { namespace } from '../../harness/moqt/names.ts';
+import { namespace, object, track } from '../../harness/moqt/names.ts';
 import type { RequestId } from '../../../src/protocol/moqt/model.ts';
 import { unchunked, Wire } from '../../harness/moqt/wire.ts';
 
@@ -35,7 +35,7 @@ class Relayed {
   }
 
   /** The transport session is accepted; nothing of the client's SETUP has arrived. */
-  accept(connection: number): Peer {
+  accept(connection: number, queuedBytes = () => 0): Peer {
     const now = millis(this.#now);
     const client = new Peer(
       new Session({
@@ -54,7 +54,7 @@ class Relayed {
     }, unchunked);
     this.#links.set(connection, { client, wire });
     this.node.handle(
-      { kind: 'accepted', connection, draft: draft18, transport: 'quic', path: '/', queuedBytes: () => 0 },
+      { kind: 'accepted', connection, draft: draft18, transport: 'quic', path: '/', queuedBytes },
       now,
     );
     return client;
@@ -187,4 +187,27 @@ describe('a relay that is told who may connect', () => {
     relayed.decide(1, ADMITTED);
     expect(relayed.node.statistics().sessions).toBe(0);
   });
+});
+
+test('a fault in what is sent to one session keeps nothing from the others', () => {
+  const relayed = new Relayed();
+  let fails = false;
+  const broken = (): number => {
+    if (fails) throw new Error('its transport is broken');
+    return 0;
+  };
+  const [alice, bob, carol] = [relayed.accept(1), relayed.accept(2, broken), relayed.accept(3)];
+  for (const connection of [1, 2, 3]) relayed.hear(connection);
+  const published = alice.session.publish(track('room/x', 'a'), { forward: true, description: {} });
+  relayed.hear(1);
+  const subscriptions = [bob, carol].map(({ session }) => session.subscribe(track('room/x', 'a'), {}));
+  for (const connection of [2, 3]) relayed.hear(connection);
+  fails = true;
+  alice.session.sendSingleObject(published, object(0, 0, 'a'), false);
+  relayed.hear(1);
+  expect(carol.of('object').map(({ id }) => id)).toEqual([subscriptions[1]]);
+  expect(relayed.effects.flatMap((effect) => (effect.kind === 'fault' ? [effect.connection] : []))).toEqual([
+    2,
+  ]);
+  expect(relayed.node.statistics().sessions).toBe(2);
 });

@@ -213,6 +213,20 @@ describe('what is kept of a shared track', () => {
   });
 });
 
+test('what others send reaches whoever is slow to take a track, however much one sends meanwhile', () => {
+  const scene = new Scene();
+  const late = scene.net.connect();
+  late.session.subscribeTracks(COMMITS.namespace, { forward: true });
+  scene.net.run();
+  const [offer] = late.offers();
+  if (offer === undefined) throw new Error('no offer');
+  scene.aliceSends(...ALICE);
+  scene.mallorySends(...Array.from({ length: 300 }, (_, nth) => own(100 + nth, 0, 'junk')));
+  late.session.acceptPublish(offer.id, { forward: true });
+  scene.net.run();
+  expect(late.objects(offer.id).filter((text) => text.endsWith('=alice'))).toEqual(ALL);
+});
+
 describe('what one publisher says of a shared track', () => {
   // MAX_CACHE_DURATION (0x04) = 1,000 ms.
   const SHORT_LIVED = Uint8Array.of(0x04, 0x83, 0xe8);

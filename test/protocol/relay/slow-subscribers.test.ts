@@ -202,6 +202,17 @@ describe('a subscriber that does not read', () => {
     expect(net.relay.statistics()).toMatchObject({ sessionsTooSlow: 1, sessions: 2, backlogBytes: 0 });
   });
 
+  test('small ones count for more than their bytes', () => {
+    const { net, alice, published, slow } = meeting([COMMITS]);
+    for (let group = 0; group < 2_000; group += 1) {
+      alice.session.sendSingleObject(the(published[0]), object(group, 0, '.'), false);
+      net.run();
+    }
+    slow.client.stalled = false;
+    net.run();
+    expect(slow.client.last('closed').reason).toContain('EXCESSIVE_LOAD');
+  });
+
   test('when they wait too long the session is closed too', () => {
     const { net, alice, published, slow } = meeting([COMMITS], {
       ...LIMITS,
