@@ -160,6 +160,35 @@ describe('what does not close a session', () => {
     expect(pair.client.of('closed')).toEqual([]);
   });
 
+  test('more streams of tracks that we know are stopped too, and the others go on', () => {
+    // The control stream is one of them.
+    const { pair } = pairWithRaw({ client: { dataStreams: 3 } });
+    const id = pair.client.session.subscribe(TRACK, {});
+    pair.run();
+    const request = pair.server.request('subscribe');
+    pair.server.session.acceptSubscribe(request.id, {});
+    const open = (group: number): void => {
+      const first = object(group, 0, 'x');
+      const { location, subgroup = raise(), publisherPriority } = first;
+      const header = {
+        group: location.group,
+        subgroup,
+        publisherPriority,
+        endOfGroup: false,
+        firstObject: true,
+      };
+      pair.server.session.openSubgroup(request.id, header);
+      pair.server.session.writeObject(request.id, first);
+      pair.run();
+    };
+    for (const group of [0, 1, 2, 3]) open(group);
+    expect(pair.client.of('object').map((event) => [event.id, event.object.location.group])).toEqual([
+      [id, 0n],
+      [id, 1n],
+    ]);
+    expect(pair.client.of('closed')).toEqual([]);
+  });
+
   test('requests beyond the limit are refused', () => {
     const { pair } = pairWithRaw({ server: { requests: 2 } });
     for (let index = 0; index < 3; index += 1) {
@@ -170,3 +199,7 @@ describe('what does not close a session', () => {
     expect(pair.client.last('request-error').refusal.code).toBe(0x9);
   });
 });
+
+function raise(): never {
+  throw new Error('it should be there');
+}
