@@ -87,8 +87,10 @@ export interface Participant {
   readonly fingerprint: readonly string[];
   readonly hue: number;
   readonly joinedEpoch: string;
-  /** Has left or vanished; holds keys until the next change. */
+  /** Has left, vanished or is being removed; holds keys until the next change. */
   readonly leaving: boolean;
+  /** Is being removed by the person here. */
+  readonly removing: boolean;
   readonly audio: MediaState;
   readonly video: MediaState;
 }

@@ -23,6 +23,7 @@ import type {
   MeetingEnd,
   MeetingView,
   News,
+  ParticipantView,
 } from '../../protocol/meeting/view.ts';
 import { fingerprintGroups, fingerprintHue } from '../identity/fingerprint.ts';
 
@@ -88,7 +89,7 @@ function awayOf(absence: Absence): Away | undefined {
 
 function participantsOf({ participants }: GroupView, context: MeetingContext): Participant[] {
   return participants.map((participant) => {
-    const { id, member, self, role, joinedEpoch, leaving, audio, video } = participant;
+    const { id, member, self, role, joinedEpoch, leaving, removing, audio, video } = participant;
     const displayName = self ? context.displayName : participant.displayName;
     if (displayName !== undefined) context.names.set(id, displayName);
     return {
@@ -101,6 +102,7 @@ function participantsOf({ participants }: GroupView, context: MeetingContext): P
       hue: fingerprintHue(member.fingerprint),
       joinedEpoch: String(joinedEpoch),
       leaving,
+      removing,
       audio,
       video,
     };
@@ -128,8 +130,7 @@ function encryptionOf(view: MeetingView, group: GroupView, context: MeetingConte
     (hindrance === undefined ? undefined : stillHoldingSentence(stillHolding, hindrance));
   return {
     seal: attention !== undefined ? 'attention' : leaving.length > 0 ? 'changing' : 'sealed',
-    sentence:
-      attention ?? (leaving.length > 0 ? 'Someone has left. The keys are about to change.' : undefined),
+    sentence: attention ?? changingSentence(leaving, context.names),
     stillHolding,
     epoch: String(group.epoch),
     securityCode: group.securityCode.split(' '),
@@ -200,11 +201,27 @@ function hindranceOf({ connection, step }: MeetingView): string | undefined {
   if (connection.kind !== 'connected')
     return connection.refused ? 'the relay does not let this app in' : 'the relay does not answer';
   if (step === 'counter-unreachable') return 'the counter does not answer';
-  return step === 'counter-unauthorized' ? 'the counter refuses this app' : undefined;
+  if (step === 'counter-refusing') return 'the counter refuses this app';
+  return step === 'counter-unauthorized' ? 'the counter asks for an access token' : undefined;
 }
 
+function changingSentence(
+  leaving: readonly ParticipantView[],
+  names: ReadonlyMap<string, string>,
+): string | undefined {
+  if (leaving.length === 0) return undefined;
+  const removing = leaving.filter(({ removing: isRemoved }) => isRemoved);
+  const who = listed(removing.map(({ member }) => nameOf(member, names)));
+  const removed = removing.length === 0 ? '' : `You are removing ${who}. `;
+  const left = removing.length < leaving.length ? 'Someone has left. ' : '';
+  return `${removed}${left}The keys are about to change.`;
+}
+
+const listed = (names: readonly string[]): string =>
+  new Intl.ListFormat('en', { type: 'conjunction' }).format(names);
+
 function stillHoldingSentence(names: readonly string[], hindrance: string): string {
-  const who = new Intl.ListFormat('en', { type: 'conjunction' }).format(names);
+  const who = listed(names);
   const hold = names.length === 1 ? 'holds' : 'hold';
   return `${who} still ${hold} the keys: ${hindrance}. This app keeps trying to change them.`;
 }
@@ -212,6 +229,7 @@ function stillHoldingSentence(names: readonly string[], hindrance: string): stri
 const joinSteps: Readonly<Record<GroupStep, JoinStep>> = {
   seeking: 'asking-counter',
   'counter-unreachable': 'asking-counter',
+  'counter-refusing': 'asking-counter',
   'counter-unauthorized': 'asking-counter',
   creating: 'creating',
   'waiting-for-creator': 'asking-counter',
@@ -249,7 +267,9 @@ function joinSentence({
     case 'counter-unreachable':
       return 'The counter service is not answering. Trying again. Check your network, or ask whoever runs the service.';
     case 'counter-unauthorized':
-      return 'The counter service refuses this app. Ask whoever runs it for an invitation with access.';
+      return 'The counter service asks for an access token, and this invitation has none that it accepts. Ask your company, or whoever runs the service, for an invitation with access.';
+    case 'counter-refusing':
+      return 'The counter service answers, but refuses this app. Trying again. Ask for a new invitation, or ask whoever runs the service whether your network or an access rule is in the way.';
     case 'waiting-for-creator':
       return 'Someone else is starting the meeting right now.';
     case 'waiting-for-member':
@@ -269,6 +289,8 @@ function attentionSentence(attention: ReadonlySet<Attention>): string | undefine
     return 'This app cannot save its state to disk, and takes no part in key changes until it can. Free up some space.';
   if (attention.has('full'))
     return 'This meeting is full: more people cannot hold its keys. Whoever asks to join waits until somebody leaves.';
+  if (attention.has('not-kept-out'))
+    return 'You removed someone who can come back with the invitation: this meeting has removed so many people that it cannot remember more. Start a new meeting to keep them out.';
   if (attention.has('kicked-asks'))
     return 'Someone who was removed asked to be let in again and was refused.';
   if (attention.has('moved'))

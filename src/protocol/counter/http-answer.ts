@@ -12,8 +12,10 @@ import { encodeBase64 } from './base64.ts';
 import { COUNTER_LIMITS } from './client.ts';
 import type {
   AliveOutcome,
+  CounterError,
   CounterFailure,
   CounterMode,
+  Gone,
   HistoryOutcome,
   IncrementOutcome,
   LockOutcome,
@@ -30,7 +32,15 @@ import { problem, PROBLEM_PREFIX } from './problems.ts';
 import type { HttpAnswer, ProblemName } from './problems.ts';
 import { PUBLIC_KEY_BYTES, receiptKeyId } from './receipt.ts';
 import type { ReceiptVerifier } from './receipt.ts';
-import type { AliveAnswer, Forbidden, IncrementAnswer, LockAnswer, NotTaken, UploadAnswer } from './rules.ts';
+import type {
+  AliveAnswer,
+  Forbidden,
+  IncrementAnswer,
+  LockAnswer,
+  ModeMismatch,
+  NotTaken,
+  UploadAnswer,
+} from './rules.ts';
 
 /** Largest answer that a client reads, in bytes. */
 export const MAX_ANSWER_BYTES =
@@ -58,13 +68,23 @@ export function encodeLockAnswer(answer: LockAnswer): HttpAnswer {
         }),
         retryAfterMs: answer.retryLaterMs,
       };
-    case 'alive':
-      return alive(answer.retryLaterMs);
     case 'too-many':
       return {
         ...problem('too-many-generations', 'Ask again after Retry-After seconds.'),
         retryAfterMs: answer.retryLaterMs,
       };
+    default:
+      return encodeRefusal(answer);
+  }
+}
+
+/** Answers that several calls have. */
+function encodeRefusal(
+  answer: Extract<LockAnswer, { kind: 'alive' }> | CounterError | Gone | Forbidden | ModeMismatch | NotTaken,
+): HttpAnswer {
+  switch (answer.kind) {
+    case 'alive':
+      return alive(answer.retryLaterMs);
     case 'over-quota':
     case 'full':
       return notTaken(answer);
@@ -94,22 +114,14 @@ function alive(retryLaterMs: Millis): HttpAnswer {
 
 /** Answers with what a room has. */
 export function encodeRoomAnswer(answer: RoomAnswer | Forbidden): HttpAnswer {
-  if (answer.kind === 'forbidden') return forbidden();
+  if (answer.kind === 'forbidden') return encodeRefusal(answer);
   return { status: 200, body: { meeting: answer.meeting ?? null, next: answer.next } };
 }
 
 /** Answers a sign of life. */
 export function encodeAliveAnswer(answer: AliveAnswer): HttpAnswer {
-  switch (answer.kind) {
-    case 'ok':
-      return { status: 200, body: { current: Number(answer.current), ...encodeMeeting(answer.meeting) } };
-    case 'counter-error':
-      return counterError(answer.current);
-    case 'gone':
-      return gone();
-    case 'forbidden':
-      return forbidden();
-  }
+  if (answer.kind !== 'ok') return encodeRefusal(answer);
+  return { status: 200, body: { current: Number(answer.current), ...encodeMeeting(answer.meeting) } };
 }
 
 /** Answers an increment. @see draft-jennings-moq-e2ee-mls #counter-incr */
@@ -119,24 +131,16 @@ export function encodeIncrementAnswer(answer: IncrementAnswer): HttpAnswer {
       const receipt = answer.receipt === undefined ? {} : { receipt: encodeBase64(answer.receipt) };
       return { status: 200, body: { current: Number(answer.val), ...receipt } };
     }
-    case 'alive':
-      return alive(answer.retryLaterMs);
     case 'not-locked':
       return problem('not-locked', 'The lock was never taken, has expired, or was given to somebody else.');
-    case 'counter-error':
-      return counterError(answer.current);
-    case 'gone':
-      return gone();
-    case 'forbidden':
-      return forbidden();
-    case 'mode-mismatch':
-      return modeMismatch(answer.mode);
+    default:
+      return encodeRefusal(answer);
   }
 }
 
 /** Answers a page of history. */
 export function encodeHistoryAnswer(page: HistoryPage | Forbidden): HttpAnswer {
-  if (page.kind === 'forbidden') return forbidden();
+  if (page.kind === 'forbidden') return encodeRefusal(page);
   return {
     status: 200,
     body: {
@@ -162,15 +166,8 @@ export function encodeUploadAnswer(answer: UploadAnswer, current: Epoch | undefi
       return problem('fork', 'This service has signed two lines.', { epoch: Number(answer.epoch) });
     case 'foreign-receipt':
       return problem('foreign-receipt', answer.reason);
-    case 'over-quota':
-    case 'full':
-      return notTaken(answer);
-    case 'gone':
-      return gone();
-    case 'forbidden':
-      return forbidden();
-    case 'mode-mismatch':
-      return modeMismatch(answer.mode);
+    default:
+      return encodeRefusal(answer);
   }
 }
 
@@ -209,12 +206,8 @@ export function decodeLockAnswer(answer: ReceivedAnswer, mode: CounterMode): Loc
         const kind = isProblem(body, 'alive') ? 'alive' : 'locked';
         return { kind, retryLaterMs: readRetryLater(body, answer.retryAfter) };
       }
-      case 410:
-        return { kind: 'gone' };
-      case 412:
-        return readCounterError(body);
       default:
-        return undefined;
+        return readMissed(answer.status, body);
     }
   });
 }
@@ -229,12 +222,8 @@ export function decodeIncrementAnswer(answer: ReceivedAnswer, mode: CounterMode)
       case 409:
         if (!isProblem(body, 'alive')) return { kind: 'not-locked' };
         return { kind: 'alive', retryLaterMs: readRetryLater(body, answer.retryAfter) };
-      case 410:
-        return { kind: 'gone' };
-      case 412:
-        return readCounterError(body);
       default:
-        return undefined;
+        return readMissed(answer.status, body);
     }
   });
 }
@@ -279,12 +268,8 @@ export function decodeAliveAnswer(answer: ReceivedAnswer): AliveOutcome {
     switch (answer.status) {
       case 200:
         return { kind: 'ok', current: body.epoch('current'), meeting: readMeeting(body) };
-      case 410:
-        return { kind: 'gone' };
-      case 412:
-        return readCounterError(body);
       default:
-        return undefined;
+        return readMissed(answer.status, body);
     }
   });
 }
@@ -400,6 +385,12 @@ function counterError(current: Epoch | undefined): HttpAnswer {
 
 function modeMismatch(mode: CounterMode): HttpAnswer {
   return problem('mode-mismatch', `A counter of this name is kept in ${mode} mode.`, { mode });
+}
+
+/** What several calls are answered with whose caller is not where the counter is. */
+function readMissed(status: number, body: JsonFields): Gone | CounterError | undefined {
+  if (status === 410) return { kind: 'gone' };
+  return status === 412 ? readCounterError(body) : undefined;
 }
 
 function readCounterError(body: JsonFields): { kind: 'counter-error'; current: Epoch | undefined } {

@@ -14,6 +14,8 @@ export type GroupStep =
   | 'welcomed'
   /** The counter cannot be reached; tried again. */
   | 'counter-unreachable'
+  /** The counter answers, and refuses what it is asked. */
+  | 'counter-refusing'
   /** The counter wants another token. */
   | 'counter-unauthorized'
   | 'member';

@@ -58,6 +58,8 @@ export type GroupEvent =
   | { readonly kind: 'removed-as-absent' }
   /** Whether somebody asks to be let in for whom the group has no room. */
   | { readonly kind: 'full'; readonly isFull: boolean }
+  /** Somebody was removed whose key can come again: the list of kicked keys is full. */
+  | { readonly kind: 'not-kept-out' }
   /** Somebody with a kicked key asks to be let in. */
   | { readonly kind: 'kicked-asks'; readonly signatureKey: Uint8Array }
   /** The counter signed two different Commits for one epoch: it is not trusted any more. */

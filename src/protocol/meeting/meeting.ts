@@ -413,6 +413,7 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
       case 'newer-generation':
       case 'moved':
       case 'kicked-asks':
+      case 'not-kept-out':
       case 'equivocation':
       case 'store-failing':
         this.#attention.add(event.kind);

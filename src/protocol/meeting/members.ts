@@ -72,6 +72,11 @@ export class Members {
     return this.#context.core.tasks.now - member.lastHeard <= SILENT_AFTER_MS;
   }
 
+  /** A person here removes it, and it still has the keys. */
+  isCut(id: ParticipantId): boolean {
+    return this.#cut.has(id) && this.#members.has(id);
+  }
+
   /** The epoch that a participant joined in, or the first that we saw it in. */
   joinedEpoch(id: ParticipantId): Epoch | undefined {
     return this.#joinedEpochs.get(id);

@@ -40,7 +40,7 @@ export type ConnectionView =
 
 /** Something that a person must know and that does not end the meeting. */
 export type Attention =
-  'equivocation' | 'newer-generation' | 'moved' | 'kicked-asks' | 'store-failing' | 'full';
+  'equivocation' | 'newer-generation' | 'moved' | 'kicked-asks' | 'not-kept-out' | 'store-failing' | 'full';
 
 /** What the others had to do without us, for example while this machine slept. */
 export type Absence =
@@ -73,6 +73,8 @@ export interface ParticipantView {
   readonly joinedEpoch: Epoch;
   /** Said good-bye or fell silent, and still has the keys. */
   readonly leaving: boolean;
+  /** A person here removes it, and it still has the keys; it is {@link ParticipantView.leaving}, too. */
+  readonly removing: boolean;
   readonly audio: MediaState;
   readonly video: MediaState;
 }

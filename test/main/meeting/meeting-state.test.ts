@@ -96,12 +96,18 @@ describe('somebody who left and still holds the keys', () => {
     senderId: new Uint8Array(54) as SenderId,
     asOf: epoch(0n),
   });
-  const participant = (leaf: number, displayName: string | undefined, leaving: boolean): ParticipantView => ({
+  const participant = (
+    leaf: number,
+    displayName: string | undefined,
+    leaving: boolean,
+    removing = false,
+  ): ParticipantView => ({
     id: participantIdOf(member(leaf)),
     member: member(leaf),
     self: leaf === 0,
     role: leaf === 0 ? 'organiser' : 'member',
     displayName,
+    removing,
     joinedEpoch: epoch(0n),
     leaving,
     audio: 'off',
@@ -135,7 +141,8 @@ describe('somebody who left and still holds the keys', () => {
 
   test.each([
     ['counter-unreachable', connected, 'the counter does not answer'],
-    ['counter-unauthorized', connected, 'the counter refuses this app'],
+    ['counter-unauthorized', connected, 'the counter asks for an access token'],
+    ['counter-refusing', connected, 'the counter refuses this app'],
     [
       'member',
       { kind: 'connecting', relay: 'moqt://relay.test/', attempt: 3, refused: false },
@@ -160,6 +167,53 @@ describe('somebody who left and still holds the keys', () => {
   test('is about to lose them where nothing is in the way', () => {
     const view: MeetingView = { ...outside(undefined), group, connection: connected };
     const state = describeMeeting(view, { ...context, names: new Map() });
-    expect('encryption' in state && state.encryption).toMatchObject({ seal: 'changing', stillHolding: [] });
+    expect('encryption' in state && state.encryption).toMatchObject({
+      seal: 'changing',
+      sentence: 'Someone has left. The keys are about to change.',
+      stillHolding: [],
+    });
   });
+
+  test.each([
+    [[participant(1, 'Bo', true, true)], 'You are removing Bo. The keys are about to change.'],
+    [
+      [participant(1, 'Bo', true, true), participant(2, 'Cy', true)],
+      'You are removing Bo. Someone has left. The keys are about to change.',
+    ],
+  ])('has not left who is being removed: %#', (participants, sentence) => {
+    const view = { ...outside(undefined), group: { ...group, participants }, connection: connected };
+    const state = describeMeeting(view, { ...context, names: new Map() });
+    expect('encryption' in state && state.encryption.sentence).toBe(sentence);
+  });
+});
+
+describe('a counter that answers', () => {
+  const connected = { kind: 'connected', relay: 'moqt://relay.test/' } as const;
+  const sentence = (step: MeetingView['step']): string | undefined => {
+    const state = describeMeeting({ ...outside(undefined), step, connection: connected }, context);
+    return state.kind === 'joining' ? state.sentence : undefined;
+  };
+
+  test('is not called silent where it refuses: what to do is said', () => {
+    expect(sentence('counter-refusing')).toMatch(/answers, but refuses .* new invitation/);
+    expect(sentence('counter-unauthorized')).toMatch(/asks for an access token.* company/);
+    expect(sentence('counter-unreachable')).toMatch(/is not answering/);
+  });
+});
+
+test('whoever removed somebody who cannot be kept out is told what to do', () => {
+  const view = {
+    ...outside(undefined, 'not-kept-out'),
+    connection: { kind: 'connected', relay: 'r' } as const,
+  };
+  const participants: never[] = [];
+  const group = {
+    epoch: epoch(3n),
+    securityCode: '1 2',
+    suite: 1,
+    participants,
+    parameters: { secureObjectsSuite: 4 },
+  };
+  const state = describeMeeting({ ...view, group: group as unknown as GroupView }, context);
+  expect('encryption' in state && state.encryption.sentence).toMatch(/can come back .* Start a new meeting/);
 });

@@ -6,6 +6,7 @@ import type {
   PendingDoor,
   PlannedCommit,
 } from '../../../src/protocol/group/coordination/pending-work.ts';
+import { MAX_KICKED_KEYS } from '../../../src/protocol/group/meeting-parameters.ts';
 import { MAX_MEMBERS } from '../../../src/protocol/group/coordination/commit-size.ts';
 import { DEFAULT_TIMING } from '../../../src/protocol/group/coordination/timing.ts';
 import type { MlsSuite } from '../../../src/protocol/group/mls.ts';
@@ -467,5 +468,40 @@ describe('a joiner with several KeyPackages', () => {
       return plan(work);
     };
     expect([13n, 14n].map((at) => settled(at) === undefined)).toEqual([false, true]);
+  });
+});
+
+describe('a kick for which the list has no room', () => {
+  /** All that can be kicked, less some. */
+  const listed = (less: number): Uint8Array[] =>
+    Array.from({ length: MAX_KICKED_KEYS - less }, (_, at) => keyOf(10_000 + at));
+
+  test('is a removal all the same, and is told', () => {
+    const work = fresh();
+    work.kick(keyOf(1), millis(0));
+    work.kick(keyOf(3), millis(0));
+    // It may ask to come in again: not by the very Commit that removes it.
+    work.join(joiner(3));
+    const planned = plan(work, 0, listed(1));
+    expect(planned?.plan).toEqual({ adds: [], removes: [1, 3], kicks: [keyOf(1)] });
+    expect(work.takeUnlisted()).toBe(false);
+    const change = { added: [], removed: [member(1), member(3)] };
+    settle(work, { change, byUs: true, addedRefs: [], epoch: NEXT }, millis(0));
+    expect([work.takeUnlisted(), work.takeUnlisted()]).toEqual([true, false]);
+    // Whoever comes back is in: it is not removed again and again.
+    expect(plan(work, 0, [...listed(1), keyOf(1)])).toBeUndefined();
+  });
+
+  test('is one where there is room after all', () => {
+    const work = fresh();
+    work.kick(keyOf(1), millis(0));
+    expect(plan(work, 0, listed(0))?.plan).toEqual({ adds: [], removes: [1], kicks: [] });
+    expect(plan(work, 0, listed(1))?.plan).toEqual({ adds: [], removes: [1], kicks: [keyOf(1)] });
+    settle(
+      work,
+      { change: { added: [], removed: [member(1)] }, byUs: true, addedRefs: [], epoch: NEXT },
+      millis(0),
+    );
+    expect(work.takeUnlisted()).toBe(false);
   });
 });

@@ -70,7 +70,11 @@ describe('where the room has groups', () => {
   });
 
   test('the counter is asked until it answers', () => {
-    const answers: Answer<'room'>[] = [unreachable, unreachable, { kind: 'unauthorized' }];
+    const answers: Answer<'room'>[] = [
+      unreachable,
+      { kind: 'refused', status: 403, reason: 'no' },
+      { kind: 'unauthorized' },
+    ];
     const seeker = new OneCoordinator('fenced', {
       room: () => answers.shift() ?? { kind: 'ok', meeting: 0, next: 1 },
     });
@@ -80,7 +84,7 @@ describe('where the room has groups', () => {
     expect(steps(seeker)).toEqual([
       'seeking',
       'counter-unreachable',
-      'counter-unreachable',
+      'counter-refusing',
       'counter-unauthorized',
       'waiting-for-member',
     ]);

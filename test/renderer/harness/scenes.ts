@@ -44,6 +44,7 @@ export function person(at: number, change: Partial<Participant> = {}): Participa
     joinedEpoch: String(at),
     leaving: false,
     role: at === 0 ? 'organiser' : 'member',
+    removing: false,
     audio: 'live',
     video: 'live',
     ...change,

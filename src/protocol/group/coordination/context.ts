@@ -62,6 +62,8 @@ export type CoordinatorEvent =
   | { readonly kind: 'door'; readonly callers: readonly Caller[] }
   /** What a person here wanted is up to organisers, of whom we are none (any more): it is not done. */
   | { readonly kind: 'not-organiser' }
+  /** Somebody was removed whose key can come again: the list of kicked keys is full. */
+  | { readonly kind: 'not-kept-out' }
   /** The meeting is in another generation, which we join as a newcomer. */
   | { readonly kind: 'moved' }
   | { readonly kind: 'kicked-asks'; readonly signatureKey: Uint8Array }

@@ -2,6 +2,7 @@
 import type { CounterFailure } from '../../counter/client.ts';
 import { millis } from '../../units.ts';
 import type { Millis } from '../../units.ts';
+import type { GroupStep } from '../progress.ts';
 import { ask } from './asks.ts';
 import type { Answer, AskKind, AskTypes, Job } from './asks.ts';
 import type { Context } from './context.ts';
@@ -12,10 +13,16 @@ export function isFailure(outcome: { readonly kind: string }): outcome is Counte
   return ['unauthorized', 'busy', 'refused', 'unreachable'].includes(outcome.kind);
 }
 
+const STEPS: Readonly<Record<CounterFailure['kind'], GroupStep>> = {
+  unauthorized: 'counter-unauthorized',
+  refused: 'counter-refusing',
+  busy: 'counter-unreachable',
+  unreachable: 'counter-unreachable',
+};
+
 /** Reports a failure as a status. @returns how long to wait before the next call. */
 export function reportFailure(context: Context, failure: CounterFailure, backoff: Backoff): Millis {
-  const unauthorized = failure.kind === 'unauthorized';
-  context.emit({ kind: 'status', step: unauthorized ? 'counter-unauthorized' : 'counter-unreachable' });
+  context.emit({ kind: 'status', step: STEPS[failure.kind] });
   const wait = backoff.next();
   return failure.kind === 'busy' ? millis(Math.max(wait, failure.retryLaterMs)) : wait;
 }

@@ -218,6 +218,7 @@ export class MemberState {
     this.#inbox.prune(this.#view.epoch);
     this.counter.epochBegan();
     this.#noteFull();
+    if (this.work.takeUnlisted()) this.context.emit({ kind: 'not-kept-out' });
     this.noteDoor();
   }
 

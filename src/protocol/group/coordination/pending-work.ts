@@ -5,6 +5,7 @@ import { millis } from '../../units.ts';
 import type { Millis } from '../../units.ts';
 import { KEY_PACKAGE_EPOCHS } from '../leaf-join.ts';
 import type { CommitPlan, MlsSuite } from '../mls.ts';
+import { MAX_KICKED_KEYS } from '../meeting-parameters.ts';
 import type { MeetingParameters } from '../meeting-parameters.ts';
 import type { LeafIndex, Member } from '../roster.ts';
 import { MAX_AT_DOOR } from './door.ts';
@@ -48,6 +49,8 @@ export class PendingWork {
   readonly #removals = new Map<LeafIndex, Millis>();
   /** By signature key, so that whoever joins again does not escape; since when a person here has wanted it. */
   readonly #kicks = new Map<string, Millis>();
+  /** Those of them whose key the list of kicked keys has no room for. */
+  readonly #unlisted = new Set<string>();
   readonly #vanished = new Map<LeafIndex, Millis>();
   readonly #renewals: Renewals;
   #update: Millis | undefined;
@@ -57,6 +60,7 @@ export class PendingWork {
   #refused = new Set<string>();
   #refusedBefore = new Set<string>();
   #isFull = false;
+  #hasUnlisted = false;
   /** When the current epoch began, from which turns are counted. */
   #turnsFrom: Millis;
 
@@ -184,6 +188,12 @@ export class PendingWork {
       this.#removals.delete(leaf);
       this.#vanished.delete(leaf);
     }
+    const removed = new Set(change.removed.map(({ signatureKey }) => encodeHex(signatureKey)));
+    for (const key of this.#unlisted) {
+      if (!removed.has(key) || !this.#kicks.delete(key)) continue;
+      this.#unlisted.delete(key);
+      this.#hasUnlisted = true;
+    }
     if (byUs) this.#update = undefined;
     this.#turnsFrom = now;
     this.#most = MAX_WAITING_JOINS;
@@ -260,6 +270,13 @@ export class PendingWork {
     return this.#isFull && this.#joins.size > 0;
   }
 
+  /** @returns whether somebody was removed, since this was last asked, who could not be kept out. */
+  takeUnlisted(): boolean {
+    const had = this.#hasUnlisted;
+    this.#hasUnlisted = false;
+    return had;
+  }
+
   /** Plans a Commit; undefined when there is nothing to do. */
   plan(
     roster: readonly Member[],
@@ -269,6 +286,7 @@ export class PendingWork {
     suite: MlsSuite,
   ): PlannedCommit | undefined {
     const { kickedKeys } = parameters;
+    this.#unlisted.clear();
     const removals = new Set<LeafIndex>();
     const kicks: Uint8Array[] = [];
     for (const key of kickedKeys) this.#kicks.delete(encodeHex(key));
@@ -277,10 +295,14 @@ export class PendingWork {
       if (leaf === ownLeaf) continue;
       const gone = (this.#vanished.get(leaf) ?? now) + this.#timing.grace <= now;
       const isKicked = this.#kickSince(member) !== undefined;
-      if (isKicked) kicks.push(signatureKey);
+      const fits = kickedKeys.length + kicks.length < MAX_KICKED_KEYS;
+      // Whoever cannot be kept out is removed all the same.
+      if (isKicked && fits) kicks.push(signatureKey);
+      else if (isKicked) this.#unlisted.add(encodeHex(signatureKey));
       if (isKicked || this.#removals.has(leaf) || gone) removals.add(leaf);
     }
     for (const key of [...kickedKeys, ...kicks]) this.#joins.delete(encodeHex(key));
+    for (const key of this.#unlisted) this.#joins.delete(key);
     const places = new Map(
       roster.filter(({ leaf }) => leaf !== ownLeaf).map((member) => [encodeHex(member.signatureKey), member]),
     );

@@ -195,6 +195,13 @@ export class MeetingModel {
     this.#notify(outcome.ok ? words.copied : outcome.problem.sentence);
   }
 
+  /** What is known of why somebody is not on the stage any more. */
+  #going(id: ParticipantId, name: string): string {
+    const still = this.#meeting().participants.find((person) => person.id === id);
+    if (still === undefined) return words.gone(name);
+    return still.removing ? words.removing(name) : words.left(name);
+  }
+
   /** Those who were here already when one came in are not announced. */
   #noticeComings(present: readonly Participant[]): void {
     const named = present.filter(({ self, displayName }) => !self && displayName !== undefined);
@@ -202,7 +209,8 @@ export class MeetingModel {
     this.#named = named;
     if (before === undefined) return;
     for (const { displayName } of missingFrom(before, named)) this.#notify(words.joined(displayName ?? ''));
-    for (const { displayName } of missingFrom(named, before)) this.#notify(words.left(displayName ?? ''));
+    for (const { id, displayName } of missingFrom(named, before))
+      this.#notify(this.#going(id, displayName ?? ''));
   }
 }
 

@@ -67,6 +67,8 @@ export const words = {
   page: (page: number, pages: number): string => `Page ${String(page)} of ${String(pages)}`,
   joined: (name: string): string => `${name} joined.`,
   left: (name: string): string => `${name} left.`,
+  removing: (name: string): string => `You are removing ${name}.`,
+  gone: (name: string): string => `${name} is no longer in the meeting.`,
   reconnecting: ({ attempt, refused }: ConnectionState & { readonly kind: 'reconnecting' }): string =>
     refused
       ? 'The relay does not let this app into the meeting any more. Trying again. You are not sending anything. Ask whoever runs the relay.'

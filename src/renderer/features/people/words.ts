@@ -4,6 +4,7 @@ export const words = {
   truth: 'Everyone who holds the keys right now.',
   search: 'Search',
   leaving: 'Has left; holds keys until the next change',
+  removing: 'Is being removed; holds keys until the next change',
   since: (epoch: string): string =>
     epoch === '0' ? 'Started the meeting' : `Holds keys since change ${epoch}`,
   muted: 'Muted',
