@@ -287,10 +287,12 @@ function attentionSentence(attention: ReadonlySet<Attention>): string | undefine
     return 'The counter service signed two different histories of this meeting. Do not trust it: leave, and tell whoever runs the service.';
   if (attention.has('store-failing'))
     return 'This app cannot save its state to disk, and takes no part in key changes until it can. Free up some space.';
+  if (attention.has('mls-restarted'))
+    return 'The part of this app that keeps the keys had failed. It was started again from its saved state, and the meeting goes on.';
   if (attention.has('full'))
     return 'This meeting is full: more people cannot hold its keys. Whoever asks to join waits until somebody leaves.';
   if (attention.has('not-kept-out'))
-    return 'You removed someone who can come back with the invitation: this meeting has removed so many people that it cannot remember more. Start a new meeting to keep them out.';
+    return 'You removed someone who can ask to come in again: this meeting has removed so many people that it cannot remember more. The door is closed. Start a new meeting to keep them out for good.';
   if (attention.has('kicked-asks'))
     return 'Someone who was removed asked to be let in again and was refused.';
   if (attention.has('moved'))

@@ -28,6 +28,7 @@ import { Meeting } from '../../protocol/meeting/meeting.ts';
 import { refusalOf } from '../../protocol/meeting/permissions.ts';
 import type { MeetingView } from '../../protocol/meeting/view.ts';
 import type { TransportSession } from '../../protocol/moqt/transport.ts';
+import { MlsThreadLost } from '../mls/worker-mls-port.ts';
 import { answerStoreAsk, discardStoreAnswer, type StoreAskPorts } from './membership-store.ts';
 import { answerMlsAsk, discardMlsAnswer, type MlsAskPorts } from './mls-asks.ts';
 
@@ -58,6 +59,8 @@ export class RunningMeeting {
   readonly #transports = new Map<ConnectionId, TransportSession>();
   /** Calls of MLS and store that are under way. */
   readonly #underWay = new Set<Promise<void>>();
+  /** Threads of MLS of whose death the machine was told. */
+  readonly #lostThreads = new Set<number>();
   #view: MeetingView | undefined;
   #displayName: string;
   readonly #over: Promise<void>;
@@ -183,7 +186,10 @@ export class RunningMeeting {
         return;
       case 'counter':
         {
-          const call = this.#answer(effect.id, answerCounterAsk(effect.ask, this.#ports));
+          const lost = (error: MlsThreadLost): void => {
+            this.#mlsLost(error);
+          };
+          const call = this.#answer(effect.id, answerCounterAsk(effect.ask, this.#ports, lost));
           // The last word of a meeting: its connection is kept until it is out.
           if (effect.ask.kind === 'close') this.#track(call);
         }
@@ -271,8 +277,17 @@ export class RunningMeeting {
       if (this.#driver.stopped) await discard?.(answer);
       else this.#driver.feed({ kind: 'answer', id, answer });
     } catch (error) {
-      this.#fault(error);
+      if (error instanceof MlsThreadLost) this.#mlsLost(error);
+      else this.#fault(error);
     }
+  }
+
+  /** The machine takes up the membership again: once for all that one death lets fail. */
+  #mlsLost({ thread, message }: MlsThreadLost): void {
+    if (this.#lostThreads.has(thread)) return;
+    this.#lostThreads.add(thread);
+    process.emitWarning(message, 'MlsThreadLost');
+    this.#driver.feed({ kind: 'mls-lost' });
   }
 
   /** Keeps the end waiting. */
@@ -323,11 +338,22 @@ export class RunningMeeting {
   }
 }
 
-function answerCounterAsk(ask: CounterAsk, { counter, mls }: MeetingPorts): Promise<unknown> {
+/** @param lost - told when a call cannot be signed since MLS has died. */
+function answerCounterAsk(
+  ask: CounterAsk,
+  { counter, mls }: MeetingPorts,
+  lost: (error: MlsThreadLost) => void,
+): Promise<unknown> {
   const signed =
     (member: GroupHandle): EpochSigner =>
-    (message) =>
-      mls.signWithEpochKey(member, message);
+    async (message) => {
+      try {
+        return await mls.signWithEpochKey(member, message);
+      } catch (error) {
+        if (error instanceof MlsThreadLost) lost(error);
+        throw error;
+      }
+    };
   const signerOf = (member: GroupHandle | undefined): EpochSigner | undefined => member && signed(member);
   switch (ask.kind) {
     case 'lock':

@@ -1,6 +1,7 @@
 /** MLS in a worker thread, so that a Commit in a large group does not stall media. */
 import { Worker } from 'node:worker_threads';
 import { InvariantError } from '../../protocol/errors.ts';
+import type { GroupHandle } from '../../protocol/group/mls.ts';
 import type { MlsPort } from './mls-port.ts';
 import { MLS_OPERATIONS } from './worker-protocol.ts';
 import type { MlsAnswer, MlsCall, MlsOperation, MlsWorkerData } from './worker-protocol.ts';
@@ -12,6 +13,19 @@ export interface MlsWorkerScript {
   /** Node options of the thread, for example a TypeScript loader. */
   readonly execArgv?: string[];
 }
+
+/** A thread has died, and all groups that it held with it: they have to be restored from where they were saved. */
+export class MlsThreadLost extends Error {
+  /** Which thread: all that one death lets fail names the same. */
+  readonly thread: number;
+
+  constructor(thread: number, reason: string) {
+    super(reason);
+    this.thread = thread;
+  }
+}
+
+const ENDED = 'the MLS worker has ended';
 
 interface Waiting {
   resolve(result: unknown): void;
@@ -26,18 +40,21 @@ class MlsThread {
   readonly #worker: Worker;
   readonly #waiting = new Map<number, Waiting>();
   readonly #died: () => void;
+  readonly #number: number;
   #nextId = 1;
   #death: Error | undefined;
 
   /** @param died - called once when the thread has ended. */
-  constructor({ script, execArgv }: MlsWorkerScript, data: MlsWorkerData, died: () => void) {
+  constructor({ script, execArgv }: MlsWorkerScript, number: number, died: () => void) {
     this.#died = died;
+    this.#number = number;
+    const data: MlsWorkerData = { firstHandle: number * HANDLES_PER_THREAD + 1 };
     this.#worker = new Worker(script, { execArgv, name: 'conclave-mls', workerData: data });
     this.#worker.on('error', (error) => {
-      this.#end(error);
+      this.#end(error.message);
     });
     this.#worker.on('exit', () => {
-      this.#end(new InvariantError('the MLS worker has ended'));
+      this.#end(ENDED);
     });
     this.#worker.on('message', (answer: MlsAnswer) => {
       this.#settle(answer);
@@ -72,10 +89,10 @@ class MlsThread {
     else call?.reject(new InvariantError(answer.message));
   }
 
-  #end(error: Error): void {
+  #end(reason: string): void {
     if (this.#death !== undefined) return;
-    this.#death = error;
-    for (const call of this.#waiting.values()) call.reject(error);
+    this.#death = new MlsThreadLost(this.#number, reason);
+    for (const call of this.#waiting.values()) call.reject(this.#death);
     this.#waiting.clear();
     this.#worker.unref();
     this.#died();
@@ -83,16 +100,15 @@ class MlsThread {
 }
 
 /**
- * Starts the worker. When its thread dies, the calls in progress reject and its groups are gone: they have to be
- * restored from where they were saved. The next call starts a new thread.
+ * Starts the worker. When its thread dies, its groups are gone: the calls in progress, and later ones about its groups, reject
+ * with {@link MlsThreadLost}. The next call about anything else starts a new thread.
  */
 export function startMlsWorker(script: MlsWorkerScript): MlsPort {
   let threads = 0;
   let isClosed = false;
   const start = (): MlsThread => {
-    const data = { firstHandle: threads * HANDLES_PER_THREAD + 1 };
     threads += 1;
-    return new MlsThread(script, data, () => {
+    return new MlsThread(script, threads - 1, () => {
       if (!isClosed) current = undefined;
     });
   };
@@ -101,6 +117,10 @@ export function startMlsWorker(script: MlsWorkerScript): MlsPort {
   const operations = MLS_OPERATIONS.map((operation) => [
     operation,
     (...parameters: unknown[]) => {
+      const lost = threadOf(parameters[0]);
+      if (lost !== undefined && lost < threads - (current === undefined ? 0 : 1)) {
+        return operation === 'forget' ? Promise.resolve() : Promise.reject(new MlsThreadLost(lost, ENDED));
+      }
       current ??= start();
       return current.call(operation, parameters);
     },
@@ -110,4 +130,11 @@ export function startMlsWorker(script: MlsWorkerScript): MlsPort {
     await current?.terminate();
   };
   return { ...(Object.fromEntries(operations) as Omit<MlsPort, 'close'>), close };
+}
+
+/** Which thread gave a handle; undefined for what is none. */
+function threadOf(parameter: unknown): number | undefined {
+  return typeof parameter === 'number'
+    ? Math.floor(((parameter as GroupHandle) - 1) / HANDLES_PER_THREAD)
+    : undefined;
 }

@@ -89,13 +89,22 @@ function encodeRefusal(
     case 'full':
       return notTaken(answer);
     case 'counter-error':
-      return counterError(answer.current);
+      return problem(
+        'counter-error',
+        'The counter has reached current; the next value is one more, 0 at first.',
+        { current: numberOrNull(answer.current) },
+      );
     case 'gone':
-      return gone();
+      return problem(
+        'gone',
+        'It was silent for too long after a later one had begun: join the meeting as a newcomer.',
+      );
     case 'forbidden':
-      return forbidden();
-    case 'mode-mismatch':
-      return modeMismatch(answer.mode);
+      return problem('forbidden', 'Sign as the room, or with the key of the epoch that was reached last.');
+    case 'mode-mismatch': {
+      const { mode } = answer;
+      return problem('mode-mismatch', `A counter of this name is kept in ${mode} mode.`, { mode });
+    }
   }
 }
 
@@ -342,17 +351,6 @@ function readDetail(body: JsonFields): string {
   return body.isAbsent('detail') ? '' : body.text('detail', /^[\x20-\x7e]{0,500}$/, 'printable');
 }
 
-function gone(): HttpAnswer {
-  return problem(
-    'gone',
-    'It was silent for too long after a later one had begun: join the meeting as a newcomer.',
-  );
-}
-
-function forbidden(): HttpAnswer {
-  return problem('forbidden', 'Sign as the room, or with the key of the epoch that was reached last.');
-}
-
 function encodeMeeting({ generation, lease }: MeetingNow): Readonly<Record<string, unknown>> {
   return { meeting: generation ?? null, lease_left: lease.leftMs, lease: lease.ofMs };
 }
@@ -371,20 +369,6 @@ function readGeneration(body: JsonFields, name: string): number | undefined {
 
 function isProblem(body: JsonFields, name: ProblemName): boolean {
   return !body.isAbsent('type') && body.text('type', /^.{0,200}$/, 'a URI') === PROBLEM_PREFIX + name;
-}
-
-function counterError(current: Epoch | undefined): HttpAnswer {
-  return problem(
-    'counter-error',
-    'The counter has reached current; the next value is one more, 0 at first.',
-    {
-      current: numberOrNull(current),
-    },
-  );
-}
-
-function modeMismatch(mode: CounterMode): HttpAnswer {
-  return problem('mode-mismatch', `A counter of this name is kept in ${mode} mode.`, { mode });
 }
 
 /** What several calls are answered with whose caller is not where the counter is. */

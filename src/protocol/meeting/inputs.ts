@@ -41,6 +41,8 @@ export type MeetingInput =
   | { readonly kind: 'answer'; readonly id: AskId; readonly answer: unknown }
   /** The counter has answered, and said what time it is. */
   | { readonly kind: 'dated'; readonly answer: DatedAnswer }
+  /** MLS has died with all that it held, and with the asks that it was to answer. */
+  | { readonly kind: 'mls-lost' }
   /** Encoded media of this person; what is switched off is not taken. */
   | { readonly kind: 'uplink'; readonly item: UplinkItem }
   | { readonly kind: 'feedback'; readonly feedback: DownlinkFeedback }

@@ -13,6 +13,7 @@ import type { MoqtClient, PublishOffer } from '../moqt/client/client-api.ts';
 import { RequestErrorCode } from '../moqt/codes.ts';
 import { pause, Pending, settledUntil, Tasks, type Task } from '../tasks.ts';
 import { millis, type Millis } from '../units.ts';
+import { Asking } from './asking.ts';
 import { ClockCheck } from './clock-check.ts';
 import { MeetingCore, type MeetingOptions } from './core.ts';
 import type { MeetingEffect } from './effects.ts';
@@ -24,6 +25,7 @@ import type { EpochBegun, GroupEvent } from './group-events.ts';
 import type { MeetingInput } from './inputs.ts';
 import { participantIdOf } from './members.ts';
 import { MlsGroup } from './mls-group.ts';
+import { MlsRestarts, noticesTo } from './mls-restarts.ts';
 import { Organising } from './organising.ts';
 import { OwnMedia, type Sending } from './own-media.ts';
 import { ownOrigin } from './own-origin.ts';
@@ -42,8 +44,6 @@ const CONGESTED_BITRATE = 250_000;
 /** A view takes time in proportion to the members, and in a large meeting changes come by the hundred. */
 const SHOW_EVERY_MS = 50;
 const MAX_HISTORY = 500;
-/** Who asks to be let in is let in well before, if nobody need be asked. */
-const KEPT_WAITING_MS = 4_000;
 const MAX_EARLY_OFFERS = 4_096;
 /** How long our good-bye is said to those who are still about to listen: some round trips, and one committer that is gone. */
 const GOOD_BYE_MS = 2_000;
@@ -66,7 +66,7 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
   readonly #core: MeetingCore;
   readonly #tasks = new Tasks();
   readonly #link: RelayLink;
-  readonly #group: MlsGroup;
+  #group: MlsGroup;
   readonly #media = new OwnMedia();
   readonly #organising: Organising;
   readonly #attention = new Set<Attention>();
@@ -74,12 +74,13 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
   #life: Life = { kind: 'new' };
   /** To everybody, from now on: we leave. */
   #saysGoodBye = false;
+  #isErasing = false;
+  readonly #restarts = new MlsRestarts();
   #displayName: string;
   #step: GroupStep = 'seeking';
   #absence: Absence = { kind: 'none' };
   #ownKey: OwnKey = { since: undefined, renewing: false };
-  /** Since when we have asked to be let in. */
-  #asksSince: Millis | undefined;
+  readonly #asking = new Asking();
   #begun: Omit<EpochBegun, 'masterKey'> | undefined;
   #history: readonly EpochRecord[] = [];
   #generation: Generation | undefined;
@@ -109,7 +110,11 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
         this.#lost();
       },
     });
-    this.#group = new MlsGroup(this.#core, {
+    this.#group = this.#newGroup();
+  }
+
+  #newGroup(): MlsGroup {
+    return new MlsGroup(this.#core, {
       event: (event) => {
         this.#onGroup(event);
       },
@@ -197,6 +202,9 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
         return;
       case 'answer':
         this.#core.answer(input.id, input.answer);
+        return;
+      case 'mls-lost':
+        this.#mlsLost();
         return;
       case 'dated':
         if (this.#clock.dated(input.answer, this.#tasks.now)) this.#core.changed();
@@ -296,6 +304,23 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
     return this.#begun?.roster.find((member) => participantIdOf(member) === participant);
   }
 
+  /** Our membership is taken up again from where it was saved, or asked for anew. What is said meanwhile is under the keys of before. */
+  #mlsLost(): void {
+    if (!this.#restarts.died(this.#tasks.now)) {
+      this.#end('fault');
+      return;
+    }
+    this.#attention.add('mls-restarted');
+    this.#ownKey = { ...this.#ownKey, renewing: false };
+    this.#group.end();
+    this.#group = this.#newGroup();
+    this.#group.start();
+    if (this.#isErasing) this.#group.leave();
+    // Subscriptions of the group's tracks begin anew, too.
+    this.#link.renew();
+    this.#core.changed();
+  }
+
   /** Takes encoded media; nothing is taken that is switched off. */
   #uplink(item: UplinkItem): void {
     const step = this.#media.take(item);
@@ -329,7 +354,7 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
     this.#setSending({ microphone: false, camera: false });
     // What only we want to be done is done first: who is removed would stay if we went.
     const end = this.#tasks.after(GOOD_BYE_MS);
-    while (this.#generation?.members.isCutting === true && this.#tasks.now < end)
+    while ((this.#generation?.members.cutting.length ?? 0) > 0 && this.#tasks.now < end)
       yield* pause(this.#tasks.after(REMOVAL_STEP_MS));
     this.#saysGoodBye = true;
     this.#generation?.hello();
@@ -343,6 +368,7 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
 
   /** Erases our state of the group, which ends the meeting. */
   *#erase(): Task {
+    this.#isErasing = true;
     this.#group.leave();
     yield* pause(this.#tasks.after(ERASE_MS));
     this.#attention.add('store-failing');
@@ -389,7 +415,7 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
     switch (event.kind) {
       case 'status':
         this.#step = event.step;
-        this.#noteAsking(event.step);
+        this.#asking.reached(event.step, this.#tasks.now);
         return;
       case 'epoch':
         this.#epochBegan(event);
@@ -439,27 +465,15 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
     }
   }
 
-  /** A counter or a Welcome may make us wait meanwhile: we ask all the same. */
-  #noteAsking(step: GroupStep): void {
-    switch (step) {
-      case 'waiting-for-member':
-        this.#asksSince ??= this.#tasks.now;
-        return;
-      case 'seeking':
-      case 'creating':
-      case 'waiting-for-creator':
-      case 'member':
-        this.#asksSince = undefined;
-        return;
-      case 'welcomed':
-      case 'counter-unreachable':
-      case 'counter-unauthorized':
-        return;
-    }
-  }
-
   #epochBegan(begun: EpochBegun): void {
     const { masterKey, ...rest } = begun;
+    if (this.#isResumed(begun)) {
+      masterKey.fill(0);
+      // What was wanted of MLS that died is wanted of the next.
+      for (const leaf of this.#generation?.members.cutting ?? []) this.#group.decide({ kind: 'kick', leaf });
+      return;
+    }
+    this.#attention.delete('mls-restarted');
     if (begun.signedAt !== undefined) this.#clock.signed(begun.signedAt, this.#tasks.now);
     if (begun.madeOwnKey) this.#ownKey = { since: begun.change.time, renewing: false };
     const before = this.#generation?.isOf(begun.group, begun.senderId) === true ? this.#begun : undefined;
@@ -482,13 +496,18 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
     this.#history = [...this.#history, record].slice(-MAX_HISTORY);
   }
 
+  /** Whether MLS was restarted and is where it was: keys and tracks go on. */
+  #isResumed({ group, senderId, epoch }: EpochBegun): boolean {
+    return this.#begun?.epoch === epoch && this.#generation?.isOf(group, senderId) === true;
+  }
+
   #generationOf(begun: EpochBegun): Generation | undefined {
     if (this.#generation?.isOf(begun.group, begun.senderId) === true) return this.#generation;
     this.#closeGeneration('over');
     const generation = Generation.of(begun, {
       core: this.#core,
       link: this.#link,
-      notices: this.#group,
+      notices: noticesTo(() => this.#group),
       media: this.#media,
       hello: () =>
         this.#saysGoodBye
@@ -569,7 +588,7 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
       ownKey: this.#ownKey,
       attention: new Set(this.#attention),
       absence: this.#absence,
-      isKeptWaiting: this.#asksSince !== undefined && this.#tasks.now - this.#asksSince >= KEPT_WAITING_MS,
+      isKeptWaiting: this.#asking.isKeptWaiting(this.#tasks.now),
       door: this.#organising.door,
       notices: this.#organising.notices,
       clockOffset: this.#clock.offset,

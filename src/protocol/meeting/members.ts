@@ -5,7 +5,7 @@
 import { encodeBase64Url } from '../bytes/base64url.ts';
 import { equal } from '../bytes/equal.ts';
 import { classifyTrack, fingerprintOfSender, type GroupName, type SenderId } from '../group/names.ts';
-import type { Member } from '../group/roster.ts';
+import type { LeafIndex, Member } from '../group/roster.ts';
 import type { ParticipantId } from '../media/encoded-media.ts';
 import type { PublishOffer } from '../moqt/client/client-api.ts';
 import { RequestErrorCode } from '../moqt/codes.ts';
@@ -134,9 +134,9 @@ export class Members {
     this.#members.get(id)?.close();
   }
 
-  /** Whether somebody who is being removed still has the keys. */
-  get isCutting(): boolean {
-    return [...this.#cut].some((id) => this.#members.has(id));
+  /** Those who are being removed and still have the keys. */
+  get cutting(): readonly LeafIndex[] {
+    return [...this.#cut].flatMap((id) => this.#members.get(id)?.member.leaf ?? []);
   }
 
   /** Whose pictures are wanted. */

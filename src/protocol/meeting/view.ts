@@ -40,7 +40,14 @@ export type ConnectionView =
 
 /** Something that a person must know and that does not end the meeting. */
 export type Attention =
-  'equivocation' | 'newer-generation' | 'moved' | 'kicked-asks' | 'not-kept-out' | 'store-failing' | 'full';
+  | 'equivocation'
+  | 'newer-generation'
+  | 'moved'
+  | 'kicked-asks'
+  | 'not-kept-out'
+  | 'mls-restarted'
+  | 'store-failing'
+  | 'full';
 
 /** What the others had to do without us, for example while this machine slept. */
 export type Absence =

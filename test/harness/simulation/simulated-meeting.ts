@@ -282,6 +282,8 @@ export class SimulatedMember {
   #mls: FakeMls | undefined;
   #view: MeetingView | undefined;
   #life = 0;
+  /** Counts MLS’s lives: what is under way when it dies is never answered. */
+  #mlsLife = 0;
   #timestamp = 0;
   #wantsKeyframe = true;
 
@@ -385,6 +387,13 @@ export class SimulatedMember {
     return this.#disk !== undefined;
   }
 
+  /** MLS dies with all that it held, and is started anew. */
+  loseMls(): void {
+    this.#mlsLife += 1;
+    this.#mls = new FakeMls(this.#key, this.#world.parameters, () => this.#world.fresh());
+    this.feed({ kind: 'mls-lost' });
+  }
+
   loseDisk(): void {
     this.#disk = undefined;
   }
@@ -472,21 +481,25 @@ export class SimulatedMember {
           this.feed({ kind: 'answer', id: effect.id, answer }, life);
         });
         return;
-      case 'mls':
+      case 'mls': {
+        const mlsLife = this.#mlsLife;
         agenda.after(this.mlsMs, () => {
-          if (life !== this.#life) return;
+          if (life !== this.#life || mlsLife !== this.#mlsLife) return;
           this.feed(
             { kind: 'answer', id: effect.id, answer: answerMls(this.#mls, effect.ask, this.name) },
             life,
           );
         });
         return;
-      case 'store':
+      }
+      case 'store': {
+        const mlsLife = this.#mlsLife;
         agenda.after(effect.ask.kind === 'save' ? this.saveMs : DISK_MS, () => {
-          if (life !== this.#life) return;
+          if (life !== this.#life || (mlsLife !== this.#mlsLife && effect.ask.kind !== 'erase')) return;
           this.feed({ kind: 'answer', id: effect.id, answer: this.#answerStore(effect.ask) }, life);
         });
         return;
+      }
       case 'downlink':
         if (effect.item.kind === 'keyframe-wanted') this.#wantsKeyframe = true;
         this.received.push(effect.item);

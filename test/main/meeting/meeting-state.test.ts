@@ -215,5 +215,7 @@ test('whoever removed somebody who cannot be kept out is told what to do', () =>
     parameters: { secureObjectsSuite: 4 },
   };
   const state = describeMeeting({ ...view, group: group as unknown as GroupView }, context);
-  expect('encryption' in state && state.encryption.sentence).toMatch(/can come back .* Start a new meeting/);
+  expect('encryption' in state && state.encryption.sentence).toMatch(
+    /can ask to come in again.* Start a new meeting/,
+  );
 });

@@ -6,7 +6,7 @@ import type { Millis } from '../../units.ts';
 import { KEY_PACKAGE_EPOCHS } from '../leaf-join.ts';
 import type { CommitPlan, MlsSuite } from '../mls.ts';
 import { MAX_KICKED_KEYS } from '../meeting-parameters.ts';
-import type { MeetingParameters } from '../meeting-parameters.ts';
+import type { MeetingParameters, MeetingSettings } from '../meeting-parameters.ts';
 import type { LeafIndex, Member } from '../roster.ts';
 import { MAX_AT_DOOR } from './door.ts';
 import type { Door, Turn } from './door.ts';
@@ -306,7 +306,7 @@ export class PendingWork {
     const places = new Map(
       roster.filter(({ leaf }) => leaf !== ownLeaf).map((member) => [encodeHex(member.signatureKey), member]),
     );
-    const settings = this.settings.after(parameters, roster);
+    const settings = this.#settingsAfter(parameters, roster);
     // What was to be tried alone may have been done meanwhile.
     if (removals.size === 0 && settings === undefined) this.#most = Math.max(this.#most, 1);
     // A Commit that closes the door lets nobody slip through it.
@@ -335,6 +335,18 @@ export class PendingWork {
       plan: { adds, removes, kicks, ...(settings && { settings }), ...(renews ? { renews: true } : {}) },
       joins: joins.map(({ join }) => join),
       doesMore: replaced.length < removes.length || settings !== undefined,
+    };
+  }
+
+  /** The settings that are wanted; whoever is removed and cannot be kept out is kept in front of the door at least. */
+  #settingsAfter(parameters: MeetingParameters, roster: readonly Member[]): MeetingSettings | undefined {
+    const wanted = this.settings.after(parameters, roster);
+    if (this.#unlisted.size === 0) return wanted;
+    const { organisers } = wanted ?? parameters;
+    const gone = roster.filter(({ signatureKey }) => this.#unlisted.has(encodeHex(signatureKey)));
+    return {
+      admission: 'ask',
+      organisers: organisers.filter((each) => !gone.some(({ fingerprint }) => equal(fingerprint, each))),
     };
   }
 
