@@ -1,6 +1,6 @@
 import { defineConfig } from 'vite';
 
-/** The relay and the counter service, each one file that Node 20 runs: `out/services/{relay,counter}.mjs`. */
+/** The services and the checker of key histories, each one file that Node 20 runs: `out/services/{relay,counter,verify}.mjs`. */
 export default defineConfig({
   ssr: { noExternal: true, target: 'node' },
   build: {
@@ -8,7 +8,11 @@ export default defineConfig({
     target: 'node20',
     outDir: 'out/services',
     rolldownOptions: {
-      input: { relay: 'src/services/relay/main.ts', counter: 'src/services/counter/main.ts' },
+      input: {
+        relay: 'src/services/relay/main.ts',
+        counter: 'src/services/counter/main.ts',
+        verify: 'src/services/verify/main.ts',
+      },
       external: ['libsql', /\.node$/],
       output: {
         format: 'esm',

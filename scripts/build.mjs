@@ -55,7 +55,7 @@ function bin(name) {
 
 async function isFresh() {
   const built = await stat(stamp).catch(() => undefined);
-  const outputs = ['main/index.mjs', 'preload/index.cjs', 'renderer/index.html', 'services/relay.mjs'];
+  const outputs = ['main/index.mjs', 'preload/index.cjs', 'renderer/index.html', 'services/verify.mjs'];
   if (!built || !outputs.every((name) => existsSync(join(root, 'out', name)))) return false;
   const times = await Promise.all([...inputs, 'package-lock.json'].map((name) => newest(join(root, name))));
   return Math.max(...times) < built.mtimeMs;

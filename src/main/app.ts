@@ -6,7 +6,8 @@ import type { Problem } from '../contract/calls.ts';
 import type { DownlinkItem } from '../contract/media.ts';
 import { failed, ok, type Result } from '../contract/result.ts';
 import type { AppState, IdentityState, MeetingState } from '../contract/state.ts';
-import { fingerprintGroups, fingerprintHue } from './identity/fingerprint.ts';
+import { fingerprintGroups } from '../protocol/group/fingerprint-text.ts';
+import { fingerprintHue } from './identity/fingerprint.ts';
 import {
   createGuestIdentity,
   createIdentity,
@@ -315,15 +316,10 @@ export class App {
   async #exportHistory(): Promise<Result<{ readonly path: string } | null, Problem>> {
     const current = this.#current;
     if (current === undefined) return problem('You are not in a meeting.');
-    const history = await current.keyHistory();
+    const history = await current.keyHistory(current.context.names);
     if (history.kind === 'unavailable') return problem(history.sentence);
-    const { title, counter } = current.context.invitation;
-    const content = { title, counter, receiptKey: history.receiptKey, epochs: history.epochs };
     try {
-      const path = await this.#ports.saveFile(
-        'key-history.json',
-        `${JSON.stringify(content, undefined, 2)}\n`,
-      );
+      const path = await this.#ports.saveFile('key-history.jsonl', history.text);
       return ok(path === undefined ? null : { path });
     } catch {
       return problem('The file could not be saved there. Choose another location.');

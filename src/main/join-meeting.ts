@@ -5,16 +5,19 @@ import { HttpsCounterClient } from '../io/counter/counter-client.ts';
 import { nodeCrypto } from '../io/crypto/node-crypto.ts';
 import { quic, type TlsTrust } from '../io/quic/addon.ts';
 import { encodeBase64Url } from '../protocol/bytes/base64url.ts';
+import { equal } from '../protocol/bytes/equal.ts';
 import { DEFAULT_TIMING } from '../protocol/group/coordination/timing.ts';
 import type { Invitation } from '../protocol/group/invitation.ts';
 import { fingerprintOf, type GroupName } from '../protocol/group/names.ts';
 import { invitationPskOf, roomKeysOf, type RoomKey } from '../protocol/group/room-keys.ts';
-import type { DownlinkItem } from '../protocol/media/encoded-media.ts';
+import { labelText } from '../protocol/history/history-file.ts';
+import type { DownlinkItem, ParticipantId } from '../protocol/media/encoded-media.ts';
+import { participantIdOf } from '../protocol/meeting/members.ts';
 import { PROTOCOLS } from '../protocol/moqt/drafts.ts';
 import { unixMillis } from '../protocol/units.ts';
 import type { Identity } from './identity/identity.ts';
 import { trustOf } from './invitations.ts';
-import { readKeyHistory, type KeyHistory } from './key-history.ts';
+import { writeKeyHistory, type KeyHistory } from './key-history.ts';
 import type { MembershipStore } from './meeting/membership-store.ts';
 import { RunningMeeting } from './meeting/running-meeting.ts';
 import { openDoorName, sealDoorName } from './mls/door-name.ts';
@@ -48,8 +51,8 @@ export interface JoinMeetingOptions {
 /** A meeting with what its servers know of it. */
 export interface JoinedMeeting {
   readonly meeting: RunningMeeting;
-  /** The signed history of the meeting's keys so far. */
-  keyHistory(): Promise<KeyHistory>;
+  /** The history of the meeting's keys so far. @param names - of members, by participant, as far as they are known. */
+  keyHistory(names: ReadonlyMap<ParticipantId, string>): Promise<KeyHistory>;
 }
 
 /** Begins to join the invitation's meeting; everything else is told by the meeting. */
@@ -66,6 +69,13 @@ export function joinMeeting(options: JoinMeetingOptions): JoinedMeeting {
     dated: (answer) => {
       meeting.dated(answer);
     },
+  });
+  const membershipOf = (group: GroupName): MlsMembership => ({
+    identity: identity.signatureKey,
+    suite,
+    groupId: group,
+    joinProofKey,
+    invitationPsk: invitationPskOf(secret, group, nodeGroupCrypto),
   });
   const meeting = new RunningMeeting({
     options: {
@@ -93,13 +103,7 @@ export function joinMeeting(options: JoinMeetingOptions): JoinedMeeting {
     mls,
     store: store && membershipStore(store, room),
     room,
-    membershipOf: (group: GroupName): MlsMembership => ({
-      identity: identity.signatureKey,
-      suite,
-      groupId: group,
-      joinProofKey,
-      invitationPsk: invitationPskOf(secret, group, nodeGroupCrypto),
-    }),
+    membershipOf,
     wallClock: () => unixMillis(Date.now()),
     sealName: (name) => sealDoorName(name, doorNameKey, randomBytes(12)),
     openName: (sealed) => openDoorName(sealed, doorNameKey),
@@ -119,14 +123,27 @@ export function joinMeeting(options: JoinMeetingOptions): JoinedMeeting {
   });
   return {
     meeting,
-    keyHistory: async () => {
-      const group = meeting.view.group?.group;
-      return group === undefined
-        ? { kind: 'unavailable', sentence: 'You are not in a meeting.' }
-        : readKeyHistory(counter, group, invitation.receiptKey);
+    keyHistory: async (names) => {
+      const { group: current, history } = meeting.view;
+      if (current === undefined) return unavailable('You are not in a meeting.');
+      if (receiptKey === undefined)
+        return unavailable('This meeting’s counter signs no receipts, so there is no history to save.');
+      const { group } = current;
+      const record = await mls.keyRecord(membershipOf(group));
+      if (record === undefined) return unavailable('You are not in a meeting.');
+      const own = history.filter((each) => equal(each.group, group));
+      return writeKeyHistory({
+        header: { title: labelText(invitation.name), counter: invitation.counter, group, receiptKey },
+        counter,
+        record,
+        receipts: new Map(own.flatMap(({ epoch, receipt }) => (receipt ? [[epoch, receipt]] : []))),
+        nameOf: (member) => names.get(participantIdOf(member)),
+      });
     },
   };
 }
+
+const unavailable = (sentence: string): KeyHistory => ({ kind: 'unavailable', sentence });
 
 function quicTrust(trust: ReturnType<typeof trustOf>): TlsTrust {
   switch (trust.kind) {

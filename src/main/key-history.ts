@@ -1,77 +1,138 @@
 /**
- * The exportable history of a meeting's keys: the counter's signed receipts, from which anybody can check offline that there
- * was one line of Commits and which these were. It holds no key.
+ * The history of a meeting's keys as a file for somebody who was not there: the counter's receipts, and the Commits as we saw
+ * them. It holds no key.
+ * @see docs/protocol.md #key-histories
  */
 import { receiptVerifier } from '../io/counter/receipt-crypto.ts';
-import { encodeBase64Url } from '../protocol/bytes/base64url.ts';
-import { encodeHex } from '../protocol/bytes/hex.ts';
 import type { CounterClient } from '../protocol/counter/client.ts';
 import { checkReceiptChain, verifyReceipt, type Receipt } from '../protocol/counter/receipt.ts';
+import type { Member } from '../protocol/group/roster.ts';
+import { encodeEntry, encodeHeader, labelText } from '../protocol/history/history-file.ts';
+import type { HistoryEntry, HistoryHeader, NamedMember } from '../protocol/history/history-file.ts';
 import { epoch, type Epoch } from '../protocol/units.ts';
+import type { KeyRecord, RecordedChange } from './mls/key-record.ts';
 
 /** Pages that are read at most: 256 epochs each. */
 const MAX_PAGES = 64;
 
-/** One change of keys as the counter signed it. */
-export interface ReceiptedEpoch {
-  readonly epoch: string;
-  /** By the counter's clock. */
-  readonly time: string;
-  readonly commitSha256: string;
-  readonly transcript: string;
-  /** The signed bytes and the signature, hex; see docs/protocol.md. */
-  readonly signed: string;
-  readonly signature: string;
+/** What a history is made of. */
+export interface KeyHistorySource {
+  readonly header: HistoryHeader;
+  readonly counter: CounterClient;
+  /** What MLS has kept of our membership. */
+  readonly record: KeyRecord;
+  /** The receipts of epochs that we were in. */
+  readonly receipts: ReadonlyMap<Epoch, Uint8Array>;
+  /** The name that a member goes by, as far as it is known. */
+  readonly nameOf: (member: Member) => string | undefined;
 }
 
-/** The history, or why there is none. */
+/** The file's text, or why there is none. */
 export type KeyHistory =
-  | { readonly kind: 'history'; readonly receiptKey: string; readonly epochs: readonly ReceiptedEpoch[] }
+  | { readonly kind: 'history'; readonly text: string }
   | { readonly kind: 'unavailable'; readonly sentence: string };
 
 /**
- * Reads and verifies all receipts of a group.
- * @param receiptKey - the counter's key, from the invitation; undefined in plain mode.
+ * Writes what we know: our own epochs by the receipts that we went by, and those before from the counter, as far back as it
+ * has receipts that lead to ours. So what a counter shows now takes nothing away of what it showed us.
  */
-export async function readKeyHistory(
-  counter: CounterClient,
-  group: Uint8Array,
-  receiptKey: Uint8Array | undefined,
-): Promise<KeyHistory> {
-  if (receiptKey === undefined)
-    return unavailable('This meeting’s counter signs no receipts, so there is no history to export.');
-  const epochs: ReceiptedEpoch[] = [];
-  let previous: Receipt | undefined;
-  let next: Epoch = epoch(0n);
-  for (let page = 0; page < MAX_PAGES; page += 1) {
-    const outcome = await counter.history(group, next);
-    if (outcome.kind !== 'ok')
-      return unavailable('The counter service is not providing the history right now. Try again later.');
-    if (outcome.entries.length === 0) break;
-    for (const entry of outcome.entries) {
-      const verdict = verifyReceipt(entry.receipt, receiptKey, receiptVerifier);
-      if (
-        verdict.kind !== 'valid' ||
-        checkReceiptChain(previous, verdict.receipt, receiptVerifier).kind !== 'follows'
-      )
-        return unavailable('The history that the counter service provided is not valid. Do not trust it.');
-      previous = verdict.receipt;
-      epochs.push(receiptedEpoch(verdict.receipt));
-    }
-    next = epoch((previous?.epoch ?? 0n) + 1n);
+export async function writeKeyHistory(source: KeyHistorySource): Promise<KeyHistory> {
+  const { header, record } = source;
+  const logged = await readLog(source);
+  const receiptOf = (at: Epoch): Receipt | undefined => {
+    const bytes = source.receipts.get(at) ?? logged.get(at);
+    const verdict = bytes && verifyReceipt(bytes, header.receiptKey, receiptVerifier);
+    return verdict?.kind === 'valid' ? verdict.receipt : undefined;
+  };
+  const first = receiptOf(record.epoch);
+  if (first === undefined)
+    return {
+      kind: 'unavailable',
+      sentence: 'The counter service is not providing the history right now. Try again later.',
+    };
+  const entries: HistoryEntry[] = [...leadingTo(first, logged, header), beginning(first, source)];
+  let last = first;
+  for (const change of record.changes) {
+    const receipt = receiptOf(change.epoch);
+    if (receipt === undefined || checkReceiptChain(last, receipt, receiptVerifier).kind !== 'follows') break;
+    entries.push(changing(receipt, change, source));
+    last = receipt;
   }
-  return { kind: 'history', receiptKey: encodeBase64Url(receiptKey), epochs };
+  return { kind: 'history', text: `${[encodeHeader(header), ...entries.map(encodeEntry)].join('\n')}\n` };
 }
 
-function receiptedEpoch(receipt: Receipt): ReceiptedEpoch {
+/** What the counter has; nothing where it does not answer. */
+async function readLog({ counter, header, record }: KeyHistorySource): Promise<Map<Epoch, Uint8Array>> {
+  const receipts = new Map<Epoch, Uint8Array>();
+  const end = record.changes.at(-1)?.epoch ?? record.epoch;
+  let from: Epoch | undefined = epoch(0n);
+  for (let page = 0; page < MAX_PAGES && from !== undefined && from <= end; page += 1) {
+    const outcome = await counter.history(header.group, from);
+    if (outcome.kind !== 'ok') break;
+    for (const entry of outcome.entries) receipts.set(entry.epoch, entry.receipt);
+    from = outcome.nextFrom;
+  }
+  return receipts;
+}
+
+/** The receipts before one, oldest first, as far as each was signed over the one before. */
+function leadingTo(
+  first: Receipt,
+  logged: ReadonlyMap<Epoch, Uint8Array>,
+  { receiptKey }: HistoryHeader,
+): HistoryEntry[] {
+  const entries: HistoryEntry[] = [];
+  let next = first;
+  while (next.epoch > 0n) {
+    const bytes = logged.get(epoch(next.epoch - 1n));
+    const verdict = bytes && verifyReceipt(bytes, receiptKey, receiptVerifier);
+    if (bytes === undefined || verdict?.kind !== 'valid') break;
+    if (checkReceiptChain(verdict.receipt, next, receiptVerifier).kind !== 'follows') break;
+    entries.push({ kind: 'receipt', epoch: verdict.receipt.epoch, receipt: bytes });
+    next = verdict.receipt;
+  }
+  return entries.reverse();
+}
+
+function beginning(receipt: Receipt, { record, nameOf }: KeyHistorySource): HistoryEntry {
+  const { code, context, confirmationTag, members } = record;
   return {
-    epoch: String(receipt.epoch),
-    time: new Date(receipt.time).toISOString(),
-    commitSha256: encodeHex(receipt.commitHash),
-    transcript: encodeHex(receipt.transcript),
-    signed: encodeHex(receipt.signed),
-    signature: encodeHex(receipt.signature),
+    kind: 'begin',
+    epoch: record.epoch,
+    receipt: bytesOf(receipt),
+    code,
+    context,
+    confirmationTag,
+    members: named(members, nameOf),
   };
 }
 
-const unavailable = (sentence: string): KeyHistory => ({ kind: 'unavailable', sentence });
+function changing(receipt: Receipt, change: RecordedChange, { nameOf }: KeyHistorySource): HistoryEntry {
+  const { code, commit, treeHash, committer } = change;
+  return {
+    kind: 'change',
+    epoch: change.epoch,
+    receipt: bytesOf(receipt),
+    code,
+    commit,
+    treeHash,
+    by: committer,
+    removed: named(change.removed, nameOf),
+    joined: named(change.joined, nameOf),
+  };
+}
+
+function named(members: readonly Member[], nameOf: KeyHistorySource['nameOf']): NamedMember[] {
+  return members.map((member) => {
+    const name = nameOf(member);
+    return {
+      leaf: member.leaf,
+      key: member.signatureKey,
+      name: name === undefined ? undefined : labelText(name),
+    };
+  });
+}
+
+function bytesOf({ signed, signature }: Receipt): Uint8Array {
+  return new Uint8Array([...signed, ...signature]);
+}

@@ -26,17 +26,19 @@ export const COMMON_OPTIONS = {
  * Reads a command line.
  * @param config - the options, {@link COMMON_OPTIONS} among them.
  * @param read - makes a service's options of the values; throws {@link UsageError} where one cannot be used.
+ * @param allowPositionals - whether there may be arguments besides options, which `read` is given too.
  */
 export function readCommandLine<const Options extends Config, Result>(
   args: readonly string[],
   config: Options & typeof COMMON_OPTIONS,
-  read: (values: Values<Options & typeof COMMON_OPTIONS>) => Result,
+  read: (values: Values<Options & typeof COMMON_OPTIONS>, positionals: readonly string[]) => Result,
+  allowPositionals = false,
 ): CommandLine<Result> {
   try {
-    const { values } = parseArgs({ args: [...args], options: config });
+    const { values, positionals } = parseArgs({ args: [...args], options: config, allowPositionals });
     // TypeScript cannot look into a type parameter's values.
     const { help } = values as Values<typeof COMMON_OPTIONS>;
-    return help ? { kind: 'help' } : { kind: 'run', options: read(values) };
+    return help ? { kind: 'help' } : { kind: 'run', options: read(values, positionals) };
   } catch (error) {
     if (isParseArgsError(error) || error instanceof UsageError)
       return { kind: 'wrong', reason: error.message };

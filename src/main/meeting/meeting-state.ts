@@ -9,6 +9,7 @@ import type {
   MeetingState,
   Participant,
 } from '../../contract/state.ts';
+import { fingerprintGroups } from '../../protocol/group/fingerprint-text.ts';
 import type { Member } from '../../protocol/group/roster.ts';
 import { SUITES, isSuiteId } from '../../protocol/secure-objects/suite.ts';
 import type { GroupStep } from '../../protocol/group/progress.ts';
@@ -25,7 +26,7 @@ import type {
   News,
   ParticipantView,
 } from '../../protocol/meeting/view.ts';
-import { fingerprintGroups, fingerprintHue } from '../identity/fingerprint.ts';
+import { fingerprintHue } from '../identity/fingerprint.ts';
 
 /** What is known of a meeting besides the meeting itself. */
 export interface MeetingContext {

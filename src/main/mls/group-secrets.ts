@@ -6,8 +6,16 @@ import type { ClientState, PrivateKeyPackage } from 'ts-mls';
  * @param successor - a state that may share secrets with it; those are left alone.
  */
 export function eraseState(state: ClientState, successor?: ClientState): void {
-  const kept = new Set(successor === undefined ? [] : secretsOf(successor));
-  for (const secret of secretsOf(state)) if (!kept.has(secret)) secret.fill(0);
+  eraseSecrets(secretsOf(state), successor);
+}
+
+/**
+ * Overwrites secrets.
+ * @param kept - a state whose own are left alone.
+ */
+export function eraseSecrets(secrets: Iterable<Uint8Array>, kept?: ClientState): void {
+  const left = new Set(kept === undefined ? [] : secretsOf(kept));
+  for (const secret of secrets) if (!left.has(secret)) secret.fill(0);
 }
 
 /** Overwrites the private keys of a KeyPackage, except those that a group uses since we joined with it. */
@@ -28,7 +36,7 @@ function* secretsOf(state: ClientState): Generator<Uint8Array> {
 }
 
 /** All byte arrays inside nested objects and arrays. */
-function* byteArraysIn(value: unknown): Generator<Uint8Array> {
+export function* byteArraysIn(value: unknown): Generator<Uint8Array> {
   if (value instanceof Uint8Array) yield value;
   else if (typeof value === 'object' && value !== null) {
     for (const member of Object.values(value) as unknown[]) yield* byteArraysIn(member);

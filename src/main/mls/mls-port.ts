@@ -23,6 +23,7 @@ import type {
 import type { MeetingParameters } from '../../protocol/group/meeting-parameters.ts';
 import type { UnixMillis } from '../../protocol/units.ts';
 import type { JoinId } from '../../protocol/group/leaf-join.ts';
+import type { KeyRecord } from './key-record.ts';
 
 /** The signature key of a person on this machine. */
 export interface SignatureIdentity {
@@ -96,6 +97,8 @@ export interface MlsPort {
   serialise(group: GroupHandle): Promise<Uint8Array>;
   /** Reads a group back; undefined when the bytes are not a group of this membership. */
   restore(membership: MlsMembership, state: Uint8Array): Promise<RestoredGroup | undefined>;
+  /** What the group of a membership keeps for a key history; undefined where none is held. It holds no key. */
+  keyRecord(membership: MlsMembership): Promise<KeyRecord | undefined>;
   /** Erases a group's secrets. */
   forget(group: GroupHandle): Promise<void>;
   /** Ends the worker, if there is one. */

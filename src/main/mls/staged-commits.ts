@@ -7,6 +7,8 @@ import { eraseState } from './group-secrets.ts';
 /** One of them. */
 export interface Staged {
   readonly newState: ClientState;
+  /** MLSMessage with the Commit. */
+  readonly commit: Uint8Array;
   /** Secrets of the old state that were used to make the new one. */
   readonly consumed: readonly Uint8Array[];
   /** Our own Commit; undefined for another member's. */
@@ -37,13 +39,19 @@ export class StagedCommits {
     this.#staged.set(handle, staged);
   }
 
+  /** One that is to be merged. */
+  get(handle: StagedHandle): Staged {
+    const chosen = this.#staged.get(handle);
+    invariant(chosen !== undefined, 'only what is staged is merged');
+    return chosen;
+  }
+
   /**
    * Merges one: all others are gone, and so is every secret that the merged state does not have.
    * @returns the group's new state.
    */
   merge(handle: StagedHandle, state: ClientState): ClientState {
-    const chosen = this.#staged.get(handle);
-    invariant(chosen !== undefined, 'only what is staged is merged');
+    const chosen = this.get(handle);
     // Nothing is kept of earlier epochs: no application messages go through MLS.
     const merged = { ...chosen.newState, historicalReceiverData: new Map() };
     for (const { newState } of this.#staged.values()) eraseState(newState, merged);

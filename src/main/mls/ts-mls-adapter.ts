@@ -38,18 +38,20 @@ import type {
   StagedHandle,
   StageOutcome,
 } from '../../protocol/group/mls.ts';
-import type { Ed25519Signer } from '../../protocol/group/crypto-port.ts';
 import { leafIndex } from '../../protocol/group/roster.ts';
 import { epoch } from '../../protocol/units.ts';
 import { clientConfig, SUITE_NAMES, suiteImplementation } from './client-config.ts';
 import { commitPolicy, judgeOwnCommit, parametersOf, signatureKeysOf } from './commit-policy.ts';
 import type { PolicyGroup } from './commit-policy.ts';
 import { InvitationPskIndex, invitationPskProposal } from './invitation-psk.ts';
+import { epochKeyOf, epochSignerOf } from './epoch-key.ts';
 import { decodeGroupRecord, encodeGroupRecord } from './group-state-codec.ts';
 import type { StagedRecord } from './group-state-codec.ts';
 import { eraseKeyPackage, eraseState } from './group-secrets.ts';
 import { addsFault, inspectKeyPackage } from './key-package-check.ts';
 import { makeFounderPackage, makeKeyPackage } from './key-package-making.ts';
+import { KeyRecording } from './key-recording.ts';
+import type { KeyRecord } from './key-record.ts';
 import { hasJoins, keepsAuthor, renewsAuthor } from './leaf-joins.ts';
 import {
   decodeWhole,
@@ -62,12 +64,9 @@ import {
   splitWelcome,
 } from './mls-messages.ts';
 import type { Founding, InspectedKeyPackage, KeyPackageRequest, MlsMembership, MlsPort } from './mls-port.ts';
-import { nodeGroupCrypto } from './node-group-crypto.ts';
 import { StagedCommits } from './staged-commits.ts';
 
 const EXPORTER_LABEL = 'SecureObject MLS Master Key';
-const EPOCH_KEY_LABEL = 'conclave epoch key';
-const EPOCH_KEY_BYTES = 32;
 const NONE = new Uint8Array(0);
 const GENESIS = epoch(0n);
 
@@ -76,6 +75,7 @@ interface Group {
   readonly suite: CiphersuiteImpl;
   state: ClientState;
   readonly staged: StagedCommits;
+  readonly recording: KeyRecording;
 }
 
 interface HeldKeyPackage extends OwnKeyPackage {
@@ -220,7 +220,7 @@ export class TsMlsAdapter implements MlsPort {
     if (!keepsAuthor(state, newState, seen.committer))
       return refused('a Commit that makes its author another');
     const staged = this.#newHandle() as StagedHandle;
-    group.staged.keep(staged, { newState, consumed, own: undefined }, state);
+    group.staged.keep(staged, { newState, commit: commit.slice(), consumed, own: undefined }, state);
     return {
       kind: 'staged',
       staged,
@@ -237,8 +237,10 @@ export class TsMlsAdapter implements MlsPort {
     return group && (await epochSignerOf(group.state, group.suite)).sign(message);
   }
 
-  apply(handle: GroupHandle, stagedHandle: StagedHandle): Promise<BegunEpoch> {
+  async apply(handle: GroupHandle, stagedHandle: StagedHandle): Promise<BegunEpoch> {
     const group = this.#group(handle);
+    const { newState, commit } = group.staged.get(stagedHandle);
+    await group.recording.merging(group.state, newState, commit, group.suite);
     group.state = group.staged.merge(stagedHandle, group.state);
     return this.#epochOf(handle);
   }
@@ -302,6 +304,11 @@ export class TsMlsAdapter implements MlsPort {
     return { group, staged, groupContext, ...(await this.#epochOf(group)) };
   }
 
+  keyRecord(membership: MlsMembership): Promise<KeyRecord | undefined> {
+    const groups = [...this.#groups.values()].filter((group) => isSame(group.membership, membership));
+    return Promise.resolve(groups.at(-1)?.recording.record);
+  }
+
   forget(handle: GroupHandle): Promise<void> {
     const group = this.#groups.get(handle);
     if (group !== undefined) {
@@ -337,7 +344,8 @@ export class TsMlsAdapter implements MlsPort {
 
   #hold(membership: MlsMembership, suite: CiphersuiteImpl, state: ClientState): GroupHandle {
     const handle = this.#newHandle() as GroupHandle;
-    this.#groups.set(handle, { membership, suite, state, staged: new StagedCommits() });
+    const recording = new KeyRecording(state);
+    this.#groups.set(handle, { membership, suite, state, staged: new StagedCommits(), recording });
     return handle;
   }
 
@@ -355,7 +363,7 @@ export class TsMlsAdapter implements MlsPort {
       welcomes,
       renews: renewsAuthor(group.state, newState, leafIndex(group.state.privatePath.leafIndex)),
     };
-    group.staged.keep(own.staged, { newState, consumed, own }, group.state);
+    group.staged.keep(own.staged, { newState, commit, consumed, own }, group.state);
     return own;
   }
 
@@ -379,18 +387,6 @@ function policyGroupOf({ state, suite, membership }: Group): PolicyGroup {
     maxMembers: MAX_MEMBERS[membership.suite],
     parameters: requiredParameters(state),
   };
-}
-
-async function epochKeyOf(state: ClientState, suite: CiphersuiteImpl): Promise<Uint8Array> {
-  return (await epochSignerOf(state, suite)).publicKey;
-}
-
-/** The key pair of a state's epoch. @see docs/protocol.md#epoch-keys */
-async function epochSignerOf({ keySchedule }: ClientState, suite: CiphersuiteImpl): Promise<Ed25519Signer> {
-  const seed = await mlsExporter(keySchedule.exporterSecret, EPOCH_KEY_LABEL, NONE, EPOCH_KEY_BYTES, suite);
-  const signer = nodeGroupCrypto.ed25519Signer(seed);
-  seed.fill(0);
-  return signer;
 }
 
 function isSame(a: MlsMembership, b: MlsMembership): boolean {

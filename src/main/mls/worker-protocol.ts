@@ -17,6 +17,7 @@ export const MLS_OPERATIONS: readonly MlsOperation[] = [
   'join',
   'serialise',
   'restore',
+  'keyRecord',
   'forget',
 ];
 

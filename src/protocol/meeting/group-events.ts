@@ -38,6 +38,8 @@ export interface EpochBegun {
   readonly signedAt: UnixMillis | undefined;
   /** Our own leaf's key was made for this epoch. */
   readonly madeOwnKey: boolean;
+  /** The counter's, with its signature; undefined in plain mode and where none is at hand. */
+  readonly receipt: Uint8Array | undefined;
 }
 
 /** Everything that happens, in order. */

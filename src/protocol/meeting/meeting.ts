@@ -492,7 +492,8 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
     if (this.#absence.kind === 'rejoining') this.#absence = { kind: 'rejoined', at: begun.change.time };
     // Who is in the group, and under which code, is shown at once.
     this.#showFrom = this.#tasks.now;
-    const record = { epoch: begun.epoch, change: begun.change, securityCode: begun.securityCode };
+    const { group, epoch, receipt, change, securityCode } = begun;
+    const record = { group, epoch, receipt, change, securityCode };
     this.#history = [...this.#history, record].slice(-MAX_HISTORY);
   }
 

@@ -340,7 +340,8 @@ export class MlsGroup implements GroupNotices {
       this.#owner.event(event);
       return;
     }
-    const { view, masterKey, change, group, senderId, by, madeOwnKey, time } = event;
+    const { view, masterKey, change, group, senderId, by, madeOwnKey, receipt } = event;
+    const signedAt = receipt?.receipt.time;
     this.#owner.event({
       kind: 'epoch',
       group,
@@ -353,9 +354,10 @@ export class MlsGroup implements GroupNotices {
       securityCode: securityCodeOf(group, view.epochAuthenticator, this.#core.options.groupCrypto),
       suite: view.suite,
       parameters: view.parameters,
-      change: { ...change, by, time: time ?? this.#core.wallClock },
-      signedAt: time,
+      change: { ...change, by, time: signedAt ?? this.#core.wallClock },
+      signedAt,
       madeOwnKey,
+      receipt: receipt?.bytes,
     });
   }
 

@@ -21,7 +21,10 @@ export type MeetingEnd =
 
 /** One change of keys, as it was when it happened. */
 export interface EpochRecord {
+  readonly group: GroupName;
   readonly epoch: Epoch;
+  /** The counter's; undefined in plain mode and where none is at hand. */
+  readonly receipt: Uint8Array | undefined;
   readonly change: EpochChange;
   /** Equal for all members of the epoch. */
   readonly securityCode: string;

@@ -25,7 +25,7 @@ export class HeadlessMember {
   readonly name: string;
   readonly identity: Identity;
   readonly meeting: RunningMeeting;
-  /** The signed history of the meeting's keys. */
+  /** The history of the meeting's keys, as a file. */
   readonly keyHistory: () => Promise<KeyHistory>;
   /** Everything that would have gone to the renderer, in order. */
   readonly received: DownlinkItem[] = [];
@@ -50,7 +50,12 @@ export class HeadlessMember {
       changed: () => undefined,
     });
     this.meeting = joined.meeting;
-    this.keyHistory = () => joined.keyHistory();
+    this.keyHistory = () =>
+      joined.keyHistory(
+        new Map(
+          this.meeting.view.group?.participants.map(({ id, displayName }) => [id, displayName ?? name]),
+        ),
+      );
   }
 
   get view(): MeetingView {

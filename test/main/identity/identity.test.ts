@@ -1,6 +1,6 @@
 import { createPublicKey, sign, verify, createPrivateKey } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { fingerprintGroups } from '../../../src/main/identity/fingerprint.ts';
+import { fingerprintGroups } from '../../../src/protocol/group/fingerprint-text.ts';
 import { nodeGroupCrypto } from '../../../src/main/mls/node-group-crypto.ts';
 import { fingerprintOf } from '../../../src/protocol/group/names.ts';
 import type { Fingerprint } from '../../../src/protocol/group/names.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { describeMeeting, type MeetingContext } from '../../../src/main/meeting/meeting-state.ts';
-import { fingerprintGroups } from '../../../src/main/identity/fingerprint.ts';
+import { fingerprintGroups } from '../../../src/protocol/group/fingerprint-text.ts';
 import type { Fingerprint, GroupName, SenderId } from '../../../src/protocol/group/names.ts';
 import { leafIndex, type Member } from '../../../src/protocol/group/roster.ts';
 import { participantIdOf } from '../../../src/protocol/meeting/members.ts';

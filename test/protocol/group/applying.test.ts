@@ -192,7 +192,7 @@ describe('in fenced mode', () => {
     const { commit, transcript, epoch: at } = stage();
     deliver(at, commit, member.receipt(at, transcript, { commit, previous: last() }));
     const epochs = member.events.flatMap((event) => (event.kind === 'epoch' ? [event] : []));
-    expect(epochs.map(({ by, time }) => [by, time])).toEqual([
+    expect(epochs.map(({ by, receipt }) => [by, receipt?.receipt.time])).toEqual([
       [undefined, undefined],
       [0, 1_000_000],
       [1, 1_000_000],

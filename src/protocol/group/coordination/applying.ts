@@ -127,9 +127,8 @@ function* merge(state: MemberState, merged: Merge): Job<undefined> {
   yield* holding(masterKey, state.save());
   state.settle({ change, committer, renews, byUs, addedRefs: added });
   const { group, senderId } = state;
-  const time = receipt?.receipt.time;
   const madeOwnKey = renews && committer === view.ownLeaf;
-  const begun = { group, senderId, view, masterKey, change, by: committer, madeOwnKey, time };
+  const begun = { group, senderId, view, masterKey, change, by: committer, madeOwnKey, receipt };
   state.context.emit({ kind: 'epoch', ...begun });
   return undefined;
 }

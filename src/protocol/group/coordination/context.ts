@@ -1,6 +1,6 @@
 /** Types that all phases of the coordinator share. */
 import type { Receipt } from '../../counter/receipt.ts';
-import type { Millis, UnixMillis } from '../../units.ts';
+import type { Millis } from '../../units.ts';
 import type { GroupCrypto } from '../crypto-port.ts';
 import type { Admission, MeetingParameters } from '../meeting-parameters.ts';
 import type { BegunEpoch, EpochView, GroupHandle, MasterKey, StagedCommit } from '../mls.ts';
@@ -49,8 +49,8 @@ export type CoordinatorEvent =
       readonly by: LeafIndex | undefined;
       /** Our own leaf's key was made for this epoch. */
       readonly madeOwnKey: boolean;
-      /** The counter's time; undefined in plain mode and where no receipt is at hand. */
-      readonly time: UnixMillis | undefined;
+      /** Undefined in plain mode and where none is at hand. */
+      readonly receipt: KnownReceipt | undefined;
     }
   | { readonly kind: 'generation'; readonly generation: number }
   | { readonly kind: 'newer-generation'; readonly generation: number }

@@ -34,13 +34,12 @@ interface SeenKeyPackage {
 
 /** Saves and announces a new membership. */
 export function* beginMembership(context: Context, start: MembershipStart): Job<Phase> {
-  const { group, senderId, view, masterKey } = start;
+  const { group, senderId, view, masterKey, receipt } = start;
   const membership = new Membership(context, start);
   yield* holding(masterKey, enter(membership.state));
   const change = { added: [], removed: [] };
-  const time = start.receipt?.receipt.time;
   const madeOwnKey = !start.isResumed;
-  const begun = { group, senderId, view, masterKey, change, by: undefined, madeOwnKey, time };
+  const begun = { group, senderId, view, masterKey, change, by: undefined, madeOwnKey, receipt };
   context.emit({ kind: 'epoch', ...begun });
   context.emit({ kind: 'status', step: 'member' });
   return membership;

@@ -18,8 +18,9 @@ export const words = {
   last: (when: string): string => `Last change ${when}`,
   all: (count: number): string => `Show all ${String(count)} changes`,
   change: (epoch: string): string => `Change ${epoch}`,
-  export: 'Save key history',
-  exportWhy: 'Signed by the counter, so anyone can verify it later, even offline.',
+  export: 'Save key history…',
+  exportWhy:
+    'Who came and went, signed by the counter and the members. Anyone can check the file later with conclave-verify, even offline. It holds names, and no key.',
   renewal: 'Your own keys',
   renew: 'Renew keys',
   renewing: 'Renewing keys…',
