@@ -67,8 +67,14 @@ export class Door {
     this.#organisers = new Set([...roles].flatMap(([leaf, role]) => (isOrganiser(role) ? [leaf] : [])));
     this.#isOrganiser = this.#organisers.has(ownLeaf);
     this.#present = new Set(roster.map(({ fingerprint }) => encodeHex(fingerprint)));
-    for (const present of this.#present) this.#admitted.delete(present);
+    for (const present of this.#present) {
+      this.#admitted.delete(present);
+      // Another organiser has let it in: should it come again, it is known.
+      this.#declined.delete(present);
+    }
     if (!this.#isOrganiser) this.#admitted.clear();
+    // Whoever asks at an open door comes in.
+    if (parameters.admission === 'open') this.#declined.clear();
   }
 
   /** Whether we decide. */
