@@ -191,6 +191,23 @@ describe('a plan', () => {
     expect(plan(work)).toMatchObject({ plan: { removes: [1, 3] }, doesMore: true });
   });
 
+  test('opens no door that was to be opened before somebody was kicked', () => {
+    const closed = { ...testParameters, admission: 'ask' as const };
+    const work = fresh();
+    work.settings.admission('open', millis(0));
+    work.kick(keyOf(1), millis(1));
+    const planned = work.plan(roster, OWN, millis(2), closed, 0x0001);
+    expect(planned?.plan).toEqual({ adds: [], removes: [1], kicks: [keyOf(1)] });
+    const change = { added: [], removed: [member(1)] };
+    settle(work, { change, byUs: true, addedRefs: [], epoch: NEXT }, millis(3));
+    const kicked = { ...closed, kickedKeys: [keyOf(1)] };
+    work.settings.settle(kicked, roster);
+    expect(work.plan(roster, OWN, millis(4), kicked, 0x0001)).toBeUndefined();
+    // It is opened for whoever wants it now.
+    work.settings.admission('open', millis(5));
+    expect(work.plan(roster, OWN, millis(6), kicked, 0x0001)?.plan.settings?.admission).toBe('open');
+  });
+
   test('lets in nobody who was kicked, then or now', () => {
     const work = fresh();
     for (const key of [7, 8, 0]) work.join(joiner(key));

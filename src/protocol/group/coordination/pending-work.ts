@@ -114,6 +114,7 @@ export class PendingWork {
   kick(signatureKey: Uint8Array, now: Millis): void {
     const key = encodeHex(signatureKey);
     if (!this.#kicks.has(key)) this.#kicks.set(key, now);
+    this.settings.kicking();
   }
 
   vanished(leaf: LeafIndex, now: Millis): void {

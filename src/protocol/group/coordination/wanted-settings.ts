@@ -28,6 +28,11 @@ export class WantedSettings {
     this.#roles.set(encodeHex(fingerprint), { fingerprint, isOrganiser, since: now });
   }
 
+  /** Somebody is to be kicked, which closes the door: it is not opened for a wish of before. */
+  kicking(): void {
+    if (this.#admission?.to === 'open') this.#admission = undefined;
+  }
+
   /** Since when something has been wanted. */
   get since(): Millis | undefined {
     return earliest(this.#admission?.since, ...[...this.#roles.values()].map(({ since }) => since));
