@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { COUNTER_LIMITS } from '../../../src/protocol/counter/client.ts';
 import { MAX_WAITING_JOINS, PendingWork } from '../../../src/protocol/group/coordination/pending-work.ts';
 import type { WaitingJoin } from '../../../src/protocol/group/coordination/waiting-join.ts';
 import type {
@@ -7,7 +8,7 @@ import type {
   PlannedCommit,
 } from '../../../src/protocol/group/coordination/pending-work.ts';
 import { MAX_KICKED_KEYS } from '../../../src/protocol/group/meeting-parameters.ts';
-import { MAX_MEMBERS } from '../../../src/protocol/group/coordination/commit-size.ts';
+import { MAX_MEMBERS, PATH_BYTES } from '../../../src/protocol/group/coordination/commit-size.ts';
 import { DEFAULT_TIMING } from '../../../src/protocol/group/coordination/timing.ts';
 import type { MlsSuite } from '../../../src/protocol/group/mls.ts';
 import type { Fingerprint, SenderId } from '../../../src/protocol/group/names.ts';
@@ -96,6 +97,19 @@ describe('a plan of a group that is full', () => {
     work.remove(leafIndex(1), millis(0));
     const planned = plan(work, 0, [], full(suite), suite);
     expect([adds(planned), planned?.plan.removes, work.isFull]).toEqual([[5_000, 5_001], [0, 1], false]);
+  });
+
+  test('leaves room for the path of a Commit that changes settings', () => {
+    const many = full(0x0053, 105);
+    const work = fresh();
+    const bytes = 2_700;
+    for (let key = 5_000; key < 5_105; key += 1) {
+      work.join({ ...joiner(key), keyPackage: new Uint8Array(bytes) });
+    }
+    work.settings.admission('ask', millis(0));
+    const planned = plan(work, 0, [], many, 0x0053);
+    const path = many.length * PATH_BYTES[0x0053];
+    expect(path + (planned?.joins.length ?? 0) * bytes).toBeLessThan(COUNTER_LIMITS.commit);
   });
 
   test('gives whoever comes back its own place', () => {

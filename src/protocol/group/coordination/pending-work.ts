@@ -319,16 +319,17 @@ export class PendingWork {
     const renewal = this.#renewals.dueAt(roster, ownLeaf, (member) => this.#mayCommit(member));
     const isRenewed = renewal !== undefined && renewal <= now;
     const renewsWithAdd = waiting.length > 0 && this.#renewals.isOld(now);
+    // Each of these needs a path.
+    const isWanted = isRenewed || this.#update !== undefined || settings !== undefined;
     const { joins, isFull } = fittingJoins(waiting, {
       suite,
       staying: roster.length - removals.size,
-      hasPath: removals.size > 0 || this.#update !== undefined || isRenewed || renewsWithAdd,
+      hasPath: removals.size > 0 || isWanted || renewsWithAdd,
       kickedKeys: kicks.length > 0 || settings !== undefined ? kickedKeys.length + kicks.length : 0,
     });
     const replaced = joins.flatMap(({ key }) => places.get(key) ?? []);
     const removes = [...new Set([...removals, ...replaced.map(({ leaf }) => leaf)])];
     this.#isFull = isFull;
-    const isWanted = isRenewed || this.#update !== undefined || settings !== undefined;
     if (joins.length === 0 && removes.length === 0 && !isWanted) return undefined;
     const adds = joins.map(({ join }) => join.keyPackage);
     const renews = isRenewed || renewsWithAdd;
