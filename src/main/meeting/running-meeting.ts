@@ -29,6 +29,7 @@ import { refusalOf } from '../../protocol/meeting/permissions.ts';
 import type { MeetingView } from '../../protocol/meeting/view.ts';
 import type { TransportSession } from '../../protocol/moqt/transport.ts';
 import { MlsThreadLost } from '../mls/worker-mls-port.ts';
+import { millis, type Millis } from '../../protocol/units.ts';
 import { answerStoreAsk, discardStoreAnswer, type StoreAskPorts } from './membership-store.ts';
 import { answerMlsAsk, discardMlsAnswer, type MlsAskPorts } from './mls-asks.ts';
 
@@ -47,6 +48,8 @@ export interface MeetingPorts extends MlsAskPorts, StoreAskPorts {
   ended(): void;
 }
 
+/** How often the round trip to the relay is looked at. */
+const MEASURE_EVERY_MS = 1_000;
 /** How often the transport is asked whether all is sent, and how long packets that may be lost get at least. */
 const FLUSH_STEP_MS = 20;
 const FLUSH_LEAST_MS = 60;
@@ -61,6 +64,7 @@ export class RunningMeeting {
   readonly #underWay = new Set<Promise<void>>();
   /** Threads of MLS of whose death the machine was told. */
   readonly #lostThreads = new Set<number>();
+  #measureAt = millis(0);
   #view: MeetingView | undefined;
   #displayName: string;
   readonly #over: Promise<void>;
@@ -178,7 +182,13 @@ export class RunningMeeting {
         const transport = this.#transports.get(connection);
         const bytes = transport && carryOut(transport, command);
         if (command.kind === 'write' && bytes !== undefined)
-          this.#driver.feed({ kind: 'queued', connection, stream: command.stream, bytes });
+          this.#driver.feed({
+            kind: 'queued',
+            connection,
+            stream: command.stream,
+            bytes,
+            roundTrip: transport && this.#roundTripOf(transport),
+          });
         return;
       }
       case 'flush':
@@ -220,6 +230,15 @@ export class RunningMeeting {
       default:
         unreachable(effect);
     }
+  }
+
+  /** Looked at now and then: it costs a call of the addon. */
+  #roundTripOf(transport: TransportSession): Millis | undefined {
+    const now = this.#ports.clock.now();
+    if (now < this.#measureAt) return undefined;
+    this.#measureAt = millis(now + MEASURE_EVERY_MS);
+    const stats = transport.stats?.();
+    return stats && millis(stats.rttMs);
   }
 
   async #connect(connection: ConnectionId, relay: string): Promise<void> {

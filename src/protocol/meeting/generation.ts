@@ -23,7 +23,7 @@ import type { RemoteMember } from './remote-member.ts';
 /** What a generation needs from the meeting. */
 export interface GenerationContext {
   readonly core: MeetingCore;
-  readonly link: Pick<RelayLink, 'client' | 'connectedSince'>;
+  readonly link: Pick<RelayLink, 'client' | 'connectedSince' | 'roundTrip'>;
   readonly notices: GroupNotices;
   readonly media: OwnMedia;
   /** Who we are and what we send, or that we leave. */
@@ -98,8 +98,9 @@ export class Generation {
 
   /** Goes over to a new epoch. `begun.masterKey` is overwritten. */
   epochBegan(begun: EpochBegun): void {
-    const removed = begun.change.removed.length > 0;
-    this.#keys.begin(begun.epoch, begun.masterKey, this.#context.core.tasks.now, removed);
+    const { core, link } = this.#context;
+    const removal = begun.change.removed.length > 0 ? { roundTrip: link.roundTrip } : undefined;
+    this.#keys.begin(begun.epoch, begun.masterKey, core.tasks.now, removal);
     this.#self = begun.roster.find(({ leaf }) => leaf === begun.ownLeaf);
     this.members.epochBegan(begun);
     this.#introduce();

@@ -2,6 +2,7 @@
 import type { DownlinkFeedback, ParticipantId, UplinkItem } from '../media/encoded-media.ts';
 import type { StreamHandle, TransportEvent } from '../moqt/transport.ts';
 import type { DatedAnswer } from '../counter/client.ts';
+import type { Millis } from '../units.ts';
 import type { AskId, ConnectionId } from './effects.ts';
 import type { Decision } from './decisions.ts';
 import type { Sending } from './own-media.ts';
@@ -34,6 +35,8 @@ export type MeetingInput =
       readonly connection: ConnectionId;
       readonly stream: StreamHandle;
       readonly bytes: number;
+      /** How long a packet takes to the relay and back, from time to time. */
+      readonly roundTrip?: Millis | undefined;
     }
   /** Answer to `flush`: nothing waits to be sent any more. */
   | { readonly kind: 'flushed'; readonly connection: ConnectionId }

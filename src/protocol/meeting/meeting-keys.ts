@@ -25,14 +25,26 @@ export interface MediaKeyParameters {
 /** What is said on a track: words that others act upon, or media that they play. */
 export type TrackUse = 'control' | 'media';
 
+/** After a removal media is opened for two round trips; at least so long as slow members may take to go over to the new keys. */
+const LEAST_IN_FLIGHT_MS = 200;
+const MOST_IN_FLIGHT_MS = 1_000;
+
+/** A Commit that removed somebody. */
+export interface Removal {
+  /** Of the session with the relay; undefined: not known. */
+  readonly roundTrip: Millis | undefined;
+}
+
 /**
  * How long what was sealed in an ended epoch is still opened. After a removal that is what was in flight for media, and
  * nothing for control: who was removed has those keys and could speak as anybody.
  */
-const OVERLAP: Readonly<Record<TrackUse, { readonly usual: Millis; readonly afterRemoval: Millis }>> = {
-  control: { usual: DEFAULT_OVERLAP, afterRemoval: millis(0) },
-  media: { usual: DEFAULT_OVERLAP, afterRemoval: millis(1_000) },
-};
+function overlapOf(use: TrackUse, removal: Removal | undefined): Millis {
+  if (removal === undefined) return DEFAULT_OVERLAP;
+  if (use === 'control') return millis(0);
+  const inFlight = 2 * (removal.roundTrip ?? MOST_IN_FLIGHT_MS);
+  return millis(Math.min(MOST_IN_FLIGHT_MS, Math.max(LEAST_IN_FLIGHT_MS, inFlight)));
+}
 
 /** Hands out sealers and openers, and moves them all to a new epoch. */
 export class MeetingKeys {
@@ -64,9 +76,9 @@ export class MeetingKeys {
   /**
    * Goes over to a new epoch: all sealers at once, all openers with the overlap.
    * @param masterKey - the epoch's MLS master key; overwritten.
-   * @param afterRemoval - whether the Commit that began it removed somebody.
+   * @param removal - where the Commit that began it removed somebody.
    */
-  begin(epoch: Epoch, masterKey: Uint8Array, now: Millis, afterRemoval = false): void {
+  begin(epoch: Epoch, masterKey: Uint8Array, now: Millis, removal?: Removal): void {
     this.#epochSecret?.fill(0);
     this.#epochSecret = deriveEpochSecret(this.#crypto, this.#parameters.mlsHash, masterKey, epoch);
     masterKey.fill(0);
@@ -77,7 +89,7 @@ export class MeetingKeys {
       });
     for (const [opener, { track, use }] of this.#openers)
       this.#withBaseKey(track, (key) => {
-        opener.setKey(epoch, key, now, OVERLAP[use][afterRemoval ? 'afterRemoval' : 'usual']);
+        opener.setKey(epoch, key, now, overlapOf(use, removal));
       });
   }
 

@@ -195,7 +195,7 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
         this.#link.transport(input.connection, input.event);
         return;
       case 'queued':
-        this.#link.queued(input.connection, input.stream, input.bytes);
+        this.#link.queued(input.connection, input.stream, input.bytes, input.roundTrip);
         return;
       case 'flushed':
         if (input.connection === this.#link.connection) this.#flushed?.settle(undefined);

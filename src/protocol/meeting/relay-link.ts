@@ -61,6 +61,7 @@ export class RelayLink {
   readonly #core: MeetingCore;
   readonly #owner: RelayLinkOwner;
   #state: State = { kind: 'idle' };
+  #measured: { readonly connection: ConnectionId; readonly roundTrip: Millis } | undefined;
   #nextConnection = 1;
   /** Which of the relays is tried next. */
   #next = 0;
@@ -173,8 +174,14 @@ export class RelayLink {
   }
 
   /** The transport says how much it has queued on a stream. */
-  queued(connection: ConnectionId, stream: StreamHandle, bytes: number): void {
+  queued(connection: ConnectionId, stream: StreamHandle, bytes: number, roundTrip?: Millis): void {
     this.#openOf(connection)?.session.noteQueued(stream, bytes);
+    if (roundTrip !== undefined) this.#measured = { connection, roundTrip };
+  }
+
+  /** How long a packet takes to the relay and back; undefined where there is no session, or it was not measured yet. */
+  get roundTrip(): Millis | undefined {
+    return this.#measured?.connection === this.connection ? this.#measured?.roundTrip : undefined;
   }
 
   /** The session may have died without a word while this machine slept: it is let go, and a new one is tried for at once. */

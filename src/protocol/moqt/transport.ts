@@ -81,5 +81,7 @@ export interface TransportSession {
   next(max: number): Promise<TransportEvent[]>;
   /** Bytes queued for sending in the whole session. */
   queuedBytes(): number;
+  /** What is measured of the connection, where it is: how long a packet takes to the peer and back. */
+  stats?(): { readonly rttMs: number };
   close(code: number, reason: string): void;
 }

@@ -71,6 +71,7 @@ function generationOf(first: EpochBegun): Generation | undefined {
       get connectedSince() {
         return connectedSince;
       },
+      roundTrip: undefined,
     },
     notices: {
       ...DEAF_GROUP,

@@ -163,22 +163,32 @@ describe('the keys of a meeting', () => {
   });
 
   test.each([
-    ['control', 0],
-    ['media', 1_000],
-  ] as const)('a removal leaves %s of the epoch before %i ms', (use, overlap) => {
-    const [ours, theirs] = [new MeetingKeys(PARAMETERS, nodeCrypto), new MeetingKeys(PARAMETERS, nodeCrypto)];
-    for (const keys of [ours, theirs]) keys.begin(epoch(1n), masterKey(1), millis(0));
-    const [sealer, opener] = [theirs.sealer(TRACK), ours.opener(TRACK, use, millis(0))];
-    const old = [1, 2, 3].map((group) => sealAt(sealer, group));
-    // Somebody has come shortly before: what was in flight then is cut short, too.
-    ours.begin(epoch(2n), masterKey(2), millis(100));
-    expect(openWith(opener, old[0]!)).toBe('opened');
-    ours.begin(epoch(3n), masterKey(3), millis(200), true);
-    if (overlap > 0) {
-      opener.expire(millis(199 + overlap));
-      expect(openWith(opener, old[1]!)).toBe('opened');
-    }
-    opener.expire(millis(200 + overlap));
-    expect(openWith(opener, old[2]!)).toBe('failed');
-  });
+    ['control', 0, 300],
+    ['media', 1_000, undefined],
+    ['media', 1_000, 900],
+    ['media', 600, 300],
+    ['media', 200, 1],
+  ] as const)(
+    'a removal leaves %s of the epoch before %i ms, at a round trip of %s ms',
+    (use, overlap, took) => {
+      const roundTrip = took === undefined ? undefined : millis(took);
+      const [ours, theirs] = [
+        new MeetingKeys(PARAMETERS, nodeCrypto),
+        new MeetingKeys(PARAMETERS, nodeCrypto),
+      ];
+      for (const keys of [ours, theirs]) keys.begin(epoch(1n), masterKey(1), millis(0));
+      const [sealer, opener] = [theirs.sealer(TRACK), ours.opener(TRACK, use, millis(0))];
+      const old = [1, 2, 3].map((group) => sealAt(sealer, group));
+      // Somebody has come shortly before: what was in flight then is cut short, too.
+      ours.begin(epoch(2n), masterKey(2), millis(100));
+      expect(openWith(opener, old[0]!)).toBe('opened');
+      ours.begin(epoch(3n), masterKey(3), millis(200), { roundTrip });
+      if (overlap > 0) {
+        opener.expire(millis(199 + overlap));
+        expect(openWith(opener, old[1]!)).toBe('opened');
+      }
+      opener.expire(millis(200 + overlap));
+      expect(openWith(opener, old[2]!)).toBe('failed');
+    },
+  );
 });

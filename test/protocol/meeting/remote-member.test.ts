@@ -92,7 +92,7 @@ describe('control after a Commit', () => {
         encodeControlMessage({ kind: 'hello', displayName: 'Eve', microphone: false, camera: false }),
       ),
     ];
-    keys.begin(epoch(1n), masterKey(1n), core.tasks.now, true);
+    keys.begin(epoch(1n), masterKey(1n), core.tasks.now, { roundTrip: undefined });
     bo.epochBegan(epoch(1n));
     for (const object of forged) control.owner?.object(object);
     expect([log, bo.displayName, bo.unreadable]).toEqual([[], undefined, 2]);
