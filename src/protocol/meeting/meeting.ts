@@ -449,6 +449,7 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
         return;
       case 'not-organiser':
         this.#organising.refused(undefined, event.kind);
+        if (this.#generation?.members.uncut() === true) this.#link.renew();
         return;
       case 'full':
         if (event.isFull) this.#attention.add('full');

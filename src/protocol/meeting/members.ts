@@ -134,6 +134,16 @@ export class Members {
     this.#members.get(id)?.close();
   }
 
+  /**
+   * Nobody is removed by a person here after all. Who stays has to be heard again, or would be removed as silent.
+   * @returns whether tracks were let go that are wanted again: only a new session offers them.
+   */
+  uncut(): boolean {
+    const had = this.cutting.length > 0;
+    this.#cut.clear();
+    return had;
+  }
+
   /** Those who are being removed and still have the keys. */
   get cutting(): readonly LeafIndex[] {
     return [...this.#cut].flatMap((id) => this.#members.get(id)?.member.leaf ?? []);
