@@ -116,12 +116,13 @@ export class TrackInstances implements MemberTrackOwner {
   }
 
   /**
-   * Drops the oldest of those that are too many. The member's own and all others are counted for themselves: anybody can
+   * Drops the oldest of those that are too many, first of those that never brought anything. The member's own and all others are counted for themselves: anybody can
    * offer a name, and only who has the keys can push out one that was heard or vouched for.
    */
   #bound(whose: keyof typeof MOST): void {
     const counted = [...this.#tracks].filter((track) => this.#isOwn(track) === (whose === 'own'));
-    const oldest = counted.find((candidate) => candidate !== this.#counting);
+    const others = counted.filter((candidate) => candidate !== this.#counting);
+    const oldest = others.find((candidate) => candidate.openedAt === undefined) ?? others[0];
     if (counted.length > MOST[whose] && oldest !== undefined) this.#drop(oldest);
   }
 

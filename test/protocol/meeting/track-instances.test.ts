@@ -130,6 +130,18 @@ describe('the instances of a track', () => {
     expect(log).toEqual(['> at last']);
   });
 
+  test('that the member is known to have, and that brought nothing, go before one that brought something', () => {
+    const heard = [1, 2, 3].map((instance) => {
+      const offered = offer(instance);
+      say(offered, String(instance));
+      return offered;
+    });
+    const silent = offer(4);
+    vouched.add(silent.track);
+    say(offer(5), 'five');
+    expect([cancelled(...heard), cancelled(silent)]).toEqual([[0, 0, 0], [1]]);
+  });
+
   test('that opened something are four at most: the oldest goes, but for the one that counts', () => {
     const offers = [1, 2, 3, 4, 5, 6].map((instance) => {
       const offered = offer(instance);
