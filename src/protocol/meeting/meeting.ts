@@ -10,12 +10,13 @@ import { earliest } from '../group/coordination/timing.ts';
 import type { Machine } from '../machine.ts';
 import type { DownlinkItem, ParticipantId, UplinkItem } from '../media/encoded-media.ts';
 import type { MoqtClient, PublishOffer } from '../moqt/client/client-api.ts';
-import { RequestErrorCode } from '../moqt/codes.ts';
 import { pause, Pending, settledUntil, Tasks, type Task } from '../tasks.ts';
 import { millis, type Millis } from '../units.ts';
 import { Asking } from './asking.ts';
 import { ClockCheck } from './clock-check.ts';
+import { Congestion } from './congestion.ts';
 import { MeetingCore, type MeetingOptions } from './core.ts';
+import { EarlyOffers } from './early-offers.ts';
 import type { MeetingEffect } from './effects.ts';
 import type { Decision } from './decisions.ts';
 import { Generation } from './generation.ts';
@@ -38,13 +39,9 @@ import type { Absence, Attention, EpochRecord, MeetingEnd, MeetingView, OwnKey }
 const TICK_MS = 250;
 /** Who comes to its work so much too late was halted, and what it holds for a session may be one no more. */
 const HALTED_MS = 5_000;
-/** Video is encoded with fewer bits for this long after a queue grew too long. */
-const CONGESTION_MS = 5_000;
-const CONGESTED_BITRATE = 250_000;
 /** A view takes time in proportion to the members, and in a large meeting changes come by the hundred. */
 const SHOW_EVERY_MS = 50;
 const MAX_HISTORY = 500;
-const MAX_EARLY_OFFERS = 4_096;
 /** How long our good-bye is said to those who are still about to listen: some round trips, and one committer that is gone. */
 const GOOD_BYE_MS = 2_000;
 /** How often it is looked whether somebody is removed. */
@@ -85,10 +82,9 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
   #history: readonly EpochRecord[] = [];
   #generation: Generation | undefined;
   #unreadableBefore = 0;
-  /** Before we are a member the names of tracks say nothing yet: they wait for the first epoch. */
-  #earlyOffers: PublishOffer[] = [];
+  readonly #earlyOffers = new EarlyOffers();
   #watched: ReadonlySet<ParticipantId> = new Set();
-  #congestedUntil: Millis | undefined;
+  readonly #congestion: Congestion;
   #flushed: Pending<unknown> | undefined;
   #tickAt: Millis | undefined;
   /** The next view is not drawn before this. */
@@ -98,6 +94,7 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
     this.#core = new MeetingCore(options, this.#tasks);
     this.#displayName = options.displayName;
     this.#organising = new Organising(this.#core);
+    this.#congestion = new Congestion(this.#core);
     this.#link = new RelayLink(this.#core, {
       origin: ownOrigin(
         (track) => this.#generation?.own.find(track),
@@ -388,15 +385,8 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
   }
 
   #offered(offer: PublishOffer): void {
-    if (this.#generation !== undefined) {
-      this.#generation.members.offered(offer);
-      return;
-    }
-    this.#earlyOffers.push(offer);
-    if (this.#earlyOffers.length > MAX_EARLY_OFFERS)
-      this.#earlyOffers
-        .shift()
-        ?.reject({ code: RequestErrorCode.UNINTERESTED, reason: 'too many tracks before we are a member' });
+    if (this.#generation === undefined) this.#earlyOffers.hold(offer);
+    else this.#generation.members.offered(offer);
   }
 
   #connected(client: MoqtClient): void {
@@ -405,7 +395,7 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
   }
 
   #lost(): void {
-    this.#earlyOffers = [];
+    this.#earlyOffers.take();
     this.#generation?.detach();
     this.#group.disconnected();
   }
@@ -516,16 +506,13 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
           ? { kind: 'leave' }
           : { kind: 'hello', displayName: this.#displayName, ...this.#media.sending },
       congested: () => {
-        this.#congestedUntil = this.#tasks.after(CONGESTION_MS);
-        this.#downlink({ kind: 'video-bitrate', bitsPerSecond: CONGESTED_BITRATE });
+        this.#congestion.begin();
       },
     });
     if (generation === undefined) return undefined;
     generation.members.watch(this.#watched);
     this.#generation = generation;
-    const offers = this.#earlyOffers;
-    this.#earlyOffers = [];
-    for (const offer of offers) generation.members.offered(offer);
+    for (const offer of this.#earlyOffers.take()) generation.members.offered(offer);
     if (this.#link.client !== undefined) generation.attach(this.#link.client);
     return generation;
   }
@@ -536,10 +523,7 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
     // Not every machine says that it slept, and a process can be halted.
     if (late >= HALTED_MS) this.#link.renew();
     this.#generation?.tick();
-    if (this.#congestedUntil !== undefined && this.#tasks.now >= this.#congestedUntil) {
-      this.#congestedUntil = undefined;
-      this.#downlink({ kind: 'video-bitrate', bitsPerSecond: undefined });
-    }
+    this.#congestion.tick();
     // Whether media is live depends on time alone.
     this.#core.changed();
   }
