@@ -50,7 +50,7 @@ export type SealState = 'sealed' | 'changing' | 'attention';
 
 /**
  * What somebody may decide, as the meeting's keys enforce it: an organiser admits, removes, opens and closes the door and makes
- * organisers. Where no organiser is in the meeting, one member acts as one.
+ * organisers. There is always one: whoever removes the last names another, so that nobody acts as one without being one.
  */
 export type Role = 'organiser' | 'acting-organiser' | 'member';
 

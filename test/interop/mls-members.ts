@@ -21,6 +21,8 @@ export interface Change {
   readonly kicks: readonly Uint8Array[];
   /** Parameters after the Commit. */
   readonly parameters: MeetingParameters;
+  /** Whether they are others than before. */
+  readonly sets: boolean;
 }
 
 /** A Commit that its author has not merged. */
@@ -167,11 +169,11 @@ export class PeerMember implements GroupMember {
     throw new AggregateError(reasons, `${this.#name}, join: ${reasons.map(String).join('; ')}`);
   }
 
-  async commit({ adds, removes, kicks, parameters }: Change): Promise<Made> {
+  async commit({ adds, removes, parameters, sets }: Change): Promise<Made> {
     const plan = {
       adds: adds.map(encodeHex),
       removes,
-      parameters: kicks.length === 0 ? null : encodeHex(encodeMeetingParameters(parameters)),
+      parameters: sets ? encodeHex(encodeMeetingParameters(parameters)) : null,
       path: this.#path,
     };
     const made = (await this.#peers.ask(this.#name, { what: 'commit', plan })) as {

@@ -4,7 +4,11 @@
  */
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { nodeGroupCrypto } from '../../src/main/mls/node-group-crypto.ts';
+import { equal } from '../../src/protocol/bytes/equal.ts';
+import { MAX_ORGANISERS, sameSettings } from '../../src/protocol/group/meeting-parameters.ts';
 import type { MeetingParameters } from '../../src/protocol/group/meeting-parameters.ts';
+import { fingerprintOf } from '../../src/protocol/group/names.ts';
 import { seeded } from '../harness/group/membership-history.ts';
 import { makeMembership, testParameters } from '../harness/group/membership.ts';
 import { OwnMember, PeerMember } from './mls-members.ts';
@@ -67,16 +71,19 @@ class MixedGroup {
   async found(): Promise<void> {
     const member = new OwnMember(makeMembership(this.#groupId, this.#joinProofKey));
     const view = await member.found(this.#parameters);
-    this.#present = [{ member, signatureKey: member.membership.identity.publicKey, view }];
+    const { publicKey } = member.membership.identity;
+    this.#present = [{ member, signatureKey: publicKey, view }];
+    this.#parameters = { ...this.#parameters, organisers: [fingerprintOf(publicKey, nodeGroupCrypto)] };
   }
 
   async step(): Promise<void> {
     const isDecision = this.#cast.kicks && this.#random() < 0.7;
     const author = isDecision ? this.#organiser() : this.#pick(this.#present);
     const others = this.#present.filter((each) => each !== author);
-    const leaving = others.length > 1 && this.#random() < 0.45 ? [this.#pick(others)] : [];
+    const removable = others.filter((each) => this.#cast.kicks || !this.#isNamed(each));
+    const leaving = others.length > 1 && this.#random() < 0.45 ? [this.#pick(removable)] : [];
     const epoch = author.view.epoch;
-    const joiners = await this.#joiners(leaving, epoch, author === this.#organiser());
+    const joiners = await this.#joiners(leaving, epoch, this.#isNamed(author));
     const isRejoin = joiners.some(({ key }) => leaving.some(({ signatureKey }) => signatureKey === key));
     const kicked = leaving.length > 0 && !isRejoin && isDecision && this.#random() < 0.3 ? leaving : [];
     const kicks = kicked.map(({ signatureKey }) => signatureKey);
@@ -84,12 +91,14 @@ class MixedGroup {
       ...this.#parameters,
       kickedKeys: [...this.#parameters.kickedKeys, ...kicks],
       admission: kicks.length > 0 ? 'ask' : this.#parameters.admission,
+      organisers: this.#organisersAfter(author, leaving, kicked, isRejoin),
     };
     const change: Change = {
       adds: joiners.map(({ keyPackage }) => keyPackage),
       removes: leaving.map(({ view }) => view.leaf),
       kicks,
       parameters,
+      sets: kicks.length > 0 || !sameSettings(parameters, this.#parameters),
     };
     const { commit, welcomes } = await author.member.commit(change);
     for (const each of others) {
@@ -138,9 +147,34 @@ class MixedGroup {
     return joiners;
   }
 
-  /** Nobody is named: the member of the lowest leaf decides on kicks and, once the door is closed, on who comes in. */
+  /** Whether somebody decides on kicks and, once the door is closed, on who comes in. */
+  #isNamed({ signatureKey }: Present): boolean {
+    return this.#parameters.organisers.some((each) =>
+      equal(each, fingerprintOf(signatureKey, nodeGroupCrypto)),
+    );
+  }
+
   #organiser(): Present {
-    return this.#present.reduce((lowest, each) => (each.view.leaf < lowest.view.leaf ? each : lowest));
+    return this.#pick(this.#present.filter((each) => this.#isNamed(each)));
+  }
+
+  /** Whoever removes the last who is named names the lowest leaf of the others; who is kicked is named no more. */
+  #organisersAfter(
+    author: Present,
+    leaving: readonly Present[],
+    kicked: readonly Present[],
+    isRejoin: boolean,
+  ): MeetingParameters['organisers'] {
+    const { organisers } = this.#parameters;
+    const gone = kicked.map(({ signatureKey }) => fingerprintOf(signatureKey, nodeGroupCrypto));
+    const staying = this.#present.filter((each) => isRejoin || !leaving.includes(each));
+    if (staying.some((each) => this.#isNamed(each))) {
+      return organisers.filter((each) => !gone.some((other) => equal(each, other)));
+    }
+    const [heir = author] = staying
+      .filter((each) => each !== author)
+      .sort((a, b) => a.view.leaf - b.view.leaf);
+    return [...organisers, fingerprintOf(heir.signatureKey, nodeGroupCrypto)].slice(-MAX_ORGANISERS);
   }
 
   #newcomer(): GroupMember {
@@ -176,7 +210,8 @@ function signatureKeyIn(keyPackage: Uint8Array): Uint8Array {
 
 /**
  * OpenMLS refuses a GroupContextExtensions proposal with an extension that the group's required_capabilities do not name, which
- * RFC 9420 (§12.1.7) does not ask for and our groups do not do. So it takes no part where people are kicked.
+ * RFC 9420 (§12.1.7) does not ask for and our groups do not do. So it takes no part where people are kicked, nor where the last
+ * organiser leaves.
  */
 const CASTS: [string, Cast][] = [
   ['ours, OpenMLS and mls-rs', { kinds: ['conclave', 'openmls', 'mls-rs'], kicks: false }],

@@ -172,6 +172,8 @@ function noticeSentence(news: News, names: ReadonlyMap<string, string>): string 
   switch (news.kind) {
     case 'removed-by-member':
       return `${nameOf(news.removed, names)} was removed by ${nameOf(news.by, names)}, who is no organiser.`;
+    case 'became-organiser':
+      return 'You are an organiser of this meeting now.';
     case 'refused':
       return news.decision === undefined
         ? 'You are no organiser any more, so what you had decided last was not done.'

@@ -17,14 +17,16 @@ import { equal } from '../../protocol/bytes/equal.ts';
 import { encodeHex } from '../../protocol/bytes/hex.ts';
 import {
   decodeMeetingParameters,
+  encodeMeetingParameters,
   mayFollow,
   MEETING_PARAMETERS_EXTENSION,
 } from '../../protocol/group/meeting-parameters.ts';
 import type { MeetingParameters } from '../../protocol/group/meeting-parameters.ts';
 import { leafIndex } from '../../protocol/group/roster.ts';
-import type { LeafIndex } from '../../protocol/group/roster.ts';
-import { isOrganiser, rolesOf } from '../../protocol/group/roles.ts';
+import type { LeafIndex, Member } from '../../protocol/group/roster.ts';
+import { hasOrganiser, roleOf, successionOf } from '../../protocol/group/roles.ts';
 import { fingerprintOf } from '../../protocol/group/names.ts';
+import type { Fingerprint } from '../../protocol/group/names.ts';
 import { isInvitationPsk } from './invitation-psk.ts';
 import { nodeGroupCrypto } from './node-group-crypto.ts';
 
@@ -104,7 +106,7 @@ export function commitPolicy(group: PolicyGroup): {
       // Which keys may be kicked follows from all of the Removes, in whatever order the proposals are.
       const removed = removedKeys(incoming.proposals, group);
       for (const { proposal } of incoming.proposals) seen.refusal ??= look(proposal, seen, group, removed);
-      seen.refusal ??= presumption(seen, group, removed, incoming.proposals);
+      seen.refusal ??= roleFault(seen, group, incoming.proposals);
       // In a larger group a Remove may be larger than a Commit can be: whoever is in could not be removed any more.
       const members = group.members.size - removed.length + seen.added.length;
       if (seen.added.length > 0 && members > group.maxMembers) {
@@ -138,27 +140,69 @@ export function judgeOwnCommit(
   return seen;
 }
 
-/** What a member does that only organisers may; undefined when there is nothing, or when it is one. */
-function presumption(
-  { committer, added }: SeenCommit,
+const NO_ORGANISER = 'a change of the meeting parameters by a member who is no organiser';
+
+/**
+ * What a Commit does that only organisers may, by a member who is none, or that leaves the meeting without one; undefined when
+ * there is no such thing.
+ */
+function roleFault(
+  seen: SeenCommit,
   { members, parameters }: PolicyGroup,
-  removed: readonly Uint8Array[],
   proposals: readonly ProposalWithSender[],
 ): string | undefined {
+  const { committer, added } = seen;
   const changes = proposals.some(({ proposal }) => proposal.proposalType === 'group_context_extensions');
+  const gone = seen.removed.flatMap((leaf) => members.get(leaf) ?? []);
   // Whoever is in and joins again is known: nobody new comes with it.
   const isNew = ({ leafNode }: KeyPackage): boolean =>
-    !removed.some((key) => equal(key, leafNode.signaturePublicKey));
+    !gone.some((key) => equal(key, leafNode.signaturePublicKey));
   const admits = parameters.admission === 'ask' && added.some(isNew);
-  if ((!changes && !admits) || committer === undefined) return undefined;
-  const roster = [...members].map(([leaf, key]) => ({
-    leaf,
-    fingerprint: fingerprintOf(key, nodeGroupCrypto),
-  }));
-  if (isOrganiser(rolesOf(parameters, roster).get(committer))) return undefined;
-  return changes
-    ? 'a change of the meeting parameters by a member who is no organiser'
-    : 'an Add past the door by a member who is no organiser';
+  const loses = gone.some((key) => roleOf(parameters, fingerprint(key)) === 'organiser');
+  if (committer === undefined || !(changes || admits || loses)) return undefined;
+  const own = members.get(committer);
+  const decides = own !== undefined && roleOf(parameters, fingerprint(own)) === 'organiser';
+  if (admits && !decides) return 'an Add past the door by a member who is no organiser';
+  if (changes && !decides) {
+    const organisers = successionIn({ members, parameters }, committer, seen.removed, added);
+    const successors = organisers && { ...parameters, organisers };
+    if (successors === undefined || !sameParameters(seen.parameters, successors)) return NO_ORGANISER;
+  }
+  const change = {
+    committer,
+    removed: new Set(seen.removed),
+    added: added.map(({ leafNode }) => fingerprint(leafNode.signaturePublicKey)),
+  };
+  const isLed = hasOrganiser(seen.parameters, rosterOf(members), change);
+  return isLed ? undefined : 'a Commit that leaves no organiser';
+}
+
+/** The organisers that a Commit has to name since it removes the last one; undefined when it does not. */
+export function successionIn(
+  { members, parameters }: Pick<PolicyGroup, 'members' | 'parameters'>,
+  committer: LeafIndex,
+  removes: readonly LeafIndex[],
+  adds: readonly KeyPackage[],
+): readonly Fingerprint[] | undefined {
+  const isOrganiser = (leaf: LeafIndex): boolean => {
+    const key = members.get(leaf);
+    return key !== undefined && roleOf(parameters, fingerprint(key)) === 'organiser';
+  };
+  if (!removes.some(isOrganiser)) return undefined;
+  const added = adds.map(({ leafNode }) => fingerprint(leafNode.signaturePublicKey));
+  return successionOf(parameters, rosterOf(members), { committer, removed: new Set(removes), added });
+}
+
+function rosterOf(members: PolicyGroup['members']): readonly Pick<Member, 'leaf' | 'fingerprint'>[] {
+  return [...members].map(([leaf, key]) => ({ leaf, fingerprint: fingerprint(key) }));
+}
+
+function fingerprint(signatureKey: Uint8Array): Fingerprint {
+  return fingerprintOf(signatureKey, nodeGroupCrypto);
+}
+
+function sameParameters(a: MeetingParameters, b: MeetingParameters): boolean {
+  return equal(encodeMeetingParameters(a), encodeMeetingParameters(b));
 }
 
 function removedKeys(proposals: readonly ProposalWithSender[], { members }: PolicyGroup): Uint8Array[] {

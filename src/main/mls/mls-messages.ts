@@ -14,6 +14,7 @@ import {
 import type { MeetingParameters, MeetingSettings } from '../../protocol/group/meeting-parameters.ts';
 import type { CommitPlan, JoinerWelcome } from '../../protocol/group/mls.ts';
 import { fingerprintOf, senderIdOf } from '../../protocol/group/names.ts';
+import type { Fingerprint } from '../../protocol/group/names.ts';
 import { leafIndex } from '../../protocol/group/roster.ts';
 import type { LeafIndex, Member } from '../../protocol/group/roster.ts';
 import { parametersOf } from './commit-policy.ts';
@@ -61,18 +62,21 @@ export function decodeKeyPackage(bytes: Uint8Array): KeyPackage | undefined {
 export function planToProposals(
   plan: CommitPlan,
   parameters: MeetingParameters,
+  successionOf: (adds: readonly KeyPackage[]) => readonly Fingerprint[] | undefined,
 ): Proposal[] | { kind: 'refused'; reason: string } {
   const proposals: Proposal[] = plan.removes.map((removed) => ({
     proposalType: 'remove',
     remove: { removed },
   }));
+  const adds: KeyPackage[] = [];
   for (const bytes of plan.adds) {
     const keyPackage = decodeKeyPackage(bytes);
     if (keyPackage === undefined) return refused('an Add of something that is not a KeyPackage');
+    adds.push(keyPackage);
     proposals.push({ proposalType: 'add', add: { keyPackage } });
   }
   const kicks = plan.kicks.filter((key) => !isKicked(parameters, key));
-  const settings = settingsAfter(plan, kicks, parameters);
+  const settings = settingsAfter(plan, kicks, parameters, successionOf(adds));
   if (kicks.length === 0 && sameSettings(settings, parameters)) return proposals;
   const kickedKeys = [...parameters.kickedKeys, ...kicks];
   if (kickedKeys.length > MAX_KICKED_KEYS) return refused('more kicked keys than a meeting can have');
@@ -93,8 +97,12 @@ function settingsAfter(
   { settings }: CommitPlan,
   kicks: readonly Uint8Array[],
   parameters: MeetingParameters,
+  successors: readonly Fingerprint[] | undefined,
 ): MeetingSettings {
-  const { admission, organisers } = settings ?? parameters;
+  const { admission, organisers = parameters.organisers } = settings ?? {
+    ...parameters,
+    organisers: successors,
+  };
   const gone = kicks.map((key) => fingerprintOf(key, nodeGroupCrypto));
   return {
     admission: kicks.length > 0 ? 'ask' : admission,

@@ -46,6 +46,7 @@ export interface MlsMembership {
 
 /** How a group is founded. */
 export interface Founding {
+  /** Whoever organises besides the founder. */
   readonly parameters: MeetingParameters;
   /** Of the founder. */
   readonly joinId: JoinId;

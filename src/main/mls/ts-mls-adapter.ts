@@ -38,10 +38,18 @@ import type {
   StagedHandle,
   StageOutcome,
 } from '../../protocol/group/mls.ts';
+import { fingerprintOf } from '../../protocol/group/names.ts';
+import { organisersAmong } from '../../protocol/group/roles.ts';
 import { leafIndex } from '../../protocol/group/roster.ts';
 import { epoch } from '../../protocol/units.ts';
 import { clientConfig, SUITE_NAMES, suiteImplementation } from './client-config.ts';
-import { commitPolicy, judgeOwnCommit, parametersOf, signatureKeysOf } from './commit-policy.ts';
+import {
+  commitPolicy,
+  judgeOwnCommit,
+  parametersOf,
+  signatureKeysOf,
+  successionIn,
+} from './commit-policy.ts';
 import type { PolicyGroup } from './commit-policy.ts';
 import { InvitationPskIndex, invitationPskProposal } from './invitation-psk.ts';
 import { epochKeyOf, epochSignerOf } from './epoch-key.ts';
@@ -64,6 +72,7 @@ import {
   splitWelcome,
 } from './mls-messages.ts';
 import type { Founding, InspectedKeyPackage, KeyPackageRequest, MlsMembership, MlsPort } from './mls-port.ts';
+import { nodeGroupCrypto } from './node-group-crypto.ts';
 import { StagedCommits } from './staged-commits.ts';
 
 const EXPORTER_LABEL = 'SecureObject MLS Master Key';
@@ -98,11 +107,14 @@ export class TsMlsAdapter implements MlsPort {
   async createGroup(membership: MlsMembership, { parameters, joinId, now }: Founding): Promise<CreatedGroup> {
     const suite = await suiteImplementation(membership.suite);
     const join = { asOf: GENESIS, joinId };
+    const fingerprint = fingerprintOf(membership.identity.publicKey, nodeGroupCrypto);
+    const others = parameters.organisers.filter((organiser) => !equal(organiser, fingerprint));
     const { publicPackage, privatePackage } = await makeFounderPackage(membership, join, now);
     const extensions = [
       {
         extensionType: MEETING_PARAMETERS_EXTENSION,
-        extensionData: encodeMeetingParameters(parameters),
+        // Whoever founds a group is its first organiser.
+        extensionData: encodeMeetingParameters({ ...parameters, organisers: [fingerprint, ...others] }),
       },
     ];
     const state = await createGroup(
@@ -149,11 +161,15 @@ export class TsMlsAdapter implements MlsPort {
   async stageCommit(handle: GroupHandle, plan: CommitPlan): Promise<StageOutcome> {
     const group = this.#group(handle);
     const { state, suite, membership } = group;
-    const proposals = planToProposals(plan, requiredParameters(state));
+    const policyGroup = policyGroupOf(group);
+    const ownLeaf = leafIndex(state.privatePath.leafIndex);
+    const proposals = planToProposals(plan, policyGroup.parameters, (adds) =>
+      successionIn(policyGroup, ownLeaf, plan.removes, adds),
+    );
     if (!Array.isArray(proposals)) return proposals;
     if (plan.adds.length > 0) proposals.push(invitationPskProposal(membership, suite));
     // By the rules that receivers have: a Commit that they refuse would end the meeting.
-    const seen = judgeOwnCommit(proposals, leafIndex(state.privatePath.leafIndex), policyGroupOf(group));
+    const seen = judgeOwnCommit(proposals, ownLeaf, policyGroup);
     const fault = seen.refusal ?? (await addsFault(group, seen.added, seen.parameters));
     if (fault !== undefined) return refused(fault);
     // The types of ts-mls do not know the option that our patch adds.
@@ -274,8 +290,11 @@ export class TsMlsAdapter implements MlsPort {
     // Whoever was not invited can make a Welcome for a KeyPackage, but none that names this PSK.
     if (!psks.wasAskedOnce) return refused('a Welcome without the invitation’s PSK, or with others');
     if (!equal(state.groupContext.groupId, membership.groupId)) return refused('a Welcome to another group');
-    if (parametersOf(state.groupContext.extensions) === undefined) return refused('no meeting parameters');
+    const parameters = parametersOf(state.groupContext.extensions);
+    if (parameters === undefined) return refused('no meeting parameters');
     if (!hasJoins(state)) return refused('a leaf that does not say which join it is of');
+    if (organisersAmong(parameters, rosterOf(state)).size === 0)
+      return refused('a group without an organiser');
     const group = this.#hold(membership, suite, state);
     return { kind: 'joined', group, ...(await this.#epochOf(group)) };
   }

@@ -3,7 +3,7 @@ import { encodeBase64Url } from '../bytes/base64url.ts';
 import { equal } from '../bytes/equal.ts';
 import type { Caller } from '../group/coordination/door.ts';
 import type { Fingerprint } from '../group/names.ts';
-import { isOrganiser, rolesOf } from '../group/roles.ts';
+import { roleOf } from '../group/roles.ts';
 import type { Member } from '../group/roster.ts';
 import type { ParticipantId } from '../media/encoded-media.ts';
 import { unixMillis } from '../units.ts';
@@ -58,21 +58,29 @@ export class Organising {
   }
 
   /**
-   * An epoch begins: says whom a member removed without being an organiser, though nothing here spoke for it. Others may have
-   * heard less than we, so that nobody is refused for it.
+   * An epoch begins: says what it means for who decides.
    * @param isPresent - whether somebody has been heard of late and has not said good-bye.
+   */
+  epochBegan(before: Epoch | undefined, now: Epoch, isPresent: (member: Member) => boolean): void {
+    if (before === undefined) return;
+    this.#noteRemovals(before, now, isPresent);
+    const [was, is] = [before, now].map(({ parameters, roster, ownLeaf }) => {
+      const own = roster.find(({ leaf }) => leaf === ownLeaf);
+      return own && roleOf(parameters, own.fingerprint);
+    });
+    if (was === 'member' && is === 'organiser') this.#note({ kind: 'became-organiser' });
+  }
+
+  /**
+   * Says whom a member removed without being an organiser, though nothing here spoke for it. Others may have heard less than
+   * we, so that nobody is refused for it.
    * @see docs/adr/0017-removals-by-members.md
    */
-  epochBegan(
-    before: Epoch | undefined,
-    { change, ownLeaf }: Epoch,
-    isPresent: (member: Member) => boolean,
-  ): void {
+  #noteRemovals(before: Epoch, { change, ownLeaf }: Epoch, isPresent: (member: Member) => boolean): void {
     const { by } = change;
-    if (before === undefined || by === undefined || by === ownLeaf) return;
-    if (isOrganiser(rolesOf(before.parameters, before.roster).get(by))) return;
+    if (by === undefined || by === ownLeaf) return;
     const author = before.roster.find(({ leaf }) => leaf === by);
-    if (author === undefined) return;
+    if (author === undefined || roleOf(before.parameters, author.fingerprint) === 'organiser') return;
     for (const removed of change.removed) {
       const isBack = change.added.some(({ fingerprint }) => equal(fingerprint, removed.fingerprint));
       if (!isBack && isPresent(removed)) this.#note({ kind: 'removed-by-member', removed, by: author });

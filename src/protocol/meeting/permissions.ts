@@ -1,6 +1,5 @@
 /** Whether a decision can be carried out, by what is shown of the meeting: the window and the machine ask the same. */
 import { MAX_ORGANISERS } from '../group/meeting-parameters.ts';
-import { isOrganiser } from '../group/roles.ts';
 import type { ParticipantId } from '../media/encoded-media.ts';
 import type { Decision, Refusal } from './decisions.ts';
 import type { GroupView, MeetingView, ParticipantView } from './view.ts';
@@ -11,7 +10,7 @@ export function refusalOf(
   { group, door }: Pick<MeetingView, 'group' | 'door'>,
 ): Refusal | undefined {
   if (group === undefined) return 'not-in-meeting';
-  if (!isOrganiser(group.role)) return 'not-organiser';
+  if (group.role !== 'organiser') return 'not-organiser';
   switch (decision.kind) {
     case 'admission':
       return undefined;

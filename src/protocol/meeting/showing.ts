@@ -1,6 +1,5 @@
 /** Draws what the window is shown of a group from the tree and what is known of its members. */
-import { rolesOf, type Role } from '../group/roles.ts';
-import type { LeafIndex } from '../group/roster.ts';
+import { roleOf } from '../group/roles.ts';
 import type { EpochBegun } from './group-events.ts';
 import { participantIdOf, type Members } from './members.ts';
 import type { Sending } from './own-media.ts';
@@ -13,8 +12,6 @@ export function showGroup(
   sending: Sending,
 ): GroupView {
   const { group, senderId, epoch, ownLeaf, securityCode, suite, parameters } = begun;
-  const roles = rolesOf(parameters, begun.roster);
-  const roleOf = (leaf: LeafIndex): Role => roles.get(leaf) ?? 'member';
   const participants = begun.roster.map((member): ParticipantView => {
     const id = participantIdOf(member);
     const self = member.leaf === ownLeaf;
@@ -23,7 +20,7 @@ export function showGroup(
       id,
       member,
       self,
-      role: roleOf(member.leaf),
+      role: roleOf(parameters, member.fingerprint),
       displayName: remote?.displayName,
       joinedEpoch: members.joinedEpoch(id) ?? epoch,
       leaving: members.isLeaving(id),
@@ -32,7 +29,7 @@ export function showGroup(
       video: self ? onOrOff(sending.camera) : (remote?.mediaState('video') ?? 'starting'),
     };
   });
-  const role = roleOf(ownLeaf);
+  const role = participants.find(({ self }) => self)?.role ?? 'member';
   const { admission } = parameters;
   return { group, senderId, epoch, ownLeaf, securityCode, suite, parameters, role, admission, participants };
 }

@@ -107,6 +107,8 @@ export type News =
       readonly removed: Member;
       readonly by: Member;
     }
+  /** The person here has become an organiser: by another's word, or since the last one has gone. */
+  | { readonly kind: 'became-organiser' }
   /** What a person here decided is not done; which decision, where it is known. */
   | { readonly kind: 'refused'; readonly decision: Decision['kind'] | undefined; readonly refusal: Refusal };
 

@@ -21,7 +21,7 @@ import type { JoinId } from '../../../src/protocol/group/leaf-join.ts';
 import { senderIdOf } from '../../../src/protocol/group/names.ts';
 import type { Fingerprint, SenderId } from '../../../src/protocol/group/names.ts';
 import type { CallProof } from '../../../src/protocol/counter/rules.ts';
-import { isOrganiser, rolesOf } from '../../../src/protocol/group/roles.ts';
+import { hasOrganiser, roleOf, successionOf } from '../../../src/protocol/group/roles.ts';
 import { leafIndex } from '../../../src/protocol/group/roster.ts';
 import { epoch } from '../../../src/protocol/units.ts';
 
@@ -368,7 +368,8 @@ function apply(state: FakeState, commit: FakeCommit): FakeState | undefined {
   if (commit.adds.some(({ key }) => stay.some((member) => member.key === key))) return undefined;
   if (commit.adds.some(({ key }) => state.kicked.includes(key))) return undefined;
   if (commit.adds.some((add) => isOld(state, add))) return undefined;
-  if (!mayDecide(state, commit.committer) && presumes(state, commit)) return undefined;
+  const settings = settingsAfter(state, commit);
+  if (settings === undefined) return undefined;
   const roster = [...stay];
   for (const { key, join, asOf } of commit.adds) {
     let leaf = 0;
@@ -378,15 +379,32 @@ function apply(state: FakeState, commit: FakeCommit): FakeState | undefined {
   roster.sort((a, b) => a.leaf - b.leaf);
   const transcript = sha256(`${state.transcript} ${JSON.stringify(commit)}`);
   const kicked = [...state.kicked, ...commit.kicks];
-  const { admission, organisers } = commit.settings ?? state;
-  const settings = { admission: commit.kicks.length > 0 ? 'ask' : admission, organisers } as const;
   return { ...state, ...settings, epoch: state.epoch + 1, transcript, roster, kicked };
 }
 
-function mayDecide({ organisers, roster }: FakeState, leaf: number): boolean {
-  const parameters = { organisers: organisers.map((each) => unhex(each) as Fingerprint) };
-  const members = roster.map(({ leaf: of, key }) => ({ leaf: leafIndex(of), fingerprint: fingerprint(key) }));
-  return isOrganiser(rolesOf(parameters, members).get(leafIndex(leaf)));
+/** The settings after a Commit; undefined when its author may not make it. */
+function settingsAfter(state: FakeState, commit: FakeCommit): FakeSettings | undefined {
+  const { adds, removes, kicks, committer, settings } = commit;
+  const named = (organisers: readonly string[]) => ({
+    organisers: organisers.map((each) => unhex(each) as Fingerprint),
+  });
+  const roster = state.roster.map(({ leaf, key }) => ({
+    leaf: leafIndex(leaf),
+    fingerprint: fingerprint(key),
+  }));
+  const author = state.roster.find(({ leaf }) => leaf === committer);
+  const decides =
+    author !== undefined && roleOf(named(state.organisers), fingerprint(author.key)) === 'organiser';
+  if (!decides && presumes(state, commit)) return undefined;
+  const change = {
+    committer: leafIndex(committer),
+    removed: new Set(removes.map(leafIndex)),
+    added: adds.map(({ key }) => fingerprint(key)),
+  };
+  const successors = decides ? undefined : successionOf(named(state.organisers), roster, change);
+  const organisers = successors?.map(hex) ?? (settings ?? state).organisers;
+  if (!hasOrganiser(named(organisers), roster, change)) return undefined;
+  return { admission: kicks.length > 0 ? 'ask' : (settings ?? state).admission, organisers };
 }
 
 /** Whether a Commit does what only organisers may. */

@@ -10,10 +10,13 @@ import {
 } from '../../../src/main/mls/client-config.ts';
 import { decodeGroupRecord } from '../../../src/main/mls/group-state-codec.ts';
 import { decodeKeyPackage } from '../../../src/main/mls/mls-messages.ts';
+import { nodeGroupCrypto } from '../../../src/main/mls/node-group-crypto.ts';
+import { fingerprintOf } from '../../../src/protocol/group/names.ts';
 import { invitationPskProposal } from '../../../src/main/mls/invitation-psk.ts';
 import type { MlsMembership, MlsPort } from '../../../src/main/mls/mls-port.ts';
 import { encodeLeafJoin, LEAF_JOIN_EXTENSION } from '../../../src/protocol/group/leaf-join.ts';
 import {
+  decodeMeetingParameters,
   encodeMeetingParameters,
   MEETING_PARAMETERS_EXTENSION,
 } from '../../../src/protocol/group/meeting-parameters.ts';
@@ -87,11 +90,17 @@ export async function rogueWelcome(
     [{ extensionType: LEAF_JOIN_EXTENSION, extensionData: encodeLeafJoin(joinRequest()) }],
   );
   const { publicPackage, privatePackage } = own;
+  const organisers = [fingerprintOf(identity.publicKey, nodeGroupCrypto)];
   const state = await createGroup(
     groupId,
     publicPackage,
     privatePackage,
-    extensions,
+    // It knows as well as anybody what a group has to have.
+    extensions.map((extension) => {
+      const parameters = decodeMeetingParameters(extension.extensionData);
+      if (parameters === undefined) return extension;
+      return { ...change({ ...parameters, organisers }), extensionType: extension.extensionType };
+    }),
     cipherSuite,
     clientConfig,
   );

@@ -58,7 +58,7 @@ export class RecordedMeeting {
     return meeting;
   }
 
-  /** @param organisers - besides, whoever is at the lowest leaf is one while none of them is there. */
+  /** @param organisers - besides whoever begins. */
   async begin(name: string, organisers: readonly string[] = []): Promise<RecordedMember> {
     const membership = this.#person(name);
     const mls = new TsMlsAdapter();

@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { suiteImplementation } from '../../../src/main/mls/client-config.ts';
 import { equal } from '../../../src/protocol/bytes/equal.ts';
 import { epoch } from '../../../src/protocol/units.ts';
-import { commitPolicy } from '../../../src/main/mls/commit-policy.ts';
+import { commitPolicy, parametersOf } from '../../../src/main/mls/commit-policy.ts';
 import { decodeGroupRecord } from '../../../src/main/mls/group-state-codec.ts';
 import { decodeWhole } from '../../../src/main/mls/mls-messages.ts';
 import type { MlsMembership } from '../../../src/main/mls/mls-port.ts';
@@ -131,9 +131,12 @@ describe('a Commit is refused', () => {
     const [gone, stays] = [newcomer(), newcomer()];
     const { leaf } = await letIn(mls, [group, rogue], gone);
     await letIn(mls, [group, rogue], stays);
+    const { extensions: now } = (await stateOf(mls, group)).groupContext;
+    const parameters = parametersOf(now);
+    if (parameters === undefined) throw new Error('a meeting');
     const remove: Proposal = { proposalType: 'remove', remove: { removed: leaf } };
     const kick = (...kickedKeys: Uint8Array[]) =>
-      extensions(change({ ...testParameters, kickedKeys, admission: 'ask' }));
+      extensions(change({ ...parameters, kickedKeys, admission: 'ask' }));
     const junk = Array.from({ length: MAX_KICKED_KEYS }, () => new Uint8Array(randomBytes(32)));
     const [goneKey, staysKey] = [gone.identity.publicKey, stays.identity.publicKey];
     // By whoever founded the group, who may.

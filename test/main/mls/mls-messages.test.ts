@@ -74,18 +74,25 @@ describe('a message', () => {
   });
 });
 
+/** An organiser stays. */
+const nobody = (): undefined => undefined;
+
 describe('a plan', () => {
   const kicked = { ...testParameters, kickedKeys: [new Uint8Array(32).fill(1)] };
 
   test('that changes nothing has no proposals', () => {
-    expect(planToProposals(NO_CHANGE, kicked)).toEqual([]);
+    expect(planToProposals(NO_CHANGE, kicked, nobody)).toEqual([]);
   });
 
   test('gives its removals, additions and kicked keys as proposals, by value', async () => {
     const joiner = await keyPackageOf(membership);
     const keyPackage = decodeKeyPackage(joiner);
     const another = new Uint8Array(32).fill(2);
-    const planned = planToProposals({ adds: [joiner], removes: [leafIndex(3)], kicks: [another] }, kicked);
+    const planned = planToProposals(
+      { adds: [joiner], removes: [leafIndex(3)], kicks: [another] },
+      kicked,
+      nobody,
+    );
     const kickedKeys = [...kicked.kickedKeys, another];
     const parameters = { ...testParameters, kickedKeys, admission: 'ask' } as const;
     const extensionData = encodeMeetingParameters(parameters);
@@ -103,11 +110,11 @@ describe('a plan', () => {
 
   test('to kick a key that is kicked already does not change the parameters', () => {
     const again = { ...NO_CHANGE, kicks: [new Uint8Array(32).fill(1)] };
-    expect(planToProposals(again, kicked)).toEqual([]);
+    expect(planToProposals(again, kicked, nobody)).toEqual([]);
   });
 
   test('with an Add of something else cannot be carried out', () => {
-    expect(planToProposals({ ...NO_CHANGE, adds: [privateMessage(10)] }, kicked)).toEqual({
+    expect(planToProposals({ ...NO_CHANGE, adds: [privateMessage(10)] }, kicked, nobody)).toEqual({
       kind: 'refused',
       reason: 'an Add of something that is not a KeyPackage',
     });
@@ -119,8 +126,8 @@ describe('a plan', () => {
       kickedKeys: Array.from({ length: keys }, (_, at) => new Uint8Array(32).fill(at >> 8, 1).fill(at, 0, 1)),
     });
     const kick = { ...NO_CHANGE, kicks: [new Uint8Array(32).fill(255)] };
-    expect(planToProposals(kick, full(MAX_KICKED_KEYS - 1))).toHaveLength(1);
-    expect(planToProposals(kick, full(MAX_KICKED_KEYS))).toEqual({
+    expect(planToProposals(kick, full(MAX_KICKED_KEYS - 1), nobody)).toHaveLength(1);
+    expect(planToProposals(kick, full(MAX_KICKED_KEYS), nobody)).toEqual({
       kind: 'refused',
       reason: 'more kicked keys than a meeting can have',
     });

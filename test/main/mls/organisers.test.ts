@@ -39,14 +39,17 @@ const fingerprint = ({ signatureKey }: Pick<Member, 'signatureKey'>) =>
   fingerprintOf(signatureKey, nodeGroupCrypto);
 const remove = ({ leaf }: Member): Proposal => ({ proposalType: 'remove', remove: { removed: leaf } });
 
+/** Names one more organiser. */
+const named = (now: MeetingParameters, member: Member): Proposal =>
+  extensions(change({ ...now, organisers: [...now.organisers, fingerprint(member)] }));
+
 /** A group of three: the founder, who organises, and two who do not. */
 async function three(parameters: MeetingParameters = testParameters) {
   const mls = new TsMlsAdapter();
   const [groupId, secret] = [new Uint8Array(randomBytes(16)), new Uint8Array(randomBytes(32))];
   const newcomer = () => makeMembership(groupId, secret);
   const founder = newcomer();
-  const organisers = [fingerprintOf(founder.identity.publicKey, nodeGroupCrypto)];
-  const created = await mls.createGroup(founder, founding({ ...parameters, organisers }));
+  const created = await mls.createGroup(founder, founding(parameters));
   const all = [created.group];
   const others = [newcomer(), newcomer()];
   for (const other of others) all.push(await enter(mls, all, other));
@@ -94,12 +97,8 @@ describe('what organisers decide, by a member who is none,', () => {
       'to make itself an organiser',
       ([ana, bo], now) => [extensions(change({ ...now, organisers: [ana!, bo!].map(fingerprint) }))],
     ],
-    ['to take that away from another', (_, now) => [extensions(change({ ...now, organisers: [] }))]],
+    ['to take that away from another', ([, , cy], now) => [named({ ...now, organisers: [] }, cy!)]],
     ['to say again what is', (_, now) => [extensions(change(now))]],
-    [
-      'to remove the organiser and take its place at once',
-      ([ana, bo], now) => [remove(ana!), extensions(change({ ...now, organisers: [fingerprint(bo!)] }))],
-    ],
   ])('is refused: %s', async (_, proposals) => {
     const { mls, ana, bo, cy, roster, now } = await three();
     const commit = await rogueCommit(mls, bo, proposals(roster, now));
@@ -144,20 +143,44 @@ describe('what organisers decide, by a member who is none,', () => {
     });
   });
 
-  test('is done by the member of the lowest leaf where no organiser is in the tree, from the next Commit on', async () => {
-    const { mls, bo, cy, roster, members } = await three(ask);
-    const { view } = (await mls.restore(members.bo, await mls.serialise(bo)))!;
-    await commitTo(mls, [cy, bo], { ...NO_CHANGE, removes: [roster[0]!.leaf] });
-    const settings = {
-      admission: 'open',
-      organisers: [...view.parameters.organisers, fingerprint(roster[1]!)],
-    } as const;
-    expect(await mls.stageCommit(cy, { ...NO_CHANGE, settings })).toEqual({
-      kind: 'refused',
-      reason: PRESUMES,
+  test.each<[string, (roster: readonly Member[], now: MeetingParameters) => Proposal[], string]>([
+    ['itself', ([ana, bo], now) => [remove(ana!), named(now, bo!)], PRESUMES],
+    ['nobody', ([ana]) => [remove(ana!)], 'a Commit that leaves no organiser'],
+    ['another than whose turn it is', ([ana, , , di], now) => [remove(ana!), named(now, di!)], PRESUMES],
+    [
+      'whose turn it is, and opens the door',
+      ([ana, , cy], now) => [remove(ana!), named({ ...now, admission: 'open' }, cy!)],
+      PRESUMES,
+    ],
+    ['whose turn it would be, and removes nobody', ([, , cy], now) => [named(now, cy!)], PRESUMES],
+  ])('is refused: to remove the last organiser and name %s', async (_, proposals, reason) => {
+    const { mls, newcomer, bo, cy, all } = await three(ask);
+    const { keyPackage } = await mls.keyPackage(newcomer(), joinRequest());
+    const { roster, parameters } = await commitTo(mls, all, { ...NO_CHANGE, adds: [keyPackage] });
+    const commit = await rogueCommit(mls, bo, proposals(roster, parameters));
+    expect(await mls.processCommit(cy, commit)).toEqual({ kind: 'refused', reason });
+  });
+
+  test('falls to the lowest leaf but the author’s when the last organiser is removed, by that very Commit', async () => {
+    const { mls, bo, cy, roster } = await three(ask);
+    const [ana, , heir] = roster;
+    const { parameters } = await commitTo(mls, [bo, cy], { ...NO_CHANGE, removes: [ana!.leaf] });
+    expect(parameters).toMatchObject({
+      admission: 'ask',
+      organisers: [ana, heir].map((each) => fingerprint(each!)),
     });
-    const { parameters } = await commitTo(mls, [bo, cy], { ...NO_CHANGE, settings });
-    expect(parameters).toMatchObject(settings);
+    const settings = { admission: 'open', organisers: parameters.organisers } as const;
+    expect((await mls.stageCommit(bo, { ...NO_CHANGE, settings })).kind).toBe('refused');
+    expect((await commitTo(mls, [cy, bo], { ...NO_CHANGE, settings })).parameters).toMatchObject(settings);
+  });
+
+  test('is refused to an organiser too where it would leave none', async () => {
+    const { mls, ana, bo } = await three();
+    const settings = { admission: 'open', organisers: [] } as const;
+    const reason = 'a Commit that leaves no organiser';
+    expect(await mls.stageCommit(ana, { ...NO_CHANGE, settings })).toEqual({ kind: 'refused', reason });
+    const commit = await rogueCommit(mls, ana, [extensions(change({ ...testParameters, ...settings }))]);
+    expect(await mls.processCommit(bo, commit)).toEqual({ kind: 'refused', reason });
   });
 });
 
@@ -177,7 +200,7 @@ describe('what an organiser decides', () => {
   });
 
   test('is not staged where there would be more organisers than there can be', async () => {
-    const { mls, ana } = await three();
+    const { mls, ana, roster } = await three();
     const organisers = Array.from(
       { length: MAX_ORGANISERS + 1 },
       (_, at) => new Uint8Array(32).fill(at) as Fingerprint,
@@ -188,7 +211,8 @@ describe('what an organiser decides', () => {
         reason: 'more organisers than a meeting can have',
       },
     );
-    const settings = { admission: 'open', organisers: organisers.slice(1) } as const;
+    const most = [...organisers.slice(2), roster[0]!.fingerprint];
+    const settings = { admission: 'open', organisers: most } as const;
     expect((await mls.stageCommit(ana, { ...NO_CHANGE, settings })).kind).toBe('staged');
   });
 });

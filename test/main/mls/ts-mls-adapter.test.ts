@@ -55,7 +55,8 @@ describe('a group that was created', () => {
       suite: 1,
       ownLeaf: 0,
       roster: [{ leaf: 0, signatureKey: creator.identity.publicKey }],
-      parameters: testParameters,
+      // Whoever creates it organises it.
+      parameters: { ...testParameters, organisers: [view.roster[0]?.fingerprint] },
     });
     const { state } = decodeGroupRecord(await mls.serialise(group)) ?? {};
     expect(state?.groupContext.extensions.map(({ extensionType }) => extensionType)).toEqual([0xf0c1]);

@@ -10,7 +10,7 @@ import type { Admission } from '../meeting-parameters.ts';
 import type { EpochView } from '../mls.ts';
 import { fingerprintOfSender } from '../names.ts';
 import type { Fingerprint, SenderId } from '../names.ts';
-import { isOrganiser, rolesOf } from '../roles.ts';
+import { organisersAmong } from '../roles.ts';
 import type { LeafIndex } from '../roster.ts';
 import type { PastJoins } from './past-joins.ts';
 import { earliest } from './timing.ts';
@@ -62,9 +62,8 @@ export class Door {
 
   /** Follows the group into an epoch. */
   enter({ roster, parameters, ownLeaf }: EpochView): void {
-    const roles = rolesOf(parameters, roster);
     this.#admission = parameters.admission;
-    this.#organisers = new Set([...roles].flatMap(([leaf, role]) => (isOrganiser(role) ? [leaf] : [])));
+    this.#organisers = organisersAmong(parameters, roster);
     this.#isOrganiser = this.#organisers.has(ownLeaf);
     this.#present = new Set(roster.map(({ fingerprint }) => encodeHex(fingerprint)));
     for (const present of this.#present) {

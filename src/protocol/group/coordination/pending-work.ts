@@ -321,11 +321,14 @@ export class PendingWork {
     const renewsWithAdd = waiting.length > 0 && this.#renewals.isOld(now);
     // Each of these needs a path.
     const isWanted = isRenewed || this.#update !== undefined || settings !== undefined;
+    // Whoever removes the last organiser names another.
+    const isLed = roster.some(({ leaf }) => this.#door.isOrganiser(leaf) && !removals.has(leaf));
+    const setsParameters = kicks.length > 0 || settings !== undefined || !isLed;
     const { joins, isFull } = fittingJoins(waiting, {
       suite,
       staying: roster.length - removals.size,
       hasPath: removals.size > 0 || isWanted || renewsWithAdd,
-      kickedKeys: kicks.length > 0 || settings !== undefined ? kickedKeys.length + kicks.length : 0,
+      kickedKeys: setsParameters ? kickedKeys.length + kicks.length : 0,
     });
     const replaced = joins.flatMap(({ key }) => places.get(key) ?? []);
     const removes = [...new Set([...removals, ...replaced.map(({ leaf }) => leaf)])];

@@ -114,9 +114,7 @@ function* create(
 ): Job<Phase> {
   context.emit({ kind: 'status', step: 'creating' });
   const group = context.groupName(generation);
-  const { fingerprint } = context.options;
-  // Whoever founds a group is its first organiser.
-  const parameters = { ...context.options.parameters, organisers: [fingerprint] };
+  const { parameters, fingerprint } = context.options;
   const joinId = context.options.random(JOIN_ID_BYTES) as JoinId;
   const senderId = senderIdOf(fingerprint, joinId);
   const created = yield* ask('create-group', { group, parameters, joinId });
