@@ -18,6 +18,9 @@ describe.each(['fenced', 'plain'] as const)('a Key ID that nobody sealed under, 
       .map(({ at }) => at)
       .sort((a, b) => a - b);
 
+  /** The epoch after ours, which renewals of keys have moved. */
+  const nextOf = (one: OneCoordinator) => epoch((one.epochs.at(-1)?.epoch ?? 0n) + 1n);
+
   /** Lets time pass until right after a regular question. */
   const untilAsked = (one: OneCoordinator): void => {
     const before = askedAt(one).length;
@@ -36,7 +39,7 @@ describe.each(['fenced', 'plain'] as const)('a Key ID that nobody sealed under, 
     const { now } = one;
     one.input({
       kind: 'commit-object',
-      object: { epoch: epoch(1n), object: 2, payload: new Uint8Array([1]) },
+      object: { epoch: nextOf(one), object: 2, payload: new Uint8Array([1]) },
     });
     one.run(750);
     expect(askedAt(one).filter((at) => at > now).length).toBe(1);
@@ -48,7 +51,7 @@ describe.each(['fenced', 'plain'] as const)('a Key ID that nobody sealed under, 
     one.run(120_000);
     untilAsked(one);
     const { now } = one;
-    one.input({ kind: 'epoch-hint', epoch: epoch(1n) });
+    one.input({ kind: 'epoch-hint', epoch: nextOf(one) });
     one.run(750);
     expect(askedAt(one).filter((at) => at > now).length).toBe(1);
   });
