@@ -2,6 +2,7 @@
 
 import { epoch, millis } from '../units.ts';
 import type { Epoch, Millis, UnixMillis } from '../units.ts';
+import type { NotTaken } from './not-taken.ts';
 import { decideUpload } from './upload-rules.ts';
 import type { CounterMode, LockToken, MeetingNow, RoomOutcome } from './client.ts';
 import { DEFAULT_TIMES, groupOfRoom, meetingOf, NEW_ROOM, without } from './room.ts';
@@ -28,7 +29,6 @@ import type {
   LockAnswer,
   LogEntry,
   ModeMismatch,
-  NotTaken,
   ReceiptCrypto,
   UploadAnswer,
 } from './rules.ts';
@@ -132,9 +132,8 @@ export class EpochCounter {
   }
 
   /**
-   * Locks a counter. In fenced mode a lock of 0 says where the counter belongs.
+   * Locks a counter. In fenced mode a lock of 0 says where the counter belongs. `admits` is asked when there is none yet.
    * @param fresh - an unguessable token that was never used before.
-   * @param admits - asked when there is no such counter yet.
    */
   lock(
     id: CounterId,

@@ -28,6 +28,7 @@ import type {
 import type { HistoryPage, RoomAnswer } from './epoch-counter.ts';
 import { MAX_RECEIPT_BYTES } from './http-request.ts';
 import { JsonFields, malformed, parsing } from './json.ts';
+import type { NotTaken } from './not-taken.ts';
 import { problem, PROBLEM_PREFIX } from './problems.ts';
 import type { HttpAnswer, ProblemName } from './problems.ts';
 import { PUBLIC_KEY_BYTES, receiptKeyId } from './receipt.ts';
@@ -38,7 +39,6 @@ import type {
   IncrementAnswer,
   LockAnswer,
   ModeMismatch,
-  NotTaken,
   UploadAnswer,
 } from './rules.ts';
 

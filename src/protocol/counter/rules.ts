@@ -17,6 +17,7 @@ import type { CounterError, CounterMode, Gone, LockToken, LockVerdict, MeetingNo
 import type { CallKey } from './message-signature.ts';
 import { encodeReceipt, NO_PREVIOUS_RECEIPT, parseReceipt, receiptHash } from './receipt.ts';
 import type { ReceiptSigner, ReceiptVerifier } from './receipt.ts';
+import type { NotTaken } from './not-taken.ts';
 import { begun, closed, heard, leaseOf, mayBegin, meetingOf, withoutGone } from './room.ts';
 import type { CounterTimes, Home, RoomRecord } from './room.ts';
 
@@ -100,12 +101,6 @@ export interface TooMany {
 
 /** Whether a call is signed under the name of a key, with this public key. */
 export type CallProof = (key: CallKey, publicKey: Uint8Array) => boolean;
-
-/** The service does not take another counter now, from whoever asks or at all; those that it has go on. */
-export interface NotTaken {
-  readonly kind: 'over-quota' | 'full';
-  readonly retryLaterMs: Millis;
-}
 
 /** What a lock is answered with. */
 export type LockAnswer = LockVerdict | ModeMismatch | Forbidden | TooMany | NotTaken;

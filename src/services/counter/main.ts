@@ -85,7 +85,7 @@ async function run(options: CounterOptions): Promise<void> {
   if (tokens === undefined) say('no --tokens: whoever can connect may use this service');
 }
 
-/** Forgets at once and then by the hour, in portions, until `ending`. */
+/** Forgets by the hour, in portions, until `ending`. */
 function keepForgetting(counter: EpochCounter, keepMs: Millis, ending: AbortSignal): void {
   const forget = (): void => {
     if (ending.aborted) return;
@@ -96,7 +96,7 @@ function keepForgetting(counter: EpochCounter, keepMs: Millis, ending: AbortSign
       onFault(error);
     }
   };
-  forget();
+  // Not at once: where the clock was set far ahead, meetings are touched by the same clock first.
   const timer = setInterval(forget, FORGET_EVERY_MS);
   ending.addEventListener('abort', () => {
     clearInterval(timer);

@@ -100,6 +100,15 @@ export class HeadlessMember {
     });
   }
 
+  /** Lets somebody in who waits at the door under this name, once it does. */
+  async admit(displayName: string): Promise<void> {
+    const caller = (): string | undefined =>
+      this.view.door.find((each) => each.displayName === displayName)?.id;
+    await eventually(`${displayName} waits at the door`, () => caller() !== undefined);
+    const refusal = this.meeting.decide({ kind: 'admit', participant: caller() ?? '' });
+    if (refusal !== undefined) throw new Error(`${displayName} is not admitted: ${refusal}`);
+  }
+
   /** Speaks one audio packet. */
   speak(bytes: Uint8Array): void {
     this.meeting.uplink({

@@ -87,7 +87,10 @@ test(
     await eventually('Cy is out', () => agree() && cy.view.end === 'kicked');
     await relay.replayKeyPackages();
     const after = ana.epoch ?? 0n;
-    await enter('Fay', link);
+    // The kick has closed the door.
+    const fay = enter('Fay', link);
+    await ana.admit('Fay');
+    await fay;
     expect(ana.epoch).toBe(after + 1n);
     const out = [bo, cy].map(({ identity }) => encodeBase64Url(identity.fingerprint));
     for (const member of living) for (const id of out) expect(member.participant(id)).toBeUndefined();

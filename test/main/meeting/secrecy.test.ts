@@ -151,7 +151,9 @@ test('a removed member opens nothing of what comes after, and cannot follow the 
   const count = heard();
   await eventually('the others talk on', () => heard() > count + 25);
   // One more epoch, made by a join.
-  const di = await meeting.join('Di');
+  const arrival = meeting.join('Di');
+  await ana.member.admit('Di');
+  const di = await arrival;
   await eventually('they talk on', () => heard() > count + 50);
 
   const after = meeting.spy.sealed(from);

@@ -167,7 +167,11 @@ describe('an increment', () => {
     expect(receipted?.input).toMatchObject({ group: member.group, epoch: NEXT, attempt: 0 });
     const { commitHash } = parseReceipt(receipted?.input.receipt ?? new Uint8Array(0));
     expect(commitHash).toEqual(crypto.sha256(sent?.input.commit ?? new Uint8Array(0)));
-    expect(member.events.at(-1)).toMatchObject({ kind: 'epoch', by: 0, time: 1_000_000 });
+    expect(member.events.at(-1)).toMatchObject({
+      kind: 'epoch',
+      by: 0,
+      receipt: { receipt: { time: 1_000_000 } },
+    });
   });
 });
 

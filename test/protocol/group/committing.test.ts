@@ -63,7 +63,7 @@ describe('a Commit that is too large for the counter', () => {
     member.run(20_000);
     expect(member.asked('stage').length).toBe(1);
     expect(member.asked('increment').length).toBeGreaterThan(2);
-    expect(member.events).toContainEqual({ kind: 'status', step: 'counter-unreachable' });
+    expect(member.events).toContainEqual({ kind: 'status', step: 'counter-refusing' });
   });
 });
 

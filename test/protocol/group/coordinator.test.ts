@@ -144,7 +144,13 @@ describe('a membership that rested', () => {
     ]);
     expect(member.asked('save').at(-1)?.input.record).toEqual(record);
     expect(member.events.slice(0, 2)).toMatchObject([
-      { kind: 'epoch', group, senderId: record.senderId, time: 1_000_000, by: undefined },
+      {
+        kind: 'epoch',
+        group,
+        senderId: record.senderId,
+        receipt: { receipt: { time: 1_000_000 } },
+        by: undefined,
+      },
       { kind: 'status', step: 'member' },
     ]);
   });
@@ -181,12 +187,12 @@ describe('a membership that rested', () => {
   ])('whose log %s takes up no receipt, and its epoch has no time', (_, logOf) => {
     const taken = resumed('fenced', logOf);
     const [begun] = taken.member.events;
-    expect(begun).toMatchObject({ kind: 'epoch', time: undefined });
+    expect(begun).toMatchObject({ kind: 'epoch', receipt: undefined });
     expect(takesForeign(taken)).toBe(true);
   });
 
   test('in plain mode has no receipts', () => {
     const { member } = resumed('plain', () => []);
-    expect(member.events[0]).toMatchObject({ kind: 'epoch', time: undefined });
+    expect(member.events[0]).toMatchObject({ kind: 'epoch', receipt: undefined });
   });
 });

@@ -417,7 +417,11 @@ test('whoever was let in forgets its KeyPackages, and keeps the receipt and the 
   });
   expect(made.length).toBe(2);
   const [begun] = joiner.events.flatMap((event) => (event.kind === 'epoch' ? [event] : []));
-  expect(begun).toMatchObject({ by: undefined, time: 1_000_000, change: { added: [], removed: [] } });
+  expect(begun).toMatchObject({
+    by: undefined,
+    receipt: { receipt: { time: 1_000_000 } },
+    change: { added: [], removed: [] },
+  });
 });
 
 describe('the counter’s log, asked for a missing receipt,', () => {

@@ -329,7 +329,7 @@ describe('a member asks what it has missed', () => {
     expect(member.epochs.at(-1)?.epoch).toBe(2n);
     expect(timesOf(member.asked('probe'), from)).toEqual([]);
     // It is we who know since when, and the epoch that is announced says who made it.
-    expect(member.events.at(-1)).toMatchObject({ kind: 'epoch', by: 1, time: undefined });
+    expect(member.events.at(-1)).toMatchObject({ kind: 'epoch', by: 1, receipt: undefined });
   });
 });
 

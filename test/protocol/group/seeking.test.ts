@@ -145,7 +145,7 @@ describe('where there is none', () => {
     expect(first).toEqual({ ...record, creating: true, log: [] });
     expect(last).toMatchObject({ ...record, creating: false, log: [{ epoch: GENESIS, commit: undefined }] });
     expect(creator.events.find(({ kind }) => kind === 'epoch')).toMatchObject({
-      time: 1_000_000,
+      receipt: { receipt: { time: 1_000_000 } },
       by: undefined,
     });
   });
