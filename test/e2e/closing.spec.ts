@@ -11,7 +11,9 @@ test('closing the window asks when others are there, and closes it though the pa
   try {
     const host = await ana.start(['--servers', services.file, '--guest', 'Ana', '--start-meeting']);
     await host.page.getByRole('button', { name: 'Invite', exact: true }).click();
-    await expect(host.page.getByRole('status')).toHaveText('Invitation copied.');
+    await expect(host.page.getByRole('status')).toHaveText(
+      'Invitation copied. Whoever has it comes in at once.',
+    );
     const link = await host.electron.evaluate(({ clipboard }) => clipboard.readText());
     const join = ['--guest', 'Bo', '--join', link, '--auto-join'];
     let guest = await bo.start(join);

@@ -174,7 +174,8 @@ test.describe('the talk key', () => {
     await page.getByRole('searchbox').fill('');
     await expectMicrophone(false);
     await page.keyboard.press('Tab');
-    await page.getByRole('button', { name: 'Remove Bo Chen', exact: true }).click();
+    await button('More about Bo Chen').click();
+    await button('Remove: Bo Chen').click();
     await expect(page.getByRole('dialog')).toBeVisible();
     await page.keyboard.press('m');
     await page.keyboard.press('Space');

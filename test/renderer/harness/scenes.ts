@@ -1,6 +1,7 @@
 /** Made-up states of the app, one for each screen worth looking at. */
 import type {
   AppState,
+  Caller,
   InvitationSummary,
   MediaState,
   MeetingState,
@@ -50,6 +51,24 @@ export function person(at: number, change: Partial<Participant> = {}): Participa
     ...change,
   };
 }
+
+/** Somebody at the door. */
+export function caller(at: number, displayName: string | undefined): Caller {
+  return {
+    id: `c${String(at)}`,
+    displayName,
+    fingerprint: ['70455', '18263', '90021', String(44_170 + at)],
+    hue: (at * 83 + 140) % 360,
+    since: Date.now() - (at + 1) * 20_000,
+  };
+}
+
+const callers: readonly Caller[] = [
+  caller(0, 'Farid Rahimi'),
+  caller(1, 'Maximiliane-Alexandra Freifrau von und zu Hohenstein-Wittgenstein-Sayn'),
+  caller(2, undefined),
+  caller(3, 'bo  chen'),
+];
 
 export function meetingOf(
   participants: readonly Participant[],
@@ -104,6 +123,12 @@ export function meetingOf(
 
 const people = (count: number): Participant[] => Array.from({ length: count }, (_, at) => person(at));
 
+/** A meeting in which one is no organiser. @param organisers - leaves of those who are. */
+function memberOf(organisers: readonly number[]): MeetingState & { readonly kind: 'in-meeting' } {
+  const role = ({ leaf }: Participant) => (organisers.includes(leaf) ? 'organiser' : 'member');
+  return meetingOf(people(6).map((each) => ({ ...each, role: role(each) })));
+}
+
 const states: readonly MediaState[] = [
   'live',
   'off',
@@ -156,12 +181,45 @@ const meetings: Record<string, () => MeetingState> = {
     const ownKey = { since: Date.now() - 20 * minute, renewing: true };
     return { ...meeting, encryption: { ...meeting.encryption, ownKey } };
   },
+  'door-organiser': () => ({ ...meetingOf(people(4)), admission: 'ask', door: callers.slice(0, 1) }),
+  'door-several': () => ({ ...meetingOf(people(4)), admission: 'ask', door: callers }),
+  'door-member': () => ({ ...memberOf([1, 3]), admission: 'ask', door: callers.slice(0, 2) }),
+  'door-acting': () => ({
+    ...meetingOf(people(4).map((each) => (each.self ? { ...each, role: 'acting-organiser' } : each))),
+    admission: 'ask',
+    door: callers.slice(0, 1),
+  }),
+  'roles-organisers': () =>
+    meetingOf(people(5).map((each) => (each.leaf === 4 ? { ...each, role: 'organiser' } : each))),
+  'roles-acting-other': () =>
+    meetingOf(
+      people(4).map((each) => ({ ...each, role: each.leaf === 1 ? 'acting-organiser' : 'member' }) as const),
+    ),
+  'meeting-notices': () => ({
+    ...meetingOf(people(4)),
+    admission: 'ask',
+    notices: [
+      'Chidinma Okafor was removed by Bo Chen, who is no organiser.',
+      'This meeting has as many organisers as it can have.',
+      'That person is no longer there.',
+      'Farid Rahimi was removed by Eleonora von Hohenstein-Wittgenstein, who is no organiser.',
+    ].map((sentence, at) => ({ id: at + 1, time: Date.now() - (9 - 2 * at) * minute, sentence })),
+  }),
+  'waiting-at-door': () => ({
+    kind: 'joining',
+    invitation,
+    step: 'waiting-for-member',
+    since: Date.now() - 74_000,
+    sentence: 'Waiting for somebody in the meeting to let you in.',
+    again: false,
+    clockOffset: undefined,
+  }),
   waiting: () => ({
     kind: 'joining',
     invitation,
     step: 'waiting-for-member',
     since: Date.now() - 14_000,
-    sentence: 'Waiting to be let in. Ana and 3 others are in the meeting.',
+    sentence: undefined,
     again: false,
     clockOffset: undefined,
   }),

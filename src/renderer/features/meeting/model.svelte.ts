@@ -2,6 +2,11 @@ import { untrack } from 'svelte';
 import type { Away, MeetingState, Participant, ParticipantId } from '../../../contract/state.ts';
 import type { AppModel } from '../../app/app.svelte.ts';
 import type { MediaModel } from '../../app/media.svelte.ts';
+import { DoorModel } from '../door/model.svelte.ts';
+import { decides } from '../door/words.ts';
+import type { PersonAction } from '../people/person-actions.ts';
+import { describeSettings, pastNotices } from './notices.ts';
+import type { PastNotice, Settings } from './notices.ts';
 import type { MeetingAction } from './shortcuts.ts';
 import { words } from './words.ts';
 
@@ -10,6 +15,8 @@ export type InMeeting = MeetingState & { readonly kind: 'in-meeting' };
 
 /** ms that a notice stays. */
 const NOTICE_TIME = 5000;
+/** Changes noticed by this window that can be read again. */
+const MAX_OWN_NOTICES = 50;
 
 /** One meeting as this window shows it. */
 export class MeetingModel {
@@ -43,6 +50,17 @@ export class MeetingModel {
     const { away } = this.#meeting();
     return away?.at === this.#awaySeen ? undefined : away;
   });
+  /** Who waits to be let in. */
+  readonly door: DoorModel;
+  /** Changes that this window has noticed itself. */
+  #ownNotices: readonly PastNotice[] = $state.raw([]);
+  /** What happened and can be read again, oldest first. */
+  readonly past: readonly PastNotice[] = $derived.by(() =>
+    pastNotices(this.#meeting().notices, this.#ownNotices),
+  );
+  /** The newest of the meeting's notices that has been shown. */
+  #shownNotice: number | undefined;
+  #settings: Settings | undefined;
   /** Others whose names are known, as they were before. */
   #named: readonly Participant[] | undefined;
   #noticeId = 0;
@@ -75,6 +93,24 @@ export class MeetingModel {
         untrack(() => {
           this.#notify(words.newKey(since));
         });
+    });
+    this.door = new DoorModel(meeting, {
+      answer: async (answer, participant) => await app.call(`meeting.${answer}`, { participant }),
+      announce: (sentence) => {
+        // Whoever may answer is asked on the screen.
+        if (decides(meeting()) || this.panel === 'people') app.announcement = sentence;
+        else this.#notify(sentence);
+      },
+      failed: (sentence) => {
+        this.#notify(sentence);
+      },
+    });
+    $effect(() => {
+      const { notices, role, admission } = this.#meeting();
+      untrack(() => {
+        this.#showNew(notices);
+        this.#showChanges({ role, admission });
+      });
     });
     // The question is on the screen: main no longer takes this window for one that hangs.
     $effect(() => {
@@ -135,6 +171,7 @@ export class MeetingModel {
 
   /** Closes what is open. */
   readonly escape = (): void => {
+    if (this.panel === 'none') this.door.hide();
     this.panel = 'none';
   };
 
@@ -158,9 +195,18 @@ export class MeetingModel {
     void this.#app.call('meeting.watch', { participants: [...participants] });
   }
 
-  /** @returns a sentence when it did not work. */
-  async remove(participant: ParticipantId): Promise<string | undefined> {
-    const outcome = await this.#app.call('meeting.remove', { participant });
+  /** Does what an organiser decided about somebody. @returns a sentence when it did not work. */
+  async decide(action: PersonAction, participant: ParticipantId): Promise<string | undefined> {
+    const outcome =
+      action === 'remove'
+        ? await this.#app.call('meeting.remove', { participant })
+        : await this.#app.call('meeting.organiser', { participant, organiser: action === 'make-organiser' });
+    return outcome.ok ? undefined : outcome.problem.sentence;
+  }
+
+  /** Opens or closes the door. @returns a sentence when it did not work. */
+  async setAdmission(admission: InMeeting['admission']): Promise<string | undefined> {
+    const outcome = await this.#app.call('meeting.admission', { admission });
     return outcome.ok ? undefined : outcome.problem.sentence;
   }
 
@@ -176,14 +222,40 @@ export class MeetingModel {
     else if (outcome.value !== null) this.#notify(`Saved to ${outcome.value.path}.`);
   }
 
-  /** Shows a sentence for a while and says it aloud. */
-  #notify(text: string): void {
-    const id = (this.#noticeId += 1);
-    this.notices = [...this.notices.slice(-3), { id, text }];
-    this.#app.announcement = text;
-    setTimeout(() => {
-      this.notices = this.notices.filter((notice) => notice.id !== id);
-    }, NOTICE_TIME);
+  /** Shows sentences for a while and says them aloud. */
+  #notify(...texts: readonly string[]): void {
+    if (texts.length === 0) return;
+    this.#app.announcement = texts.join(' ');
+    for (const text of texts) {
+      const id = (this.#noticeId += 1);
+      this.notices = [...this.notices.slice(-3), { id, text }];
+      setTimeout(() => {
+        this.notices = this.notices.filter((notice) => notice.id !== id);
+      }, NOTICE_TIME);
+    }
+  }
+
+  /** Shows what happened since it was looked last; what happened before this window was there is only kept. */
+  #showNew(notices: InMeeting['notices']): void {
+    const shown = this.#shownNotice;
+    this.#shownNotice = Math.max(shown ?? 0, ...notices.map(({ id }) => id));
+    if (shown !== undefined)
+      this.#notify(...notices.filter(({ id }) => id > shown).map(({ sentence }) => sentence));
+  }
+
+  #showChanges(settings: Settings): void {
+    const before = this.#settings;
+    this.#settings = settings;
+    if (before === undefined) return;
+    const sentences = describeSettings(before, settings);
+    const time = Date.now();
+    const noticed = sentences.map((sentence) => ({
+      key: `own ${String((this.#noticeId += 1))}`,
+      time,
+      sentence,
+    }));
+    this.#ownNotices = [...this.#ownNotices, ...noticed].slice(-MAX_OWN_NOTICES);
+    this.#notify(...sentences);
   }
 
   #leave(): void {
@@ -192,7 +264,7 @@ export class MeetingModel {
 
   async #copyInvitation(): Promise<void> {
     const outcome = await this.#app.call('meeting.copy-link', undefined);
-    this.#notify(outcome.ok ? words.copied : outcome.problem.sentence);
+    this.#notify(outcome.ok ? words.copied(this.#meeting().admission) : outcome.problem.sentence);
   }
 
   /** What is known of why somebody is not on the stage any more. */

@@ -1,4 +1,10 @@
-import type { Away, ConnectionState, MediaState, Participant } from '../../../contract/state.ts';
+import type {
+  Away,
+  ConnectionState,
+  MediaState,
+  MeetingState,
+  Participant,
+} from '../../../contract/state.ts';
 import { roughly, timeOfDay } from '../../ui/duration.ts';
 
 /** Why there is no picture; undefined when there is one or is about to be. */
@@ -22,6 +28,8 @@ const soundWords: Record<MediaState, string | undefined> = {
   unsupported: 'Sound format not known here',
 };
 
+type Admission = (MeetingState & { readonly kind: 'in-meeting' })['admission'];
+
 const sealWords = { sealed: 'Sealed', changing: 'Changing keys', attention: 'Attention' } as const;
 
 /** What a meeting says. */
@@ -41,9 +49,11 @@ export const words = {
   pictureOf: (name: string): string => `Picture of ${name}`,
   tiles: 'People in the meeting',
   alone: 'You are the only one here',
-  aloneNext: 'Copy the invitation and send it to the people you want to meet.',
+  aloneNext: (admission: Admission): string =>
+    `Copy the invitation and send it to the people you want to meet. ${admission === 'open' ? 'They come in at once.' : 'They wait until you let them in.'}`,
   copyInvitation: 'Copy invitation',
-  copied: 'Invitation copied.',
+  copied: (admission: Admission): string =>
+    `Invitation copied. ${admission === 'open' ? 'Whoever has it comes in at once.' : 'Whoever has it waits until an organiser lets them in.'}`,
   openSecurity: (state: keyof typeof sealWords): string => `${sealWords[state]}. Show who holds the keys`,
   controls: 'Controls',
   mute: 'Mute',
@@ -69,6 +79,11 @@ export const words = {
   left: (name: string): string => `${name} left.`,
   removing: (name: string): string => `You are removing ${name}.`,
   gone: (name: string): string => `${name} is no longer in the meeting.`,
+  waiting: (count: number): string => `${String(count)} waiting to be let in`,
+  isOrganiser: 'You are now an organiser: you can let people in, remove them and lock the meeting.',
+  actsAsOrganiser:
+    'No organiser is here, so you act as one: you can let people in, remove them and lock the meeting.',
+  isOrganiserNoMore: 'You are no longer an organiser.',
   reconnecting: ({ attempt, refused }: ConnectionState & { readonly kind: 'reconnecting' }): string =>
     refused
       ? 'The relay does not let this app into the meeting any more. Trying again. You are not sending anything. Ask whoever runs the relay.'
