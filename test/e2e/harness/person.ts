@@ -109,26 +109,3 @@ export async function expectSameKeys(pages: readonly Page[], size: number): Prom
   }).toPass({ timeout: 60_000 });
   return agreed;
 }
-
-/** Watches how often the pictures of a tile change, until stopped. */
-export async function watchForGaps(page: Page, person: Person): Promise<() => Promise<number>> {
-  const video = tileOf(page, nameOf(person)).locator('video');
-  const handle = await video.elementHandle();
-  const watch = await handle.evaluateHandle((element) => {
-    const seen = { last: performance.now(), worst: 0, stopped: false };
-    const painted = element as unknown as { requestVideoFrameCallback(callback: () => void): void };
-    const look = (): void => {
-      const now = performance.now();
-      seen.worst = Math.max(seen.worst, now - seen.last);
-      seen.last = now;
-      if (!seen.stopped) painted.requestVideoFrameCallback(look);
-    };
-    painted.requestVideoFrameCallback(look);
-    return seen;
-  });
-  return async () =>
-    await watch.evaluate((seen) => {
-      seen.stopped = true;
-      return Math.max(seen.worst, performance.now() - seen.last);
-    });
-}
