@@ -4,14 +4,7 @@
  * ts-mls is pure: an operation returns a new state and leaves the old one unchanged. To stage a Commit is to keep both
  * states; the old one is erased when the Commit is merged.
  */
-import {
-  createCommit,
-  createGroup,
-  encodeMlsMessage,
-  joinGroup,
-  mlsExporter,
-  processPrivateMessage,
-} from 'ts-mls';
+import { createCommit, createGroup, encodeMlsMessage, joinGroup, processPrivateMessage } from 'ts-mls';
 import type { CiphersuiteImpl, ClientState, KeyPackage, PrivateKeyPackage } from 'ts-mls';
 import { groupContextEncoder } from 'ts-mls/groupContext.js';
 import { encode } from 'ts-mls/codec/tlsEncoder.js';
@@ -30,7 +23,6 @@ import type {
   CreatedGroup,
   GroupHandle,
   JoinOutcome,
-  MasterKey,
   OwnKeyPackage,
   ProcessOutcome,
   RestoredGroup,
@@ -42,6 +34,7 @@ import { fingerprintOf } from '../../protocol/group/names.ts';
 import { organisersAmong } from '../../protocol/group/roles.ts';
 import { leafIndex } from '../../protocol/group/roster.ts';
 import { epoch } from '../../protocol/units.ts';
+import { begunEpoch } from './begun-epoch.ts';
 import { clientConfig, SUITE_NAMES, suiteImplementation } from './client-config.ts';
 import {
   commitPolicy,
@@ -75,8 +68,6 @@ import type { Founding, InspectedKeyPackage, KeyPackageRequest, MlsMembership, M
 import { nodeGroupCrypto } from './node-group-crypto.ts';
 import { StagedCommits } from './staged-commits.ts';
 
-const EXPORTER_LABEL = 'SecureObject MLS Master Key';
-const NONE = new Uint8Array(0);
 const GENESIS = epoch(0n);
 
 interface Group {
@@ -342,23 +333,9 @@ export class TsMlsAdapter implements MlsPort {
     return Promise.resolve();
   }
 
-  async #epochOf(handle: GroupHandle): Promise<BegunEpoch> {
+  #epochOf(handle: GroupHandle): Promise<BegunEpoch> {
     const { state, suite, membership } = this.#group(handle);
-    const { groupContext, keySchedule } = state;
-    const { exporterSecret } = keySchedule;
-    const view = {
-      groupId: groupContext.groupId.slice(),
-      epoch: epoch(groupContext.epoch),
-      transcript: groupContext.confirmedTranscriptHash.slice(),
-      epochAuthenticator: keySchedule.epochAuthenticator.slice(),
-      epochKey: await epochKeyOf(state, suite),
-      suite: membership.suite,
-      ownLeaf: leafIndex(state.privatePath.leafIndex),
-      roster: rosterOf(state),
-      parameters: requiredParameters(state),
-    };
-    const masterKey = await mlsExporter(exporterSecret, EXPORTER_LABEL, NONE, suite.kdf.size, suite);
-    return { view, masterKey: masterKey as MasterKey };
+    return begunEpoch(state, suite, membership.suite);
   }
 
   #hold(membership: MlsMembership, suite: CiphersuiteImpl, state: ClientState): GroupHandle {

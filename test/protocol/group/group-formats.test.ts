@@ -1,10 +1,9 @@
-import { createHash, createHmac } from 'node:crypto';
+import { createHmac } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { nodeGroupCrypto as crypto } from '../../../src/main/mls/node-group-crypto.ts';
-import { encodeBase64Url } from '../../../src/protocol/bytes/base64url.ts';
 import { ByteWriter } from '../../../src/protocol/bytes/byte-writer.ts';
-import { decodeUtf8, encodeUtf8 } from '../../../src/protocol/bytes/utf8.ts';
+import { encodeUtf8 } from '../../../src/protocol/bytes/utf8.ts';
 import {
   checkInvitationProof,
   makeInvitationProof,
@@ -22,34 +21,16 @@ import {
   sameSettings,
 } from '../../../src/protocol/group/meeting-parameters.ts';
 import type { MeetingParameters } from '../../../src/protocol/group/meeting-parameters.ts';
-import {
-  classifyTrack,
-  commitTrack,
-  controlTrack,
-  fingerprintOf,
-  fingerprintOfSender,
-  groupNameOf,
-  keyPackageTrack,
-  mediaTrack,
-  senderIdOf,
-  trackShape,
-  welcomeTrack,
-} from '../../../src/protocol/group/names.ts';
 import type { Fingerprint } from '../../../src/protocol/group/names.ts';
 import { decodeLeafJoin, encodeLeafJoin } from '../../../src/protocol/group/leaf-join.ts';
 import type { JoinId } from '../../../src/protocol/group/leaf-join.ts';
-import type { RoomKey } from '../../../src/protocol/group/room-keys.ts';
 import { InvariantError } from '../../../src/protocol/errors.ts';
-import type { FullTrackName } from '../../../src/protocol/moqt/model.ts';
 import { hasOrganiser, organisersAmong, roleOf, successionOf } from '../../../src/protocol/group/roles.ts';
-import { compareRosters, leafIndex } from '../../../src/protocol/group/roster.ts';
-import type { Member } from '../../../src/protocol/group/roster.ts';
-import { securityCodeOf } from '../../../src/protocol/group/security-code.ts';
+import { leafIndex } from '../../../src/protocol/group/roster.ts';
 import { epoch } from '../../../src/protocol/units.ts';
 import { joinId } from '../../harness/group/membership.ts';
 
 const bytes = (length: number, fill: number): Uint8Array => new Uint8Array(length).fill(fill);
-const room = bytes(32, 1) as RoomKey;
 
 describe('invitation proofs', () => {
   const subject = {
