@@ -103,6 +103,12 @@ export interface HistoryPage {
   readonly nextFrom: Epoch | undefined;
 }
 
+/** Decides a call in a transaction. @param record - the counter as it is. */
+type Decide<Answer> = (
+  transaction: CounterTransaction,
+  record: CounterRecord | undefined,
+) => Decision<Answer>;
+
 /** When to ask again of a service that is full: operators have to see to it. */
 const FULL_RETRY = millis(60_000);
 const ANYBODY: Admission = () => undefined;
@@ -149,8 +155,7 @@ export class EpochCounter {
     admits = ANYBODY,
   ): LockAnswer {
     if (call.home !== undefined && !this.#isAt(id, call.home)) return { kind: 'forbidden' };
-    const decide = (transaction: CounterTransaction): Decision<LockAnswer> => {
-      const record = transaction.readRecord(id);
+    const decide: Decide<LockAnswer> = (transaction, record) => {
       const home = call.mode === 'fenced' ? (record?.home ?? call.home) : undefined;
       const place = home && { home, room: roomIn(transaction, home) };
       return decideLock(record, place, { ...call, fresh }, proof, now, this.#times);
@@ -165,8 +170,7 @@ export class EpochCounter {
     now: UnixMillis,
     proof: CallProof,
   ): IncrementAnswer {
-    const decide = (transaction: CounterTransaction): Decision<IncrementAnswer> => {
-      const record = transaction.readRecord(id);
+    const decide: Decide<IncrementAnswer> = (transaction, record) => {
       const log = {
         before: call.val === 0n ? undefined : transaction.readEntry(id, epoch(call.val - 1n)),
         same: transaction.readEntry(id, call.val),
@@ -179,10 +183,7 @@ export class EpochCounter {
 
   /** Moves a plain counter on. */
   incrementPlain(id: CounterId, now: UnixMillis): IncrementAnswer {
-    return (
-      mismatch(id, 'plain') ??
-      this.#change(id, now, (transaction) => decidePlainIncrement(transaction.readRecord(id), now))
-    );
+    return mismatch(id, 'plain') ?? this.#change(id, now, (_, record) => decidePlainIncrement(record, now));
   }
 
   /**
@@ -204,13 +205,12 @@ export class EpochCounter {
     if (!this.#isAt(id, home) || !proof('room', home.room)) return { kind: 'forbidden' };
     const group = groupOfRoom(home.room, home.generation, this.#crypto.verifier);
     for (const upload of entries) {
-      const decide = (transaction: CounterTransaction): Decision<UploadAnswer> => {
+      const decide: Decide<UploadAnswer> = (transaction, record) => {
         const neighbours = {
           before: upload.epoch === 0n ? undefined : transaction.readEntry(id, epoch(upload.epoch - 1n)),
           same: transaction.readEntry(id, upload.epoch),
           after: transaction.readEntry(id, epoch(upload.epoch + 1n)),
         };
-        const record = transaction.readRecord(id);
         const place = { home, room: roomIn(transaction, home) };
         const given = { ...upload, group };
         return decideUpload(record, neighbours, place, given, this.#crypto, now, this.#times);
@@ -223,8 +223,7 @@ export class EpochCounter {
 
   /** Hears of a member of epoch `val`. @param leaves - it is the last one, and leaves. */
   alive(id: CounterId, val: Epoch, leaves: boolean, now: UnixMillis, proof: CallProof): AliveAnswer {
-    return this.#change(id, now, (transaction) => {
-      const record = transaction.readRecord(id);
+    return this.#change(id, now, (transaction, record) => {
       const room = roomIn(transaction, record?.home);
       return decideAlive(record, room, val, leaves, proof, now, this.#times);
     });
@@ -292,11 +291,7 @@ export class EpochCounter {
   }
 
   /** {@link EpochCounter.#decide} of calls that make no counter. */
-  #change<Answer>(
-    id: CounterId,
-    now: UnixMillis,
-    decide: (transaction: CounterTransaction) => Decision<Answer>,
-  ): Answer {
+  #change<Answer>(id: CounterId, now: UnixMillis, decide: Decide<Answer>): Answer {
     const answer = this.#decide(id, now, decide, ANYBODY);
     return answer as Exclude<typeof answer, NotTaken>;
   }
@@ -304,12 +299,12 @@ export class EpochCounter {
   #decide<Answer>(
     id: CounterId,
     now: UnixMillis,
-    decide: (transaction: CounterTransaction) => Decision<Answer>,
+    decide: Decide<Answer>,
     admits: Admission,
   ): Answer | NotTaken {
     return this.#store.transaction((transaction) => {
-      const { answer, entry, record, room } = decide(transaction);
       const known = transaction.readRecord(id);
+      const { answer, entry, record, room } = decide(transaction, known);
       if (known === undefined && record !== undefined) {
         if (transaction.isFull()) return { kind: 'full', retryLaterMs: FULL_RETRY };
         const wait = admits();
@@ -320,9 +315,9 @@ export class EpochCounter {
         transaction.trimLog(id, this.#limits);
       }
       if (record !== undefined) transaction.writeRecord(id, record, now);
+      else if (room !== undefined) transaction.touch(id, now);
       const home = (record ?? known)?.home;
       if (room === undefined || home === undefined) return answer;
-      transaction.touch(id, now);
       this.#forgetLogs(transaction, home.room, room);
       transaction.writeRoom(home.room, room);
       return answer;
