@@ -21,7 +21,7 @@ import type { MeetingEffect } from './effects.ts';
 import type { Decision } from './decisions.ts';
 import { Generation } from './generation.ts';
 import type { GroupStep } from '../group/progress.ts';
-import type { Member } from '../group/roster.ts';
+import { compareRosters, type Member } from '../group/roster.ts';
 import type { EpochBegun, GroupEvent } from './group-events.ts';
 import type { MeetingInput } from './inputs.ts';
 import { participantIdOf } from './members.ts';
@@ -456,7 +456,8 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
     }
   }
 
-  #epochBegan(begun: EpochBegun): void {
+  #epochBegan(announced: EpochBegun): void {
+    const begun = this.#withChange(announced);
     const { masterKey, ...rest } = begun;
     if (this.#isResumed(begun)) {
       masterKey.fill(0);
@@ -486,6 +487,15 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
     const { group, epoch, receipt, change, securityCode } = begun;
     const record = { group, epoch, receipt, change, securityCode };
     this.#history = [...this.#history, record].slice(-MAX_HISTORY);
+  }
+
+  /** An MLS that was restarted may be an epoch ahead of what was announced, and does not know what the Commit before did. */
+  #withChange(begun: EpochBegun): EpochBegun {
+    const before = this.#begun;
+    const { group, senderId, roster, change } = begun;
+    if (before === undefined || change.by !== undefined) return begun;
+    if (this.#generation?.isOf(group, senderId) !== true) return begun;
+    return { ...begun, change: { ...change, ...compareRosters(before.roster, roster) } };
   }
 
   /** Whether MLS was restarted and is where it was: keys and tracks go on. */

@@ -387,6 +387,9 @@ export class SimulatedMember {
     return this.#disk !== undefined;
   }
 
+  /** Called when a membership is written, before its process hears of it. */
+  saved: () => void = () => undefined;
+
   /** MLS dies with all that it held, and is started anew. */
   loseMls(): void {
     this.#mlsLife += 1;
@@ -527,6 +530,7 @@ export class SimulatedMember {
       case 'save':
         if (this.#diskFails) return 'failed';
         this.#disk = { record: ask.record, state: mls.serialise(ask.handle) };
+        this.saved();
         return 'written';
       case 'erase':
         if (this.#diskFails) return 'failed';

@@ -1,5 +1,6 @@
 /** MLS dies in the middle of a meeting: the membership is taken up again, a few times. */
 import { describe, expect, test } from 'vitest';
+import { participantIdOf } from '../../../src/protocol/meeting/members.ts';
 import { SimulatedMeeting, type SimulatedMember } from '../../harness/simulation/simulated-meeting.ts';
 
 function meet(...names: readonly string[]): { world: SimulatedMeeting; people: SimulatedMember[] } {
@@ -50,6 +51,21 @@ describe('a member whose MLS has died', () => {
     }
     world.until('all agree', () => world.agree([ana, bo, cy]));
     expect(bo.view.end).toBeUndefined();
+    expect(world.broken).toEqual([]);
+  });
+
+  test('knows who went by a Commit that was saved and not announced', () => {
+    const { world, people } = meet('Ana', 'Bo', 'Cy');
+    const [ana, bo, cy] = people as [SimulatedMember, SimulatedMember, SimulatedMember];
+    bo.saved = () => {
+      bo.saved = () => undefined;
+      bo.loseMls();
+    };
+    ana.feed({ kind: 'kick', participant: cy.id });
+    world.until('the others agree', () => world.agree([ana, bo]));
+    const last = bo.view.history.at(-1);
+    expect(last?.epoch).toBe(bo.epoch);
+    expect(last?.change.removed.map(participantIdOf)).toEqual([cy.id]);
     expect(world.broken).toEqual([]);
   });
 
