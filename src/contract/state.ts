@@ -50,9 +50,9 @@ export type SealState = 'sealed' | 'changing' | 'attention';
 
 /**
  * What somebody may decide, as the meeting's keys enforce it: an organiser admits, removes, opens and closes the door and makes
- * organisers. There is always one: whoever removes the last names another, so that nobody acts as one without being one.
+ * organisers. There is always one: whoever removes the last names another.
  */
-export type Role = 'organiser' | 'acting-organiser' | 'member';
+export type Role = 'organiser' | 'member';
 
 /** Somebody who waits at the door. */
 export interface Caller {

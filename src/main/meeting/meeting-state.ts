@@ -173,7 +173,7 @@ function noticeSentence(news: News, names: ReadonlyMap<string, string>): string 
     case 'removed-by-member':
       return `${nameOf(news.removed, names)} was removed by ${nameOf(news.by, names)}, who is no organiser.`;
     case 'became-organiser':
-      return 'You are an organiser of this meeting now.';
+      return 'You are now an organiser: you can let people in, remove them and lock the meeting.';
     case 'refused':
       return news.decision === undefined
         ? 'You are no organiser any more, so what you had decided last was not done.'

@@ -88,7 +88,6 @@ describe('the words of the door', () => {
     expect(announce(inRole(1, 'organiser'), inRole(2, 'organiser'))).toMatch(
       / Bo Chen or Chidinma Okafor can let them in\.$/,
     );
-    expect(announce(inRole(1, 'acting-organiser'))).toMatch(/ Bo Chen can let them in\.$/);
     expect(announce(inRole(1, 'organiser', { leaving: true }))).toMatch(/ An organiser can let them in\.$/);
     const many = [1, 2, 3, 4, 5].map((at) => inRole(at, 'organiser'));
     expect(announce(...many)).toMatch(/ Bo Chen, Chidinma Okafor, Dmitri Volkov, or 2 others can let/);
@@ -149,33 +148,19 @@ describe('what one can do about somebody', () => {
     });
   });
 
-  test('includes becoming an organiser for whoever only acts as one', () => {
-    const acting = inRole(0, 'acting-organiser');
-    expect(actionsFor(acting, acting.role, [acting, member])).toEqual({
-      actions: ['make-organiser'],
-      isLastOrganiser: false,
-    });
-    expect(actionsFor(member, acting.role, [acting, member]).actions).toEqual(['make-organiser', 'remove']);
-  });
-
   test('is asked about with what follows from it', () => {
     const { question } = peopleWords;
-    expect(question('remove', member, 'Chidinma', 'organiser').means).toMatch(/The meeting is also locked/);
-    expect(question('make-organiser', member, 'Chidinma', 'acting-organiser').means).toMatch(
-      /you no longer act as organiser/,
-    );
-    expect(question('make-organiser', member, 'Chidinma', 'organiser').means).toMatch(/including you/);
-    expect(question('end-organiser', organiser, 'Ana', 'organiser').means).toMatch(/Only another organiser/);
+    expect(question('remove', member, 'Chidinma').means).toMatch(/The meeting is also locked/);
+    expect(question('make-organiser', member, 'Chidinma').means).toMatch(/including you/);
+    expect(question('end-organiser', organiser, 'Ana').means).toMatch(/Only another organiser/);
   });
 });
 
 describe('what has changed', () => {
   test.each<[Role, Role, RegExp | undefined]>([
-    ['member', 'organiser', /^You are now an organiser/],
-    ['acting-organiser', 'organiser', /^You are now an organiser/],
-    ['member', 'acting-organiser', /^No organiser is here, so you act as one/],
+    // The meeting's own notice tells it.
+    ['member', 'organiser', undefined],
     ['organiser', 'member', /^You are no longer an organiser/],
-    ['acting-organiser', 'member', /^You are no longer an organiser/],
     ['organiser', 'organiser', undefined],
   ])('of one’s role, %s to %s, is said', (before, now, said) => {
     const sentences = describeSettings({ role: before, admission: 'open' }, { role: now, admission: 'open' });

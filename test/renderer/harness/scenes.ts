@@ -184,17 +184,8 @@ const meetings: Record<string, () => MeetingState> = {
   'door-organiser': () => ({ ...meetingOf(people(4)), admission: 'ask', door: callers.slice(0, 1) }),
   'door-several': () => ({ ...meetingOf(people(4)), admission: 'ask', door: callers }),
   'door-member': () => ({ ...memberOf([1, 3]), admission: 'ask', door: callers.slice(0, 2) }),
-  'door-acting': () => ({
-    ...meetingOf(people(4).map((each) => (each.self ? { ...each, role: 'acting-organiser' } : each))),
-    admission: 'ask',
-    door: callers.slice(0, 1),
-  }),
   'roles-organisers': () =>
     meetingOf(people(5).map((each) => (each.leaf === 4 ? { ...each, role: 'organiser' } : each))),
-  'roles-acting-other': () =>
-    meetingOf(
-      people(4).map((each) => ({ ...each, role: each.leaf === 1 ? 'acting-organiser' : 'member' }) as const),
-    ),
   'meeting-notices': () => ({
     ...meetingOf(people(4)),
     admission: 'ask',

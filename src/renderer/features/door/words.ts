@@ -61,7 +61,7 @@ export const words = {
 
 /** Whether one decides who comes in. */
 export function decides({ role }: Pick<Door, 'role'>): boolean {
-  return role !== 'member';
+  return role === 'organiser';
 }
 
 /** Whether somebody in the meeting goes by the name that a caller claims. */
@@ -82,7 +82,7 @@ function plainName(name: string): string {
 }
 
 function organisersOf({ participants }: Pick<Door, 'participants'>): readonly Participant[] {
-  return participants.filter(({ role, leaving }) => role !== 'member' && !leaving);
+  return participants.filter(({ role, leaving }) => role === 'organiser' && !leaving);
 }
 
 function whoDecides(door: Door): string {

@@ -13,14 +13,10 @@ export interface PastNotice {
 /** Of a meeting, what people are told when it changes. */
 export type Settings = Pick<MeetingState & { readonly kind: 'in-meeting' }, 'role' | 'admission'>;
 
-/** What has changed of who decides, and of who comes in; nothing happens behind one's back. */
+/** What has changed of who decides, and of who comes in; that one has become an organiser is among the meeting's own notices. */
 export function describeSettings(before: Settings, now: Settings): readonly string[] {
   const sentences: string[] = [];
-  if (before.role !== now.role) {
-    if (now.role === 'acting-organiser') sentences.push(words.actsAsOrganiser);
-    else if (now.role === 'organiser') sentences.push(words.isOrganiser);
-    else if (decides(before)) sentences.push(words.isOrganiserNoMore);
-  }
+  if (decides(before) && !decides(now)) sentences.push(words.isOrganiserNoMore);
   if (before.admission !== now.admission)
     sentences.push(now.admission === 'ask' ? doorWords.locked : doorWords.unlocked);
   return sentences;

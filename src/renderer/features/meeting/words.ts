@@ -80,9 +80,6 @@ export const words = {
   removing: (name: string): string => `You are removing ${name}.`,
   gone: (name: string): string => `${name} is no longer in the meeting.`,
   waiting: (count: number): string => `${String(count)} waiting to be let in`,
-  isOrganiser: 'You are now an organiser: you can let people in, remove them and lock the meeting.',
-  actsAsOrganiser:
-    'No organiser is here, so you act as one: you can let people in, remove them and lock the meeting.',
   isOrganiserNoMore: 'You are no longer an organiser.',
   reconnecting: ({ attempt, refused }: ConnectionState & { readonly kind: 'reconnecting' }): string =>
     refused

@@ -21,7 +21,7 @@ export function actionsFor(
   own: Role,
   participants: readonly Participant[],
 ): PersonActions {
-  if (own === 'member' || person.leaving) return none;
+  if (own !== 'organiser' || person.leaving) return none;
   const organisers = participants.filter(({ role }) => role === 'organiser').length;
   const isLastOrganiser = person.role === 'organiser' && organisers === 1;
   const actions: PersonAction[] = [];

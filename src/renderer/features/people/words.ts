@@ -11,7 +11,6 @@ export interface PersonQuestion {
 
 const roles: Record<Role, string | undefined> = {
   organiser: 'Organiser',
-  'acting-organiser': 'Acts as organiser',
   member: undefined,
 };
 
@@ -29,7 +28,6 @@ export const words = {
   roles,
   roleMeans: {
     organiser: 'Can let people in, remove them, lock the meeting and make others organisers.',
-    'acting-organiser': 'No organiser is here. Until one is, this person can do what an organiser does.',
     member: undefined,
   } satisfies Record<Role, string | undefined>,
   more: (name: string): string => `More about ${name}`,
@@ -38,7 +36,7 @@ export const words = {
   action: (action: PersonAction, { self }: Participant): string => {
     switch (action) {
       case 'make-organiser':
-        return self ? 'Become organiser' : 'Make organiser';
+        return 'Make organiser';
       case 'end-organiser':
         return self ? 'Stop being organiser' : 'Take organiser role away';
       case 'remove':
@@ -53,23 +51,13 @@ export const words = {
   allNotices: (count: number): string => `Show all ${String(count)}`,
 } as const;
 
-/** @param own - the role of the person who is asked. */
-function question(action: PersonAction, { self }: Participant, name: string, own: Role): PersonQuestion {
+function question(action: PersonAction, { self }: Participant, name: string): PersonQuestion {
   switch (action) {
     case 'make-organiser':
-      if (self)
-        return {
-          title: 'Become an organiser?',
-          means: 'You then stay an organiser, also when another comes back.',
-          yes: 'Become organiser',
-          danger: false,
-        };
       return {
         title: `Make ${name} an organiser?`,
         means:
-          own === 'acting-organiser'
-            ? 'They can then do what you do now, and you no longer act as organiser. To remain one, become an organiser yourself first.'
-            : 'They can then let people in, remove them, lock the meeting and make others organisers. They can also take the role away from others, including you.',
+          'They can then let people in, remove them, lock the meeting and make others organisers. They can also take the role away from others, including you.',
         yes: 'Make organiser',
         danger: false,
       };
