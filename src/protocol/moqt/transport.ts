@@ -24,6 +24,10 @@ export type TransportEvent =
   | { readonly kind: 'drained'; readonly stream: StreamHandle; readonly queued: number }
   /** All bytes and the FIN of a stream were handed over; the sending side is finished. */
   | { readonly kind: 'sent'; readonly stream: StreamHandle }
+  /**
+   * The last event. On QUIC it comes after what the peer sent before it closed; on WebTransport a close aborts what is still
+   * unread (draft-ietf-webtrans-http3 §6).
+   */
   | {
       readonly kind: 'closed';
       readonly code: number;
