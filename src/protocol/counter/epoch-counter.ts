@@ -2,7 +2,7 @@
 
 import { epoch, millis } from '../units.ts';
 import type { Epoch, Millis, UnixMillis } from '../units.ts';
-import type { NotTaken } from './not-taken.ts';
+import type { AwaitsReceipts, NotTaken } from './not-taken.ts';
 import { decideUpload } from './upload-rules.ts';
 import type { CounterMode, LockToken, MeetingNow, RoomOutcome } from './client.ts';
 import { DEFAULT_TIMES, groupOfRoom, meetingOf, NEW_ROOM, without } from './room.ts';
@@ -56,6 +56,13 @@ export const DEFAULT_LOG_LIMITS: LogLimits = { entries: 100_000, commitBytes: 64
  * @returns undefined: yes; otherwise how long to wait.
  */
 export type Admission = () => Millis | undefined;
+
+/**
+ * How long the service, which was put back from a backup, still waits for receipts; undefined: not at all. Measured on a
+ * clock that nobody sets.
+ * @see docs/adr/0016-a-restored-counter-waits.md
+ */
+export type ReceiptWait = () => Millis | undefined;
 
 /** What the rules need of a store inside a transaction. */
 export interface CounterTransaction {
@@ -112,6 +119,7 @@ type Decide<Answer> = (
 /** When to ask again of a service that is full: operators have to see to it. */
 const FULL_RETRY = millis(60_000);
 const ANYBODY: Admission = () => undefined;
+const NO_WAIT: ReceiptWait = () => undefined;
 
 /** One service's counters. Deterministic: time and fresh tokens are arguments. */
 export class EpochCounter {
@@ -119,17 +127,20 @@ export class EpochCounter {
   readonly #crypto: ReceiptCrypto;
   readonly #times: CounterTimes;
   readonly #limits: LogLimits;
+  readonly #wait: ReceiptWait;
 
   constructor(
     store: CounterStore,
     crypto: ReceiptCrypto,
     times: CounterTimes = DEFAULT_TIMES,
     limits: LogLimits = DEFAULT_LOG_LIMITS,
+    wait: ReceiptWait = NO_WAIT,
   ) {
     this.#store = store;
     this.#crypto = crypto;
     this.#times = times;
     this.#limits = limits;
+    this.#wait = wait;
   }
 
   /** The key that verifies this service's receipts. */
@@ -153,14 +164,15 @@ export class EpochCounter {
     fresh: LockToken,
     proof: CallProof,
     admits = ANYBODY,
-  ): LockAnswer {
+  ): LockAnswer | AwaitsReceipts {
     if (call.home !== undefined && !this.#isAt(id, call.home)) return { kind: 'forbidden' };
     const decide: Decide<LockAnswer> = (transaction, record) => {
       const home = call.mode === 'fenced' ? (record?.home ?? call.home) : undefined;
       const place = home && { home, room: roomIn(transaction, home) };
       return decideLock(record, place, { ...call, fresh }, proof, now, this.#times);
     };
-    return mismatch(id, call.mode) ?? this.#decide(id, now, decide, admits);
+    const refusal = mismatch(id, call.mode) ?? this.#awaitsReceipts(call.mode);
+    return refusal ?? this.#decide(id, now, decide, admits);
   }
 
   /** Moves a fenced counter on and logs the Commit. */
@@ -169,7 +181,7 @@ export class EpochCounter {
     call: FencedIncrementCall,
     now: UnixMillis,
     proof: CallProof,
-  ): IncrementAnswer {
+  ): IncrementAnswer | AwaitsReceipts {
     const decide: Decide<IncrementAnswer> = (transaction, record) => {
       const log = {
         before: call.val === 0n ? undefined : transaction.readEntry(id, epoch(call.val - 1n)),
@@ -178,7 +190,7 @@ export class EpochCounter {
       const room = roomIn(transaction, record?.home);
       return decideFencedIncrement(record, room, log, call, proof, this.#crypto, now, this.#times);
     };
-    return mismatch(id, 'fenced') ?? this.#change(id, now, decide);
+    return mismatch(id, 'fenced') ?? this.#awaitsReceipts('fenced') ?? this.#change(id, now, decide);
   }
 
   /** Moves a plain counter on. */
@@ -222,7 +234,15 @@ export class EpochCounter {
   }
 
   /** Hears of a member of epoch `val`. @param leaves - it is the last one, and leaves. */
-  alive(id: CounterId, val: Epoch, leaves: boolean, now: UnixMillis, proof: CallProof): AliveAnswer {
+  alive(
+    id: CounterId,
+    val: Epoch,
+    leaves: boolean,
+    now: UnixMillis,
+    proof: CallProof,
+  ): AliveAnswer | AwaitsReceipts {
+    const refusal = leaves ? this.#awaitsReceipts('fenced') : undefined;
+    if (refusal !== undefined) return refusal;
     return this.#change(id, now, (transaction, record) => {
       const room = roomIn(transaction, record?.home);
       return decideAlive(record, room, val, leaves, proof, now, this.#times);
@@ -263,6 +283,15 @@ export class EpochCounter {
       const meeting = home && meetingNow(roomIn(transaction, home), home, now, this.#times);
       return { kind: 'ok', current, entries, meeting, nextFrom };
     });
+  }
+
+  /**
+   * What a call is answered that would move a line, or end one, whose newest epochs may be lost: whoever was removed in one of them
+   * has the key of the one that is there. Plain counters have no receipts to wait for.
+   */
+  #awaitsReceipts(mode: CounterMode): AwaitsReceipts | undefined {
+    const wait = mode === 'fenced' ? this.#wait() : undefined;
+    return wait === undefined ? undefined : { kind: 'awaits-receipts', retryLaterMs: wait };
   }
 
   /** Whether a counter of this name is that of a generation of a room. */

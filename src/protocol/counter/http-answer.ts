@@ -28,7 +28,8 @@ import type {
 import type { HistoryPage, RoomAnswer } from './epoch-counter.ts';
 import { MAX_RECEIPT_BYTES } from './http-request.ts';
 import { JsonFields, malformed, parsing } from './json.ts';
-import type { NotTaken } from './not-taken.ts';
+import { encodeNotNow } from './not-taken.ts';
+import type { AwaitsReceipts, NotTaken } from './not-taken.ts';
 import { problem, PROBLEM_PREFIX } from './problems.ts';
 import type { HttpAnswer, ProblemName } from './problems.ts';
 import { PUBLIC_KEY_BYTES, receiptKeyId } from './receipt.ts';
@@ -55,7 +56,7 @@ const MAX_GENERATION = 2 ** 32 - 1;
 const MAX_WAIT_MS = 24 * 60 * 60 * 1000;
 
 /** Answers a lock. @see draft-jennings-moq-e2ee-mls #counter-lock */
-export function encodeLockAnswer(answer: LockAnswer): HttpAnswer {
+export function encodeLockAnswer(answer: LockAnswer | AwaitsReceipts): HttpAnswer {
   switch (answer.kind) {
     case 'granted': {
       const token = answer.token === undefined ? {} : { token: answer.token };
@@ -80,14 +81,22 @@ export function encodeLockAnswer(answer: LockAnswer): HttpAnswer {
 
 /** Answers that several calls have. */
 function encodeRefusal(
-  answer: Extract<LockAnswer, { kind: 'alive' }> | CounterError | Gone | Forbidden | ModeMismatch | NotTaken,
+  answer:
+    | Extract<LockAnswer, { kind: 'alive' }>
+    | CounterError
+    | Gone
+    | Forbidden
+    | ModeMismatch
+    | NotTaken
+    | AwaitsReceipts,
 ): HttpAnswer {
   switch (answer.kind) {
     case 'alive':
       return alive(answer.retryLaterMs);
     case 'over-quota':
     case 'full':
-      return notTaken(answer);
+    case 'awaits-receipts':
+      return encodeNotNow(answer);
     case 'counter-error':
       return problem(
         'counter-error',
@@ -108,14 +117,6 @@ function encodeRefusal(
   }
 }
 
-function notTaken({ kind, retryLaterMs }: NotTaken): HttpAnswer {
-  const answer =
-    kind === 'full'
-      ? problem('unavailable', 'There is no space for another meeting; those that there are go on.')
-      : problem('rate-limited', 'Your address has begun many meetings. Ask again after Retry-After seconds.');
-  return { ...answer, retryAfterMs: retryLaterMs };
-}
-
 function alive(retryLaterMs: Millis): HttpAnswer {
   const detail = 'Join it, or ask again after retry_later milliseconds.';
   return { ...problem('alive', detail, { retry_later: retryLaterMs }), retryAfterMs: retryLaterMs };
@@ -128,13 +129,13 @@ export function encodeRoomAnswer(answer: RoomAnswer | Forbidden): HttpAnswer {
 }
 
 /** Answers a sign of life. */
-export function encodeAliveAnswer(answer: AliveAnswer): HttpAnswer {
+export function encodeAliveAnswer(answer: AliveAnswer | AwaitsReceipts): HttpAnswer {
   if (answer.kind !== 'ok') return encodeRefusal(answer);
   return { status: 200, body: { current: Number(answer.current), ...encodeMeeting(answer.meeting) } };
 }
 
 /** Answers an increment. @see draft-jennings-moq-e2ee-mls #counter-incr */
-export function encodeIncrementAnswer(answer: IncrementAnswer): HttpAnswer {
+export function encodeIncrementAnswer(answer: IncrementAnswer | AwaitsReceipts): HttpAnswer {
   switch (answer.kind) {
     case 'ok': {
       const receipt = answer.receipt === undefined ? {} : { receipt: encodeBase64(answer.receipt) };

@@ -2,7 +2,9 @@
 
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
+import { performance } from 'node:perf_hooks';
 import { EpochCounter } from '../../protocol/counter/epoch-counter.ts';
+import type { ReceiptWait } from '../../protocol/counter/epoch-counter.ts';
 import { millis, unixMillis } from '../../protocol/units.ts';
 import type { Millis } from '../../protocol/units.ts';
 import { receiptVerifier } from '../../io/counter/receipt-crypto.ts';
@@ -33,7 +35,8 @@ async function run(options: CounterOptions): Promise<void> {
   store.bindToKey(signer.publicKey);
 
   const crypto = { signer, verifier: receiptVerifier };
-  const counter = new EpochCounter(store, crypto, options.times, options.log);
+  const wait = options.isRestored ? waitOf(options.times.leaseMs) : undefined;
+  const counter = new EpochCounter(store, crypto, options.times, options.log, wait);
   const server = await startCounterServer({
     ...options.listen,
     tls: credentials,
@@ -82,7 +85,21 @@ async function run(options: CounterOptions): Promise<void> {
   process.stdout.write(
     `${JSON.stringify({ event: 'ready', service: 'counter', url, host, port, receiptKey, ...ready })}\n`,
   );
+  if (options.isRestored) {
+    say(
+      `--restored: for ${String(options.times.leaseMs / 1000)} s nothing moves, and receipts are taken back`,
+    );
+  }
   if (tokens === undefined) say('no --tokens: whoever can connect may use this service');
+}
+
+/** A wait that begins now. */
+function waitOf(length: Millis): ReceiptWait {
+  const end = performance.now() + length;
+  return () => {
+    const left = Math.ceil(end - performance.now());
+    return left > 0 ? millis(left) : undefined;
+  };
 }
 
 /** Forgets by the hour, in portions, until `ending`. */

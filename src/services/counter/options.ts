@@ -29,6 +29,8 @@ export interface CounterOptions {
   readonly storageBytes: number;
   /** How long it keeps what nobody touches. */
   readonly keepMs: Millis;
+  /** The data come from a backup: nothing moves until members had time to give receipts back. */
+  readonly isRestored: boolean;
   readonly isQuiet: boolean;
 }
 
@@ -68,6 +70,9 @@ ${TLS_HELP}
                        default 16
   --keep DAYS          how long meetings are kept that nobody takes part in any more,
                        1 to 3650; default 30
+  --restored           the data were put back from a backup: for the length of a lease
+                       no meeting moves, and members give back what is missing. For one
+                       start only
 
   --quiet              print nothing but the ready line and errors
   --help               print this
@@ -100,6 +105,7 @@ export function parseCommandLine(args: readonly string[]): CommandLine<CounterOp
       commits: { type: 'string', default: '64' },
       storage: { type: 'string', default: '16' },
       keep: { type: 'string', default: '30' },
+      restored: { type: 'boolean', default: false },
     },
     (values) => {
       if (values.data === undefined) throw new UsageError('--data DIR is needed');
@@ -126,6 +132,7 @@ export function parseCommandLine(args: readonly string[]): CommandLine<CounterOp
         },
         storageBytes: readNumber('--storage', values.storage, 0.01, 1_000_000) * 1024 * MIB,
         keepMs: inMillis(readNumber('--keep', values.keep, 1, 3_650) * 24 * 3_600),
+        isRestored: values.restored,
         isQuiet: values.quiet,
       };
     },

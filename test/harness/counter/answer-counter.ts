@@ -29,6 +29,7 @@ export function answerCounter(counter: EpochCounter, ask: CounterAsk, caller: Co
     case 'foreign-receipt':
       return { kind: 'refused', status: 422, reason: '' };
     case 'too-many':
+    case 'awaits-receipts':
       return { kind: 'busy', retryLaterMs: answer.retryLaterMs };
     default:
       return answer;

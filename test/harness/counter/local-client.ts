@@ -17,7 +17,7 @@ import type {
   UploadOutcome,
 } from '../../../src/protocol/counter/client.ts';
 import { EpochCounter } from '../../../src/protocol/counter/epoch-counter.ts';
-import type { CounterStore } from '../../../src/protocol/counter/epoch-counter.ts';
+import type { CounterStore, ReceiptWait } from '../../../src/protocol/counter/epoch-counter.ts';
 import type { ReceiptSigner } from '../../../src/protocol/counter/receipt.ts';
 import type { CounterTimes } from '../../../src/protocol/counter/room.ts';
 import type { CallProof } from '../../../src/protocol/counter/rules.ts';
@@ -47,8 +47,10 @@ export class LocalCounterClient implements CounterClient {
     room: Ed25519Signer,
     times: CounterTimes,
     now: () => UnixMillis,
+    wait?: ReceiptWait,
   ) {
-    this.#counter = new EpochCounter(store, { signer, verifier: receiptVerifier }, times);
+    const crypto = { signer, verifier: receiptVerifier };
+    this.#counter = new EpochCounter(store, crypto, times, undefined, wait);
     this.#room = room;
     this.#now = now;
   }

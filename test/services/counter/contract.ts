@@ -27,8 +27,8 @@ export interface CounterUnderTest {
   advance(ms: number): void;
   /** Remembers all that the service holds. */
   backUp(): void;
-  /** Puts the service back to what it held then. */
-  restore(): Promise<void>;
+  /** Puts the service back to what it held then. @param isSaid - the operator says so (ADR 16). */
+  restore(isSaid?: boolean): Promise<void>;
   close(): Promise<void>;
 }
 

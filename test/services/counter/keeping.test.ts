@@ -9,7 +9,7 @@ import { EpochCounter } from '../../../src/protocol/counter/epoch-counter.ts';
 import type { Admission, CounterStore } from '../../../src/protocol/counter/epoch-counter.ts';
 import { DEFAULT_TIMES, groupOfRoom } from '../../../src/protocol/counter/room.ts';
 import { counterIdOf } from '../../../src/protocol/counter/rules.ts';
-import type { CallProof, CounterId, LockAnswer } from '../../../src/protocol/counter/rules.ts';
+import type { CallProof, CounterId } from '../../../src/protocol/counter/rules.ts';
 import { epoch, millis, unixMillis } from '../../../src/protocol/units.ts';
 import { SqliteCounterStore } from '../../../src/services/counter/sqlite-store.ts';
 import { freshSigner } from '../../harness/counter/local-client.ts';
@@ -62,7 +62,7 @@ class Service {
     return groupOfRoom(room, generation, receiptVerifier);
   }
 
-  lock(val: bigint, generation = 0, room = ROOM, admits?: Admission): LockAnswer {
+  lock(val: bigint, generation = 0, room = ROOM, admits?: Admission): ReturnType<EpochCounter['lock']> {
     this.#tokens += 1;
     const home = val === 0n ? { room, generation } : undefined;
     const call = { mode: 'fenced', val: epoch(val), nonce: undefined, home } as const;

@@ -185,7 +185,12 @@ describe('the OpenAPI document', () => {
     await check('GET', '/metrics');
     await check('GET', '/healthz');
     await check('GET', '/openapi.json');
-    expect(seen.size).toBe(34);
+    counter.backUp();
+    await counter.restore(true);
+    await check('GET', `/lock/${id}?val=1&mode=fenced`, undefined, 'epoch');
+    await check('POST', `/increment/${id}`, { ...increment, val: 1, transcript: 'AAAA' }, 'epoch');
+    await check('POST', `/close/${id}?val=0`, undefined, 'epoch');
+    expect(seen.size).toBe(37);
   });
 
   test('the check of the description would notice', () => {

@@ -20,6 +20,7 @@ describe('the command line of conclave-counter', () => {
         log: { entries: 100_000, commitBytes: 64 * 2 ** 20 },
         storageBytes: 16 * 2 ** 30,
         keepMs: 30 * 24 * 3_600_000,
+        isRestored: false,
         isQuiet: false,
       },
     });
@@ -27,7 +28,7 @@ describe('the command line of conclave-counter', () => {
 
   test('takes files, addresses and limits', () => {
     const line =
-      '--data d --tls-cert c --tls-key k --listen [::1]:0 --tokens t --lock-ttl 0.5 --lease 30 --revival 90 --rate 5 --burst 6 --new-meetings 36 --stored 2 --commits 3 --storage 0.5 --keep 1 --quiet';
+      '--data d --tls-cert c --tls-key k --listen [::1]:0 --tokens t --lock-ttl 0.5 --lease 30 --revival 90 --rate 5 --burst 6 --new-meetings 36 --stored 2 --commits 3 --storage 0.5 --keep 1 --restored --quiet';
     expect(parseCommandLine(line.split(' '))).toMatchObject({
       kind: 'run',
       options: {
@@ -41,6 +42,7 @@ describe('the command line of conclave-counter', () => {
         log: { commitBytes: 3 * 2 ** 20 },
         storageBytes: 2 ** 29,
         keepMs: 86_400_000,
+        isRestored: true,
         isQuiet: true,
       },
     });
@@ -69,7 +71,7 @@ describe('the command line of conclave-counter', () => {
   test('--help names every option', () => {
     expect(parseCommandLine(['--help'])).toEqual({ kind: 'help' });
     const options =
-      'data receipt-key listen tls-cert tls-key dev-ca host tokens lock-ttl lease revival rate burst new-meetings stored commits storage keep quiet help';
+      'data receipt-key listen tls-cert tls-key dev-ca host tokens lock-ttl lease revival rate burst new-meetings stored commits storage keep restored quiet help';
     for (const option of options.split(' ')) expect(HELP).toMatch(new RegExp(`^  --${option}\\b`, 'm'));
   });
 });

@@ -189,6 +189,18 @@ describe('conclave-counter as a process', () => {
     expect(await stop(child, 'SIGTERM')).toBe(0);
   });
 
+  test('put back from a backup, grants no lock for the length of a lease', async () => {
+    const { ready } = await start('--restored', '--lease', '1');
+    const client = clientOf(ready);
+    const group = groupOfRoom(ROOM.publicKey, 0, receiptVerifier);
+    const nonce = new Uint8Array(randomBytes(16));
+    const lock = { mode: 'fenced', val: epoch(0n), nonce, generation: 0 } as const;
+    const kinds = new Set<string>();
+    while (!kinds.has('granted')) kinds.add((await client.lock(group, lock)).kind);
+    client.disconnect();
+    expect([...kinds]).toEqual(['busy', 'granted']);
+  });
+
   test('reads its certificate again on SIGHUP', async () => {
     const [before, after] = await Promise.all(
       ['before', 'after'].map((name) => ensureDevelopmentCertificate(path.join(directory, name), [])),

@@ -9,6 +9,7 @@ import { DEFAULT_TIMES } from '../../../src/protocol/counter/room.ts';
 import type { Ed25519Signer } from '../../../src/protocol/group/crypto-port.ts';
 import { EpochCounter } from '../../../src/protocol/counter/epoch-counter.ts';
 import { millis, unixMillis } from '../../../src/protocol/units.ts';
+import type { Millis } from '../../../src/protocol/units.ts';
 import { startCounterServer } from '../../../src/services/counter/server.ts';
 import type { CounterServer, CounterServerOptions } from '../../../src/services/counter/server.ts';
 import { SqliteCounterStore } from '../../../src/services/counter/sqlite-store.ts';
@@ -42,17 +43,23 @@ export async function startRunningCounter(
   let skewMs = 0;
   let running = await listen();
 
-  async function listen(): Promise<{
+  async function listen(isRestored = false): Promise<{
     store: SqliteCounterStore;
     server: CounterServer;
     client: HttpsCounterClient;
   }> {
     const store = new SqliteCounterStore(path.join(directory, 'counter.db'));
+    const restoredAt = skewMs;
+    const wait = (): Millis | undefined => {
+      const left = restoredAt + DEFAULT_TIMES.leaseMs - skewMs;
+      return isRestored && left > 0 ? millis(left) : undefined;
+    };
+    const crypto = { signer, verifier: receiptVerifier };
     const server = await startCounterServer({
       host: '127.0.0.1',
       port: 0,
       tls: { cert: certificate.certPem, key: certificate.keyPem },
-      counter: new EpochCounter(store, { signer, verifier: receiptVerifier }),
+      counter: new EpochCounter(store, crypto, undefined, undefined, wait),
       now: () => unixMillis(FROZEN_NOW + skewMs),
       isHealthy: () => store.isHealthy(),
       tokens: undefined,
@@ -104,10 +111,10 @@ export async function startRunningCounter(
     backUp: () => {
       copyDatabase('counter.db', 'backup.db');
     },
-    restore: async () => {
+    restore: async (isSaid) => {
       await stop();
       copyDatabase('backup.db', 'counter.db');
-      running = await listen();
+      running = await listen(isSaid);
     },
     close: async () => {
       await stop();
