@@ -17,6 +17,7 @@ import {
 } from './identity/identity.ts';
 import type { Decision } from '../protocol/meeting/decisions.ts';
 import type { Keychain } from './identity/keychain.ts';
+import { KickedKeysStore } from './kicked-keys.ts';
 import { createInvitation, readInvitation, summarise } from './invitations.ts';
 import { describeMeeting, refusalSentence, type MeetingContext } from './meeting/meeting-state.ts';
 import type { RunningMeeting } from './meeting/running-meeting.ts';
@@ -70,6 +71,9 @@ export class App {
   #guestName: string | undefined;
   #keychainProblem: string | undefined;
   #store: StateStore = new MemoryStore();
+  /** What guests remember of kicks, whichever key they have, until the app ends. */
+  readonly #guestsKickedKeys = new KickedKeysStore(new MemoryStore());
+  #kickedKeys = this.#guestsKickedKeys;
   #recent: readonly RecentMeeting[] = [];
   #pendingLink: string | undefined;
   #current: CurrentMeeting | undefined;
@@ -237,6 +241,7 @@ export class App {
     this.#identity = createGuestIdentity();
     this.#guestName = displayName;
     this.#store = new MemoryStore();
+    this.#kickedKeys = this.#guestsKickedKeys;
     this.#recent = [];
     return this.#done();
   }
@@ -262,6 +267,7 @@ export class App {
     this.#identity = identity;
     this.#keychainProblem = undefined;
     this.#store = opened.store;
+    this.#kickedKeys = new KickedKeysStore(opened.store);
     this.#recent = await loadRecentMeetings(opened.store);
   }
 
@@ -282,6 +288,7 @@ export class App {
       invitation: read.value,
       identity,
       store: identity.kind === 'kept' ? this.#store : undefined,
+      kickedKeys: this.#kickedKeys,
       mls: this.#ports.mls,
       displayName: this.#displayName(),
       downlink: this.#ports.downlink,

@@ -18,6 +18,7 @@ import { unixMillis } from '../protocol/units.ts';
 import type { Identity } from './identity/identity.ts';
 import { trustOf } from './invitations.ts';
 import { writeKeyHistory, type KeyHistory } from './key-history.ts';
+import type { KickedKeysStore } from './kicked-keys.ts';
 import type { MembershipStore } from './meeting/membership-store.ts';
 import { RunningMeeting } from './meeting/running-meeting.ts';
 import { openDoorName, sealDoorName } from './mls/door-name.ts';
@@ -41,6 +42,8 @@ export interface JoinMeetingOptions {
   readonly identity: Identity;
   /** Where the membership rests; undefined for guests, who keep nothing. */
   readonly store: StateStore | undefined;
+  /** What is remembered of kicks: by guests, too, for as long as the app runs. */
+  readonly kickedKeys: KickedKeysStore;
   readonly mls: MlsPort;
   readonly displayName: string;
   readonly downlink: (item: DownlinkItem) => void;
@@ -57,7 +60,7 @@ export interface JoinedMeeting {
 
 /** Begins to join the invitation's meeting; everything else is told by the meeting. */
 export function joinMeeting(options: JoinMeetingOptions): JoinedMeeting {
-  const { invitation, identity, store, mls, displayName, downlink, changed } = options;
+  const { invitation, identity, store, kickedKeys, mls, displayName, downlink, changed } = options;
   const { mode, receiptKey, suite, secret } = invitation;
   const { room, signer, joinProofKey, doorNameKey } = roomKeysOf(secret, nodeGroupCrypto);
   const trust = trustOf(invitation.anchors);
@@ -102,6 +105,7 @@ export function joinMeeting(options: JoinMeetingOptions): JoinedMeeting {
     counter,
     mls,
     store: store && membershipStore(store, room),
+    kickedKeys,
     room,
     membershipOf,
     wallClock: () => unixMillis(Date.now()),

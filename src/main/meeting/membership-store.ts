@@ -3,6 +3,7 @@ import { groupNameOf, type GroupName } from '../../protocol/group/names.ts';
 import type { RoomKey } from '../../protocol/group/room-keys.ts';
 import { decodeMembership, encodeMembership } from '../../protocol/meeting/membership-codec.ts';
 import type { LoadAnswer, StoreAsk, WriteAnswer } from '../../protocol/meeting/effects.ts';
+import type { KickedKeysStore } from '../kicked-keys.ts';
 import type { MlsMembership, MlsPort } from '../mls/mls-port.ts';
 import { nodeGroupCrypto } from '../mls/node-group-crypto.ts';
 
@@ -19,13 +20,14 @@ export interface StoreAskPorts {
   readonly mls: MlsPort;
   /** Undefined for guests, who keep nothing. */
   readonly store: MembershipStore | undefined;
+  readonly kickedKeys: KickedKeysStore;
   readonly room: RoomKey;
   readonly membershipOf: (group: GroupName) => MlsMembership;
 }
 
 /** Answers one ask. Rejects for faults of our own only; a store that fails is an answer. */
 export async function answerStoreAsk(ask: StoreAsk, ports: StoreAskPorts): Promise<LoadAnswer | WriteAnswer> {
-  const { store, mls } = ports;
+  const { store, mls, kickedKeys, room } = ports;
   switch (ask.kind) {
     case 'load':
       return load(ports);
@@ -40,6 +42,8 @@ export async function answerStoreAsk(ask: StoreAsk, ports: StoreAskPorts): Promi
         bytes.fill(0);
       }
     }
+    case 'remember-kicked':
+      return outcomeOf(kickedKeys.remember(room, ask.keys));
     case 'erase':
       return store === undefined ? 'written' : outcomeOf(store.erase());
   }
@@ -50,9 +54,10 @@ export async function discardStoreAnswer(
   answer: LoadAnswer | WriteAnswer,
   { mls }: StoreAskPorts,
 ): Promise<void> {
-  if (typeof answer !== 'object') return;
-  answer.masterKey.fill(0);
-  await mls.forget(answer.handle);
+  if (typeof answer !== 'object' || answer.restored === undefined) return;
+  const { masterKey, handle } = answer.restored;
+  masterKey.fill(0);
+  await mls.forget(handle);
 }
 
 async function outcomeOf(write: Promise<void>): Promise<WriteAnswer> {
@@ -65,7 +70,11 @@ async function outcomeOf(write: Promise<void>): Promise<WriteAnswer> {
   }
 }
 
-async function load({ store, mls, room, membershipOf }: StoreAskPorts): Promise<LoadAnswer> {
+async function load(ports: StoreAskPorts): Promise<LoadAnswer> {
+  return { kickedKeys: await ports.kickedKeys.of(ports.room), restored: await restore(ports) };
+}
+
+async function restore({ store, mls, room, membershipOf }: StoreAskPorts): Promise<LoadAnswer['restored']> {
   const bytes = await store?.load();
   const saved = bytes && decodeMembership(bytes);
   bytes?.fill(0);

@@ -35,11 +35,18 @@ export type StoreAsk =
   | { readonly kind: 'load' }
   /** Writes MLS state and record so that they survive a crash. Answer: {@link WriteAnswer}. */
   | { readonly kind: 'save'; readonly handle: GroupHandle; readonly record: MembershipRecord }
+  /** Remembers keys as kicked from the room, whatever becomes of the membership. Answer: {@link WriteAnswer}. */
+  | { readonly kind: 'remember-kicked'; readonly keys: readonly Uint8Array[] }
   /** Forgets what was saved. Answer: {@link WriteAnswer}. */
   | { readonly kind: 'erase' };
 
-/** What was read back, its group restored in MLS; undefined: nothing, or nothing that can be used. */
-export type LoadAnswer = RestoredMembership | undefined;
+/** What was read back. */
+export interface LoadAnswer {
+  /** Its group is restored in MLS; undefined: nothing, or nothing that can be used. */
+  readonly restored: RestoredMembership | undefined;
+  /** The signature keys that are remembered as kicked from the room. */
+  readonly kickedKeys: readonly Uint8Array[];
+}
 
 /** What came of a write. */
 export type WriteAnswer = 'written' | 'failed';

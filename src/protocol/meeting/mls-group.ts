@@ -88,12 +88,12 @@ export class MlsGroup implements GroupNotices {
 
   /** Reads what rests, and resumes, creates or asks to be let in, whatever it takes. */
   start(): void {
-    this.#store<LoadAnswer>({ kind: 'load' }).whenSettled((restored) => {
+    this.#store<LoadAnswer>({ kind: 'load' }).whenSettled(({ restored, kickedKeys }) => {
       if (this.#state.kind !== 'loading') return;
       const { early } = this.#state;
       this.#state = { kind: 'running' };
       if (restored !== undefined) this.#held.add(restored.handle);
-      this.#input({ kind: 'start', restored });
+      this.#input({ kind: 'start', restored, kickedKeys });
       for (const input of early) this.#input(input);
     });
   }
@@ -237,6 +237,8 @@ export class MlsGroup implements GroupNotices {
         return yield* settled(this.#mls(ask));
       case 'save':
         return yield* this.#write({ kind: 'save', ...ask.input });
+      case 'remember-kicked':
+        return yield* this.#write({ kind: 'remember-kicked', ...ask.input });
       case 'erase':
         return yield* this.#write({ kind: 'erase' });
       case 'enter-group':

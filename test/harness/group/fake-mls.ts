@@ -103,6 +103,7 @@ export class FakeMls {
     group: Uint8Array,
     joinId: Uint8Array = new Uint8Array(8),
     others: readonly Fingerprint[] = [],
+    { kickedKeys, admission }: Pick<MeetingParameters, 'kickedKeys' | 'admission'> = this.#parameters,
   ): CreatedGroup {
     const own = { leaf: 0, key: this.#key, join: hex(joinId), asOf: 0 };
     const handle = this.#hold({
@@ -111,8 +112,8 @@ export class FakeMls {
       transcript: '',
       roster: [own],
       own: 0,
-      kicked: [],
-      admission: this.#parameters.admission,
+      kicked: kickedKeys.map(hex),
+      admission,
       organisers: [fingerprint(this.#key), ...others].map(hex),
     });
     return { group: handle, ...this.#begun(handle), groupContext: this.#context(handle) };

@@ -101,6 +101,8 @@ class Device {
   /** Counts processes: what belongs to a dead one is void. */
   life = 0;
   disk: { record: MembershipRecord; state: Uint8Array } | undefined;
+  /** What it remembers of kicks. */
+  kickedKeys: readonly Uint8Array[] = [];
   entered: { group: GroupName; senderId: SenderId } | undefined;
   /** Where the Welcomes of the last published Commit went: its receipt follows them. */
   welcomed: { readonly at: string; readonly recipients: readonly SenderId[] } | undefined;
@@ -197,7 +199,8 @@ export class Simulation {
       const { group, ...rest } = mls.restore(device.disk.state);
       restored = { record: device.disk.record, handle: group, ...rest };
     }
-    device.coordinator.handle({ kind: 'start', restored }, millis(this.#now));
+    const { kickedKeys } = device;
+    device.coordinator.handle({ kind: 'start', restored, kickedKeys }, millis(this.#now));
     this.#drain(device);
   }
 
@@ -428,7 +431,7 @@ export class Simulation {
         return outcome;
       }
       case 'create-group':
-        return mls.createGroup(ask.input.group, ask.input.joinId);
+        return mls.createGroup(ask.input.group, ask.input.joinId, [], ask.input.parameters);
       case 'make-key-package':
         return mls.makeKeyPackage(ask.input.asOf, ask.input.joinId);
       case 'forget-key-packages':
@@ -449,6 +452,9 @@ export class Simulation {
         return undefined;
       case 'save':
         device.disk = { record: ask.input.record, state: mls.serialise(ask.input.handle) };
+        return undefined;
+      case 'remember-kicked':
+        device.kickedKeys = [...device.kickedKeys, ...ask.input.keys];
         return undefined;
       case 'erase':
         device.disk = undefined;

@@ -6,10 +6,12 @@ import { createGuestIdentity, type Identity } from '../../../src/main/identity/i
 import { signatureKeyOf } from '../../../src/main/identity/signature-key.ts';
 import { readInvitation } from '../../../src/main/invitations.ts';
 import { joinMeeting } from '../../../src/main/join-meeting.ts';
+import { KickedKeysStore } from '../../../src/main/kicked-keys.ts';
 import type { KeyHistory } from '../../../src/main/key-history.ts';
 import type { RunningMeeting } from '../../../src/main/meeting/running-meeting.ts';
 import type { MlsPort } from '../../../src/main/mls/mls-port.ts';
 import { TsMlsAdapter } from '../../../src/main/mls/ts-mls-adapter.ts';
+import { MemoryStore } from '../../../src/main/storage/memory-store.ts';
 import type { StateStore } from '../../../src/main/storage/state-store.ts';
 import type { GroupView, MeetingView, ParticipantView } from '../../../src/protocol/meeting/view.ts';
 
@@ -18,6 +20,8 @@ export interface HeadlessOptions {
   readonly identity?: Identity;
   readonly store?: StateStore;
   readonly mls?: MlsPort;
+  /** What a guest's app remembers of kicks from one meeting to the next; with a store, it is there. */
+  readonly kickedKeys?: KickedKeysStore;
 }
 
 /** See the module's description. */
@@ -41,6 +45,7 @@ export class HeadlessMember {
       invitation: invitation.value,
       identity: this.identity,
       store: options.store,
+      kickedKeys: options.kickedKeys ?? new KickedKeysStore(options.store ?? new MemoryStore()),
       mls: options.mls ?? new TsMlsAdapter(),
       displayName: name,
       downlink: (item) => {

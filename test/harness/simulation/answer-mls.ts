@@ -7,7 +7,7 @@ export function answerMls(mls: FakeMls | undefined, ask: MlsAsk, displayName?: s
   if (mls === undefined) throw new Error('no MLS');
   switch (ask.kind) {
     case 'create-group':
-      return mls.createGroup(ask.input.group, ask.input.joinId);
+      return mls.createGroup(ask.input.group, ask.input.joinId, [], ask.input.parameters);
     case 'make-key-package':
       return mls.makeKeyPackage(ask.input.asOf, ask.input.joinId, displayName);
     case 'forget-key-packages':

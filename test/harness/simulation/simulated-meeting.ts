@@ -277,6 +277,8 @@ export class SimulatedMember {
   readonly #world: SimulatedMeeting;
   readonly #key: Uint8Array;
   #disk: { record: MembershipRecord; state: Uint8Array } | undefined;
+  /** What it remembers of kicks. */
+  #kickedKeys: readonly Uint8Array[] = [];
   #diskFails = false;
   #driven: Driven<MeetingInput, MeetingEffect> | undefined;
   #mls: FakeMls | undefined;
@@ -523,10 +525,15 @@ export class SimulatedMember {
     if (mls === undefined) throw new Error('no MLS');
     switch (ask.kind) {
       case 'load': {
-        if (this.#disk === undefined) return undefined;
+        const kickedKeys = this.#kickedKeys;
+        if (this.#disk === undefined) return { restored: undefined, kickedKeys };
         const { group, ...rest } = mls.restore(this.#disk.state);
-        return { record: this.#disk.record, handle: group, ...rest };
+        return { restored: { record: this.#disk.record, handle: group, ...rest }, kickedKeys };
       }
+      case 'remember-kicked':
+        if (this.#diskFails) return 'failed';
+        this.#kickedKeys = [...this.#kickedKeys, ...ask.keys];
+        return 'written';
       case 'save':
         if (this.#diskFails) return 'failed';
         this.#disk = { record: ask.record, state: mls.serialise(ask.handle) };

@@ -4,12 +4,14 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { HttpsCounterClient } from '../../../src/io/counter/counter-client.ts';
 import { ed25519Signer } from '../../../src/io/crypto/raw-keys.ts';
 import { createInvitation, readInvitation } from '../../../src/main/invitations.ts';
+import { KickedKeysStore } from '../../../src/main/kicked-keys.ts';
 import { nodeGroupCrypto } from '../../../src/main/mls/node-group-crypto.ts';
+import { MemoryStore } from '../../../src/main/storage/memory-store.ts';
 import type { Ed25519Signer } from '../../../src/protocol/group/crypto-port.ts';
 import { groupNameOf } from '../../../src/protocol/group/names.ts';
 import { roomKeysOf } from '../../../src/protocol/group/room-keys.ts';
 import { epoch } from '../../../src/protocol/units.ts';
-import { eventually, HeadlessMember } from '../../harness/meeting/headless-member.ts';
+import { eventually, HeadlessMember, type HeadlessOptions } from '../../harness/meeting/headless-member.ts';
 import { startServices, type RunningServices } from '../../harness/meeting/services.ts';
 
 /** Who was not invited has the key of some other room. */
@@ -25,12 +27,17 @@ afterAll(async () => {
   await services.close();
 });
 
+function join(name: string, link: string, options: HeadlessOptions = {}): HeadlessMember {
+  const member = new HeadlessMember(name, link, options);
+  living.push(member);
+  return member;
+}
+
 async function meet(link: string, ...names: readonly string[]): Promise<HeadlessMember[]> {
   const members: HeadlessMember[] = [];
   for (const name of names) {
-    const member = new HeadlessMember(name, link);
+    const member = join(name, link);
     members.push(member);
-    living.push(member);
     await eventually(`${name} is in`, () => members.every(({ size }) => size >= members.length), 60);
   }
   return members;
@@ -134,5 +141,34 @@ test(
     const [bo] = await meet(link, 'Bo');
     expect(bo?.size).toBe(1);
     expect(bo?.meeting.view.group?.group).not.toEqual(before);
+  },
+);
+
+/** Ana kicks Mallory, and both are gone: the room is free. */
+async function kickAndPart(link: string) {
+  const kickedKeys = new KickedKeysStore(new MemoryStore());
+  const ana = join('Ana', link, { kickedKeys });
+  await eventually('Ana is in', () => ana.size === 1, 60);
+  const mallory = join('Mallory', link);
+  await eventually('Mallory is in', () => ana.size === 2 && mallory.size === 2, 60);
+  ana.meeting.decide({ kind: 'kick', participant: mallory.id ?? '' });
+  await eventually('Mallory is out', () => mallory.view.end === 'kicked' && ana.size === 1);
+  await ana.meeting.leave();
+  return { ana: { identity: ana.identity, kickedKeys }, mallory: { identity: mallory.identity } };
+}
+
+test(
+  'kicked: whoever was is not let into the next meeting either that one who saw it begins',
+  { timeout: 180_000 },
+  async () => {
+    const link = createInvitation(services.servers, 'Kicked', 'classical');
+    const again = await kickAndPart(link);
+    const ana = join('Ana', link, again.ana);
+    await eventually('Ana is in', () => ana.size === 1, 60);
+    const mallory = join('Mallory', link, again.mallory);
+    await eventually('Mallory has asked', () => ana.view.attention.has('kicked-asks'), 60);
+    expect([ana.size, mallory.size]).toEqual([1, 0]);
+    // Nor does anybody come in unasked who has the link, as after each kick.
+    expect(ana.group?.admission).toBe('ask');
   },
 );

@@ -2,11 +2,13 @@
 import { expect, test, vi } from 'vitest';
 import { nodeCrypto } from '../../../src/io/crypto/node-crypto.ts';
 import { signatureKeyOf } from '../../../src/main/identity/signature-key.ts';
+import { KickedKeysStore } from '../../../src/main/kicked-keys.ts';
 import type { MembershipStore } from '../../../src/main/meeting/membership-store.ts';
 import { RunningMeeting, type MeetingPorts } from '../../../src/main/meeting/running-meeting.ts';
 import type { MlsMembership } from '../../../src/main/mls/mls-port.ts';
 import { nodeGroupCrypto } from '../../../src/main/mls/node-group-crypto.ts';
 import { TsMlsAdapter } from '../../../src/main/mls/ts-mls-adapter.ts';
+import { MemoryStore } from '../../../src/main/storage/memory-store.ts';
 import type { CounterClient } from '../../../src/protocol/counter/client.ts';
 import { DEFAULT_TIMING } from '../../../src/protocol/group/coordination/timing.ts';
 import type { MeetingParameters } from '../../../src/protocol/group/meeting-parameters.ts';
@@ -149,6 +151,7 @@ function start(
     counter: counter(reached),
     mls,
     store,
+    kickedKeys: new KickedKeysStore(new MemoryStore()),
     room: ROOM,
     membershipOf,
     wallClock: () => NOW,

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { nodeGroupCrypto as crypto } from '../../../src/main/mls/node-group-crypto.ts';
+import { equal } from '../../../src/protocol/bytes/equal.ts';
 import type { LockToken } from '../../../src/protocol/counter/client.ts';
 import { parseReceipt } from '../../../src/protocol/counter/receipt.ts';
 import type { GroupHandle, StagedCommit } from '../../../src/protocol/group/mls.ts';
@@ -12,6 +13,7 @@ import { OneCoordinator } from './one-coordinator.ts';
 import { joinId } from '../../harness/group/membership.ts';
 
 const OTHER_KEY = new Uint8Array(32).fill(2);
+const CY_KEY = new Uint8Array(32).fill(3);
 const WRONG = new Uint8Array(32).fill(9);
 
 /** Two members in epoch 1: ours, with the counter in fenced mode, and another whose Commits come by `deliver`. */
@@ -99,6 +101,34 @@ describe('somebody’s Commit', () => {
     deliver(at, commit, member.receipt(at, transcript, { commit, previous: elsewhere }));
     expect(member.epochs.map((view) => view.epoch)).toEqual([0n, 1n]);
     expect(member.events).toContainEqual({ kind: 'equivocation', epoch: at });
+  });
+
+  test('that kicks somebody is remembered before the epoch is saved that it begins', () => {
+    const { member, other, group, deliver, last } = setUp();
+    const cy = member.otherMls(CY_KEY);
+    const sender = senderIdOf(fingerprintOf(CY_KEY, crypto), joinId());
+    member.input({ kind: 'key-package', sender, payload: cy.makeKeyPackage(1n).keyPackage });
+    member.run(100);
+    const { commit: joins } = member.asked('publish-commit').at(-1)?.input ?? { commit: WRONG };
+    const seen = other.process(group, joins);
+    if (seen.kind !== 'staged') expect.unreachable();
+    const { view } = other.apply(group, seen.staged);
+    expect(member.asked('remember-kicked')).toEqual([]);
+
+    const leaf = view.roster.find(({ signatureKey }) => equal(signatureKey, CY_KEY))?.leaf;
+    const kick = other.stage(group, { adds: [], removes: leaf === undefined ? [] : [leaf], kicks: [CY_KEY] });
+    if (kick.kind !== 'staged') expect.unreachable();
+    const { commit, transcript, epoch: at } = kick.commit;
+    const before = member.asks.length;
+    deliver(at, commit, member.receipt(at, transcript, { commit, previous: last() }));
+    expect(member.epochs.at(-1)?.epoch).toBe(at);
+    const kindsOf = member.asks.slice(before).map(({ ask }) => ask.kind);
+    expect(kindsOf.filter((each) => ['apply', 'remember-kicked', 'save'].includes(each))).toEqual([
+      'apply',
+      'remember-kicked',
+      'save',
+    ]);
+    expect(member.asked('remember-kicked')[0]?.input.keys).toEqual([CY_KEY]);
   });
 
   test('is not applied for a receipt of another group of the same counter', () => {

@@ -47,16 +47,16 @@ describe('calls', () => {
     coordinator.handle({ kind: 'answer', id: 1, answer: undefined }, millis(0));
     coordinator.expire(millis(1));
     expect([drain(coordinator), coordinator.deadline()]).toEqual([[], undefined]);
-    coordinator.handle({ kind: 'start', restored: undefined }, millis(2));
+    coordinator.handle({ kind: 'start', restored: undefined, kickedKeys: [] }, millis(2));
     expect(() => {
-      coordinator.handle({ kind: 'start', restored: undefined }, millis(3));
+      coordinator.handle({ kind: 'start', restored: undefined, kickedKeys: [] }, millis(3));
     }).toThrow(InvariantError);
     expect(drain(coordinator).map((effect) => effect.kind)).toEqual(['event', 'ask']);
   });
 
   test('with the answer to another ask than the open one change nothing', () => {
     const coordinator = bare();
-    coordinator.handle({ kind: 'start', restored: undefined }, millis(0));
+    coordinator.handle({ kind: 'start', restored: undefined, kickedKeys: [] }, millis(0));
     const asked = drain(coordinator).flatMap((effect) => (effect.kind === 'ask' ? [effect.id] : []));
     expect(asked).toEqual([1]);
     coordinator.handle({ kind: 'answer', id: 2, answer: { kind: 'granted' } }, millis(0));
@@ -70,7 +70,7 @@ describe('calls', () => {
 
   test('are wanted at the end of a pause, and before it lets nothing go on', () => {
     const coordinator = bare();
-    coordinator.handle({ kind: 'start', restored: undefined }, millis(0));
+    coordinator.handle({ kind: 'start', restored: undefined, kickedKeys: [] }, millis(0));
     drain(coordinator);
     coordinator.handle({ kind: 'answer', id: 1, answer: { kind: 'locked', retryLaterMs: 500 } }, millis(10));
     drain(coordinator);
@@ -85,7 +85,7 @@ describe('calls', () => {
 
   test('after it was suspended do nothing, and what it wanted is forgotten', () => {
     const coordinator = bare();
-    coordinator.handle({ kind: 'start', restored: undefined }, millis(0));
+    coordinator.handle({ kind: 'start', restored: undefined, kickedKeys: [] }, millis(0));
     coordinator.suspend();
     coordinator.handle({ kind: 'answer', id: 1, answer: { kind: 'locked', retryLaterMs: 500 } }, millis(0));
     coordinator.handle({ kind: 'reconnected' }, millis(0));
@@ -95,7 +95,7 @@ describe('calls', () => {
 
   test('to leave end a pause, too', () => {
     const coordinator = bare();
-    coordinator.handle({ kind: 'start', restored: undefined }, millis(0));
+    coordinator.handle({ kind: 'start', restored: undefined, kickedKeys: [] }, millis(0));
     drain(coordinator);
     coordinator.handle({ kind: 'answer', id: 1, answer: { kind: 'locked', retryLaterMs: 500 } }, millis(0));
     drain(coordinator);

@@ -56,6 +56,8 @@ export class OneCoordinator {
   /** What the counter's log has. */
   logged: readonly HistoryEntry[] = [];
   now = 0;
+  /** What is remembered of kicks when it starts. */
+  kickedKeys: readonly Uint8Array[] = [];
   /** Who else organises the group that it makes. */
   otherOrganisers: readonly Fingerprint[] = [];
   /** The byte that chance gives where it decides how long to wait. */
@@ -104,7 +106,8 @@ export class OneCoordinator {
 
   /** Starts as a joiner: the counter says that the group exists. */
   startJoining(): void {
-    this.#coordinator.handle({ kind: 'start', restored: undefined }, millis(this.now));
+    const { kickedKeys } = this;
+    this.#coordinator.handle({ kind: 'start', restored: undefined, kickedKeys }, millis(this.now));
     this.run(0);
   }
 
@@ -131,7 +134,8 @@ export class OneCoordinator {
 
   /** Starts with what rested in the store. */
   resume(restored: RestoredMembership): void {
-    this.#coordinator.handle({ kind: 'start', restored }, millis(this.now));
+    const { kickedKeys } = this;
+    this.#coordinator.handle({ kind: 'start', restored, kickedKeys }, millis(this.now));
     this.run(0);
   }
 
@@ -278,7 +282,7 @@ export class OneCoordinator {
       case 'increment':
         return this.#increment(ask.input.request);
       case 'create-group':
-        return mls.createGroup(ask.input.group, ask.input.joinId, this.otherOrganisers);
+        return mls.createGroup(ask.input.group, ask.input.joinId, this.otherOrganisers, ask.input.parameters);
       case 'make-key-package':
         return mls.makeKeyPackage(ask.input.asOf, ask.input.joinId);
       case 'inspect-key-package':

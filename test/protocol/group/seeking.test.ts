@@ -57,6 +57,19 @@ describe('where the room has groups', () => {
     });
   });
 
+  test.each(['fenced', 'plain'] as const)(
+    'in %s mode it begins with the keys that are remembered as kicked, and with its door closed',
+    (mode) => {
+      const seeker = new OneCoordinator(mode);
+      seeker.kickedKeys = [7, 8].map((key) => new Uint8Array(32).fill(key));
+      seeker.startCreating();
+      seeker.run(0);
+      const parameters = { kickedKeys: seeker.kickedKeys, admission: 'ask' };
+      expect(seeker.asked('create-group')[0]?.input.parameters).toMatchObject(parameters);
+      expect(seeker.epochs[0]?.parameters).toMatchObject(parameters);
+    },
+  );
+
   test('and one came to life meanwhile, that is joined once the counter says so', () => {
     const rooms: Answer<'room'>[] = [{ kind: 'ok', meeting: undefined, next: 1 }];
     const seeker = new OneCoordinator('fenced', {

@@ -40,6 +40,8 @@ export class MlsGroupScene {
   /** Answers in place of the world's; undefined: the world's own. */
   instead: (ask: AnyAsk) => unknown = () => undefined;
   disk: { readonly record: MembershipRecord; readonly state: Uint8Array } | undefined;
+  /** What is remembered of kicks. */
+  kickedKeys: readonly Uint8Array[] = [];
   diskFails = false;
   readonly #waiting: { readonly ask: AnyAsk; readonly run: () => void }[] = [];
   readonly #driven: Driven<() => void, MeetingEffect>;
@@ -185,11 +187,16 @@ export class MlsGroupScene {
 
   #answerStore(ask: StoreAsk): unknown {
     if (ask.kind === 'load') {
-      if (this.disk === undefined) return undefined;
+      const { kickedKeys } = this;
+      if (this.disk === undefined) return { restored: undefined, kickedKeys };
       const { group, ...rest } = this.mls.restore(this.disk.state);
-      return { record: this.disk.record, handle: group, ...rest };
+      return { restored: { record: this.disk.record, handle: group, ...rest }, kickedKeys };
     }
     if (this.diskFails) return 'failed';
+    if (ask.kind === 'remember-kicked') {
+      this.kickedKeys = [...this.kickedKeys, ...ask.keys];
+      return 'written';
+    }
     this.disk =
       ask.kind === 'save' ? { record: ask.record, state: this.mls.serialise(ask.handle) } : undefined;
     return 'written';

@@ -122,6 +122,7 @@ function* merge(state: MemberState, merged: Merge): Job<undefined> {
   // Merging discards everything else that is staged, our own Commit included.
   const { view, masterKey } = yield* ask('apply', { handle: state.handle, staged });
   const change = compareRosters(before.roster, view.roster);
+  yield* rememberKicks(state, before.parameters.kickedKeys.length, view.parameters.kickedKeys);
   state.enter(view, { receipt, commit });
   state.pastJoins.epochBegan(view.epoch, change.removed);
   yield* holding(masterKey, state.save());
@@ -131,6 +132,19 @@ function* merge(state: MemberState, merged: Merge): Job<undefined> {
   const begun = { group, senderId, view, masterKey, change, by: committer, madeOwnKey, receipt };
   state.context.emit({ kind: 'epoch', ...begun });
   return undefined;
+}
+
+/** Remembers whom a Commit has kicked: before the membership is saved, so that no crash lets us know the epoch and not the kick. */
+function* rememberKicks(
+  { context }: MemberState,
+  before: number,
+  kickedKeys: readonly Uint8Array[],
+): Job<undefined> {
+  // The list grows at its end, by real kicks alone.
+  const keys = kickedKeys.slice(before);
+  if (keys.length === 0) return undefined;
+  context.kicked.add(keys);
+  return yield* ask('remember-kicked', { keys });
 }
 
 function* beRemoved(state: MemberState, { isReplaced, kicked }: Removed): Job<Phase> {

@@ -136,6 +136,8 @@ export interface AskTypes {
   'forget-group': [input: { readonly handle: GroupHandle }, answer: undefined];
   /** Writes state and record; answered once they would survive a crash. */
   save: [input: { readonly handle: GroupHandle; readonly record: MembershipRecord }, answer: undefined];
+  /** Remembers that these keys were kicked from the room; answered once that would survive a crash. It outlives what is erased. */
+  'remember-kicked': [input: { readonly keys: readonly Uint8Array[] }, answer: undefined];
   /** Forgets what was saved. */
   erase: [input: Record<string, never>, answer: undefined];
   /** Subscribes to the tracks of a group instead of those of any group before. */

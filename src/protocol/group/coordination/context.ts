@@ -11,6 +11,7 @@ import type { LeafIndex, RosterChange } from '../roster.ts';
 import type { Epoch } from '../../units.ts';
 import type { Ask, GroupObject, Job, LogEntry, MembershipRecord, StagedRecipient } from './asks.ts';
 import type { Caller } from './door.ts';
+import type { KickedKeys } from './kicked-keys.ts';
 import type { JoinMemory } from './past-joins.ts';
 import type { Timing } from './timing.ts';
 
@@ -102,6 +103,7 @@ export type GroupInput =
 /** The part of the coordinator that phases use. */
 export interface Context {
   readonly options: CoordinatorOptions;
+  readonly kicked: KickedKeys;
   readonly now: Millis;
   /** Since when the relay has been reached; undefined while it is not. */
   readonly reachedSince: Millis | undefined;

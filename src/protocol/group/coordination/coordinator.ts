@@ -19,13 +19,19 @@ import type {
 import { verifyReceipt } from '../../counter/receipt.ts';
 import { Joining } from './joining.ts';
 import { eraseUnused, holding } from './key-custody.ts';
+import { KickedKeys } from './kicked-keys.ts';
 import { beginMembership } from './membership.ts';
 import { resumeCreation, Seeking } from './seeking.ts';
 import { Stopped } from './stopped.ts';
 
 /** What is fed to a coordinator. */
 export type CoordinatorInput =
-  | { readonly kind: 'start'; readonly restored: RestoredMembership | undefined }
+  | {
+      readonly kind: 'start';
+      readonly restored: RestoredMembership | undefined;
+      /** The keys that are remembered as kicked from the room. */
+      readonly kickedKeys: readonly Uint8Array[];
+    }
   | { readonly kind: 'answer'; readonly id: number; readonly answer: unknown }
   | { readonly kind: 'leave' }
   | GroupInput;
@@ -48,6 +54,7 @@ type Activity =
 export class Coordinator implements Context {
   readonly options: CoordinatorOptions;
   readonly phases: Phases;
+  readonly kicked: KickedKeys;
   readonly #effects: CoordinatorEffect[] = [];
   #now: Millis = millis(0);
   #reachedSince: Millis | undefined = millis(0);
@@ -57,6 +64,7 @@ export class Coordinator implements Context {
 
   constructor(options: CoordinatorOptions) {
     this.options = options;
+    this.kicked = new KickedKeys(options.parameters.kickedKeys);
     this.phases = {
       seeking: (from) => new Seeking(this, from),
       joining: (generation) => new Joining(this, generation),
@@ -82,6 +90,7 @@ export class Coordinator implements Context {
           this.#phase === undefined && this.#activity.kind === 'resting',
           'a coordinator starts once',
         );
+        this.kicked.add(input.kickedKeys);
         if (input.restored === undefined) this.#phase = new Seeking(this, 0);
         else this.#resume(resume(this, input.restored), undefined);
         break;

@@ -114,9 +114,10 @@ function* create(
 ): Job<Phase> {
   context.emit({ kind: 'status', step: 'creating' });
   const group = context.groupName(generation);
-  const { parameters, fingerprint } = context.options;
+  const { fingerprint } = context.options;
   const joinId = context.options.random(JOIN_ID_BYTES) as JoinId;
   const senderId = senderIdOf(fingerprint, joinId);
+  const parameters = context.kicked.foundingOf(context.options.parameters);
   const created = yield* ask('create-group', { group, parameters, joinId });
   const record: MembershipRecord = {
     generation,
