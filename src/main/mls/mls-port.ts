@@ -13,10 +13,13 @@ import type {
   JoinOutcome,
   KeyPackageVerdict,
   MlsSuite,
+  MovePlan,
+  OpenMoveOutcome,
   OwnJoin,
   OwnKeyPackage,
   ProcessOutcome,
   RestoredGroup,
+  SealMoveOutcome,
   StagedHandle,
   StageOutcome,
 } from '../../protocol/group/mls.ts';
@@ -90,6 +93,13 @@ export interface MlsPort {
    * @returns 64 bytes; undefined when the group is not held here any more.
    */
   signWithEpochKey(group: GroupHandle, message: Uint8Array): Promise<Uint8Array | undefined>;
+  /**
+   * Seals the invitation of a new room to members of the group's epoch, and signs it with our leaf's key. It may overlap with
+   * other calls for the group.
+   */
+  sealMove(group: GroupHandle, plan: MovePlan): Promise<SealMoveOutcome>;
+  /** Looks at a move of another member: it has to be of the epoch that the group is in. May overlap with other calls, too. */
+  openMove(group: GroupHandle, move: Uint8Array): Promise<OpenMoveOutcome>;
   /** Merges a staged Commit: the group is in the new epoch, everything else staged is discarded, old secrets are erased. */
   apply(group: GroupHandle, staged: StagedHandle): Promise<BegunEpoch>;
   /** Joins with whichever of the membership's KeyPackages the Welcome is for. */

@@ -65,6 +65,7 @@ import {
   splitWelcome,
 } from './mls-messages.ts';
 import type { Founding, InspectedKeyPackage, KeyPackageRequest, MlsMembership, MlsPort } from './mls-port.ts';
+import { openMove, sealMove } from './move-sealing.ts';
 import { nodeGroupCrypto } from './node-group-crypto.ts';
 import { StagedCommits } from './staged-commits.ts';
 
@@ -243,6 +244,10 @@ export class TsMlsAdapter implements MlsPort {
     const group = this.#groups.get(handle);
     return group && (await epochSignerOf(group.state, group.suite)).sign(message);
   }
+
+  readonly sealMove: MlsPort['sealMove'] = (handle, plan) => sealMove(this.#groups.get(handle), plan);
+
+  readonly openMove: MlsPort['openMove'] = (handle, move) => openMove(this.#groups.get(handle), move);
 
   async apply(handle: GroupHandle, stagedHandle: StagedHandle): Promise<BegunEpoch> {
     const group = this.#group(handle);

@@ -13,6 +13,8 @@ export const MLS_OPERATIONS: readonly MlsOperation[] = [
   'stageCommit',
   'processCommit',
   'signWithEpochKey',
+  'sealMove',
+  'openMove',
   'apply',
   'join',
   'serialise',

@@ -174,3 +174,37 @@ export interface RestoredGroup extends BegunEpoch {
   /** The encoded GroupContext. */
   readonly groupContext: Uint8Array;
 }
+
+/** What a move of the meeting is made of. @see docs/protocol.md#moving */
+export interface MovePlan {
+  /** Link of the new room, in UTF-8: secret. */
+  readonly invitation: Uint8Array;
+  /** The epoch in which we said it first. */
+  readonly since: Epoch;
+  /** Who comes along; passed over are our own leaf and those that are not there. */
+  readonly recipients: readonly LeafIndex[];
+}
+
+/** Outcome of making one. */
+export type SealMoveOutcome =
+  | { readonly kind: 'sealed'; readonly move: Uint8Array; readonly commitment: Uint8Array }
+  /** The group is not held any more. */
+  | { readonly kind: 'refused'; readonly reason: string };
+
+/** A move of somebody else, with its signature verified and its parts opened as far as they are ours. */
+export interface OpenedMove {
+  readonly mover: LeafIndex;
+  readonly since: Epoch;
+  /** Equal for all who are invited to one room. */
+  readonly commitment: Uint8Array;
+  /** Who comes along besides the mover, in leaf order. */
+  readonly recipients: readonly LeafIndex[];
+  /** Link of the new room, in UTF-8: secret; undefined when we are not among the recipients. */
+  readonly invitation: Uint8Array | undefined;
+}
+
+/** Outcome of looking at one. */
+export type OpenMoveOutcome =
+  | ({ readonly kind: 'opened' } & OpenedMove)
+  /** It changes nothing. */
+  | { readonly kind: 'refused'; readonly reason: string };
