@@ -185,7 +185,8 @@ export type MeetingState =
   | {
       readonly kind: 'ended';
       readonly invitation: InvitationSummary;
-      readonly reason: 'left' | 'removed' | 'replaced' | 'failed';
+      /** 'taken': somebody is there who was removed for good. */
+      readonly reason: 'left' | 'removed' | 'replaced' | 'taken' | 'failed';
       readonly sentence: string;
       /** The meeting's link, when joining again makes sense. */
       readonly link: string | undefined;

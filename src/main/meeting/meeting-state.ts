@@ -325,6 +325,13 @@ function endOf(
         sentence: 'Someone removed you from the meeting. Ask them for a new invitation.',
         link: undefined,
       };
+    case 'kicked-is-there':
+      return {
+        reason: 'taken',
+        sentence:
+          'Somebody who was removed for good has opened this room again, or was let in by others. This app does not sit with them. Start a new meeting and send its link to those you trust, or try again when they have gone.',
+        link,
+      };
     case 'replaced':
       return {
         reason: 'replaced',

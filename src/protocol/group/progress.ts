@@ -25,6 +25,8 @@ export type StopReason =
   | 'left'
   /** Others removed us and will not let us in again. */
   | 'kicked'
+  /** Somebody is in the meeting, or began it, whose key was kicked from the room, as we remember: we are not there with it. */
+  | 'kicked-is-there'
   /** Our leaf was replaced by a join that this device did not make: somebody else has our key. */
   | 'replaced'
   /** The group's parameters are not those of the invitation. */

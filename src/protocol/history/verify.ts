@@ -25,8 +25,8 @@ import {
   readExtensions,
   signedPartOf,
   transcriptInput,
-} from './mls-bytes.ts';
-import type { ContextFields, OpenedCommit } from './mls-bytes.ts';
+} from '../group/mls-bytes.ts';
+import type { ContextFields, OpenedCommit } from '../group/mls-bytes.ts';
 
 /** The cryptography that checking takes. */
 export interface HistoryVerifier extends ReceiptVerifier {

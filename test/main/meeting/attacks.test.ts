@@ -172,3 +172,49 @@ test(
     expect(ana.group?.admission).toBe('ask');
   },
 );
+
+test(
+  'kicked: nobody who saw it comes to the next meeting that the one who was kicked begins',
+  { timeout: 180_000 },
+  async () => {
+    const link = createInvitation(services.servers, 'Taken', 'classical');
+    const again = await kickAndPart(link);
+    const mallory = join('Mallory', link, again.mallory);
+    await eventually('Mallory is in', () => mallory.size === 1, 60);
+    const ana = join('Ana', link, again.ana);
+    await eventually('Ana is told', () => ana.view.end !== undefined, 60);
+    expect([ana.view.end, ana.view.history]).toEqual(['kicked-is-there', []]);
+    // Mallory has learned nothing of it, not even that somebody asked.
+    expect([mallory.size, mallory.view.history.length, mallory.view.door]).toEqual([1, 1, []]);
+
+    // When it has gone, the room is free.
+    await mallory.meeting.leave();
+    const next = join('Ana', link, again.ana);
+    await eventually('Ana is in', () => next.size === 1, 60);
+    expect(next.group?.participants[0]?.role).toBe('organiser');
+  },
+);
+
+test(
+  'kicked: nobody who saw it stays in a meeting, or comes to one, into which others who did not let the one who was kicked',
+  { timeout: 180_000 },
+  async () => {
+    const link = createInvitation(services.servers, 'Let in', 'classical');
+    const again = await kickAndPart(link);
+    // Eve was not there.
+    const [eve] = await meet(link, 'Eve');
+    const ana = join('Ana', link, again.ana);
+    await eventually('Ana is in', () => ana.size === 2, 60);
+    const mallory = join('Mallory', link, again.mallory);
+    await eventually('Mallory is in', () => mallory.size > 0, 60);
+    await eventually('Ana is told', () => ana.view.end !== undefined);
+    expect(ana.view.end).toBe('kicked-is-there');
+    const seen = ana.view.history.map(({ change }) => change.added.length);
+    expect(seen).toEqual([0]);
+
+    const later = join('Ana', link, again.ana);
+    await eventually('Ana is told', () => later.view.end !== undefined, 60);
+    expect([later.view.end, later.view.history]).toEqual(['kicked-is-there', []]);
+    expect([eve?.view.end, mallory.view.end]).toEqual([undefined, undefined]);
+  },
+);

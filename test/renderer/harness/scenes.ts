@@ -250,6 +250,14 @@ const meetings: Record<string, () => MeetingState> = {
     sentence: 'Your keys have been erased. The others go on without you.',
     link,
   }),
+  'ended-taken': () => ({
+    kind: 'ended',
+    invitation,
+    reason: 'taken',
+    sentence:
+      'Somebody who was removed for good has opened this room again, or was let in by others. This app does not sit with them. Start a new meeting and send its link to those you trust, or try again when they have gone.',
+    link,
+  }),
   'ended-removed': () => ({
     kind: 'ended',
     invitation,

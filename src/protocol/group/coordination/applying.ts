@@ -102,7 +102,7 @@ export function* applyPlainAtHand(state: MemberState): Job<Phase | undefined> {
 }
 
 /** Merges our own staged Commit without a receipt, in plain mode. */
-export function* applyOwnPlain(state: MemberState): Job<undefined> {
+export function* applyOwnPlain(state: MemberState): Job<Phase | undefined> {
   const { stage } = state;
   if (stage === undefined) return undefined;
   return yield* merge(state, {
@@ -115,13 +115,19 @@ export function* applyOwnPlain(state: MemberState): Job<undefined> {
   });
 }
 
-function* merge(state: MemberState, merged: Merge): Job<undefined> {
+function* merge(state: MemberState, merged: Merge): Job<Phase | undefined> {
   const { staged, committer, added, renews, commit, receipt } = merged;
   const before = state.view;
   const byUs = staged === state.stage?.commit.staged;
   // Merging discards everything else that is staged, our own Commit included.
   const { view, masterKey } = yield* ask('apply', { handle: state.handle, staged });
   const change = compareRosters(before.roster, view.roster);
+  if (change.added.some(({ signatureKey }) => state.context.kicked.has(signatureKey))) {
+    // Others, who do not remember it, have let somebody in whom we know as kicked: we are in no epoch with it.
+    masterKey.fill(0);
+    yield* ask('forget-group', { handle: state.handle });
+    return state.context.phases.stopped('kicked-is-there');
+  }
   yield* rememberKicks(state, before.parameters.kickedKeys.length, view.parameters.kickedKeys);
   state.enter(view, { receipt, commit });
   state.pastJoins.epochBegan(view.epoch, change.removed);

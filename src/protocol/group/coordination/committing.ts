@@ -119,11 +119,12 @@ function* incrementFenced(
   return yield* applyReceipted(state, { receipt: known, commit });
 }
 
-function* incrementPlain(state: MemberState, stage: OwnStage): Job<undefined> {
+function* incrementPlain(state: MemberState, stage: OwnStage): Job<Phase | undefined> {
   const { group, counter } = state;
   state.rememberWelcomes(stage, 0, undefined);
   // Others apply object 0 at once, so we do too, whatever comes of the increment.
-  yield* applyOwnPlain(state);
+  const phase = yield* applyOwnPlain(state);
+  if (phase !== undefined) return phase;
   const outcome = yield* ask('increment', { group, request: { mode: 'plain' } });
   if (outcome.kind !== 'ok') counter.incrementFailed();
   return undefined;

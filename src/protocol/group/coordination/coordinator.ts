@@ -64,7 +64,7 @@ export class Coordinator implements Context {
 
   constructor(options: CoordinatorOptions) {
     this.options = options;
-    this.kicked = new KickedKeys(options.parameters.kickedKeys);
+    this.kicked = new KickedKeys(options.parameters.kickedKeys, options.crypto);
     this.phases = {
       seeking: (from) => new Seeking(this, from),
       joining: (generation) => new Joining(this, generation),

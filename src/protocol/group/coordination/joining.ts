@@ -18,6 +18,7 @@ import { Backoff, earliest } from './timing.ts';
 import { WelcomeInbox } from './welcome-inbox.ts';
 import type { HeldWelcome } from './welcome-inbox.ts';
 
+const GENESIS = epoch(0n);
 /** Before epoch 0. */
 const NOTHING_YET = epoch(-1n);
 
@@ -54,6 +55,8 @@ export class Joining implements Phase {
   /** When the join is taken for one whose Welcome is lost, if the counter has moved since it began. */
   #joinFor: Millis;
   #entered = false;
+  /** Nobody whose key was kicked from the room has begun this generation, as far as the counter's log tells. */
+  #isFounderKnown: boolean;
   #request: JoinRequest | undefined;
   #sendAt: Millis;
   /** In fenced mode: when to look whether this is still the meeting. */
@@ -78,6 +81,7 @@ export class Joining implements Phase {
     this.#sendAt = now;
     this.#lifeAt = now;
     this.#lookBackoff = new Backoff(options.timing.backoff, options.timing.backoffMost);
+    this.#isFounderKnown = options.parameters.mode === 'plain' || context.kicked.isEmpty;
     this.#lookAt = options.parameters.mode === 'fenced' ? millis(now + options.timing.room) : undefined;
   }
 
@@ -113,7 +117,7 @@ export class Joining implements Phase {
     if (this.#lookAt !== undefined && this.#lookAt <= now) return this.#look();
     const abandonAt = this.#abandonAt();
     if (abandonAt !== undefined && abandonAt <= now) return this.#giveUp();
-    if (now >= this.#sendAt) return this.#send();
+    if (now >= this.#sendAt) return this.#isFounderKnown ? this.#send() : this.#lookAtFounder();
     return undefined;
   }
 
@@ -142,6 +146,21 @@ export class Joining implements Phase {
     this.#entered = true;
     this.#context.emit({ kind: 'status', step: 'waiting-for-member' });
     return undefined;
+  }
+
+  /** Before anything is said to the members: whether it is a meeting of somebody whose key was kicked from the room. */
+  *#lookAtFounder(): Job<Phase | undefined> {
+    const history = yield* ask('history', { group: this.#group, from: GENESIS });
+    const { now, kicked, phases } = this.#context;
+    if (isFailure(history)) {
+      this.#sendAt = millis(now + reportFailure(this.#context, history, this.#backoff));
+      this.#failing.add('history');
+      return undefined;
+    }
+    this.#hasAnswered('history');
+    this.#isFounderKnown = true;
+    const genesis = history.entries.find((entry) => entry.epoch === GENESIS)?.commit;
+    return genesis !== undefined && kicked.haveBegun(genesis) ? phases.stopped('kicked-is-there') : undefined;
   }
 
   /** Sends the KeyPackage, or one as of the epoch that the counter has reached meanwhile. */
@@ -250,10 +269,11 @@ export class Joining implements Phase {
       this.#stay();
       return undefined;
     }
-    if (!sameMeeting(parameters, view.parameters)) {
+    const isOfOthers = this.#context.kicked.areIn(view);
+    if (isOfOthers || !sameMeeting(parameters, view.parameters)) {
       masterKey.fill(0);
       yield* ask('forget-group', { handle });
-      return this.#context.phases.stopped('parameters-differ');
+      return this.#context.phases.stopped(isOfOthers ? 'kicked-is-there' : 'parameters-differ');
     }
     yield* ask('forget-key-packages', { group: this.#group });
     const log: LogEntry[] =

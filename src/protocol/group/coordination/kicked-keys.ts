@@ -1,20 +1,28 @@
 /** The signature keys that we know were kicked from the room, in whichever of its generations. */
 import { encodeHex } from '../../bytes/hex.ts';
+import type { GroupCrypto } from '../crypto-port.ts';
 import { newest } from '../kicked-memory.ts';
+import { decodeMeetingParameters, MEETING_PARAMETERS_EXTENSION } from '../meeting-parameters.ts';
 import type { MeetingParameters } from '../meeting-parameters.ts';
+import type { EpochView } from '../mls.ts';
+import { readContext, readExtensions } from '../mls-bytes.ts';
+import { fingerprintOf } from '../names.ts';
+import type { Fingerprint } from '../names.ts';
 
 /** What is remembered of a room while a coordinator lives. */
 export class KickedKeys {
+  readonly #crypto: GroupCrypto;
   #keys: readonly Uint8Array[] = [];
   #names: ReadonlySet<string> = new Set();
 
-  constructor(keys: readonly Uint8Array[]) {
+  constructor(keys: readonly Uint8Array[], crypto: GroupCrypto) {
+    this.#crypto = crypto;
     this.add(keys);
   }
 
-  /** Oldest first. */
-  get all(): readonly Uint8Array[] {
-    return this.#keys;
+  /** Whether there is any. */
+  get isEmpty(): boolean {
+    return this.#keys.length === 0;
   }
 
   has(signatureKey: Uint8Array): boolean {
@@ -25,6 +33,31 @@ export class KickedKeys {
     if (keys.length === 0) return;
     this.#keys = newest([...this.#keys, ...keys]);
     this.#names = new Set(this.#keys.map((key) => encodeHex(key)));
+  }
+
+  /** Whether one of these keys is that of a member, or of an organiser, who is one as soon as it is back. */
+  areIn({ roster, parameters }: EpochView): boolean {
+    return (
+      this.#keys.length > 0 &&
+      (roster.some(({ signatureKey }) => this.has(signatureKey)) || this.#decide(parameters.organisers))
+    );
+  }
+
+  /**
+   * Whether one of these keys has begun a group, by its own word: whoever begins one is its first organiser.
+   * @param groupContext - what the counter has logged for epoch 0; what is none tells nothing.
+   */
+  haveBegun(groupContext: Uint8Array): boolean {
+    const context = readContext(groupContext);
+    const extensions = context && readExtensions(context.extensions);
+    const extension = extensions?.find(({ type }) => type === MEETING_PARAMETERS_EXTENSION);
+    const parameters = extension && decodeMeetingParameters(extension.data);
+    return parameters !== undefined && this.#decide(parameters.organisers);
+  }
+
+  #decide(organisers: readonly Fingerprint[]): boolean {
+    const named = new Set(organisers.map((each) => encodeHex(each)));
+    return this.#keys.some((key) => named.has(encodeHex(fingerprintOf(key, this.#crypto))));
   }
 
   /**

@@ -296,6 +296,11 @@ class Membership implements Phase {
         return undefined;
       case 'acceptable': {
         const { ref, signatureKey, senderId, asOf, displayName } = verdict;
+        if (this.#context.kicked.has(signatureKey)) {
+          // In another generation: members who did not see that may let it in, and we do not.
+          this.#context.emit({ kind: 'kicked-asks', signatureKey });
+          return undefined;
+        }
         const fingerprint = fingerprintOfSender(senderId);
         // The Welcome goes to the SenderId in the track's name, which therefore has to be the KeyPackage's.
         if (fingerprint === undefined || !equal(sender, senderId)) return undefined;

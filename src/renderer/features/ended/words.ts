@@ -4,8 +4,11 @@ export const words = {
     left: 'You left the meeting',
     removed: 'You were removed from the meeting',
     replaced: 'You joined from somewhere else',
+    taken: 'Not joined',
     failed: 'The meeting could not continue',
   },
   again: 'Join again',
+  tryAgain: 'Try again',
+  startNew: 'Start a new meeting',
   home: 'Go to home screen',
 } as const;

@@ -1,6 +1,7 @@
 /**
- * The few structures of MLS that a key history needs: GroupContext, and a Commit as its members saw it. Read by rules of
- * their own, so that a checker does not share the faults of an MLS library.
+ * The few structures of MLS that are read without a group: the GroupContext that the counter has logged for epoch 0, and what a
+ * key history needs of a Commit as its members saw it. Read by rules of their own, so that a checker does not share the faults
+ * of an MLS library.
  * @see RFC 9420 §2.1, §6, §7.2, §8.1, §10, §12
  */
 import { ByteReader } from '../bytes/byte-reader.ts';
