@@ -176,6 +176,8 @@ export type MeetingState =
       /** The newest, oldest first. */
       readonly notices: readonly Notice[];
       readonly encryption: EncryptionState;
+      /** The meeting was split: nothing is sent any more, and nothing can be changed. */
+      readonly split: boolean;
       readonly sending: { readonly microphone: boolean; readonly camera: boolean };
       /** What one should know about having been away. */
       readonly away: Away | undefined;

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { systemClock } from '../io/clock.ts';
 import { HttpsCounterClient } from '../io/counter/counter-client.ts';
 import { nodeCrypto } from '../io/crypto/node-crypto.ts';
+import { ed25519Signer } from '../io/crypto/raw-keys.ts';
 import { quic, type TlsTrust } from '../io/quic/addon.ts';
 import { encodeBase64Url } from '../protocol/bytes/base64url.ts';
 import { equal } from '../protocol/bytes/equal.ts';
@@ -62,7 +63,7 @@ export interface JoinedMeeting {
 export function joinMeeting(options: JoinMeetingOptions): JoinedMeeting {
   const { invitation, identity, store, kickedKeys, mls, displayName, downlink, changed } = options;
   const { mode, receiptKey, suite, secret } = invitation;
-  const { room, signer, joinProofKey, doorNameKey } = roomKeysOf(secret, nodeGroupCrypto);
+  const { room, signer, joinProofKey, doorNameKey, headKey } = roomKeysOf(secret, nodeGroupCrypto);
   const trust = trustOf(invitation.anchors);
   const counter = new HttpsCounterClient({
     url: invitation.counter,
@@ -85,6 +86,8 @@ export function joinMeeting(options: JoinMeetingOptions): JoinedMeeting {
       relays: invitation.relays,
       room,
       signer,
+      headKey,
+      memberSigner: ed25519Signer(identity.signatureKey.seed),
       parameters: {
         secureObjectsSuite: SECURE_OBJECTS_SUITE,
         profile: PROFILE,
@@ -128,7 +131,7 @@ export function joinMeeting(options: JoinMeetingOptions): JoinedMeeting {
   return {
     meeting,
     keyHistory: async (names) => {
-      const { group: current, history } = meeting.view;
+      const { group: current, history, fork } = meeting.view;
       if (current === undefined) return unavailable('You are not in a meeting.');
       if (receiptKey === undefined)
         return unavailable('This meeting’s counter signs no receipts, so there is no history to save.');
@@ -141,6 +144,7 @@ export function joinMeeting(options: JoinMeetingOptions): JoinedMeeting {
         counter,
         record,
         receipts: new Map(own.flatMap(({ epoch, receipt }) => (receipt ? [[epoch, receipt]] : []))),
+        fork,
         nameOf: (member) => names.get(participantIdOf(member)),
       });
     },

@@ -4,8 +4,10 @@
  * @see docs/protocol.md #key-histories
  */
 import { receiptVerifier } from '../io/counter/receipt-crypto.ts';
+import { equal } from '../protocol/bytes/equal.ts';
 import type { CounterClient } from '../protocol/counter/client.ts';
 import { checkReceiptChain, verifyReceipt, type Receipt } from '../protocol/counter/receipt.ts';
+import type { Fork } from '../protocol/group/fork-watch.ts';
 import type { Member } from '../protocol/group/roster.ts';
 import { encodeEntry, encodeHeader, labelText } from '../protocol/history/history-file.ts';
 import type { HistoryEntry, HistoryHeader, NamedMember } from '../protocol/history/history-file.ts';
@@ -23,6 +25,8 @@ export interface KeyHistorySource {
   readonly record: KeyRecord;
   /** The receipts of epochs that we were in. */
   readonly receipts: ReadonlyMap<Epoch, Uint8Array>;
+  /** The proof that the meeting was split, if there is one. */
+  readonly fork: Fork | undefined;
   /** The name that a member goes by, as far as it is known. */
   readonly nameOf: (member: Member) => string | undefined;
 }
@@ -58,6 +62,16 @@ export async function writeKeyHistory(source: KeyHistorySource): Promise<KeyHist
     entries.push(changing(receipt, change, source));
     last = receipt;
   }
+  const { fork } = source;
+  // It proves something beside the receipt that it contradicts.
+  if (fork !== undefined && entries.some(({ receipt }) => equal(receipt, fork.ours)))
+    entries.push({
+      kind: 'fork',
+      epoch: fork.epoch,
+      receipt: fork.theirs,
+      member: fork.member,
+      signature: fork.signature,
+    });
   return { kind: 'history', text: `${[encodeHeader(header), ...entries.map(encodeEntry)].join('\n')}\n` };
 }
 

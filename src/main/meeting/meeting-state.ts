@@ -78,6 +78,7 @@ export function describeMeeting(view: MeetingView, context: MeetingContext): Mee
       sentence: noticeSentence(news, context.names),
     })),
     encryption: encryptionOf(view, group, context),
+    split: view.attention.has('equivocation'),
     sending,
     away: awayOf(view.absence),
     clockOffset: view.clockOffset,
@@ -186,6 +187,8 @@ export function refusalSentence(refusal: Refusal): string {
   switch (refusal) {
     case 'not-in-meeting':
       return 'You are not in a meeting.';
+    case 'split':
+      return 'Two versions of this meeting exist, so nothing can be changed in this one. Leave it.';
     case 'not-organiser':
       return 'Only organisers can do that. Ask one of them.';
     case 'not-there':
@@ -253,6 +256,8 @@ function joinSentence({
   absence,
   isKeptWaiting,
 }: MeetingView): string | undefined {
+  if (attention.has('equivocation'))
+    return 'This meeting was split in two. The counter service signed two different versions of it. Do not go back into it: leave, and tell whoever runs the service.';
   // Whatever else is amiss, nobody is let in before that is saved.
   if (attention.has('store-failing'))
     return 'This app cannot save its state to disk, and cannot enter the meeting until it can. Free up some space.';
@@ -287,7 +292,7 @@ function joinSentence({
 
 function attentionSentence(attention: ReadonlySet<Attention>): string | undefined {
   if (attention.has('equivocation'))
-    return 'The counter service signed two different histories of this meeting. Do not trust it: leave, and tell whoever runs the service.';
+    return 'This meeting was split in two. The counter service signed two different versions of it, and some people may be in the other one. Nothing you say or show is sent any more. Save the key history as proof, leave, and tell whoever runs the service.';
   if (attention.has('store-failing'))
     return 'This app cannot save its state to disk, and takes no part in key changes until it can. Free up some space.';
   if (attention.has('mls-restarted'))
@@ -305,6 +310,14 @@ function attentionSentence(attention: ReadonlySet<Attention>): string | undefine
   return undefined;
 }
 
+function leftSentence(attention: ReadonlySet<Attention>): string {
+  if (attention.has('store-failing'))
+    return 'You left the meeting, but this app could not erase its encrypted state from the disk. Free up some space.';
+  if (attention.has('equivocation'))
+    return 'You left a meeting that was split in two. Your keys for it are erased. Do not join it again before whoever runs the counter service can say what happened.';
+  return 'You left the meeting. Your keys for it are erased.';
+}
+
 function endOf(
   reason: MeetingEnd,
   attention: ReadonlySet<Attention>,
@@ -314,10 +327,9 @@ function endOf(
     case 'left':
       return {
         reason: 'left',
-        sentence: attention.has('store-failing')
-          ? 'You left the meeting, but this app could not erase its encrypted state from the disk. Free up some space.'
-          : 'You left the meeting. Your keys for it are erased.',
-        link,
+        sentence: leftSentence(attention),
+        // Nobody goes back into a meeting that was split by pressing a button.
+        link: attention.has('equivocation') ? undefined : link,
       };
     case 'kicked':
       return {

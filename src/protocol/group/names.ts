@@ -28,6 +28,7 @@ const FINGERPRINT_BYTES = 32;
 const KEY_PACKAGES = encodeUtf8('keypackages');
 const WELCOME = encodeUtf8('welcome');
 const COMMITS = encodeUtf8('commits');
+const HEADS = encodeUtf8('heads');
 const CONTROL = encodeUtf8('control');
 const MEDIA = encodeUtf8('media');
 const OBJECTS = encodeUtf8('o');
@@ -37,6 +38,7 @@ export type GroupTrack =
   | { readonly kind: 'key-packages'; readonly sender: SenderId }
   | { readonly kind: 'welcome'; readonly recipient: SenderId }
   | { readonly kind: 'commits' }
+  | { readonly kind: 'heads'; readonly sender: SenderId; readonly instance: Uint8Array }
   | { readonly kind: 'control'; readonly sender: SenderId; readonly instance: Uint8Array }
   | { readonly kind: 'media'; readonly sender: SenderId; readonly instance: Uint8Array }
   | { readonly kind: 'foreign' };
@@ -99,6 +101,14 @@ export function commitTrack(group: GroupName): FullTrackName {
 }
 
 /**
+ * Where a member says which line of the meeting it is in.
+ * @param instance - of this one time, so that nobody can have taken the name before.
+ */
+export function headTrack(group: GroupName, sender: SenderId, instance: Uint8Array): FullTrackName {
+  return { namespace: [...groupNamespace(group), HEADS, sender, instance], name: OBJECTS };
+}
+
+/**
  * A member's sealed control messages.
  * @param instance - names this start of the membership, so that no location is ever sealed twice (ADR 2).
  */
@@ -127,6 +137,7 @@ export function trackShape(track: FullTrackName): GroupTrack['kind'] {
       return equal(kind, WELCOME) ? 'welcome' : 'foreign';
     case 4:
       if (!equal(track.name, OBJECTS)) return 'foreign';
+      if (equal(kind, HEADS)) return 'heads';
       if (equal(kind, CONTROL)) return 'control';
       return equal(kind, MEDIA) ? 'media' : 'foreign';
     default:
@@ -148,6 +159,7 @@ export function classifyTrack(group: GroupName, track: FullTrackName): GroupTrac
       return isSenderId(track.name) ? { kind, sender: track.name } : { kind: 'foreign' };
     case 'welcome':
       return isSenderId(track.name) ? { kind, recipient: track.name } : { kind: 'foreign' };
+    case 'heads':
     case 'control':
     case 'media':
       if (sender === undefined || instance === undefined || !isSenderId(sender)) return { kind: 'foreign' };

@@ -20,6 +20,8 @@ export interface RoomKeys {
   readonly joinProofKey: Uint8Array;
   /** AES-128-GCM key of the name that a joiner shows at the door, 16 bytes: secret. */
   readonly doorNameKey: Uint8Array;
+  /** AES-128-GCM key of heads, 16 bytes: secret. */
+  readonly headKey: Uint8Array;
 }
 
 /** Bytes of the invitation's secret. */
@@ -29,7 +31,8 @@ const SALT = encodeUtf8('conclave room v2');
 const ROOM_KEY = encodeUtf8('room key');
 const JOIN_PROOF = encodeUtf8('join proof');
 const DOOR_NAME = encodeUtf8('door name');
-const DOOR_NAME_KEY_BYTES = 16;
+const HEADS = encodeUtf8('heads');
+const AES_KEY_BYTES = 16;
 const INVITATION_PSK = encodeUtf8('invitation psk');
 const INVITATION_PSK_ID = encodeUtf8('conclave invitation');
 
@@ -45,8 +48,15 @@ export function roomKeysOf(
     const seed = expand(ROOM_KEY);
     const signer = crypto.ed25519Signer(seed);
     seed.fill(0);
-    const doorNameKey = expand(DOOR_NAME).slice(0, DOOR_NAME_KEY_BYTES);
-    return { room: signer.publicKey as RoomKey, signer, joinProofKey: expand(JOIN_PROOF), doorNameKey };
+    const doorNameKey = expand(DOOR_NAME).slice(0, AES_KEY_BYTES);
+    const headKey = expand(HEADS).slice(0, AES_KEY_BYTES);
+    return {
+      room: signer.publicKey as RoomKey,
+      signer,
+      joinProofKey: expand(JOIN_PROOF),
+      doorNameKey,
+      headKey,
+    };
   });
 }
 

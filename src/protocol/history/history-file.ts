@@ -67,11 +67,21 @@ export type HistoryEntry =
       readonly removed: readonly NamedMember[];
       /** In leaf order. */
       readonly joined: readonly NamedMember[];
+    }
+  /** At the end: another receipt of the counter's for an epoch of this line, which a member said that it follows. */
+  | {
+      readonly kind: 'fork';
+      readonly epoch: Epoch;
+      readonly receipt: Uint8Array;
+      /** Ed25519 signature key of the member, and its signature of the head. */
+      readonly member: Uint8Array;
+      readonly signature: Uint8Array;
     };
 
 const FORMAT = 'conclave key history';
 const VERSION = 1;
 const KEY_BYTES = 32;
+const SIGNATURE_BYTES = 64;
 const RECEIPT_BYTES = 1_024;
 const HASH_BYTES = 64;
 const COMMIT_BYTES = 512 * 1024;
@@ -109,6 +119,12 @@ export function encodeEntry(entry: HistoryEntry): string {
   switch (entry.kind) {
     case 'receipt':
       return JSON.stringify(common);
+    case 'fork':
+      return JSON.stringify({
+        ...common,
+        member: encodeBase64(entry.member),
+        signature: encodeBase64(entry.signature),
+      });
     case 'begin':
       return JSON.stringify({
         ...common,
@@ -158,8 +174,16 @@ export function parseEntry(line: string): Parsed<HistoryEntry> {
 function readEntry(fields: JsonFields): HistoryEntry {
   const epoch = fields.epoch('epoch');
   const receipt = fields.bytes('receipt', 1, RECEIPT_BYTES);
-  const kind = fields.text('kind', /^(receipt|begin|change)$/, '"receipt", "begin" or "change"');
+  const kind = fields.text('kind', /^(receipt|begin|change|fork)$/, 'a kind of entry');
   if (kind === 'receipt') return { kind, epoch, receipt };
+  if (kind === 'fork')
+    return {
+      kind,
+      epoch,
+      receipt,
+      member: fields.bytes('member', KEY_BYTES, KEY_BYTES),
+      signature: fields.bytes('signature', SIGNATURE_BYTES, SIGNATURE_BYTES),
+    };
   const code = fields.text('code', CODE, 'a security code');
   if (kind === 'begin')
     return {

@@ -13,6 +13,7 @@ import {
   MEETING_PARAMETERS_EXTENSION,
   type MeetingParameters,
 } from '../group/meeting-parameters.ts';
+import { signedPartOfHead } from '../group/heads.ts';
 import type { Epoch, UnixMillis } from '../units.ts';
 import { HISTORY_LIMITS, parseEntry, parseHeader } from './history-file.ts';
 import type { HistoryEntry, HistoryHeader, NamedMember } from './history-file.ts';
@@ -65,6 +66,9 @@ export interface HistoryReport {
   /** Where whoever saved the file became a member, and who it says were members then; undefined: it shows receipts alone. */
   readonly begin: { readonly epoch: Epoch; readonly members: readonly NamedMember[] } | undefined;
   readonly changes: readonly ProvenChange[];
+  /** Of which epoch the counter has signed another receipt, and the key of the member that follows it. */
+  readonly fork:
+    { readonly epoch: Epoch; readonly time: UnixMillis; readonly member: Uint8Array } | undefined;
   /** Members at the end. */
   readonly members: readonly NamedMember[];
 }
@@ -128,6 +132,7 @@ class HistoryCheck {
   readonly #changes: ProvenChange[] = [];
   readonly #nextKeys = new Set<string>();
   #begin: HistoryReport['begin'];
+  #fork: HistoryReport['fork'];
   #last: Receipt | undefined;
   #group: Group | undefined;
 
@@ -142,12 +147,19 @@ class HistoryCheck {
       epochs: this.#epochs,
       begin: this.#begin,
       changes: this.#changes,
+      fork: this.#fork,
       members: inLeafOrder(this.#group?.members.values() ?? []),
     };
   }
 
   take(entry: HistoryEntry): void {
-    const receipt = this.#receipt(entry);
+    demand(this.#fork === undefined, 'nothing follows the proof of a split');
+    const receipt = this.#signed(entry);
+    if (entry.kind === 'fork') {
+      this.#takeFork(entry, receipt);
+      return;
+    }
+    this.#chain(receipt);
     if (entry.kind === 'begin') this.#takeBegin(entry, receipt);
     else if (entry.kind === 'change') this.#takeChange(entry, receipt);
     else
@@ -163,7 +175,7 @@ class HistoryCheck {
     });
   }
 
-  #receipt(entry: HistoryEntry): Receipt {
+  #signed(entry: HistoryEntry): Receipt {
     const { group, receiptKey } = this.#header;
     const verdict = verifyReceipt(entry.receipt, receiptKey, this.#crypto);
     if (verdict.kind === 'malformed') throw new Broken('what stands for the receipt is none');
@@ -172,6 +184,10 @@ class HistoryCheck {
     const { receipt } = verdict;
     demand(equal(receipt.group, group), 'the receipt is of another group');
     demand(receipt.epoch === entry.epoch, 'the receipt is of another epoch');
+    return receipt;
+  }
+
+  #chain(receipt: Receipt): void {
     const last = this.#last;
     if (last !== undefined || receipt.epoch === 0n) {
       const chain = checkReceiptChain(last, receipt, this.#crypto);
@@ -186,7 +202,24 @@ class HistoryCheck {
     const key = encodeHex(receipt.nextKey);
     demand(!this.#nextKeys.has(key), 'its next_key is that of an earlier epoch');
     this.#nextKeys.add(key);
-    return receipt;
+  }
+
+  /** A receipt of the counter's that is of another line than this one. */
+  #takeFork(entry: HistoryEntry & { kind: 'fork' }, receipt: Receipt): void {
+    const signed = signedPartOfHead(entry.member, entry.receipt);
+    demand(
+      this.#crypto.verifyEd25519(entry.member, signed, entry.signature),
+      'the member has not signed that it follows this receipt',
+    );
+    const hash = receiptHash(receipt, this.#crypto);
+    const contradicts = this.#epochs.some(
+      ({ epoch, receiptHash: own, previousHash }) =>
+        (epoch === receipt.epoch && !equal(own, hash)) ||
+        (epoch + 1n === receipt.epoch && !equal(own, receipt.previousHash)) ||
+        (epoch === receipt.epoch + 1n && !equal(previousHash, hash)),
+    );
+    demand(contradicts, 'the receipt is of this line: it proves no split');
+    this.#fork = { epoch: receipt.epoch, time: receipt.time, member: entry.member };
   }
 
   #takeBegin(entry: HistoryEntry & { kind: 'begin' }, receipt: Receipt): void {

@@ -18,6 +18,10 @@ export interface MeetingOptions {
   readonly room: RoomKey;
   /** Signs as the room. */
   readonly signer: Ed25519Signer;
+  /** Seals heads, 16 bytes: secret. */
+  readonly headKey: Uint8Array;
+  /** Signs as our signature key. */
+  readonly memberSigner: Ed25519Signer;
   /** What a group of this meeting is created with, and has to have. */
   readonly parameters: MeetingParameters;
   /** Of our signature key. */

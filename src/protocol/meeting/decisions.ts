@@ -1,5 +1,8 @@
 /** What a person may decide about the meeting, and why something cannot be done just now. */
+import type { Decision as GroupDecision } from '../group/coordination/decisions.ts';
 import type { Admission } from '../group/meeting-parameters.ts';
+import type { Fingerprint } from '../group/names.ts';
+import type { Member } from '../group/roster.ts';
 import type { ParticipantId } from '../media/encoded-media.ts';
 
 /** A decision of an organiser's. */
@@ -16,6 +19,8 @@ export type Decision =
 /** Why a decision is not carried out. */
 export type Refusal =
   | 'not-in-meeting'
+  /** The meeting was split, and takes no changes any more. */
+  | 'split'
   /** Only organisers may. */
   | 'not-organiser'
   /** Nobody of that name is in the meeting, or at the door. */
@@ -26,3 +31,32 @@ export type Refusal =
   | 'last-organiser'
   /** There are as many as there can be. */
   | 'too-many-organisers';
+
+/** Whom a participant stands for. */
+export interface People {
+  memberOf(participant: ParticipantId): Member | undefined;
+  /** Of somebody at the door. */
+  callerOf(participant: ParticipantId): Fingerprint | undefined;
+}
+
+/** A decision as the group takes it; undefined where the one whom it is about is not there any more. */
+export function forGroup(decision: Decision, people: People): GroupDecision | undefined {
+  switch (decision.kind) {
+    case 'kick': {
+      const leaf = people.memberOf(decision.participant)?.leaf;
+      return leaf === undefined ? undefined : { kind: 'kick', leaf };
+    }
+    case 'admit':
+    case 'decline': {
+      const fingerprint = people.callerOf(decision.participant);
+      return fingerprint === undefined ? undefined : { kind: decision.kind, fingerprint };
+    }
+    case 'admission':
+      return decision;
+    case 'organiser': {
+      const fingerprint = people.memberOf(decision.participant)?.fingerprint;
+      const { isOrganiser } = decision;
+      return fingerprint === undefined ? undefined : { kind: 'organiser', fingerprint, isOrganiser };
+    }
+  }
+}

@@ -40,6 +40,8 @@ export interface EpochBegun {
   readonly madeOwnKey: boolean;
   /** The counter's, with its signature; undefined in plain mode and where none is at hand. */
   readonly receipt: Uint8Array | undefined;
+  /** Where a membership begins: its receipts of epochs before, oldest first, as far as they were saved. */
+  readonly past: readonly Uint8Array[];
 }
 
 /** Everything that happens, in order. */

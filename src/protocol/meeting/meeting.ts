@@ -6,27 +6,28 @@
  * an effect; what another part must know is a call. `docs/architecture.md` walks a frame and a Commit through them.
  */
 import { invariant, unreachable } from '../errors.ts';
+import type { Fork } from '../group/fork-watch.ts';
 import { earliest } from '../group/coordination/timing.ts';
 import type { Machine } from '../machine.ts';
 import type { DownlinkItem, ParticipantId, UplinkItem } from '../media/encoded-media.ts';
 import type { MoqtClient, PublishOffer } from '../moqt/client/client-api.ts';
 import { pause, Pending, settledUntil, Tasks, type Task } from '../tasks.ts';
-import { millis, type Millis } from '../units.ts';
+import { millis, type Epoch, type Millis } from '../units.ts';
 import { Asking } from './asking.ts';
 import { ClockCheck } from './clock-check.ts';
 import { Congestion } from './congestion.ts';
 import { MeetingCore, type MeetingOptions } from './core.ts';
 import { EarlyOffers } from './early-offers.ts';
 import type { MeetingEffect } from './effects.ts';
-import type { Decision } from './decisions.ts';
+import { forGroup, type Decision } from './decisions.ts';
 import { Generation } from './generation.ts';
 import type { GroupStep } from '../group/progress.ts';
-import { compareRosters, type Member } from '../group/roster.ts';
 import type { EpochBegun, GroupEvent } from './group-events.ts';
+import { HeadTracks } from './head-tracks.ts';
 import type { MeetingInput } from './inputs.ts';
 import { participantIdOf } from './members.ts';
 import { MlsGroup } from './mls-group.ts';
-import { MlsRestarts, noticesTo } from './mls-restarts.ts';
+import { MlsRestarts, noticesTo, withChange } from './mls-restarts.ts';
 import { Organising } from './organising.ts';
 import { OwnMedia, type Sending } from './own-media.ts';
 import { ownOrigin } from './own-origin.ts';
@@ -68,6 +69,9 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
   readonly #organising: Organising;
   readonly #attention = new Set<Attention>();
   readonly #clock = new ClockCheck();
+  readonly #heads: HeadTracks;
+  /** The proof that the meeting was split. */
+  #fork: Fork | undefined;
   #life: Life = { kind: 'new' };
   /** To everybody, from now on: we leave. */
   #saysGoodBye = false;
@@ -95,6 +99,10 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
     this.#displayName = options.displayName;
     this.#organising = new Organising(this.#core);
     this.#congestion = new Congestion(this.#core);
+    this.#heads = new HeadTracks(this.#core, (fork) => {
+      this.#fork = fork;
+      this.#split(fork.epoch);
+    });
     this.#link = new RelayLink(this.#core, {
       origin: ownOrigin(
         (track) => this.#generation?.own.find(track),
@@ -124,6 +132,9 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
       },
       offered: (offer) => {
         this.#offered(offer);
+      },
+      headsOffered: (offer) => {
+        this.#heads.offered(offer);
       },
     });
   }
@@ -213,7 +224,7 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
         this.#generation?.requestKeyframe(input.feedback.participant);
         return;
       case 'sending':
-        if (this.#life.kind !== 'leaving') this.#setSending(input.sending);
+        if (this.#life.kind !== 'leaving' && !this.#isSplit) this.#setSending(input.sending);
         return;
       case 'watch':
         this.#watched = new Set(input.participants);
@@ -231,7 +242,7 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
         this.#decide(input);
         return;
       case 'renew':
-        if (this.#generation === undefined) return;
+        if (this.#generation === undefined || this.#isSplit) return;
         this.#ownKey = { ...this.#ownKey, renewing: true };
         this.#group.renew();
         this.#core.changed();
@@ -271,34 +282,14 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
       return;
     }
     this.#core.changed();
-    switch (decision.kind) {
-      case 'kick': {
-        const leaf = this.#memberOf(decision.participant)?.leaf;
-        if (leaf === undefined) return;
-        this.#generation?.members.cut(decision.participant);
-        this.#group.decide({ kind: 'kick', leaf });
-        return;
-      }
-      case 'admit':
-      case 'decline': {
-        const fingerprint = this.#organising.callerOf(decision.participant);
-        if (fingerprint !== undefined) this.#group.decide({ kind: decision.kind, fingerprint });
-        return;
-      }
-      case 'admission':
-        this.#group.decide(decision);
-        return;
-      case 'organiser': {
-        const fingerprint = this.#memberOf(decision.participant)?.fingerprint;
-        const { isOrganiser } = decision;
-        if (fingerprint !== undefined) this.#group.decide({ kind: 'organiser', fingerprint, isOrganiser });
-        return;
-      }
-    }
-  }
-
-  #memberOf(participant: ParticipantId): Member | undefined {
-    return this.#begun?.roster.find((member) => participantIdOf(member) === participant);
+    const decided = forGroup(decision, {
+      memberOf: (participant) =>
+        this.#begun?.roster.find((member) => participantIdOf(member) === participant),
+      callerOf: (participant) => this.#organising.callerOf(participant),
+    });
+    if (decided === undefined) return;
+    if (decision.kind === 'kick') this.#generation?.members.cut(decision.participant);
+    this.#group.decide(decided);
   }
 
   /** Our membership is taken up again from where it was saved, or asked for anew. What is said meanwhile is under the keys of before. */
@@ -391,12 +382,14 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
 
   #connected(client: MoqtClient): void {
     this.#group.connected(client);
+    this.#heads.attach(client);
     this.#generation?.attach(client);
   }
 
   #lost(): void {
     this.#earlyOffers.take();
     this.#generation?.detach();
+    this.#heads.attach(undefined);
     this.#group.disconnected();
   }
 
@@ -409,6 +402,9 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
         return;
       case 'epoch':
         this.#epochBegan(event);
+        this.#heads.epochBegan(event);
+        // Also where we joined again, or MLS was restarted.
+        if (this.#isSplit) this.#split(event.epoch);
         return;
       case 'generation':
         this.#closeGeneration('over');
@@ -430,9 +426,11 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
       case 'moved':
       case 'kicked-asks':
       case 'not-kept-out':
-      case 'equivocation':
       case 'store-failing':
         this.#attention.add(event.kind);
+        return;
+      case 'equivocation':
+        this.#split(event.epoch);
         return;
       case 'door':
         this.#organising.callers(event.callers);
@@ -456,10 +454,25 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
     }
   }
 
+  get #isSplit(): boolean {
+    return this.#attention.has('equivocation');
+  }
+
+  /** The counter has signed two lines: it is not certain any more to whom one speaks. For good, whatever comes. */
+  #split(at: Epoch): void {
+    this.#attention.add('equivocation');
+    this.#ownKey = { ...this.#ownKey, renewing: false };
+    this.#group.distrust(at);
+    this.#setSending({ microphone: false, camera: false });
+  }
+
   #epochBegan(announced: EpochBegun): void {
-    const begun = this.#withChange(announced);
+    const isSameJoin = this.#generation?.isOf(announced.group, announced.senderId) === true;
+    const before = isSameJoin ? this.#begun : undefined;
+    const begun = withChange(announced, before);
     const { masterKey, ...rest } = begun;
-    if (this.#isResumed(begun)) {
+    // MLS was restarted and is where it was: keys and tracks go on.
+    if (before?.epoch === begun.epoch) {
       masterKey.fill(0);
       // What was wanted of MLS that died is wanted of the next.
       for (const leaf of this.#generation?.members.cutting ?? []) this.#group.decide({ kind: 'kick', leaf });
@@ -468,7 +481,6 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
     this.#attention.delete('mls-restarted');
     if (begun.signedAt !== undefined) this.#clock.signed(begun.signedAt, this.#tasks.now);
     if (begun.madeOwnKey) this.#ownKey = { since: begun.change.time, renewing: false };
-    const before = this.#generation?.isOf(begun.group, begun.senderId) === true ? this.#begun : undefined;
     const generation = this.#generationOf(begun);
     if (generation === undefined) {
       masterKey.fill(0);
@@ -487,20 +499,6 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
     const { group, epoch, receipt, change, securityCode } = begun;
     const record = { group, epoch, receipt, change, securityCode };
     this.#history = [...this.#history, record].slice(-MAX_HISTORY);
-  }
-
-  /** An MLS that was restarted may be an epoch ahead of what was announced, and does not know what the Commit before did. */
-  #withChange(begun: EpochBegun): EpochBegun {
-    const before = this.#begun;
-    const { group, senderId, roster, change } = begun;
-    if (before === undefined || change.by !== undefined) return begun;
-    if (this.#generation?.isOf(group, senderId) !== true) return begun;
-    return { ...begun, change: { ...change, ...compareRosters(before.roster, roster) } };
-  }
-
-  /** Whether MLS was restarted and is where it was: keys and tracks go on. */
-  #isResumed({ group, senderId, epoch }: EpochBegun): boolean {
-    return this.#begun?.epoch === epoch && this.#generation?.isOf(group, senderId) === true;
   }
 
   #generationOf(begun: EpochBegun): Generation | undefined {
@@ -557,6 +555,7 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
     this.#tasks.clear();
     // What holds keys goes first, in case a fault lets the rest fail.
     this.#group.end();
+    this.#heads.close();
     this.#closeGeneration('over');
     this.#link.stop();
     this.#core.emit(this.#show());
@@ -583,6 +582,7 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
       history: this.#history,
       ownKey: this.#ownKey,
       attention: new Set(this.#attention),
+      fork: this.#fork,
       absence: this.#absence,
       isKeptWaiting: this.#asking.isKeptWaiting(this.#tasks.now),
       door: this.#organising.door,

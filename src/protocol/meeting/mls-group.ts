@@ -29,6 +29,8 @@ export interface MlsGroupOwner {
   relayAnswered(letIn: boolean): void;
   /** A control or media track under the group's namespace, to be accepted or refused once. */
   offered(offer: PublishOffer): void;
+  /** A track of heads, likewise. */
+  headsOffered(offer: PublishOffer): void;
 }
 
 type State =
@@ -79,6 +81,9 @@ export class MlsGroup implements GroupNotices {
       },
       offered: (offer) => {
         owner.offered(offer);
+      },
+      headsOffered: (offer) => {
+        owner.headsOffered(offer);
       },
       relayAnswered: (letIn) => {
         owner.relayAnswered(letIn);
@@ -131,6 +136,11 @@ export class MlsGroup implements GroupNotices {
   /** Gives our leaf a fresh key, when it is its turn. */
   renew(): void {
     this.#input({ kind: 'renew' });
+  }
+
+  /** The counter has signed another line than ours: no Commit is made or applied any more. */
+  distrust(at: Epoch): void {
+    this.#input({ kind: 'forked', epoch: at });
   }
 
   epochSeen(seen: Epoch): void {
@@ -342,7 +352,7 @@ export class MlsGroup implements GroupNotices {
       this.#owner.event(event);
       return;
     }
-    const { view, masterKey, change, group, senderId, by, madeOwnKey, receipt } = event;
+    const { view, masterKey, change, group, senderId, by, madeOwnKey, receipt, past } = event;
     const signedAt = receipt?.receipt.time;
     this.#owner.event({
       kind: 'epoch',
@@ -360,6 +370,7 @@ export class MlsGroup implements GroupNotices {
       signedAt,
       madeOwnKey,
       receipt: receipt?.bytes,
+      past,
     });
   }
 

@@ -1,6 +1,8 @@
 /** What a meeting needs to outlive its MLS: how often it is started again, and notices that reach whichever there is. */
+import { compareRosters } from '../group/roster.ts';
 import type { Millis } from '../units.ts';
 import type { GroupNotices } from './core.ts';
+import type { EpochBegun } from './group-events.ts';
 
 /** MLS may die so often in such a time; then something is wrong that a restart does not mend. */
 const MOST_RESTARTS = 3;
@@ -36,4 +38,14 @@ export function noticesTo(group: () => GroupNotices): GroupNotices {
       group().epochSeen(epoch);
     },
   };
+}
+
+/**
+ * An MLS that was restarted may be an epoch ahead of what was announced of the same join, and does not know what the Commit before did.
+ * @param before - the epoch that was announced last.
+ */
+export function withChange(begun: EpochBegun, before: Pick<EpochBegun, 'roster'> | undefined): EpochBegun {
+  const { roster, change } = begun;
+  if (before === undefined || change.by !== undefined) return begun;
+  return { ...begun, change: { ...change, ...compareRosters(before.roster, roster) } };
 }

@@ -15,10 +15,10 @@ import {
 import type { MoqtClient, PublishOffer, Subscription } from '../moqt/client/client-api.ts';
 import { AUTHORIZATION_ERRORS, RequestErrorCode } from '../moqt/codes.ts';
 import { groupId, objectId, type FullTrackName, type Location, type MoqtObject } from '../moqt/model.ts';
-import { trackNameKey, type TrackNameKey } from '../moqt/names.ts';
 import { pause, settled, settledUntil, type Pending, type Task } from '../tasks.ts';
 import { epoch, type Epoch } from '../units.ts';
 import type { MeetingCore } from './core.ts';
+import { OwnObjects } from './own-objects.ts';
 import { mlsObject, openTrack, type ShortPublication } from './short-publication.ts';
 
 const FETCH_MS = 1_000;
@@ -31,14 +31,14 @@ const LINGER_MS = { commits: 100, unreceipted: 400, welcome: 3_000 } as const;
 /** How often a Commit is offered again that the relay did not take. */
 const LATE_ATTEMPTS = 6;
 const NOT_FOR_US = { code: RequestErrorCode.UNINTERESTED, reason: 'not for us' } as const;
-/** Own tracks, and objects of each, kept for whoever FETCHes them from us. */
-const MAX_OWN = { tracks: 128, objects: 16 } as const;
 
 /** Who follows the tracks. */
 export interface MlsTracksOwner {
   input(input: GroupInput): void;
   /** A control or media track of somebody. */
   offered(offer: PublishOffer): void;
+  /** A track of heads. */
+  headsOffered(offer: PublishOffer): void;
   /** The relay gives us the group's tracks, or refuses them for want of a right to them. */
   relayAnswered(letIn: boolean): void;
 }
@@ -73,7 +73,7 @@ export class MlsTracks {
   #open: OpenCommit | undefined;
   /** Our last publication of the commits track: while it lingers the next Commit goes there. */
   #commits: ShortPublication | undefined;
-  readonly #own = new Map<TrackNameKey, MoqtObject[]>();
+  readonly #own = new OwnObjects();
 
   constructor(core: MeetingCore, owner: MlsTracksOwner) {
     this.#core = core;
@@ -130,13 +130,13 @@ export class MlsTracks {
     const track = keyPackageTrack(group, senderId);
     const object = mlsObject(0n, this.#keyPackageCount, keyPackage);
     if (this.#keyPackages === undefined) {
-      const before = this.#own.get(trackNameKey(track))?.at(-1);
+      const before = this.#own.of(track)?.at(-1);
       const opened = yield* openTrack(client, this.#core.tasks, track, before);
       if (opened === undefined || era !== this.#era) return;
       this.#keyPackages = opened;
     }
     this.#keyPackageCount += 1;
-    this.#keep(track, object);
+    this.#own.keep(track, object);
     this.#keyPackages.send(object);
   }
 
@@ -186,12 +186,12 @@ export class MlsTracks {
   publishReceipt(group: GroupName, newEpoch: Epoch, attempt: number, receipt: Uint8Array): void {
     const open = this.#open;
     const object = mlsObject(newEpoch, 2 * attempt + 1, receipt);
-    this.#keep(commitTrack(group), object);
+    this.#own.keep(commitTrack(group), object);
     if (open?.epoch !== newEpoch || open.attempt !== attempt) return;
     if (open.commits?.isOpen === true) open.commits.send(object);
     else this.#core.tasks.start(this.#publishLate(commitTrack(group), [open.commit, object]));
     for (const [recipient, publication] of open.welcomes) {
-      this.#keep(welcomeTrack(group, recipient), object);
+      this.#own.keep(welcomeTrack(group, recipient), object);
       publication.send(object);
     }
     this.#finishOpen();
@@ -222,7 +222,7 @@ export class MlsTracks {
 
   /** Objects of an own MLS track, for a FETCH that reached us; undefined: not a track of ours. */
   ownObjects(track: FullTrackName): readonly MoqtObject[] | undefined {
-    return this.#own.get(trackNameKey(track));
+    return this.#own.of(track);
   }
 
   *#publishFirst(
@@ -231,7 +231,7 @@ export class MlsTracks {
     object: MoqtObject,
     lingering: ShortPublication | undefined,
   ): Task<ShortPublication | undefined> {
-    this.#keep(track, object);
+    this.#own.keep(track, object);
     const opened = lingering ?? (yield* openTrack(client, this.#core.tasks, track, undefined));
     opened?.send(object);
     return opened;
@@ -331,6 +331,9 @@ export class MlsTracks {
       case 'commits':
         this.#followObjects(offer, 'commit-object');
         return;
+      case 'heads':
+        this.#owner.headsOffered(offer);
+        return;
       case 'control':
       case 'media':
         this.#owner.offered(offer);
@@ -381,16 +384,6 @@ export class MlsTracks {
     fetch.giveUp();
     const result = fetch.outcome.settled?.value;
     return result?.kind === 'complete' || result?.kind === 'incomplete' ? result.objects : [];
-  }
-
-  #keep(track: FullTrackName, object: MoqtObject): void {
-    const key = trackNameKey(track);
-    const objects = this.#own.get(key) ?? [];
-    // Commits and Welcomes of old epochs are the counter's to remember.
-    this.#own.delete(key);
-    this.#own.set(key, [...objects.slice(1 - MAX_OWN.objects), object]);
-    const [oldest] = this.#own.keys();
-    if (this.#own.size > MAX_OWN.tracks && oldest !== undefined) this.#own.delete(oldest);
   }
 }
 

@@ -7,9 +7,10 @@ import type { GroupView, MeetingView, ParticipantView } from './view.ts';
 /** Why a decision cannot be carried out; undefined when it can. */
 export function refusalOf(
   decision: Decision,
-  { group, door }: Pick<MeetingView, 'group' | 'door'>,
+  { group, door, attention }: Pick<MeetingView, 'group' | 'door' | 'attention'>,
 ): Refusal | undefined {
   if (group === undefined) return 'not-in-meeting';
+  if (attention.has('equivocation')) return 'split';
   if (group.role !== 'organiser') return 'not-organiser';
   switch (decision.kind) {
     case 'admission':

@@ -1,5 +1,6 @@
 /** What the window is shown of a meeting: plain values without keys, complete each time. */
 import type { Fingerprint, GroupName, SenderId } from '../group/names.ts';
+import type { Fork } from '../group/fork-watch.ts';
 import type { MlsSuite } from '../group/mls.ts';
 import type { Admission, MeetingParameters } from '../group/meeting-parameters.ts';
 import type { Role } from '../group/roles.ts';
@@ -147,6 +148,8 @@ export interface MeetingView {
   readonly history: readonly EpochRecord[];
   readonly ownKey: OwnKey;
   readonly attention: ReadonlySet<Attention>;
+  /** The proof that the meeting was split, once there is one. */
+  readonly fork: Fork | undefined;
   readonly absence: Absence;
   /** We have asked to be let in for some time: perhaps we stand at the door. */
   readonly isKeptWaiting: boolean;

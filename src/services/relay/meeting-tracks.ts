@@ -25,6 +25,7 @@ export const meetingTracks: TrackPolicy = {
         return OF_ALL;
       case 'key-packages':
         return KEY_PACKAGES;
+      case 'heads':
       case 'control':
         return CONTROL;
       case 'media':

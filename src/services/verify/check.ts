@@ -43,7 +43,7 @@ export type Outcome =
 export function exitCodeOf(outcome: Outcome): number {
   switch (outcome.kind) {
     case 'holds':
-      return 0;
+      return outcome.report.fork === undefined ? 0 : 1;
     case 'compared':
       return outcome.how.kind === 'one-line' ? 0 : 1;
     case 'broken':

@@ -34,12 +34,17 @@ function placeOf({ file, line }: { readonly file: string; readonly line: number 
 }
 
 function describeReport(report: HistoryReport): string {
-  const { header, epochs, begin, changes, members } = report;
+  const { header, epochs, begin, changes, fork, members } = report;
   const first = epochs[0];
   const last = epochs.at(-1);
   if (first === undefined || last === undefined) return '';
   const lines = [
     'The history holds.',
+    ...(fork === undefined
+      ? []
+      : [
+          `And it proves that the meeting was split: the counter’s key signed another receipt for epoch ${String(fork.epoch)}, at ${timeText(fork.time)}, which ${fingerprintText(fork.member)} follows.`,
+        ]),
     '',
     `Meeting      ${header.title === '' ? '(no title)' : header.title}`,
     `Group        ${encodeBase64Url(header.group)}`,
@@ -134,7 +139,7 @@ function jsonOf(outcome: Outcome): object {
       };
     }
     case 'holds': {
-      const { header, epochs, begin, changes, members } = outcome.report;
+      const { header, epochs, begin, changes, fork, members } = outcome.report;
       return {
         kind: 'holds',
         title: header.title,
@@ -156,6 +161,10 @@ function jsonOf(outcome: Outcome): object {
           joined: joined.map(memberJson),
           barred: barred.map((key) => encodeBase64Url(key)),
         })),
+        fork:
+          fork === undefined
+            ? null
+            : { epoch: String(fork.epoch), time: timeText(fork.time), member: encodeBase64Url(fork.member) },
         members: members.map(memberJson),
       };
     }

@@ -15,6 +15,7 @@ import {
 import type { ReceiptSigner } from '../../../src/protocol/counter/receipt.ts';
 import type { CommitPlan, GroupHandle, MlsSuite } from '../../../src/protocol/group/mls.ts';
 import { fingerprintOf } from '../../../src/protocol/group/names.ts';
+import type { Fork } from '../../../src/protocol/group/fork-watch.ts';
 import { leafIndex } from '../../../src/protocol/group/roster.ts';
 import { epoch, unixMillis } from '../../../src/protocol/units.ts';
 import type { Epoch } from '../../../src/protocol/units.ts';
@@ -119,7 +120,8 @@ export class RecordedMeeting {
     {
       own = this.receipts,
       logged = this.receipts,
-    }: Partial<Record<'own' | 'logged', ReadonlyMap<Epoch, Uint8Array>>> = {},
+      fork,
+    }: Partial<Record<'own' | 'logged', ReadonlyMap<Epoch, Uint8Array>>> & { fork?: Fork } = {},
   ): Promise<string> {
     const record = await member.mls.keyRecord(member.membership);
     if (record === undefined) throw new Error('a member has a record');
@@ -133,6 +135,7 @@ export class RecordedMeeting {
       counter: loggedBy(logged),
       record,
       receipts: new Map([...own].filter(([at]) => at >= record.epoch)),
+      fork,
       nameOf: ({ signatureKey }) => this.#names.get(Buffer.from(signatureKey).toString('hex')),
     });
     if (written.kind !== 'history') throw new Error(written.sentence);

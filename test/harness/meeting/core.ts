@@ -27,6 +27,8 @@ export function meetingCore(options: Partial<MeetingOptions> = {}): MeetingCore 
       ],
       room: SIGNER.publicKey as RoomKey,
       signer: SIGNER,
+      headKey: new Uint8Array(16).fill(2),
+      memberSigner: SIGNER,
       parameters: {
         secureObjectsSuite: 4,
         profile: '01',

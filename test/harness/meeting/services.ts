@@ -66,7 +66,7 @@ export async function startServices(
       relay = await startRelay(choice, tls, Number(new URL(relay.url).port));
     },
     close: async () => {
-      await Promise.all([relay.close(), end(counter.process)]);
+      await Promise.all([relay.close(), endService(counter.process)]);
       await rm(folder, { recursive: true, force: true });
     },
   };
@@ -92,10 +92,11 @@ async function startRelay(
     ['--listen', `127.0.0.1:${String(port)}`, '--dev-ca', tls],
     choice.kind === 'recording' ? { CONCLAVE_RECORDING: choice.file } : {},
   );
-  return { url: String(relay.ready.url), close: () => end(relay.process) };
+  return { url: String(relay.ready.url), close: () => endService(relay.process) };
 }
 
-async function startService(
+/** Starts a service from source. @returns what it prints once it is ready. */
+export async function startService(
   entry: string,
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
@@ -114,7 +115,8 @@ async function startService(
   throw new Error(`${entry} ended before it was ready:\n${said.join('\n')}`);
 }
 
-async function end(child: ChildProcess): Promise<void> {
+/** Ends a service at once. */
+export async function endService(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null) return;
   const ended = new Promise((resolve) => child.once('exit', resolve));
   child.kill('SIGKILL');

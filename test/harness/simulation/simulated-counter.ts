@@ -21,7 +21,12 @@ export class SimulatedCounter {
   reachable = true;
   readonly #agenda: Agenda;
   readonly #room: Uint8Array;
+  readonly #store = new MemoryCounterStore();
   readonly #counter: EpochCounter;
+  readonly #crypto: ConstructorParameters<typeof EpochCounter>[1];
+  readonly #times: ConstructorParameters<typeof EpochCounter>[2];
+  /** What it shows to some, who do not know that it is another line. */
+  #other: { readonly counter: EpochCounter; readonly members: ReadonlySet<FakeMls | undefined> } | undefined;
   #tokens = 0;
 
   /** @param room - public key of the room of whoever asks. */
@@ -33,9 +38,15 @@ export class SimulatedCounter {
       publicKey: serviceKey,
       sign: (message: Uint8Array) => fakeSignature(serviceKey, message),
     };
-    const crypto = { signer, verifier: fakeCrypto };
-    const times = { ...DEFAULT_TIMES, lockMs: millis(LOCK_MS) };
-    this.#counter = new EpochCounter(new MemoryCounterStore(), crypto, times);
+    this.#crypto = { signer, verifier: fakeCrypto };
+    this.#times = { ...DEFAULT_TIMES, lockMs: millis(LOCK_MS) };
+    this.#counter = new EpochCounter(this.#store, this.#crypto, this.#times);
+  }
+
+  /** From now on it keeps a second line, under the same key, for some: by their MLS. */
+  split(members: readonly (FakeMls | undefined)[]): void {
+    const counter = new EpochCounter(this.#store.copy(), this.#crypto, this.#times);
+    this.#other = { counter, members: new Set(members) };
   }
 
   /** Asks, as the room or with the epoch keys of `mls`; `answer` is called a round trip later. */
@@ -46,11 +57,12 @@ export class SimulatedCounter {
       });
       return;
     }
+    const counter = this.#other?.members.has(mls) === true ? this.#other.counter : this.#counter;
     const proof = fakeProof(this.#room, mls, 'member' in ask.input ? ask.input.member : undefined);
     this.#agenda.after(ROUND_TRIP_MS / 2, () => {
       const now = unixMillis(Math.round(1_000_000 + this.#agenda.now));
       const fresh = `token ${String((this.#tokens += 1))}` as LockToken;
-      const value = answerCounter(this.#counter, ask, { room: this.#room, proof, now, fresh });
+      const value = answerCounter(counter, ask, { room: this.#room, proof, now, fresh });
       this.#agenda.after(ROUND_TRIP_MS / 2, () => {
         answer(value);
       });

@@ -23,7 +23,7 @@ import { passAccess } from '../../../src/services/relay/pass-access.ts';
 import { meetingTracks } from '../../../src/services/relay/meeting-tracks.ts';
 import { unixMillis } from '../../../src/protocol/units.ts';
 import { FakeMls } from '../group/fake-mls.ts';
-import { fakeCrypto } from '../group/simulation.ts';
+import { fakeCrypto, fakeSignature } from '../group/simulation.ts';
 import { seededRandom } from '../moqt/wire.ts';
 import { Agenda } from './agenda.ts';
 import { answerMls } from './answer-mls.ts';
@@ -332,6 +332,8 @@ export class SimulatedMember {
       relays,
       room: signer.publicKey as RoomKey,
       signer,
+      headKey: new Uint8Array(16).fill(3),
+      memberSigner: { publicKey: this.#key, sign: (message) => fakeSignature(this.#key, message) },
       parameters,
       fingerprint: fingerprintOf(this.#key, fakeCrypto),
       displayName: this.name,
@@ -378,6 +380,11 @@ export class SimulatedMember {
   /** Writes fail from now on, or work again. */
   failDisk(fails: boolean): void {
     this.#diskFails = fails;
+  }
+
+  /** MLS of this process. */
+  get mls(): FakeMls | undefined {
+    return this.#mls;
   }
 
   /** What MLS has of this process. */

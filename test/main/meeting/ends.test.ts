@@ -138,6 +138,8 @@ function start(
       relays: [{ url: 'moqt://relay.test/', pass: true }],
       room: ROOM,
       signer: SIGNER,
+      headKey: new Uint8Array(16),
+      memberSigner: SIGNER,
       parameters: PARAMETERS,
       fingerprint: FINGERPRINT,
       displayName: 'Ana',

@@ -34,6 +34,7 @@ function outside(end: MeetingEnd | undefined, ...attention: readonly Attention[]
     door: [],
     notices: [],
     clockOffset: undefined,
+    fork: undefined,
     attention: new Set(attention),
     sending: { microphone: false, camera: false },
     unreadableObjects: 0,
@@ -54,6 +55,21 @@ describe('whoever left', () => {
     const state = describeMeeting(outside('left', 'store-failing'), context);
     expect(state).toMatchObject({ kind: 'ended', reason: 'left', link: context.link });
     expect('sentence' in state && state.sentence).toMatch(/could not erase/);
+  });
+});
+
+describe('a meeting that was split', () => {
+  test('is not gone back into by a button', () => {
+    const state = describeMeeting(outside('left', 'equivocation'), context);
+    expect(state).toMatchObject({ kind: 'ended', reason: 'left', link: undefined });
+    expect('sentence' in state && state.sentence).toMatch(
+      /split in two.* keys for it are erased.* not join it again/,
+    );
+  });
+
+  test('is named while one is on the way back into it', () => {
+    const state = describeMeeting(outside(undefined, 'equivocation'), context);
+    expect('sentence' in state && state.sentence).toMatch(/split in two.*leave/);
   });
 });
 

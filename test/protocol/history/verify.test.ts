@@ -2,9 +2,12 @@ import { generateKeyPairSync } from 'node:crypto';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { receiptSigner, receiptVerifier } from '../../../src/io/counter/receipt-crypto.ts';
+import { ed25519Signer } from '../../../src/io/crypto/raw-keys.ts';
 import { decodeBase64, encodeBase64 } from '../../../src/protocol/counter/base64.ts';
 import { encodeReceipt, parseReceipt } from '../../../src/protocol/counter/receipt.ts';
 import type { ReceiptBody } from '../../../src/protocol/counter/receipt.ts';
+import type { Fork } from '../../../src/protocol/group/fork-watch.ts';
+import { signedPartOfHead } from '../../../src/protocol/group/heads.ts';
 import { compareHistories } from '../../../src/protocol/history/compare.ts';
 import { verifyHistory } from '../../../src/protocol/history/verify.ts';
 import type { HistoryReport, HistoryVerdict } from '../../../src/protocol/history/verify.ts';
@@ -484,6 +487,35 @@ describe('two histories', () => {
     const right = await split.save(bo);
     expect(compareHistories(reportOf(left), reportOf(right))).toMatchObject({ kind: 'parted', epoch: 2n });
     expect(compareHistories(reportOf(right), reportOf(left))).toMatchObject({ kind: 'parted', epoch: 2n });
+  });
+
+  test('of which one has the head of somebody on the other side proves the split by itself', async () => {
+    const split = new RecordedMeeting();
+    const ana = await split.begin('Ana');
+    const bo = await split.join(ana, 'Bo');
+    const { publicKey, seed } = bo.membership.identity;
+    const ours = split.receipts.get(epoch(1n)) ?? new Uint8Array(0);
+    const changedReceipt = { ...parseReceipt(ours), commitHash: new Uint8Array(32) };
+    const theirs = encodeReceipt(changedReceipt, split.signer, receiptVerifier);
+    const forkOf = (receipt: Uint8Array): Fork => {
+      const signature = ed25519Signer(seed).sign(signedPartOfHead(publicKey, receipt));
+      return { epoch: epoch(1n), ours, theirs: receipt, member: publicKey, signature };
+    };
+    const text = await split.save(ana, { fork: forkOf(theirs) });
+    expect(reportOf(text).fork).toMatchObject({ epoch: 1n, member: publicKey });
+    const lines = linesOf(text);
+    const last = lines.length - 1;
+    expect(check(changed(last, (line) => (line.receipt = encodeBase64(ours)), text))).toMatchObject({
+      kind: 'broken',
+      reason: 'the member has not signed that it follows this receipt',
+    });
+    expect(check(await split.save(ana, { fork: forkOf(ours) }))).toMatchObject({
+      kind: 'broken',
+      reason: 'the receipt is of this line: it proves no split',
+    });
+    expect(check(textOf([...lines, lines[last] ?? {}]))).toMatchObject({
+      reason: 'nothing follows the proof of a split',
+    });
   });
 
   test('that differ in a code alone are not of one group', () => {

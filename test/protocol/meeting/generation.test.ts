@@ -56,6 +56,7 @@ function begun(
     change: { added: [], removed: [], by: undefined, time: core.wallClock },
     signedAt: undefined,
     madeOwnKey: false,
+    past: [],
     receipt: undefined,
     ...more,
   };

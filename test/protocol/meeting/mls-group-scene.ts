@@ -70,6 +70,7 @@ export class MlsGroupScene {
       event: (event) => this.events.push(event),
       entering: ({ senderId }) => this.entered.push(Buffer.from(senderId).toString()),
       relayAnswered: (letIn) => this.answered.push(letIn),
+      headsOffered: () => undefined,
       offered: () => undefined,
     });
     this.group = group;

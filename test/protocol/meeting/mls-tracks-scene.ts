@@ -31,6 +31,7 @@ export class MlsTracksScene {
   constructor() {
     this.tracks = new MlsTracks(this.#core, {
       input: (input) => this.inputs.push(inputText(input)),
+      headsOffered: () => undefined,
       offered: (offer) => this.offered.push(offer.track),
       relayAnswered: (letIn) => this.answered.push(letIn),
     });

@@ -115,6 +115,7 @@ export function meetingOf(
       ],
       unreadableObjects: 0,
     },
+    split: false,
     sending: { microphone: false, camera: false },
     away: undefined,
     clockOffset: undefined,
@@ -158,9 +159,15 @@ const meetings: Record<string, () => MeetingState> = {
       encryption: {
         ...meeting.encryption,
         seal: 'attention',
-        sentence: 'The counter has signed two different changes. Compare the security code, or leave.',
+        sentence: 'Someone who was removed asked to be let in again and was refused.',
       },
     };
+  },
+  'meeting-split': () => {
+    const meeting = meetingOf(people(4));
+    const sentence =
+      'This meeting was split in two. The counter service signed two different versions of it, and some people may be in the other one. Nothing you say or show is sent any more. Save the key history as proof, leave, and tell whoever runs the service.';
+    return { ...meeting, split: true, encryption: { ...meeting.encryption, seal: 'attention', sentence } };
   },
   'meeting-changing': () => {
     const meeting = meetingOf(people(4));

@@ -136,7 +136,7 @@ function* merge(state: MemberState, merged: Merge): Job<Phase | undefined> {
   const { group, senderId } = state;
   const madeOwnKey = renews && committer === view.ownLeaf;
   const begun = { group, senderId, view, masterKey, change, by: committer, madeOwnKey, receipt };
-  state.context.emit({ kind: 'epoch', ...begun });
+  state.context.emit({ kind: 'epoch', ...begun, past: [] });
   return undefined;
 }
 

@@ -52,6 +52,8 @@ export type CoordinatorEvent =
       readonly madeOwnKey: boolean;
       /** Undefined in plain mode and where none is at hand. */
       readonly receipt: KnownReceipt | undefined;
+      /** Where a membership begins: its receipts of epochs before, oldest first, as far as they were saved. */
+      readonly past: readonly Uint8Array[];
     }
   | { readonly kind: 'generation'; readonly generation: number }
   | { readonly kind: 'newer-generation'; readonly generation: number }
@@ -95,6 +97,8 @@ export type GroupInput =
   | { readonly kind: 'renew' }
   /** Something sealed in an epoch was seen. */
   | { readonly kind: 'epoch-hint'; readonly epoch: Epoch }
+  /** The counter has signed another line than ours. */
+  | { readonly kind: 'forked'; readonly epoch: Epoch }
   /** The relay is not reached: that nobody is heard says nothing. */
   | { readonly kind: 'disconnected' }
   /** The relay is reached (again): whatever was sent meanwhile is missing. */

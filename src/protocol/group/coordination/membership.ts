@@ -39,7 +39,8 @@ export function* beginMembership(context: Context, start: MembershipStart): Job<
   yield* holding(masterKey, enter(membership.state));
   const change = { added: [], removed: [] };
   const madeOwnKey = !start.isResumed;
-  const begun = { group, senderId, view, masterKey, change, by: undefined, madeOwnKey, receipt };
+  const past = start.log.flatMap((entry) => (entry.epoch < view.epoch ? [entry.receipt] : []));
+  const begun = { group, senderId, view, masterKey, change, by: undefined, madeOwnKey, receipt, past };
   context.emit({ kind: 'epoch', ...begun });
   context.emit({ kind: 'status', step: 'member' });
   return membership;
@@ -115,6 +116,9 @@ class Membership implements Phase {
         break;
       case 'epoch-hint':
         this.#hint.seen(input.epoch, state.view.epoch, now);
+        break;
+      case 'forked':
+        state.distrust(input.epoch);
         break;
       case 'reconnected':
         this.#fetchedFor = undefined;

@@ -82,6 +82,10 @@ export class MeetingModel {
       const camera = media.isOn('camera');
       void app.call('meeting.sending', { microphone, camera });
     });
+    // Main sends nothing in a meeting that was split, and no device is to look as if it did.
+    $effect(() => {
+      if (this.#meeting().split && this.isSending) untrack(this.stopSending);
+    });
     // A key that was asked for is there.
     let renewing = false;
     $effect(() => {
@@ -131,7 +135,8 @@ export class MeetingModel {
       case 'microphone':
       case 'camera':
         this.seenAway();
-        this.#media.toggle(action);
+        if (this.#meeting().split) this.#notify(words.split);
+        else this.#media.toggle(action);
         break;
       case 'people':
       case 'security':

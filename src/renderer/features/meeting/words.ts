@@ -96,6 +96,8 @@ export const words = {
   /** Somebody still holds the keys who should not. */
   stopSending: 'Stop sending',
   understood: 'Close this message',
+  saveProof: 'Save key history',
+  split: 'This meeting was split in two. Your microphone and camera stay off.',
   encoderFailed:
     'Your camera’s picture could not be prepared for sending. Switch the camera off and on again.',
   newKey: (since: number): string => `New keys since ${timeOfDay(since)}.`,
