@@ -11,6 +11,7 @@ import {
 import type { MasterKey } from '../../../src/protocol/group/mls.ts';
 import { encodeContext, encodeVector } from '../../../src/protocol/group/mls-bytes.ts';
 import { fingerprintOf, senderIdOf } from '../../../src/protocol/group/names.ts';
+import { leafIndex } from '../../../src/protocol/group/roster.ts';
 import { epoch } from '../../../src/protocol/units.ts';
 import { joinId } from '../../harness/group/membership.ts';
 import { OneCoordinator } from './one-coordinator.ts';
@@ -153,4 +154,52 @@ describe('a member', () => {
     expect(member.epochs.map((view) => view.epoch)).toEqual([0n, 1n]);
     expect([member.asked('save').length, member.asked('erase').length]).toEqual([saves, 1]);
   });
+});
+
+test('a kick of somebody who goes before it is made closes the door, and lets it in no more', () => {
+  const member = new OneCoordinator('plain');
+  member.otherOrganisers = [fingerprintOf(OTHER, crypto)];
+  member.startAsMember();
+  const other = member.otherMls(OTHER);
+  const [senderOfOther, senderOfKicked] = [OTHER, KICKED].map((key) =>
+    senderIdOf(fingerprintOf(key, crypto), joinId()),
+  );
+  if (senderOfOther === undefined || senderOfKicked === undefined) expect.unreachable();
+  member.input({ kind: 'key-package', sender: senderOfOther, payload: other.makeKeyPackage().keyPackage });
+  member.run(1_000);
+  const joined = other.join(member.asked('publish-commit')[0]?.input.welcomes[0]?.welcome ?? OTHER);
+  if (joined.kind !== 'joined') expect.unreachable();
+  const { group } = joined;
+  const deliver = (plan: { adds: Uint8Array[]; removes: number[] }): void => {
+    const staged = other.stage(group, { adds: plan.adds, removes: plan.removes.map(leafIndex), kicks: [] });
+    if (staged.kind !== 'staged') expect.unreachable();
+    other.apply(group, staged.commit.staged);
+    const { epoch: at, commit: payload } = staged.commit;
+    member.input({ kind: 'commit-object', object: { epoch: at, object: 0, payload } });
+  };
+  deliver({ adds: [member.otherMls(KICKED).makeKeyPackage(1n).keyPackage], removes: [] });
+  member.input({ kind: 'kick', leaf: leafIndex(2) });
+  // The others were faster: it has left, and nobody has barred it.
+  deliver({ adds: [], removes: [2] });
+  expect(member.epochs.at(-1)).toMatchObject({
+    epoch: 3n,
+    parameters: { kickedKeys: [], admission: 'open' },
+  });
+  const { keyPackage } = member.otherMls(KICKED).makeKeyPackage(3n, new Uint8Array(8).fill(9));
+  const sender = senderIdOf(fingerprintOf(KICKED, crypto), joinId(9));
+  member.input({ kind: 'key-package', sender, payload: keyPackage });
+  member.run(5_000);
+  expect(member.events).toContainEqual({ kind: 'kicked-asks', signatureKey: KICKED });
+  const plans = member.asked('stage').map(({ input }) => input.plan);
+  expect(plans.slice(1)).toMatchObject([{ adds: [], removes: [], settings: { admission: 'ask' } }]);
+  expect(member.epochs.at(-1)?.parameters.admission).toBe('ask');
+
+  // Where others let it in all the same, it is out at once, and for good.
+  const closed = member.asked('publish-commit').at(-1)?.input.commit ?? OTHER;
+  const seen = other.process(group, closed);
+  if (seen.kind !== 'staged') expect.unreachable();
+  other.apply(group, seen.staged);
+  deliver({ adds: [keyPackage], removes: [] });
+  member.run(1_000);
+  expect(member.epochs.at(-1)?.parameters.kickedKeys).toEqual([KICKED]);
 });

@@ -205,6 +205,15 @@ describe('a plan', () => {
     expect(plan(work)).toMatchObject({ plan: { removes: [1, 3] }, doesMore: true });
   });
 
+  test('lets in nobody who is to be kicked, whether it is there or has left', () => {
+    const work = fresh();
+    for (const each of [joiner(3), joiner(7), joiner(8)]) work.join(each);
+    work.kick(keyOf(3), millis(0));
+    work.kick(keyOf(7), millis(0));
+    expect(adds(plan(work))).toEqual([8]);
+    expect(work.joins.map(({ signatureKey }) => signatureKey)).toEqual([keyOf(8)]);
+  });
+
   test('opens no door that was to be opened before somebody was kicked', () => {
     const closed = { ...testParameters, admission: 'ask' as const };
     const work = fresh();
@@ -521,6 +530,8 @@ describe('a kick for which the list has no room', () => {
     const change = { added: [], removed: [member(1), member(3)] };
     settle(work, { change, byUs: true, addedRefs: [], epoch: NEXT }, millis(0));
     expect([work.takeUnlisted(), work.takeUnlisted()]).toEqual([true, false]);
+    // Each of them has closed the door.
+    work.settings.settle({ admission: 'ask', organisers: [] }, roster);
     // Whoever comes back is in: it is not removed again and again.
     expect(plan(work, 0, [...listed(1), keyOf(1)])).toBeUndefined();
   });

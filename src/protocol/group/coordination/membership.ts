@@ -300,8 +300,8 @@ class Membership implements Phase {
         return undefined;
       case 'acceptable': {
         const { ref, signatureKey, senderId, asOf, displayName } = verdict;
-        if (this.#context.kicked.has(signatureKey)) {
-          // In another generation: members who did not see that may let it in, and we do not.
+        if (this.#context.kicked.has(signatureKey) || this.state.work.isKicking(signatureKey)) {
+          // In another generation, or it left before our kick was made: others may let it in, and we do not.
           this.#context.emit({ kind: 'kicked-asks', signatureKey });
           return undefined;
         }

@@ -117,6 +117,11 @@ export class PendingWork {
     this.settings.kicking();
   }
 
+  /** Whether a person here removes whoever has a key for good, there or not. */
+  isKicking(signatureKey: Uint8Array): boolean {
+    return this.#kicks.has(encodeHex(signatureKey));
+  }
+
   vanished(leaf: LeafIndex, now: Millis): void {
     if (!this.#vanished.has(leaf)) this.#vanished.set(leaf, now);
   }
@@ -195,6 +200,9 @@ export class PendingWork {
       this.#unlisted.delete(key);
       this.#hasUnlisted = true;
     }
+    // Whoever went before it was kicked can ask again, and the list takes none who is not there: it waits at the door.
+    if ([...removed].some((key) => this.#kicks.has(key) && !came.has(key)))
+      this.settings.admission('ask', now);
     if (byUs) this.#update = undefined;
     this.#turnsFrom = now;
     this.#most = MAX_WAITING_JOINS;
@@ -302,8 +310,9 @@ export class PendingWork {
       else if (isKicked) this.#unlisted.add(encodeHex(signatureKey));
       if (isKicked || this.#removals.has(leaf) || gone) removals.add(leaf);
     }
-    for (const key of [...kickedKeys, ...kicks]) this.#joins.delete(encodeHex(key));
-    for (const key of this.#unlisted) this.#joins.delete(key);
+    for (const key of kickedKeys) this.#joins.delete(encodeHex(key));
+    // Also whoever has left meanwhile: it is not let in to be kicked.
+    for (const key of this.#kicks.keys()) this.#joins.delete(key);
     const places = new Map(
       roster.filter(({ leaf }) => leaf !== ownLeaf).map((member) => [encodeHex(member.signatureKey), member]),
     );
