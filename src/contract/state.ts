@@ -135,6 +135,8 @@ export type ConnectionState =
       readonly attempt: number;
       /** The relay answers, and does not let this app in. */
       readonly refused: boolean;
+      /** The relay answers, and has no room: for anybody, or for another one from this network. */
+      readonly crowded?: 'relay' | 'address' | undefined;
     };
 
 /** One was away, for which microphone and camera were switched off; `at` in ms since 1970 tells times apart. */

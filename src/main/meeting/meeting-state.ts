@@ -67,6 +67,7 @@ export function describeMeeting(view: MeetingView, context: MeetingContext): Mee
             relay: connection.relay,
             attempt: connection.attempt,
             refused: connection.refused,
+            crowded: connection.crowded,
           },
     participants: participantsOf(group, context),
     role: group.role,
@@ -202,10 +203,20 @@ export function refusalSentence(refusal: Refusal): string {
   }
 }
 
+const CROWDED = {
+  relay: 'The relay is full and takes nobody else for now. Trying again. Ask whoever runs the relay.',
+  address:
+    'The relay takes no more connections from your network. Trying again. Leave other meetings there, or ask whoever runs the relay.',
+} as const;
+
 /** Why the keys cannot be changed just now. */
 function hindranceOf({ connection, step }: MeetingView): string | undefined {
-  if (connection.kind !== 'connected')
-    return connection.refused ? 'the relay does not let this app in' : 'the relay does not answer';
+  if (connection.kind !== 'connected') {
+    if (connection.refused) return 'the relay does not let this app in';
+    return connection.crowded === undefined
+      ? 'the relay does not answer'
+      : 'the relay has no room for this app';
+  }
   if (step === 'counter-unreachable') return 'the counter does not answer';
   if (step === 'counter-refusing') return 'the counter refuses this app';
   return step === 'counter-unauthorized' ? 'the counter asks for an access token' : undefined;
@@ -267,6 +278,8 @@ function joinSentence({
       : undefined;
   if (connection.kind === 'connecting' && connection.refused)
     return 'The relay does not let this app into the meeting. Trying again. Ask for a new invitation, or ask whoever runs the relay.';
+  if (connection.kind === 'connecting' && connection.crowded !== undefined)
+    return CROWDED[connection.crowded];
   if (connection.kind === 'connecting')
     return connection.attempt > 1
       ? `The relay is not answering. Trying again (attempt ${String(connection.attempt)}). Check your network.`

@@ -8,6 +8,8 @@ import { makeRelayPass, RELAY_PASS_TYPE, relayAuthorityOf } from '../group/relay
 import { SessionClient } from '../moqt/client/client.ts';
 import type { MoqtClient, TrackOrigin } from '../moqt/client/client-api.ts';
 import { SessionCode } from '../moqt/codes.ts';
+import { crowdedOf } from '../moqt/crowded.ts';
+import type { Crowded } from '../moqt/crowded.ts';
 import { negotiatedDraft } from '../moqt/drafts.ts';
 import { Session } from '../moqt/session.ts';
 import type { SessionEvent } from '../moqt/session-api.ts';
@@ -68,6 +70,7 @@ export class RelayLink {
   /** The generation whose tracks we use. */
   #generation: number | undefined;
   #refused = false;
+  #crowded: Crowded | undefined;
 
   constructor(core: MeetingCore, owner: RelayLinkOwner) {
     this.#core = core;
@@ -77,18 +80,18 @@ export class RelayLink {
   /** What people are told. */
   get view(): ConnectionView {
     const state = this.#state;
-    const refused = this.#refused;
+    const said = { refused: this.#refused, crowded: this.#crowded };
     switch (state.kind) {
       case 'connected':
         return { kind: 'connected', relay: state.relay.url };
       case 'connecting':
       case 'setting-up':
-        return { kind: 'connecting', relay: state.relay.url, attempt: state.attempt, refused };
+        return { kind: 'connecting', relay: state.relay.url, attempt: state.attempt, ...said };
       case 'waiting':
-        return { kind: 'connecting', relay: this.#relay().url, attempt: state.attempt, refused };
+        return { kind: 'connecting', relay: this.#relay().url, attempt: state.attempt, ...said };
       case 'idle':
       case 'stopped':
-        return { kind: 'connecting', relay: this.#relay().url, attempt: 1, refused };
+        return { kind: 'connecting', relay: this.#relay().url, attempt: 1, ...said };
     }
   }
 
@@ -249,6 +252,7 @@ export class RelayLink {
     switch (event.kind) {
       case 'ready':
         if (state.kind !== 'setting-up') return;
+        this.#crowded = undefined;
         this.#state = { ...open, kind: 'connected', since: this.#core.tasks.now, goingAway: false };
         this.#owner.connected(open.client);
         this.#core.changed();
@@ -258,7 +262,10 @@ export class RelayLink {
         open.session.close(SessionCode.NO_ERROR, 'going away');
         return;
       case 'closed':
-        if (event.by === 'peer' && event.code === SessionCode.UNAUTHORIZED) this.#refused = true;
+        if (event.by === 'peer') {
+          if (event.code === SessionCode.UNAUTHORIZED) this.#refused = true;
+          this.#crowded = crowdedOf(event.code, event.reason);
+        }
         if (this.#openOf(open.connection) !== undefined) this.#lost();
         return;
       default:

@@ -6,6 +6,7 @@ import type { Admission, MeetingParameters } from '../group/meeting-parameters.t
 import type { Role } from '../group/roles.ts';
 import type { LeafIndex, Member } from '../group/roster.ts';
 import type { MediaState, ParticipantId } from '../media/encoded-media.ts';
+import type { Crowded } from '../moqt/crowded.ts';
 import type { Epoch, UnixMillis } from '../units.ts';
 import type { GroupStep, StopReason } from '../group/progress.ts';
 import type { Decision, Refusal } from './decisions.ts';
@@ -39,6 +40,8 @@ export type ConnectionView =
       readonly attempt: number;
       /** A relay has answered and let us not in, since there was a session that held. */
       readonly refused: boolean;
+      /** A relay has answered and had no room for us; likewise. */
+      readonly crowded?: Crowded | undefined;
     }
   | { readonly kind: 'connected'; readonly relay: string };
 

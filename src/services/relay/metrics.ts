@@ -17,7 +17,11 @@ const GAUGES: readonly Row[] = [
 /** They only grow. */
 const COUNTERS: readonly Row[] = [
   ['sessions_accepted_total', 'Sessions accepted.', 'sessionsAccepted'],
-  ['sessions_refused_total', 'Sessions refused as the relay was full.', 'sessionsRefused'],
+  [
+    'sessions_refused_total',
+    'Sessions refused as the relay was full, or their address had too many.',
+    'sessionsRefused',
+  ],
   ['sessions_too_slow_total', 'Sessions closed since they lagged behind.', 'sessionsTooSlow'],
   ['objects_received_total', 'Objects received from publishers.', 'objectsReceived'],
   ['objects_duplicate_total', 'Objects that another publisher had sent.', 'objectsDuplicate'],

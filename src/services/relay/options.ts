@@ -17,6 +17,7 @@ export interface RelayOptions {
   readonly tls: TlsSource;
   readonly metrics: Endpoint;
   readonly limits: Partial<RelayLimits>;
+  readonly sessionsPerAddress: number;
   readonly access: RelayAccess;
   /** Whose tokens are asked for before anybody may connect; undefined: nobody's. */
   readonly accessTokens: AccessTokenOptions | undefined;
@@ -35,6 +36,8 @@ export type RelayAccess =
    */
   | { readonly kind: 'passes'; readonly authorities: readonly string[] | undefined };
 
+/** A company whose people share one address, with some meetings at a time; a quarter of all sessions. */
+const DEFAULT_SESSIONS_PER_ADDRESS = 500;
 const KIB = 1 << 10;
 const MIB = 1 << 20;
 const SECOND = 1_000;
@@ -69,6 +72,9 @@ ${TLS_HELP}
                        Whoever reaches the relay can then read and disturb all meetings
 
   --sessions N         sessions at a time; default ${String(DEFAULT_LIMITS.sessions)}
+  --sessions-per-address N
+                       of which one address (of IPv6: 64 bits of it) may have so many;
+                       default ${String(DEFAULT_SESSIONS_PER_ADDRESS)}. People behind one NAT share an address
   --tracks N           tracks that one session may publish; default ${String(DEFAULT_LIMITS.tracksPerSession)}
   --subscriptions N    subscriptions that one session may hold; default ${String(DEFAULT_LIMITS.subscriptionsPerSession)}
   --requests N         requests of one session open at once; default ${String(DEFAULT_LIMITS.requestsPerSession)}
@@ -103,6 +109,7 @@ export function parseCommandLine(args: readonly string[]): CommandLine<RelayOpti
       'token-issuer': { type: 'string' },
       'token-audience': { type: 'string' },
       sessions: { type: 'string', default: String(DEFAULT_LIMITS.sessions) },
+      'sessions-per-address': { type: 'string', default: String(DEFAULT_SESSIONS_PER_ADDRESS) },
       tracks: { type: 'string', default: String(DEFAULT_LIMITS.tracksPerSession) },
       subscriptions: { type: 'string', default: String(DEFAULT_LIMITS.subscriptionsPerSession) },
       requests: { type: 'string', default: String(DEFAULT_LIMITS.requestsPerSession) },
@@ -128,6 +135,7 @@ export function parseCommandLine(args: readonly string[]): CommandLine<RelayOpti
         keepFor: millis(readIn(HOUR, '--mls-keep', values['mls-keep'], 0.001, 8_760)),
         mediaBacklogBytes: readIn(KIB, '--backlog', values.backlog, 16, 1_000_000),
       },
+      sessionsPerAddress: readIn(1, '--sessions-per-address', values['sessions-per-address'], 1, 100_000),
       drainTimeout: millis(readIn(SECOND, '--drain-timeout', values['drain-timeout'], 0, 3_600)),
       isQuiet: values.quiet,
     }),

@@ -12,6 +12,8 @@ import { negotiatedDraft, PROTOCOLS } from '../../protocol/moqt/drafts.ts';
 import type { AuthorizationToken } from '../../protocol/moqt/session-api.ts';
 import type { TransportSession } from '../../protocol/moqt/transport.ts';
 import type { RelayLimits } from '../../protocol/relay/limits.ts';
+import { CROWDED_REASONS } from '../../protocol/moqt/crowded.ts';
+import type { Crowded } from '../../protocol/moqt/crowded.ts';
 import { openAccess } from '../../protocol/relay/policy.ts';
 import {
   RelayNode,
@@ -21,6 +23,7 @@ import {
 } from '../../protocol/relay/relay-node.ts';
 import type { RelayStatistics } from '../../protocol/relay/relay.ts';
 import type { Millis } from '../../protocol/units.ts';
+import { AddressQuota } from './address-quota.ts';
 import { AccessTokens, type AccessTokenOptions } from './access-tokens.ts';
 import { authoritiesOf } from './authorities.ts';
 import type { Log } from './log.ts';
@@ -36,6 +39,8 @@ export interface RelayServerOptions {
   readonly certPem: string;
   readonly keyPem: string;
   readonly limits?: Partial<RelayLimits>;
+  /** Sessions that one address may have at a time; absent: as many as there may be. */
+  readonly sessionsPerAddress?: number;
   readonly access: RelayAccess;
   readonly accessTokens?: AccessTokenOptions | undefined;
   readonly log: Log;
@@ -66,6 +71,7 @@ export class RelayServer {
   readonly #tokens: AccessTokens | undefined;
   #authorities: readonly string[];
   readonly #transports = new Map<number, TransportSession>();
+  readonly #quota: AddressQuota;
   #nextId = 1;
   #accepted = 0;
   #refused = 0;
@@ -92,6 +98,7 @@ export class RelayServer {
     this.#tokens = tokens;
     this.#server = server;
     this.#options = options;
+    this.#quota = new AddressQuota(options.sessionsPerAddress ?? Infinity);
     this.#authorities = this.#authoritiesBy(options.certPem);
     const access = options.access.kind === 'open' ? openAccess : passAccess(() => this.#authorities);
     this.#node = new RelayNode({ ...meetingTracks, ...access }, options.limits, {
@@ -156,9 +163,7 @@ export class RelayServer {
   async #acceptAll(): Promise<void> {
     for (let session = await this.#server.accept(); session !== null; session = await this.#server.accept()) {
       if (this.#node.full) {
-        this.#refused += 1;
-        // The registry has no code for load; the reason says it.
-        session.close(SessionCode.INTERNAL_ERROR, 'EXCESSIVE_LOAD: this relay is full or closing');
+        this.#refuse(session, 'relay');
         continue;
       }
       const draft = negotiatedDraft(session.protocol);
@@ -167,9 +172,20 @@ export class RelayServer {
         session.close(SessionCode.VERSION_NEGOTIATION_FAILED, 'this relay speaks no such draft');
         continue;
       }
+      const leave = this.#quota.take(session.remoteAddress);
+      if (leave === undefined) {
+        this.#refuse(session, 'address');
+        continue;
+      }
       this.#accepted += 1;
-      void this.#serve(session, draft);
+      void this.#serve(session, draft).finally(leave);
     }
+  }
+
+  #refuse(session: TransportSession, crowded: Crowded): void {
+    this.#refused += 1;
+    this.#options.log('session-refused', { remote: session.remoteAddress, crowded });
+    session.close(SessionCode.INTERNAL_ERROR, CROWDED_REASONS[crowded]);
   }
 
   async #serve(accepted: TransportSession, draft: Draft): Promise<void> {

@@ -31,6 +31,7 @@ async function run(options: RelayOptions, observe: RelayServerOptions['observe']
     certPem: credentials.cert,
     keyPem: credentials.key,
     limits: options.limits,
+    sessionsPerAddress: options.sessionsPerAddress,
     access: options.access,
     accessTokens: options.accessTokens,
     log,

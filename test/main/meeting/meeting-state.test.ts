@@ -89,6 +89,9 @@ describe('whoever waits to be let in', () => {
       context,
     );
     expect('sentence' in lost && lost.sentence).toMatch(/not answering.*attempt 3/);
+    const crowded = { ...refused, refused: false, crowded: 'address' } as const;
+    const full = describeMeeting({ ...outside(undefined), connection: crowded }, context);
+    expect('sentence' in full && full.sentence).toMatch(/no more connections from your network/);
   });
 
   test('is told nothing where nothing is amiss', () => {
@@ -168,6 +171,11 @@ describe('somebody who left and still holds the keys', () => {
       'member',
       { kind: 'connecting', relay: 'moqt://relay.test/', attempt: 3, refused: true },
       'the relay does not let this app in',
+    ],
+    [
+      'member',
+      { kind: 'connecting', relay: 'moqt://relay.test/', attempt: 3, refused: false, crowded: 'relay' },
+      'the relay has no room for this app',
     ],
   ] as const)('is named with what is in the way: %s', (step, connection, why) => {
     const view: MeetingView = { ...outside(undefined), group, step, connection };

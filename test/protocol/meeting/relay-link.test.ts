@@ -3,6 +3,7 @@ import type { ConnectionId } from '../../../src/protocol/meeting/effects.ts';
 import { RelayLink } from '../../../src/protocol/meeting/relay-link.ts';
 import type { MoqtClient, PublishOffer } from '../../../src/protocol/moqt/client/client-api.ts';
 import { SessionCode } from '../../../src/protocol/moqt/codes.ts';
+import { CROWDED_REASONS } from '../../../src/protocol/moqt/crowded.ts';
 import { draft18 } from '../../../src/protocol/moqt/draft18/draft18.ts';
 import { DEFAULT_LIMITS } from '../../../src/protocol/moqt/limits.ts';
 import { Session } from '../../../src/protocol/moqt/session.ts';
@@ -334,6 +335,19 @@ describe('the link to a relay', () => {
     world.last.peer.session.close(SessionCode.UNAUTHORIZED, 'who are you');
     world.settle();
     expect(world.link.view).toEqual({ kind: 'connecting', relay: 'b', attempt: 2, refused: true });
+  });
+
+  test.each(['relay', 'address'] as const)('says that a relay has no room: %s', (crowded) => {
+    world.manners.set('a', 'up').set('b', 'up');
+    world.start();
+    world.last.peer.session.close(SessionCode.INTERNAL_ERROR, CROWDED_REASONS[crowded]);
+    world.settle();
+    expect(world.link.view).toMatchObject({ kind: 'connecting', relay: 'b', refused: false, crowded });
+    world.pass(500);
+    expect(world.link.view).toEqual({ kind: 'connected', relay: 'b' });
+    world.last.peer.session.close(SessionCode.INTERNAL_ERROR, 'something else');
+    world.settle();
+    expect(world.link.view).toMatchObject({ kind: 'connecting', crowded: undefined });
   });
 
   test('goes to the next relay when one says nothing or speaks another protocol', () => {

@@ -5,6 +5,7 @@ import type { Publication } from '../../../src/protocol/moqt/client/client-api.t
 import { systemClock } from '../../../src/io/clock.ts';
 import { DrivenSession } from '../../harness/moqt/driven-session.ts';
 import { quic } from '../../../src/io/quic/addon.ts';
+import { connectMoqt } from '../../harness/moqt/async-client.ts';
 import { draft18 } from '../../../src/protocol/moqt/draft18/draft18.ts';
 import type { FullTrackName, MoqtObject } from '../../../src/protocol/moqt/model.ts';
 import type { SessionEvent } from '../../../src/protocol/moqt/session-api.ts';
@@ -164,6 +165,38 @@ describe('conclave-relay', () => {
     client.close(0, 'done');
     next.close(0, 'done');
   });
+});
+
+test('an address has so many sessions, whatever it does; others come in and go on', async () => {
+  const relay = await startRelayProcess('--open', '--listen', '[::]:0', '--sessions-per-address', '2');
+  try {
+    const trust = { kind: 'ca', pem: relay.caPem } as const;
+    const from = async (host: string, scheme = 'https'): Promise<AsyncClient | undefined> => {
+      const outcome = await connectMoqt({ url: `${scheme}://${host}:${String(relay.port)}/`, trust });
+      return outcome.kind === 'failed' ? undefined : outcome.client;
+    };
+    const alice = await from('[::1]');
+    if (alice === undefined) throw new Error('no session');
+    const first = await from('127.0.0.1', 'moqt');
+    const second = await from('127.0.0.1');
+    expect([first, second]).not.toContain(undefined);
+    const refused = await relay.metric('sessions_refused_total');
+    for (const scheme of ['https', 'moqt']) expect(await from('127.0.0.1', scheme)).toBeUndefined();
+    expect(await relay.metric('sessions_refused_total')).toBe(refused + 2);
+    // Another address has its own.
+    const name = track('room/media/a', 'o');
+    const publication = await publish(alice, name);
+    const bob = await from('[::1]');
+    if (bob === undefined) throw new Error('no session');
+    const objects = await subscribe(bob, name);
+    publication.sendSingleObject(object(0, 0, 'hello'), true);
+    await until('the object is there', () => objects.length === 1);
+    // Whoever leaves makes room.
+    first?.close(0, 'left');
+    await until('there is room', async () => (await from('127.0.0.1')) !== undefined);
+  } finally {
+    await relay.stop();
+  }
 });
 
 test('SIGTERM asks sessions to leave, takes nobody in, and ends when they have left', async () => {

@@ -81,10 +81,17 @@ export const words = {
   gone: (name: string): string => `${name} is no longer in the meeting.`,
   waiting: (count: number): string => `${String(count)} waiting to be let in`,
   isOrganiserNoMore: 'You are no longer an organiser.',
-  reconnecting: ({ attempt, refused }: ConnectionState & { readonly kind: 'reconnecting' }): string =>
-    refused
-      ? 'The relay does not let this app into the meeting any more. Trying again. You are not sending anything. Ask whoever runs the relay.'
-      : `Connection to the relay lost. Reconnecting (${ordinal(attempt)} try). You are not sending anything.`,
+  reconnecting: ({
+    attempt,
+    refused,
+    crowded,
+  }: ConnectionState & { readonly kind: 'reconnecting' }): string => {
+    if (refused)
+      return 'The relay does not let this app into the meeting any more. Trying again. You are not sending anything. Ask whoever runs the relay.';
+    if (crowded !== undefined)
+      return `The relay ${crowded === 'relay' ? 'is full' : 'takes no more connections from your network'}. Trying again. You are not sending anything. Ask whoever runs the relay.`;
+    return `Connection to the relay lost. Reconnecting (${ordinal(attempt)} try). You are not sending anything.`;
+  },
   /** One was away. */
   away: ({ kind, at }: Away): string =>
     kind === 'slept'
