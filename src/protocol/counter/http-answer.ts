@@ -322,7 +322,9 @@ function decode<Outcome>(
   if (status === 429 || status === 503) {
     return { kind: 'busy', retryLaterMs: readRetryAfter(answer.retryAfter) ?? DEFAULT_WAIT };
   }
-  if (status >= 500) return { kind: 'unreachable', reason: `the service answered ${String(status)}` };
+  // 408: the service did not get the whole request in time, whoever was slow.
+  if (status >= 500 || status === 408)
+    return { kind: 'unreachable', reason: `the service answered ${String(status)}` };
   const parsed = parsing(() => {
     const body = JsonFields.fromText(isJsonObject(answer.text) ? answer.text : '{}');
     return read(body) ?? { kind: 'refused' as const, status, reason: readDetail(body) };

@@ -51,6 +51,8 @@ export interface ConnectionLimits {
   /** For a whole request to arrive. */
   readonly requestMs: Millis;
   readonly idleMs: Millis;
+  /** For a TLS handshake. */
+  readonly handshakeMs: Millis;
 }
 
 /** A server that runs. */
@@ -67,6 +69,7 @@ const DEFAULT_LIMITS: ConnectionLimits = {
   connections: 5000,
   requestMs: millis(15_000),
   idleMs: millis(60_000),
+  handshakeMs: millis(10_000),
 };
 
 /** Listens. @returns once connections are taken. */
@@ -97,7 +100,7 @@ export async function startCounterServer(options: CounterServerOptions): Promise
       headersTimeout: limits.requestMs,
       connectionsCheckingInterval: Math.min(1000, limits.requestMs),
       keepAliveTimeout: limits.idleMs,
-      handshakeTimeout: 10_000,
+      handshakeTimeout: limits.handshakeMs,
     },
     (request, response) => {
       void answerRequest(request, response);
@@ -293,15 +296,20 @@ function resultOf(answer: HttpAnswer | TextAnswer): string {
   return String(answer.body.type).slice(PROBLEM_PREFIX.length);
 }
 
-/** Answers a request that is not HTTP or came too slowly, for which Node makes no response object. */
+/**
+ * Answers a request that is not HTTP or came too slowly, for which Node makes no response object. Where nothing was read,
+ * as when the TLS handshake takes too long since this process was stopped for a while, there is nothing to answer: a client that is
+ * cut off asks again, and one that is told of a fault does not.
+ */
 function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Duplex): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
+  const code = error.code ?? '';
+  const isRequest = code === 'ERR_HTTP_REQUEST_TIMEOUT' || code.startsWith('HPE_');
+  if (!isRequest || !socket.writable) {
     socket.destroy();
     return;
   }
-  const name: ProblemName = error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 'timeout' : 'malformed';
-  const detail =
-    error.code === 'HPE_HEADER_OVERFLOW' ? 'The header is too large.' : 'This is not a whole request.';
+  const name: ProblemName = code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 'timeout' : 'malformed';
+  const detail = code === 'HPE_HEADER_OVERFLOW' ? 'The header is too large.' : 'This is not a whole request.';
   const { body, status } = problem(name, detail);
   const text = JSON.stringify(body);
   socket.end(

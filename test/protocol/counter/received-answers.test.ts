@@ -77,7 +77,7 @@ describe('answers that every call can get', () => {
     for (const status of [429, 503]) {
       expect(decode(answer(status, '', '2'))).toEqual({ kind: 'busy', retryLaterMs: 2000 });
     }
-    for (const status of [500, 502, 599]) {
+    for (const status of [408, 500, 502, 599]) {
       const reason = `the service answered ${String(status)}`;
       expect(decode(answer(status, {}))).toEqual({ kind: 'unreachable', reason });
     }

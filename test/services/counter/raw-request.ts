@@ -16,7 +16,16 @@ export function ask(
   counter: Pick<RunningCounter, 'url' | 'certificate'>,
   method: string,
   target: string,
-  { body, headers }: { body?: string | Buffer; headers?: Readonly<Record<string, string>> } = {},
+  {
+    body,
+    headers,
+    localAddress,
+  }: {
+    body?: string | Buffer;
+    headers?: Readonly<Record<string, string>>;
+    /** Who asks: an address of this machine, as 127.0.0.2 is. */
+    localAddress?: string;
+  } = {},
 ): Promise<RawAnswer> {
   const url = new URL(counter.url);
   const isChunked = headers !== undefined && 'Transfer-Encoding' in headers;
@@ -35,6 +44,7 @@ export function ask(
         method,
         path: target,
         agent: false,
+        ...(localAddress === undefined ? {} : { localAddress }),
         ca: counter.certificate.caPem,
         headers: { ...bodyHeaders, ...headers },
       },

@@ -8,6 +8,7 @@ import { ed25519Signer } from '../../../src/io/crypto/raw-keys.ts';
 import { DEFAULT_TIMES } from '../../../src/protocol/counter/room.ts';
 import type { Ed25519Signer } from '../../../src/protocol/group/crypto-port.ts';
 import { EpochCounter } from '../../../src/protocol/counter/epoch-counter.ts';
+import type { LogLimits } from '../../../src/protocol/counter/epoch-counter.ts';
 import { millis, unixMillis } from '../../../src/protocol/units.ts';
 import type { Millis } from '../../../src/protocol/units.ts';
 import { startCounterServer } from '../../../src/services/counter/server.ts';
@@ -34,6 +35,7 @@ export interface RunningCounter extends CounterUnderTest {
 /** Starts a service on a free port. */
 export async function startRunningCounter(
   overrides: Partial<CounterServerOptions> = {},
+  log?: LogLimits,
 ): Promise<RunningCounter> {
   const directory = mkdtempSync(path.join(os.tmpdir(), 'conclave-counter-'));
   const certificate = await ensureDevelopmentCertificate(path.join(directory, 'ca'), []);
@@ -59,7 +61,7 @@ export async function startRunningCounter(
       host: '127.0.0.1',
       port: 0,
       tls: { cert: certificate.certPem, key: certificate.keyPem },
-      counter: new EpochCounter(store, crypto, undefined, undefined, wait),
+      counter: new EpochCounter(store, crypto, undefined, log, wait),
       now: () => unixMillis(FROZEN_NOW + skewMs),
       isHealthy: () => store.isHealthy(),
       tokens: undefined,
