@@ -48,6 +48,8 @@ interface FakeSettings {
 }
 interface FakeState extends FakeSettings {
   readonly group: string;
+  /** Each group that is made has secrets of its own, also where two are made of one name. */
+  readonly founding: string;
   readonly epoch: number;
   readonly transcript: string;
   readonly roster: readonly FakeLeaf[];
@@ -76,7 +78,14 @@ const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 const unhex = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'hex'));
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 const encode = (value: unknown): Uint8Array => new Uint8Array(Buffer.from(JSON.stringify(value)));
-const decode = (bytes: Uint8Array): unknown => JSON.parse(Buffer.from(bytes).toString());
+/** What anybody may have made; nothing for what is not even of this format. */
+function decode(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(Buffer.from(bytes).toString());
+  } catch {
+    return {};
+  }
+}
 
 /** One device's MLS. What it would write to disk is {@link FakeMls.serialise}. */
 export class FakeMls {
@@ -108,6 +117,7 @@ export class FakeMls {
     const own = { leaf: 0, key: this.#key, join: hex(joinId), asOf: 0 };
     const handle = this.#hold({
       group: hex(group),
+      founding: this.#name('group'),
       epoch: 0,
       transcript: '',
       roster: [own],
@@ -133,7 +143,8 @@ export class FakeMls {
   }
 
   inspect(handle: GroupHandle, keyPackage: Uint8Array): KeyPackageVerdict {
-    const asked = decode(keyPackage) as FakeKeyPackage;
+    const asked = decode(keyPackage) as Partial<FakeKeyPackage>;
+    if (!isKeyPackage(asked)) return { kind: 'refused', reason: 'not a KeyPackage' };
     const { ref, key, join, asOf, name } = asked;
     const { state } = this.#group(handle);
     if (key === this.#key) return { kind: 'refused', reason: 'our own' };
@@ -158,7 +169,7 @@ export class FakeMls {
     const commit: FakeCommit = {
       group: state.group,
       epoch: state.epoch,
-      after: state.transcript,
+      after: rootOf(state),
       committer: state.own,
       adds: plan.adds.map((add) => decode(add) as FakeKeyPackage),
       removes: [...plan.removes],
@@ -184,7 +195,7 @@ export class FakeMls {
     const { state, staged } = this.#group(handle);
     const commit = decode(bytes) as FakeCommit;
     const fits =
-      commit.group === state.group && commit.epoch === state.epoch && commit.after === state.transcript;
+      commit.group === state.group && commit.epoch === state.epoch && commit.after === rootOf(state);
     const next = fits && commit.committer !== state.own ? apply(state, commit) : undefined;
     if (next === undefined) return { kind: 'refused', reason: 'cannot be opened' };
     const contents = {
@@ -220,8 +231,8 @@ export class FakeMls {
   }
 
   join(welcome: Uint8Array): JoinOutcome {
-    const { ref, state } = decode(welcome) as { ref: string; state: FakeState };
-    const { join } = decode(welcome) as FakeKeyPackage;
+    const { ref, state, join } = decode(welcome) as { ref: string; state?: FakeState; join: string };
+    if (state === undefined) return { kind: 'refused', reason: 'not a Welcome' };
     const own = state.roster.find((member) => member.key === this.#key && member.join === join);
     if (!this.#keyPackages.includes(ref) || own === undefined) {
       return { kind: 'refused', reason: 'not for us' };
@@ -266,7 +277,7 @@ export class FakeMls {
       groupId: unhex(state.group),
       epoch: epoch(BigInt(state.epoch)),
       transcript: unhex(state.transcript),
-      epochAuthenticator: unhex(sha256(`authenticator ${state.transcript}`)),
+      epochAuthenticator: unhex(sha256(`authenticator ${rootOf(state)}`)),
       epochKey: fakeEpochKey(unhex(state.transcript)),
       suite: 0x0001,
       ownLeaf: leafIndex(state.own),
@@ -290,7 +301,7 @@ export class FakeMls {
     const view = this.view(handle);
     return {
       view,
-      masterKey: unhex(sha256(`master key ${this.#group(handle).state.transcript}`)) as MasterKey,
+      masterKey: unhex(sha256(`master key ${rootOf(this.#group(handle).state)}`)) as MasterKey,
     };
   }
 
@@ -331,6 +342,10 @@ export class FakeMls {
   }
 }
 
+/** What the secrets of an epoch follow from: its members alone have them. */
+const rootOf = ({ founding, transcript }: FakeState): string =>
+  transcript === '' ? sha256(founding) : transcript;
+
 /** The key of the epoch that begins with a transcript. */
 export function fakeEpochKey(transcript: Uint8Array): Uint8Array {
   return unhex(sha256(`epoch key ${hex(transcript)}`));
@@ -356,6 +371,9 @@ export function fakeProof(
 const fingerprint = (key: string): Fingerprint =>
   new Uint8Array(createHash('sha256').update(unhex(key)).digest()) as Fingerprint;
 const senderOf = (key: string, join: string): SenderId => senderIdOf(fingerprint(key), unhex(join) as JoinId);
+
+const isKeyPackage = (asked: Partial<FakeKeyPackage>): asked is FakeKeyPackage =>
+  asked.ref !== undefined && asked.key !== undefined && asked.join !== undefined && asked.asOf !== undefined;
 
 /** Whether a KeyPackage is of a join that was let in, older than the member it would replace, or too old. */
 function isOld({ epoch: at, roster }: FakeState, { key, join, asOf }: FakeKeyPackage): boolean {
