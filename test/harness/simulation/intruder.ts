@@ -1,12 +1,9 @@
 /** Somebody who reaches the relay of a simulated meeting and keeps to MOQT, but not to Conclave's rules: it does what the test says. */
-import { draft18 } from '../../../src/protocol/moqt/draft18/draft18.ts';
 import type { FullTrackName, MoqtObject, RequestId } from '../../../src/protocol/moqt/model.ts';
-import { makeRelayPass, RELAY_PASS_TYPE } from '../../../src/protocol/group/relay-pass.ts';
-import { Session } from '../../../src/protocol/moqt/session.ts';
+import { makeRelayPass } from '../../../src/protocol/group/relay-pass.ts';
 import type { SessionEvent } from '../../../src/protocol/moqt/session-api.ts';
-import { Peer } from '../moqt/session-pair.ts';
-import type { Link } from './link.ts';
 import { fakeCrypto } from '../group/simulation.ts';
+import { Outsider } from './outsider.ts';
 import { RELAY_AUTHORITY, type SimulatedMeeting } from './simulated-meeting.ts';
 
 /** The pass of whoever has the meeting's link. */
@@ -14,28 +11,18 @@ export function passOf(world: SimulatedMeeting, generation = 0, authority = RELA
   return makeRelayPass(world.signer, generation, authority, fakeCrypto);
 }
 
-/** A bare session with the meeting's relay, with all that it was told. */
-export class Intruder extends Peer {
-  readonly #world: SimulatedMeeting;
-  readonly #link: Link;
-
+/** A bare session with the meeting's relay, with all that it was told, that waits for each answer. */
+export class Intruder extends Outsider {
   /** @param pass - what it shows the relay; nothing: it was not invited. */
   constructor(world: SimulatedMeeting, pass?: Uint8Array) {
-    const common = { draft: draft18, transport: 'quic', now: world.agenda.now } as const;
-    super(new Session({ ...common, role: 'client', path: '/', authority: 'relay.test' }));
-    this.#world = world;
-    if (pass !== undefined) this.session.present([{ type: RELAY_PASS_TYPE, value: pass }]);
-    this.#link = world.reachRelay(undefined, (event) => {
-      this.session.handle(event, world.agenda.now);
-      this.#drain();
-    });
+    super(world, pass === undefined ? [] : [pass]);
     this.run();
   }
 
   /** Sends what the session was told to send, and waits for the answers. */
   run(): void {
-    this.#drain();
-    this.#world.pass(6 * this.#world.network.latency);
+    this.drain();
+    this.world.pass(6 * this.world.network.latency);
   }
 
   /** PUBLISH. */
@@ -65,12 +52,5 @@ export class Intruder extends Peer {
         ? [request as Extract<Extract<SessionEvent, { kind: 'request' }>['request'], { kind: Kind }>]
         : [],
     );
-  }
-
-  #drain(): void {
-    for (let effect = this.session.poll(); effect !== undefined; effect = this.session.poll()) {
-      if (effect.kind === 'event') this.events.push(effect.event);
-      else this.#link.command('a', effect.command);
-    }
   }
 }

@@ -9,6 +9,8 @@ export interface Network {
   latency: number;
   /** How many of a hundred pieces are lost on their way and sent again. */
   lossPercent: number;
+  /** How many of a hundred streams of a relay never arrive: it does not send what it should. */
+  withheldPercent?: number;
 }
 
 /** QUIC's loss recovery: a piece that is lost comes this many latencies later. */
@@ -27,6 +29,7 @@ export class Link {
   readonly #arrival = new Map<string, number>();
   /** What is on its way while the network is cut. */
   #held: (() => void)[] | undefined;
+  readonly #withheld = new Set<StreamHandle>();
   #over = false;
 
   constructor(
@@ -101,7 +104,8 @@ export class Link {
       this.#deliver[to](event);
       return;
     }
-    const { latency, lossPercent } = this.#network;
+    const { latency, lossPercent, withheldPercent = 0 } = this.#network;
+    if (to === 'a' && this.#isWithheld(event, withheldPercent)) return;
     const isLost = this.#random() * 100 < lossPercent;
     const stream = `${to}${String(streamOf(event) ?? 'datagram')}`;
     // What closes a session comes behind everything.
@@ -118,6 +122,15 @@ export class Link {
         if (!this.#over) arrive();
       } else this.#held.push(arrive);
     });
+  }
+
+  /** Streams of one direction carry objects. */
+  #isWithheld(event: TransportEvent, percent: number): boolean {
+    if (percent > 0 && event.kind === 'stream-opened' && event.direction === 'uni') {
+      if (this.#random() * 100 < percent) this.#withheld.add(event.stream);
+    }
+    const stream = streamOf(event);
+    return stream !== undefined && this.#withheld.has(stream);
   }
 }
 

@@ -3,7 +3,8 @@ import type { CounterMode, LockToken } from '../../../src/protocol/counter/clien
 import { EpochCounter } from '../../../src/protocol/counter/epoch-counter.ts';
 import { DEFAULT_TIMES } from '../../../src/protocol/counter/room.ts';
 import type { CounterAsk } from '../../../src/protocol/meeting/effects.ts';
-import { millis, unixMillis } from '../../../src/protocol/units.ts';
+import type { CallProof } from '../../../src/protocol/counter/rules.ts';
+import { millis, unixMillis, type UnixMillis } from '../../../src/protocol/units.ts';
 import { answerCounter } from '../counter/answer-counter.ts';
 import { MemoryCounterStore } from '../counter/memory-store.ts';
 import { fakeProof, type FakeMls } from '../group/fake-mls.ts';
@@ -11,7 +12,6 @@ import { fakeCrypto, fakeSignature, serviceKey } from '../group/simulation.ts';
 import type { Agenda } from './agenda.ts';
 
 const LOCK_MS = 5_000;
-const ROUND_TRIP_MS = 4;
 /** How long a client waits for a counter that does not answer. */
 const TIMEOUT_MS = 5_000;
 
@@ -19,6 +19,8 @@ export class SimulatedCounter {
   readonly receiptKey: Uint8Array | undefined;
   /** Whether it answers. */
   reachable = true;
+  /** How long a call takes, there and back, ms. */
+  roundTrip = 4;
   readonly #agenda: Agenda;
   readonly #room: Uint8Array;
   readonly #store = new MemoryCounterStore();
@@ -49,23 +51,48 @@ export class SimulatedCounter {
     this.#other = { counter, members: new Set(members) };
   }
 
-  /** Asks, as the room or with the epoch keys of `mls`; `answer` is called a round trip later. */
-  ask(ask: CounterAsk, mls: FakeMls | undefined, answer: (value: unknown) => void): void {
-    if (!this.reachable) {
-      this.#agenda.after(TIMEOUT_MS, () => {
-        answer({ kind: 'unreachable', reason: 'no answer' });
-      });
+  /**
+   * Asks, as the room or with the epoch keys of `mls`; `answer` is called a round trip later.
+   * @param reaches - whether whoever asks reaches the counter; an answer may be lost when the question was not.
+   */
+  ask(
+    ask: CounterAsk,
+    mls: FakeMls | undefined,
+    answer: (value: unknown) => void,
+    reaches: () => boolean = () => true,
+  ): void {
+    const proof = fakeProof(this.#room, mls, 'member' in ask.input ? ask.input.member : undefined);
+    const isThere = (): boolean => this.reachable && reaches();
+    const lost = (): void => {
+      answer({ kind: 'unreachable', reason: 'no answer' });
+    };
+    if (!isThere()) {
+      this.#agenda.after(TIMEOUT_MS, lost);
       return;
     }
     const counter = this.#other?.members.has(mls) === true ? this.#other.counter : this.#counter;
-    const proof = fakeProof(this.#room, mls, 'member' in ask.input ? ask.input.member : undefined);
-    this.#agenda.after(ROUND_TRIP_MS / 2, () => {
-      const now = unixMillis(Math.round(1_000_000 + this.#agenda.now));
-      const fresh = `token ${String((this.#tokens += 1))}` as LockToken;
-      const value = answerCounter(counter, ask, { room: this.#room, proof, now, fresh });
-      this.#agenda.after(ROUND_TRIP_MS / 2, () => {
-        answer(value);
+    this.#agenda.after(this.roundTrip / 2, () => {
+      const value = this.answer(ask, proof, counter);
+      this.#agenda.after(this.roundTrip / 2, () => {
+        if (isThere()) answer(value);
+        else this.#agenda.after(TIMEOUT_MS, lost);
       });
     });
+  }
+
+  /** What it answers now to whoever proves what `proof` says. */
+  answer(ask: CounterAsk, proof: CallProof, counter = this.#counter): unknown {
+    const fresh = `token ${String((this.#tokens += 1))}` as LockToken;
+    return answerCounter(counter, ask, { room: this.#room, proof, now: this.#now, fresh });
+  }
+
+  /** The generation that is the meeting now. */
+  get meeting(): number | undefined {
+    const room = this.#counter.room(this.#room, this.#now, () => true);
+    return room.kind === 'ok' ? room.meeting : undefined;
+  }
+
+  get #now(): UnixMillis {
+    return unixMillis(Math.round(1_000_000 + this.#agenda.now));
   }
 }

@@ -5,13 +5,13 @@
 import { nodeCrypto } from '../../../src/io/crypto/node-crypto.ts';
 import type { CounterMode } from '../../../src/protocol/counter/client.ts';
 import { DEFAULT_TIMING, type Timing } from '../../../src/protocol/group/coordination/timing.ts';
-import type { MembershipRecord } from '../../../src/protocol/group/coordination/asks.ts';
+import type { BegunEpoch } from '../../../src/protocol/group/mls.ts';
 import type { MeetingParameters } from '../../../src/protocol/group/meeting-parameters.ts';
 import type { InvitedRelay } from '../../../src/protocol/group/invitation.ts';
 import { fingerprintOf } from '../../../src/protocol/group/names.ts';
 import type { RoomKey } from '../../../src/protocol/group/room-keys.ts';
 import type { DownlinkItem, MediaKind } from '../../../src/protocol/media/encoded-media.ts';
-import type { ConnectionId, MeetingEffect, StoreAsk } from '../../../src/protocol/meeting/effects.ts';
+import type { ConnectionId, MeetingEffect } from '../../../src/protocol/meeting/effects.ts';
 import type { MeetingInput } from '../../../src/protocol/meeting/inputs.ts';
 import { Meeting } from '../../../src/protocol/meeting/meeting.ts';
 import type { GroupView, MeetingView, ParticipantView } from '../../../src/protocol/meeting/view.ts';
@@ -29,6 +29,8 @@ import { Agenda } from './agenda.ts';
 import { answerMls } from './answer-mls.ts';
 import { Driven } from './driven.ts';
 import { Link, type Network } from './link.ts';
+import { begunEpochIn, type Meddle, type Question } from './questions.ts';
+import { SimulatedDisk } from './simulated-disk.ts';
 import { SimulatedCounter } from './simulated-counter.ts';
 
 const PROTOCOL = 'moqt-18';
@@ -119,9 +121,15 @@ export class SimulatedMeeting {
 
   /** Somebody comes. */
   join(name: string): SimulatedMember {
+    const member = this.make(name);
+    member.start();
+    return member;
+  }
+
+  /** Somebody who has not come yet. */
+  make(name: string): SimulatedMember {
     const member = new SimulatedMember(name, this);
     this.members.push(member);
-    member.start();
     return member;
   }
 
@@ -152,7 +160,7 @@ export class SimulatedMeeting {
 
   /** Members whose process runs and who have not ended. */
   get present(): SimulatedMember[] {
-    return this.members.filter((member) => member.isRunning && member.view.end === undefined);
+    return this.members.filter((member) => member.isRunning && !member.hasEnded);
   }
 
   /** The relay's process dies without a word. */
@@ -244,6 +252,11 @@ export class SimulatedMeeting {
     return link;
   }
 
+  /** A member was handed something to play or to do. */
+  heard(_member: SimulatedMember, _item: DownlinkItem): void {
+    // Nobody watches.
+  }
+
   /** Each epoch of a group has one security code, whoever shows it. */
   check(member: SimulatedMember, { group }: MeetingView): void {
     if (group === undefined) return;
@@ -262,6 +275,12 @@ export class SimulatedMember {
   readonly links = new Map<ConnectionId, Link>();
   /** Whether its network lets it connect to relays. */
   reachesRelay = true;
+  reachesCounter = true;
+  /** How wrong its clock is, ms; looked at when its process starts. */
+  clockOffset = 0;
+  meddle: Meddle | undefined;
+  /** All that its machine was ever told of epochs by MLS, as somebody has who keeps everything. */
+  readonly memory: BegunEpoch[] = [];
   /** When each view was shown. */
   readonly shownAt: number[] = [];
   /** Bytes that the transport says are queued on a stream after each write. */
@@ -276,10 +295,7 @@ export class SimulatedMember {
   saveMs = DISK_MS;
   readonly #world: SimulatedMeeting;
   readonly #key: Uint8Array;
-  #disk: { record: MembershipRecord; state: Uint8Array } | undefined;
-  /** What it remembers of kicks. */
-  #kickedKeys: readonly Uint8Array[] = [];
-  #diskFails = false;
+  readonly disk = new SimulatedDisk();
   #driven: Driven<MeetingInput, MeetingEffect> | undefined;
   #mls: FakeMls | undefined;
   #view: MeetingView | undefined;
@@ -293,6 +309,15 @@ export class SimulatedMember {
     this.name = name;
     this.#world = world;
     this.#key = fakeCrypto.sha256(Buffer.from(name));
+  }
+
+  /** Counts processes. */
+  get life(): number {
+    return this.#life;
+  }
+
+  get signatureKey(): Uint8Array {
+    return this.#key;
   }
 
   get isRunning(): boolean {
@@ -338,7 +363,7 @@ export class SimulatedMember {
       fingerprint: fingerprintOf(this.#key, fakeCrypto),
       displayName: this.name,
       timing,
-      timeOrigin: unixMillis(1_000_000),
+      timeOrigin: unixMillis(1_000_000 + this.clockOffset),
       groupCrypto: fakeCrypto,
       mediaCrypto: nodeCrypto,
       random: (length) => Uint8Array.from({ length }, () => Math.floor(random() * 256)),
@@ -379,7 +404,7 @@ export class SimulatedMember {
 
   /** Writes fail from now on, or work again. */
   failDisk(fails: boolean): void {
-    this.#diskFails = fails;
+    this.disk.fails = fails;
   }
 
   /** MLS of this process. */
@@ -393,7 +418,7 @@ export class SimulatedMember {
   }
 
   get hasSaved(): boolean {
-    return this.#disk !== undefined;
+    return this.disk.hasMembership;
   }
 
   /** Called when a membership is written, before its process hears of it. */
@@ -407,7 +432,7 @@ export class SimulatedMember {
   }
 
   loseDisk(): void {
-    this.#disk = undefined;
+    this.disk.lose();
   }
 
   feed(input: MeetingInput, life = this.#life): void {
@@ -416,20 +441,30 @@ export class SimulatedMember {
 
   goLive(): void {
     this.feed({ kind: 'sending', sending: { microphone: true, camera: true } });
-    this.feed({
-      kind: 'uplink',
-      item: {
-        kind: 'uplink-config',
-        config: { kind: 'audio', codec: 'opus', sampleRate: 48_000, channels: 1 },
-        bitrate: 32_000,
-      },
-    });
+    this.#announceSound();
     this.feed({
       kind: 'uplink',
       item: {
         kind: 'uplink-config',
         config: { kind: 'video', codec: 'vp8', width: 320, height: 180, framerate: 15 },
         bitrate: 700_000,
+      },
+    });
+  }
+
+  /** Goes live with sound alone. */
+  goOnAir(): void {
+    this.feed({ kind: 'sending', sending: { microphone: true, camera: false } });
+    this.#announceSound();
+  }
+
+  #announceSound(): void {
+    this.feed({
+      kind: 'uplink',
+      item: {
+        kind: 'uplink-config',
+        config: { kind: 'audio', codec: 'opus', sampleRate: 48_000, channels: 1 },
+        bitrate: 32_000,
       },
     });
   }
@@ -469,7 +504,9 @@ export class SimulatedMember {
   }
 
   #perform(effect: MeetingEffect, life: number): void {
-    const { agenda, counter } = this.#world;
+    const { agenda } = this.#world;
+    // A process that died wants nothing any more.
+    if (life !== this.#life) return;
     if (this.hasEnded) this.#world.broken.push(`${this.name} wants ${effect.kind} after its end`);
     switch (effect.kind) {
       case 'connect':
@@ -489,32 +526,14 @@ export class SimulatedMember {
         });
         return;
       case 'counter':
-        counter.ask(effect.ask, this.#mls, (answer) => {
-          this.feed({ kind: 'answer', id: effect.id, answer }, life);
-        });
+      case 'mls':
+      case 'store':
+        this.#asked(effect, life);
         return;
-      case 'mls': {
-        const mlsLife = this.#mlsLife;
-        agenda.after(this.mlsMs, () => {
-          if (life !== this.#life || mlsLife !== this.#mlsLife) return;
-          this.feed(
-            { kind: 'answer', id: effect.id, answer: answerMls(this.#mls, effect.ask, this.name) },
-            life,
-          );
-        });
-        return;
-      }
-      case 'store': {
-        const mlsLife = this.#mlsLife;
-        agenda.after(effect.ask.kind === 'save' ? this.saveMs : DISK_MS, () => {
-          if (life !== this.#life || (mlsLife !== this.#mlsLife && effect.ask.kind !== 'erase')) return;
-          this.feed({ kind: 'answer', id: effect.id, answer: this.#answerStore(effect.ask) }, life);
-        });
-        return;
-      }
       case 'downlink':
         if (effect.item.kind === 'keyframe-wanted') this.#wantsKeyframe = true;
         this.received.push(effect.item);
+        this.#world.heard(this, effect.item);
         return;
       case 'show':
         this.#view = effect.view;
@@ -527,29 +546,51 @@ export class SimulatedMember {
     }
   }
 
-  #answerStore(ask: StoreAsk): unknown {
-    const mls = this.#mls;
-    if (mls === undefined) throw new Error('no MLS');
-    switch (ask.kind) {
-      case 'load': {
-        const kickedKeys = this.#kickedKeys;
-        if (this.#disk === undefined) return { restored: undefined, kickedKeys };
-        const { group, ...rest } = mls.restore(this.#disk.state);
-        return { restored: { record: this.#disk.record, handle: group, ...rest }, kickedKeys };
-      }
-      case 'remember-kicked':
-        if (this.#diskFails) return 'failed';
-        this.#kickedKeys = [...this.#kickedKeys, ...ask.keys];
-        return 'written';
-      case 'save':
-        if (this.#diskFails) return 'failed';
-        this.#disk = { record: ask.record, state: mls.serialise(ask.handle) };
-        this.saved();
-        return 'written';
-      case 'erase':
-        if (this.#diskFails) return 'failed';
-        this.#disk = undefined;
-        return 'written';
+  #asked(effect: Question, life: number): void {
+    const mlsLife = this.#mlsLife;
+    this.#in(this.meddle?.(effect.ask.kind, 'before')?.delay ?? 0, () => {
+      this.#answer(effect, life, mlsLife);
+    });
+  }
+
+  #answer(effect: Question, life: number, mlsLife: number): void {
+    const { agenda, counter } = this.#world;
+    const isOver = (): boolean => life !== this.#life || mlsLife !== this.#mlsLife;
+    const answered = (answer: unknown): void => {
+      this.#answered(effect, answer, life);
+    };
+    switch (effect.kind) {
+      case 'counter':
+        if (!isOver()) counter.ask(effect.ask, this.#mls, answered, () => this.reachesCounter);
+        return;
+      case 'mls':
+        agenda.after(this.mlsMs, () => {
+          if (!isOver()) answered(answerMls(this.#mls, effect.ask, this.name));
+        });
+        return;
+      case 'store':
+        agenda.after(effect.ask.kind === 'save' ? this.saveMs : DISK_MS, () => {
+          if (life !== this.#life || (effect.ask.kind !== 'erase' && isOver())) return;
+          const answer = this.#mls && this.disk.answer(effect.ask, this.#mls);
+          if (effect.ask.kind === 'save' && answer === 'written') this.saved();
+          answered(answer);
+        });
+        return;
     }
+  }
+
+  #answered({ id, ask, kind }: Question, value: unknown, life: number): void {
+    if (life !== this.#life) return;
+    this.memory.push(...begunEpochIn(value));
+    const { delay = 0, lost = false } = this.meddle?.(ask.kind, 'after') ?? {};
+    const answer = lost && kind === 'counter' ? { kind: 'unreachable', reason: 'lost' } : value;
+    this.#in(delay, () => {
+      this.feed({ kind: 'answer', id, answer }, life);
+    });
+  }
+
+  #in(delay: number, run: () => void): void {
+    if (delay === 0) run();
+    else this.#world.agenda.after(delay, run);
   }
 }
