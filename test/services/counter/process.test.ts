@@ -14,7 +14,9 @@ import { receiptVerifier } from '../../../src/io/counter/receipt-crypto.ts';
 import type { EpochSigner, LockToken } from '../../../src/protocol/counter/client.ts';
 import { checkReceiptChain, parseReceipt, verifyReceipt } from '../../../src/protocol/counter/receipt.ts';
 import type { Receipt } from '../../../src/protocol/counter/receipt.ts';
-import { epoch } from '../../../src/protocol/units.ts';
+import { counterIdOf, newRecord } from '../../../src/protocol/counter/rules.ts';
+import { epoch, unixMillis } from '../../../src/protocol/units.ts';
+import { SqliteCounterStore } from '../../../src/services/counter/sqlite-store.ts';
 import { ensureDevelopmentCertificate } from '../../../src/services/tls/development-ca.ts';
 import type { DevelopmentCertificate } from '../../../src/services/tls/development-ca.ts';
 
@@ -88,6 +90,26 @@ const clientOf = (ready: Ready): HttpsCounterClient =>
   });
 
 describe('conclave-counter as a process', () => {
+  test('forgets nothing at its start, as a clock that was set far ahead is that of no call yet', async () => {
+    const first = await start();
+    await stop(first.child, 'SIGTERM');
+    const group = new Uint8Array(randomBytes(16));
+    const store = new SqliteCounterStore(path.join(directory, 'data', 'counter.db'));
+    const record = { ...newRecord(undefined), expected: epoch(3n) };
+    store.transaction((transaction) => {
+      transaction.writeRecord(counterIdOf(group, 'plain'), record, unixMillis(1));
+    });
+    store.close();
+    const { ready } = await start('--keep', '1');
+    const client = clientOf(ready);
+    // Touched half a century ago: whoever looked for what nobody touches would have found it.
+    expect(await client.lock(group, { mode: 'plain', val: epoch(0n) })).toEqual({
+      kind: 'counter-error',
+      current: 2n,
+    });
+    client.disconnect();
+  });
+
   test(
     'what it answered survives kill -9, and what it did not answer is asked again',
     async () => {
