@@ -14,11 +14,8 @@ const PKCS8_PREFIX: Readonly<Record<Curve, Buffer>> = {
   ed25519: Buffer.from('302e020100300506032b657004220420', 'hex'),
   x25519: Buffer.from('302e020100300506032b656e04220420', 'hex'),
 };
-/** SPKI up to the raw public key. @see RFC 8410 §4 */
-const SPKI_PREFIX: Readonly<Record<Curve, Buffer>> = {
-  ed25519: Buffer.from('302a300506032b6570032100', 'hex'),
-  x25519: Buffer.from('302a300506032b656e032100', 'hex'),
-};
+/** Names of the curves in a JWK. @see RFC 8037 */
+const JWK_CURVE: Readonly<Record<Curve, string>> = { ed25519: 'Ed25519', x25519: 'X25519' };
 
 /**
  * A private key from its raw bytes, which for Ed25519 are the seed.
@@ -37,18 +34,23 @@ export function privateKeyFrom(curve: Curve, raw: Uint8Array): KeyObject {
 
 /**
  * A public key from its raw bytes. Whether they are a point shows when the key is used.
+ *
+ * It goes by a JWK, ten times as fast as by DER: OpenSSL tries decoders on DER. A private key does not, as text cannot be
+ * overwritten.
  * @param raw - 32 bytes.
  * @throws {RangeError} another length.
  */
 export function publicKeyFrom(curve: Curve, raw: Uint8Array): KeyObject {
   if (raw.length !== RAW_KEY_BYTES) throw new RangeError('a public key has 32 bytes');
-  return createPublicKey({ key: Buffer.concat([SPKI_PREFIX[curve], raw]), format: 'der', type: 'spki' });
+  const x = Buffer.from(raw.buffer, raw.byteOffset, raw.length).toString('base64url');
+  return createPublicKey({ key: { kty: 'OKP', crv: JWK_CURVE[curve], x }, format: 'jwk' });
 }
 
 /** 32 fresh bytes of a public key, or of a private key's public one. */
 export function rawPublicKey(key: KeyObject): Uint8Array {
   const publicKey = key.type === 'private' ? createPublicKey(key) : key;
-  return new Uint8Array(publicKey.export({ format: 'der', type: 'spki' }).subarray(-RAW_KEY_BYTES));
+  const { x = '' } = publicKey.export({ format: 'jwk' });
+  return new Uint8Array(Buffer.from(x, 'base64url'));
 }
 
 /** 32 fresh bytes of a private key: secret. */

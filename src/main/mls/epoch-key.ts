@@ -8,9 +8,15 @@ const EPOCH_KEY_LABEL = 'conclave epoch key';
 const EPOCH_KEY_BYTES = 32;
 const NO_CONTEXT = new Uint8Array(0);
 
-/** Its public key, 32 bytes. */
+/** Public keys by the secrets of their epochs: a Commit's is asked for when it is staged, and when it is merged. */
+const publicKeys = new WeakMap<ClientState['keySchedule'], Uint8Array>();
+
+/** Its public key: 32 fresh bytes. */
 export async function epochKeyOf(state: ClientState, suite: CiphersuiteImpl): Promise<Uint8Array> {
-  return (await epochSignerOf(state, suite)).publicKey;
+  const { keySchedule } = state;
+  const publicKey = publicKeys.get(keySchedule) ?? (await epochSignerOf(state, suite)).publicKey;
+  publicKeys.set(keySchedule, publicKey);
+  return publicKey.slice();
 }
 
 /** The key pair of a state's epoch. */

@@ -28,11 +28,13 @@ export function eraseKeyPackage(secrets: PrivateKeyPackage, groups: Iterable<Cli
 }
 
 function* secretsOf(state: ClientState): Generator<Uint8Array> {
-  const { keySchedule, privatePath, secretTree, signaturePrivateKey } = state;
+  const { keySchedule, privatePath, secretTree, signaturePrivateKey, historicalReceiverData } = state;
   yield signaturePrivateKey;
   for (const value of Object.values(keySchedule) as unknown[]) if (value instanceof Uint8Array) yield value;
   yield* Object.values(privatePath.privateKeys);
   yield* byteArraysIn(secretTree);
+  // What the Commit that led to this state was opened with: ratchets of its sender, derived for it.
+  for (const former of historicalReceiverData.values()) yield* byteArraysIn(former.secretTree);
 }
 
 /** All byte arrays inside nested objects and arrays. */

@@ -8,7 +8,7 @@ import { Truncated } from '../../protocol/bytes/truncated.ts';
 import type { JoinerWelcome } from '../../protocol/group/mls.ts';
 import { clientConfig } from './client-config.ts';
 
-const VERSION = 1;
+const VERSION = 2;
 const MAX_STATE_BYTES = 64 * 1024 * 1024;
 const MAX_WELCOMES = 4096;
 

@@ -1,6 +1,6 @@
 /** Conversions to and from ts-mls: bounded decoding, proposals of a plan, one Welcome per joiner, the roster of a tree. */
 import { decodeMlsMessage, encodeMlsMessage } from 'ts-mls';
-import type { ClientState, KeyPackage, MLSMessage, Proposal, Welcome } from 'ts-mls';
+import type { ClientState, KeyPackage, LeafNode, MLSMessage, Proposal, Welcome } from 'ts-mls';
 import { equal } from '../../protocol/bytes/equal.ts';
 import { invariant } from '../../protocol/errors.ts';
 import {
@@ -14,9 +14,9 @@ import {
 import type { MeetingParameters, MeetingSettings } from '../../protocol/group/meeting-parameters.ts';
 import type { CommitPlan, JoinerWelcome } from '../../protocol/group/mls.ts';
 import { fingerprintOf, senderIdOf } from '../../protocol/group/names.ts';
-import type { Fingerprint } from '../../protocol/group/names.ts';
+import type { Fingerprint, SenderId } from '../../protocol/group/names.ts';
 import { leafIndex } from '../../protocol/group/roster.ts';
-import type { LeafIndex, Member } from '../../protocol/group/roster.ts';
+import type { Member } from '../../protocol/group/roster.ts';
 import { parametersOf } from './commit-policy.ts';
 import { joinOf } from './leaf-joins.ts';
 import { nodeGroupCrypto } from './node-group-crypto.ts';
@@ -122,22 +122,33 @@ export function splitWelcome(welcome: Welcome): JoinerWelcome[] {
   }));
 }
 
-/** The members of a group, in leaf order. */
+/** What follows from a leaf, kept as long as it is: a tree is looked through several times in each epoch. */
+const membersOfLeaves = new WeakMap<LeafNode, Pick<Member, 'fingerprint' | 'senderId' | 'asOf'>>();
+
+function memberOf(leaf: LeafNode): Pick<Member, 'fingerprint' | 'senderId' | 'asOf'> {
+  let member = membersOfLeaves.get(leaf);
+  if (member === undefined) {
+    const join = joinOf(leaf);
+    invariant(join !== undefined, 'each leaf of a group that we hold says which join it is of');
+    const fingerprint = fingerprintOf(leaf.signaturePublicKey, nodeGroupCrypto);
+    member = { fingerprint, senderId: senderIdOf(fingerprint, join.joinId), asOf: join.asOf };
+    membersOfLeaves.set(leaf, member);
+  }
+  return member;
+}
+
+/** The members of a group, in leaf order: fresh bytes. */
 export function rosterOf(state: ClientState): Member[] {
   const members: Member[] = [];
   for (const [node, content] of state.ratchetTree.entries()) {
     if (content?.nodeType !== 'leaf') continue;
-    const { signaturePublicKey } = content.leaf;
-    const join = joinOf(content.leaf);
-    invariant(join !== undefined, 'each leaf of a group that we hold says which join it is of');
-    const leaf: LeafIndex = leafIndex(node / 2);
-    const fingerprint = fingerprintOf(signaturePublicKey, nodeGroupCrypto);
+    const { fingerprint, senderId, asOf } = memberOf(content.leaf);
     members.push({
-      leaf,
-      signatureKey: signaturePublicKey.slice(),
-      fingerprint,
-      senderId: senderIdOf(fingerprint, join.joinId),
-      asOf: join.asOf,
+      leaf: leafIndex(node / 2),
+      signatureKey: content.leaf.signaturePublicKey.slice(),
+      fingerprint: fingerprint.slice() as Fingerprint,
+      senderId: senderId.slice() as SenderId,
+      asOf,
     });
   }
   return members;

@@ -10,14 +10,12 @@ import {
   createDecipheriv,
   createHash,
   createHmac,
-  createPublicKey,
   diffieHellman,
   generateKeyPairSync,
   randomBytes,
   sign,
   timingSafeEqual,
 } from 'node:crypto';
-import type { KeyObject } from 'node:crypto';
 import { defaultCryptoProvider } from 'ts-mls';
 import type { Ciphersuite, CiphersuiteImpl, CryptoProvider, Hash, Hpke, Kdf, Signature } from 'ts-mls';
 import {
@@ -85,19 +83,26 @@ function makeKdf(algorithm: string): Kdf {
 function hmac(algorithm: string, key: Uint8Array, ...data: readonly Uint8Array[]): Uint8Array {
   const mac = createHmac(algorithm, key);
   for (const part of data) mac.update(part);
-  return new Uint8Array(mac.digest());
+  // The very bytes: a copy would leave those behind, which are secret more often than not.
+  const { buffer, byteOffset, length } = mac.digest();
+  return new Uint8Array(buffer, byteOffset, length);
 }
+
+const FIRST_BLOCK = Uint8Array.of(1);
 
 /** HKDF-Expand (RFC 5869 §2.3). */
 function expand(algorithm: string, prk: Uint8Array, info: Uint8Array, length: number): Uint8Array {
+  let block = hmac(algorithm, prk, info, FIRST_BLOCK);
+  if (block.length === length) return block;
   const okm = new Uint8Array(length);
-  let block = new Uint8Array(0);
-  for (let done = 0, counter = 1; done < length; counter += 1) {
-    block = new Uint8Array(hmac(algorithm, prk, block, info, Uint8Array.of(counter)));
+  for (let done = 0, counter = 2; ; counter += 1) {
     okm.set(block.subarray(0, length - done), done);
     done += block.length;
+    const next = done < length ? hmac(algorithm, prk, block, info, Uint8Array.of(counter)) : undefined;
+    block.fill(0);
+    if (next === undefined) return okm;
+    block = next;
   }
-  return okm;
 }
 
 const AEAD_KEY_BYTES = 16;
@@ -153,82 +158,115 @@ function kemSecret(dh: Uint8Array, enc: Uint8Array, recipient: Uint8Array): Uint
   return labeledExpand(KEM_ID, prk, 'shared_secret', Buffer.concat([enc, recipient]), 32);
 }
 
-/** Key schedule of HPKE in base mode (RFC 9180 §5.1). */
-function hpkeContext(
-  sharedSecret: Uint8Array,
-  info: Uint8Array,
-): { key: Uint8Array; nonce: Uint8Array; exporter: Uint8Array } {
+const NO_PSK_HASH = labeledExtract(HPKE_ID, NONE, 'psk_id_hash', NONE);
+
+/** Key schedule of HPKE in base mode (RFC 9180 §5.1), up to what a context is used for. */
+function hpkeContext(sharedSecret: Uint8Array, info: Uint8Array) {
   const context = Buffer.concat([
     Uint8Array.of(0),
-    labeledExtract(HPKE_ID, NONE, 'psk_id_hash', NONE),
+    NO_PSK_HASH,
     labeledExtract(HPKE_ID, NONE, 'info_hash', info),
   ]);
   const secret = labeledExtract(HPKE_ID, sharedSecret, 'secret', NONE);
+  const expanded = (label: string, length: number): Uint8Array =>
+    labeledExpand(HPKE_ID, secret, label, context, length);
   return {
-    key: labeledExpand(HPKE_ID, secret, 'key', context, AEAD_KEY_BYTES),
-    nonce: labeledExpand(HPKE_ID, secret, 'base_nonce', context, AEAD_NONCE_BYTES),
-    exporter: labeledExpand(HPKE_ID, secret, 'exp', context, 32),
+    sealing: () => ({
+      key: expanded('key', AEAD_KEY_BYTES),
+      nonce: expanded('base_nonce', AEAD_NONCE_BYTES),
+    }),
+    exporter: () => expanded('exp', 32),
   };
 }
 
-/** HPKE in base mode on KeyObjects: ts-mls treats keys as opaque. */
+/** A public key as ts-mls holds it between importing and using it: to it, keys are opaque. */
+interface HpkePublicKey {
+  readonly raw: Uint8Array;
+}
+/** A private key: the bytes belong to whoever had it imported, derived or generated, and no copy is made of them. */
+interface HpkePrivateKey {
+  readonly raw: Uint8Array;
+}
+
+function checked({ length }: Uint8Array): void {
+  if (length !== RAW_KEY_BYTES) throw new RangeError('a key has 32 bytes');
+}
+
+/** HPKE in base mode. */
 const x25519Hpke = {
   keyLength: AEAD_KEY_BYTES,
   nonceLength: AEAD_NONCE_BYTES,
-  seal(publicKey: KeyObject, plaintext: Uint8Array, info: Uint8Array, aad: Uint8Array = NONE) {
+  seal(publicKey: HpkePublicKey, plaintext: Uint8Array, info: Uint8Array, aad: Uint8Array = NONE) {
     const { shared, enc } = toRecipient(publicKey);
-    const { key, nonce } = hpkeContext(shared, info);
+    const { key, nonce } = hpkeContext(shared, info).sealing();
     return { ct: sealGcm(key, nonce, aad, plaintext), enc };
   },
   open(
-    privateKey: KeyObject,
+    privateKey: HpkePrivateKey,
     enc: Uint8Array,
     ciphertext: Uint8Array,
     info: Uint8Array,
     aad: Uint8Array = NONE,
   ) {
-    const { key, nonce } = hpkeContext(fromSender(privateKey, enc), info);
+    const { key, nonce } = hpkeContext(fromSender(privateKey, enc), info).sealing();
     return openGcm(key, nonce, aad, ciphertext);
   },
-  exportSecret(publicKey: KeyObject, context: Uint8Array, length: number, info: Uint8Array) {
+  exportSecret(publicKey: HpkePublicKey, context: Uint8Array, length: number, info: Uint8Array) {
     const { shared, enc } = toRecipient(publicKey);
-    const { exporter } = hpkeContext(shared, info);
+    const exporter = hpkeContext(shared, info).exporter();
     return { enc, secret: labeledExpand(HPKE_ID, exporter, 'sec', context, length) };
   },
   importSecret(
-    privateKey: KeyObject,
+    privateKey: HpkePrivateKey,
     context: Uint8Array,
     enc: Uint8Array,
     length: number,
     info: Uint8Array,
   ) {
-    const { exporter } = hpkeContext(fromSender(privateKey, enc), info);
+    const exporter = hpkeContext(fromSender(privateKey, enc), info).exporter();
     return labeledExpand(HPKE_ID, exporter, 'sec', context, length);
   },
   encryptAead: (key: Uint8Array, nonce: Uint8Array, aad: Uint8Array | undefined, plaintext: Uint8Array) =>
     sealGcm(key, nonce, aad ?? NONE, plaintext),
   decryptAead: (key: Uint8Array, nonce: Uint8Array, aad: Uint8Array | undefined, ciphertext: Uint8Array) =>
     openGcm(key, nonce, aad ?? NONE, ciphertext),
-  importPrivateKey: (raw: Uint8Array) => privateKeyFrom('x25519', raw),
-  importPublicKey: (raw: Uint8Array) => publicKeyFrom('x25519', raw),
-  exportPublicKey: rawPublicKey,
-  exportPrivateKey: rawPrivateKey,
+  importPrivateKey(raw: Uint8Array): HpkePrivateKey {
+    checked(raw);
+    return { raw };
+  },
+  importPublicKey(raw: Uint8Array): HpkePublicKey {
+    checked(raw);
+    return { raw };
+  },
+  exportPublicKey: ({ raw }: HpkePublicKey) => raw.slice(),
+  exportPrivateKey: ({ raw }: HpkePrivateKey) => raw,
   deriveKeyPair(ikm: Uint8Array) {
     const prk = labeledExtract(KEM_ID, NONE, 'dkp_prk', ikm);
-    const privateKey = privateKeyFrom('x25519', labeledExpand(KEM_ID, prk, 'sk', NONE, RAW_KEY_BYTES));
-    return { privateKey, publicKey: createPublicKey(privateKey) };
+    const privateKey: HpkePrivateKey = { raw: labeledExpand(KEM_ID, prk, 'sk', NONE, RAW_KEY_BYTES) };
+    // Members of a path derive pairs of which they keep the private key alone.
+    const publicKey: HpkePublicKey = {
+      get raw() {
+        return rawPublicKey(privateKeyFrom('x25519', privateKey.raw));
+      },
+    };
+    return { privateKey, publicKey };
   },
-  generateKeyPair: () => generateKeyPairSync('x25519'),
+  generateKeyPair() {
+    const { privateKey, publicKey } = generateKeyPairSync('x25519');
+    return { privateKey: { raw: rawPrivateKey(privateKey) }, publicKey: { raw: rawPublicKey(publicKey) } };
+  },
 };
 
-function toRecipient(recipient: KeyObject): { shared: Uint8Array; enc: Uint8Array } {
+function toRecipient({ raw }: HpkePublicKey): { shared: Uint8Array; enc: Uint8Array } {
   const ephemeral = generateKeyPairSync('x25519');
   const enc = rawPublicKey(ephemeral.publicKey);
-  const dh = diffieHellman({ privateKey: ephemeral.privateKey, publicKey: recipient });
-  return { shared: kemSecret(dh, enc, rawPublicKey(recipient)), enc };
+  const publicKey = publicKeyFrom('x25519', raw);
+  const dh = diffieHellman({ privateKey: ephemeral.privateKey, publicKey });
+  return { shared: kemSecret(dh, enc, raw), enc };
 }
 
-function fromSender(own: KeyObject, enc: Uint8Array): Uint8Array {
+function fromSender({ raw }: HpkePrivateKey, enc: Uint8Array): Uint8Array {
+  const own = privateKeyFrom('x25519', raw);
   const dh = diffieHellman({ privateKey: own, publicKey: publicKeyFrom('x25519', enc) });
   return kemSecret(dh, enc, rawPublicKey(own));
 }

@@ -2,7 +2,7 @@
 import type { ClientState } from 'ts-mls';
 import { invariant } from '../../protocol/errors.ts';
 import type { StagedCommit, StagedHandle } from '../../protocol/group/mls.ts';
-import { eraseState } from './group-secrets.ts';
+import { eraseSecrets, eraseState } from './group-secrets.ts';
 
 /** One of them. */
 export interface Staged {
@@ -54,9 +54,11 @@ export class StagedCommits {
     const chosen = this.get(handle);
     // Nothing is kept of earlier epochs: no application messages go through MLS.
     const merged = { ...chosen.newState, historicalReceiverData: new Map() };
-    for (const { newState } of this.#staged.values()) eraseState(newState, merged);
+    for (const { newState, consumed } of this.#staged.values()) {
+      eraseState(newState, merged);
+      eraseSecrets(consumed, merged);
+    }
     this.#staged.clear();
-    for (const secret of chosen.consumed) secret.fill(0);
     eraseState(state, merged);
     return merged;
   }

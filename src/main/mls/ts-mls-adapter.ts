@@ -205,10 +205,14 @@ export class TsMlsAdapter implements MlsPort {
     } catch (error) {
       return refused(nameOf(error));
     }
-    if (seen.refusal !== undefined) return refused(seen.refusal);
-    if (result.kind !== 'newState' || seen.committer === undefined) return refused('no Commit');
+    const refuse = (reason: string): ProcessOutcome => {
+      eraseState(result.newState, state);
+      return refused(reason);
+    };
+    if (seen.refusal !== undefined) return refuse(seen.refusal);
+    if (result.kind !== 'newState' || seen.committer === undefined) return refuse('no Commit');
     const fault = await addsFault(group, seen.added, seen.parameters);
-    if (fault !== undefined) return refused(fault);
+    if (fault !== undefined) return refuse(fault);
     const contents = {
       committer: seen.committer,
       removed: seen.removed,
@@ -224,9 +228,9 @@ export class TsMlsAdapter implements MlsPort {
         kicked: isKicked(seen.parameters, own),
       };
     }
-    if (newState.groupActiveState.kind !== 'active') return refused('a reinitialisation of the group');
+    if (newState.groupActiveState.kind !== 'active') return refuse('a reinitialisation of the group');
     if (!keepsAuthor(state, newState, seen.committer))
-      return refused('a Commit that makes its author another');
+      return refuse('a Commit that makes its author another');
     const staged = this.#newHandle() as StagedHandle;
     group.staged.keep(staged, { newState, commit: commit.slice(), consumed, own: undefined }, state);
     return {

@@ -1,11 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import type { ClientState } from 'ts-mls';
-import { deriveKey } from 'ts-mls/secretTree.js';
+import { expandWithLabel } from 'ts-mls/crypto/kdf.js';
+import { createSecretTree, deriveKey, leafRatchets } from 'ts-mls/secretTree.js';
 import { afterEach, expect, test, vi } from 'vitest';
 import { suiteImplementation } from '../../../src/main/mls/client-config.ts';
+import { byteArraysIn } from '../../../src/main/mls/group-secrets.ts';
 import { decodeGroupRecord } from '../../../src/main/mls/group-state-codec.ts';
 import type { GroupRecord } from '../../../src/main/mls/group-state-codec.ts';
 import { TsMlsAdapter } from '../../../src/main/mls/ts-mls-adapter.ts';
+import { encodeUtf8 } from '../../../src/protocol/bytes/utf8.ts';
 import type { GroupHandle, StagedCommit } from '../../../src/protocol/group/mls.ts';
 import { founding, joinRequest, makeMembership } from '../../harness/group/membership.ts';
 import { watchSecrets } from '../../harness/group/watch-secrets.ts';
@@ -44,11 +47,10 @@ async function recordOf(mls: TsMlsAdapter, group: GroupHandle): Promise<GroupRec
 }
 /** Copies of everything secret in a state but the signature key, which all epochs have in common. */
 function secretsOf({ keySchedule, privatePath, secretTree }: ClientState): Uint8Array[] {
-  const ratchets = secretTree.flatMap(({ handshake, application }) => [handshake.secret, application.secret]);
   return [
     ...(Object.values(keySchedule) as unknown[]),
     ...Object.values(privatePath.privateKeys),
-    ...ratchets,
+    ...byteArraysIn(secretTree),
   ]
     .filter((value): value is Uint8Array => value instanceof Uint8Array && !isErased(value))
     .map((value) => value.slice());
@@ -74,9 +76,17 @@ test('the key that opened a Commit is gone when the Commit is merged', async () 
   const { watched, mls, group, otherMls, other } = await setUp();
   const suite = await suiteImplementation(0x0001);
   const { secretTree } = (await recordOf(mls, group)).state;
-  const keys = await Promise.all(secretTree.map(({ handshake }) => deriveKey(handshake.secret, 0, suite)));
-  const copies = keys.map((key) => key.slice());
-  for (const key of keys) key.fill(0);
+  const leaves = secretTree.flatMap((node, at) => (node === undefined ? [] : [at]));
+  const ratchets = await Promise.all(leaves.map((at) => leafRatchets(secretTree, at, suite.kdf)));
+  const roots = ratchets.flatMap(({ ratchets: { handshake, application } }) => [
+    handshake.secret,
+    application.secret,
+  ]);
+  const keys = await Promise.all(
+    ratchets.map(({ ratchets: { handshake } }) => deriveKey(handshake.secret, 0, suite)),
+  );
+  const copies = [...roots, ...keys].map((key) => key.slice());
+  for (const key of [...roots, ...keys]) key.fill(0);
   const commit = await stage(otherMls, other);
   const processed = await mls.processCommit(group, commit.commit);
   if (processed.kind !== 'staged') throw new Error(processed.kind);
@@ -111,6 +121,21 @@ test('a group that is forgotten leaves nothing, its staged Commit and our signat
   expect(secrets.flatMap((secret) => watched.holding(secret))).toEqual([]);
   expect(watched.signKeys.size).toBeGreaterThan(0);
   expect([...watched.signKeys].every(isErased)).toBe(true);
+});
+
+test('of a secret tree only what the leaves derive from is left', async () => {
+  const watched = await watchSecrets();
+  const { kdf } = await suiteImplementation(0x0001);
+  const secret = new Uint8Array(randomBytes(32));
+  const above = await expandWithLabel(secret, 'tree', encodeUtf8('left'), kdf.size, kdf);
+  const leaf = await expandWithLabel(above, 'tree', encodeUtf8('right'), kdf.size, kdf);
+  const [copy, leafCopy] = [above.slice(), leaf.slice()];
+  above.fill(0);
+  leaf.fill(0);
+  const tree = await createSecretTree(4, secret, kdf);
+  expect(watched.holding(copy)).toEqual([]);
+  expect(watched.holding(leafCopy).length).toBe(1);
+  expect(tree[2]).toEqual({ secret: leafCopy });
 });
 
 test('the init key of a group’s creator is gone at once', async () => {
