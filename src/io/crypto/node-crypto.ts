@@ -16,6 +16,10 @@ const HASHES: Readonly<Record<HashName, string>> = {
 
 /** Parts smaller than this are joined before encryption: a call into OpenSSL costs more than the copy. */
 const JOIN_BELOW = 16_384;
+/** Larger parts are encrypted in pieces of this size, which are copied while the cache has them. */
+const PIECE = 32_768;
+/** Memory that sealed objects are cut from: to have an ArrayBuffer for each costs as much as to encrypt a short one. */
+const SLAB = 65_536;
 const GCM_TAG_LENGTH = 16;
 
 /** Secure Objects over node:crypto. */
@@ -39,6 +43,8 @@ interface Ciphering {
 }
 
 function gcm(algorithm: CipherGCMTypes): Aead {
+  /** The tag of the object that is being opened. */
+  const tag = new Uint8Array(GCM_TAG_LENGTH);
   return {
     seal(key, nonce, aad, ...plaintext) {
       const cipher = createCipheriv(algorithm, key, nonce);
@@ -51,9 +57,11 @@ function gcm(algorithm: CipherGCMTypes): Aead {
     open(key, nonce, aad, sealed) {
       const length = sealed.length - GCM_TAG_LENGTH;
       if (length < 0) return undefined;
-      const decipher = createDecipheriv(algorithm, key, nonce, { authTagLength: GCM_TAG_LENGTH });
+      const decipher = createDecipheriv(algorithm, key, nonce);
       decipher.setAAD(aad);
-      decipher.setAuthTag(sealed.subarray(length));
+      // Always a whole tag: GCM would take one that was cut, too.
+      for (let at = 0; at < GCM_TAG_LENGTH; at += 1) tag[at] = sealed[length + at] ?? 0;
+      decipher.setAuthTag(tag);
       const plaintext = decipher.update(sealed.subarray(0, length));
       try {
         decipher.final();
@@ -103,19 +111,36 @@ function ctrHmac(Nt: number): Aead {
 function update(cipher: Ciphering, parts: readonly Uint8Array[], tagLength: number): Uint8Array {
   let length = 0;
   for (const part of parts) length += part.length;
-  // Memory of its own that is not zeroed first: all of it is written.
-  const output = plain(Buffer.allocUnsafeSlow(length + tagLength));
   if (length < JOIN_BELOW) {
+    const output = cutFromSlab(length + tagLength);
     fill(output, parts);
     output.set(cipher.update(output.subarray(0, length)));
     return output;
   }
+  // Memory of its own that is not zeroed first: all of it is written.
+  const output = plain(Buffer.allocUnsafeSlow(length + tagLength));
   let offset = 0;
   for (const part of parts) {
-    output.set(cipher.update(part), offset);
+    for (let at = 0; at < part.length; at += PIECE) {
+      output.set(cipher.update(part.length <= PIECE ? part : part.subarray(at, at + PIECE)), offset + at);
+    }
     offset += part.length;
   }
   return output;
+}
+
+let slab: ArrayBuffer = new ArrayBuffer(0);
+let slabUsed = 0;
+
+/** Bytes that no other object has, in memory that others are cut from, too; not zeroed first, as all of them are written. */
+function cutFromSlab(length: number): Uint8Array {
+  if (slabUsed + length > slab.byteLength) {
+    slab = Buffer.allocUnsafeSlow(SLAB).buffer;
+    slabUsed = 0;
+  }
+  const cut = new Uint8Array(slab, slabUsed, length);
+  slabUsed += length;
+  return cut;
 }
 
 function fill(output: Uint8Array, parts: readonly Uint8Array[]): void {

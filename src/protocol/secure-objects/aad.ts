@@ -5,6 +5,7 @@
  */
 import { invariant } from '../errors.ts';
 import type { GroupId, ObjectId } from '../moqt/model.ts';
+import { putLocation } from './location.ts';
 
 /** Name of the encoding that this code seals and opens; the members of a meeting agree on it. */
 export const PROFILE = '01';
@@ -28,9 +29,7 @@ export const AAD_HEADER_LENGTH = 13;
 export function putAad(target: Uint8Array, header: ObjectHeader, immutable: Uint8Array): number {
   const { group, object, priority } = header;
   invariant(priority >= 0 && priority <= 255, 'a priority has 8 bits');
-  const view = new DataView(target.buffer, target.byteOffset);
-  view.setBigUint64(0, group);
-  view.setUint32(8, Number(object));
+  putLocation(target, group, object);
   target[12] = priority;
   target.set(immutable, AAD_HEADER_LENGTH);
   return AAD_HEADER_LENGTH + immutable.length;

@@ -4,6 +4,7 @@
  * @see moqt-18 #immutable-properties
  * @see draft-ietf-moq-secure-objects-01 #keyid-ext
  */
+import { equal } from '../bytes/equal.ts';
 import { decodeKeyValuePairs, encodeKeyValuePairs, type KeyValuePair } from '../bytes/key-value-pairs.ts';
 import { OutOfRange } from '../bytes/out-of-range.ts';
 import { Truncated } from '../bytes/truncated.ts';
@@ -62,6 +63,24 @@ export function readSealedProperties(properties: Uint8Array): SealedProperties |
   if (pairs?.some((pair) => pair.type === IMMUTABLE_PROPERTIES)) return undefined;
   const keyId = soleValue(pairs, KEY_ID);
   return typeof keyId === 'bigint' ? { keyId, immutable } : undefined;
+}
+
+/** Longest properties that are kept to compare the next with: all that we send are shorter. */
+const MAX_KEPT_PROPERTIES = 64;
+
+/** Reads the properties of one track's objects, which are the same from object to object as long as the key is. */
+export class SealedPropertiesReader {
+  #bytes: Uint8Array | undefined;
+  #read: SealedProperties | undefined;
+
+  /** What {@link readSealedProperties} finds; for properties like those before, in bytes of this reader's. */
+  read(properties: Uint8Array): SealedProperties | undefined {
+    if (this.#bytes !== undefined && equal(this.#bytes, properties)) return this.#read;
+    if (properties.length > MAX_KEPT_PROPERTIES) return readSealedProperties(properties);
+    this.#bytes = properties.slice();
+    this.#read = readSealedProperties(this.#bytes);
+    return this.#read;
+  }
 }
 
 /**

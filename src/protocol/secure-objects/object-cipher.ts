@@ -8,7 +8,7 @@ import { AAD_HEADER_LENGTH, putAad, type ObjectHeader } from './aad.ts';
 import type { Aead, SecureObjectsCrypto } from './crypto.ts';
 import { encodeFullTrackName } from './full-track-name.ts';
 import { deriveTrackKey, type TrackKey } from './key-schedule.ts';
-import { formNonce, OBJECT_ID_LIMIT } from './nonce.ts';
+import { formNonce, NONCE_LENGTH, OBJECT_ID_LIMIT } from './nonce.ts';
 import type { PaddedSize } from './padding.ts';
 import { parsePlaintext, plaintextParts, type Plaintext } from './plaintext.ts';
 import { SUITES, type Suite, type SuiteId } from './suite.ts';
@@ -26,8 +26,9 @@ export class ObjectCipher {
   readonly #crypto: SecureObjectsCrypto;
   readonly #aead: Aead;
   readonly #fullTrackName: Uint8Array;
-  /** Each AAD is built here, without an allocation per object: ciphers read it and do not keep it. */
-  #aadBuffer = new Uint8Array(0);
+  /** Nonce and AAD of each object are built here, without an allocation: ciphers read them and keep nothing. */
+  readonly #nonce = new Uint8Array(NONCE_LENGTH);
+  #aad = new Uint8Array(0);
 
   constructor({ track, suite, crypto }: SealedTrack) {
     this.suite = SUITES[suite];
@@ -56,7 +57,7 @@ export class ObjectCipher {
     content: Plaintext,
     paddedSize?: PaddedSize,
   ): Uint8Array {
-    const nonce = formNonce(key.salt, header.group, header.object);
+    const nonce = formNonce(key.salt, header.group, header.object, this.#nonce);
     const aad = this.#aadOf(header, immutable);
     const padding = paddedSize && { paddedSize, tagLength: this.suite.Nt };
     return this.#aead.seal(key.key, nonce, aad, ...plaintextParts(content, padding));
@@ -73,14 +74,16 @@ export class ObjectCipher {
     ciphertext: Uint8Array,
   ): Plaintext | undefined {
     if (header.object >= OBJECT_ID_LIMIT) return undefined;
-    const nonce = formNonce(key.salt, header.group, header.object);
+    const nonce = formNonce(key.salt, header.group, header.object, this.#nonce);
     const plaintext = this.#aead.open(key.key, nonce, this.#aadOf(header, immutable), ciphertext);
     return plaintext === undefined ? undefined : parsePlaintext(plaintext);
   }
 
   #aadOf(header: ObjectHeader, immutable: Uint8Array): Uint8Array {
-    const room = AAD_HEADER_LENGTH + immutable.length;
-    if (this.#aadBuffer.length < room) this.#aadBuffer = new Uint8Array(room);
-    return this.#aadBuffer.subarray(0, putAad(this.#aadBuffer, header, immutable));
+    const length = AAD_HEADER_LENGTH + immutable.length;
+    // The same from object to object, as long as the key is.
+    if (this.#aad.length !== length) this.#aad = new Uint8Array(length);
+    putAad(this.#aad, header, immutable);
+    return this.#aad;
   }
 }

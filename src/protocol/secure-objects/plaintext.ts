@@ -12,6 +12,7 @@ import { ENCRYPTED_PROPERTIES, parsePairs } from './immutable-properties.ts';
 import { padList, unpadList, type PaddedSize } from './padding.ts';
 
 const TYPE_LENGTH = vi64Length(ENCRYPTED_PROPERTIES);
+const NOTHING = new Uint8Array(0);
 
 /** Content of an opened object; both are views of one plaintext. */
 export interface Plaintext {
@@ -35,11 +36,11 @@ export interface Padding {
 export function plaintextParts(content: Plaintext, padding?: Padding): Uint8Array[] {
   const { payload, encryptedProperties } = content;
   const length = encodeVi64(payload.length);
+  if (encryptedProperties.length === 0 && padding === undefined) return [length, payload];
   invariant(parsePairs(encryptedProperties) !== undefined, 'encrypted properties are Key-Value-Pairs');
   const around = length.length + payload.length + TYPE_LENGTH + (padding?.tagLength ?? 0);
   const list =
     padding === undefined ? encryptedProperties : padList(encryptedProperties, around, padding.paddedSize);
-  if (list.length === 0) return [length, payload];
   return [length, payload, new ByteWriter().vi64(ENCRYPTED_PROPERTIES).lengthPrefixed(list).finish()];
 }
 
@@ -51,7 +52,7 @@ export function parsePlaintext(plaintext: Uint8Array): Plaintext | undefined {
   try {
     const reader = new ByteReader(plaintext);
     const payload = reader.lengthPrefixed(Number.MAX_SAFE_INTEGER);
-    if (reader.remaining === 0) return { payload, encryptedProperties: reader.rest() };
+    if (reader.remaining === 0) return { payload, encryptedProperties: NOTHING };
     if (reader.vi64() !== ENCRYPTED_PROPERTIES) return undefined;
     const list = reader.lengthPrefixed(Number.MAX_SAFE_INTEGER);
     if (reader.remaining > 0) return undefined;

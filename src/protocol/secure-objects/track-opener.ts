@@ -1,7 +1,7 @@
 import { invariant } from '../errors.ts';
 import { epoch as toEpoch, millis, type Epoch, type Millis } from '../units.ts';
 import type { ObjectHeader } from './aad.ts';
-import { readSealedProperties } from './immutable-properties.ts';
+import { SealedPropertiesReader } from './immutable-properties.ts';
 import { eraseTrackKey, type TrackKey } from './key-schedule.ts';
 import { KeyUsage } from './key-usage.ts';
 import { ObjectCipher, type SealedTrack } from './object-cipher.ts';
@@ -23,7 +23,7 @@ export type OpenOutcome =
       readonly payload: Uint8Array;
       /** Block of Key-Value-Pairs, well-formed; empty when there are none. */
       readonly encryptedProperties: Uint8Array;
-      /** Block of the Immutable Properties, the Key ID among them: a view of what was received. */
+      /** Block of the Immutable Properties, the Key ID among them, as received; nobody changes these bytes. */
       readonly immutable: Uint8Array;
     }
   /** Sealed in an epoch later than all known: may be held back for a short time and opened again. */
@@ -59,6 +59,7 @@ export class TrackOpener {
   /** In the order of epochs. */
   readonly #keys = new Map<bigint, HeldKey>();
   readonly #window: ReplayWindow;
+  readonly #properties = new SealedPropertiesReader();
   #newest: Epoch | undefined;
   #failures = 0;
 
@@ -131,7 +132,7 @@ export class TrackOpener {
    */
   open(header: ObjectHeader, properties: Uint8Array, payload: Uint8Array): OpenOutcome {
     const { group, object } = header;
-    const sealed = readSealedProperties(properties);
+    const sealed = this.#properties.read(properties);
     if (sealed === undefined) return this.#fail();
     const held = this.#keys.get(sealed.keyId);
     if (held === undefined) {
@@ -145,7 +146,9 @@ export class TrackOpener {
       return this.#fail();
     }
     this.#window.remember(group, object);
-    return { kind: 'opened', epoch: toEpoch(sealed.keyId), ...content, immutable: sealed.immutable };
+    const { payload: opened, encryptedProperties } = content;
+    const { immutable } = sealed;
+    return { kind: 'opened', epoch: toEpoch(sealed.keyId), payload: opened, encryptedProperties, immutable };
   }
 
   #fail(): OpenOutcome {
