@@ -1,199 +1,188 @@
-/** Speed of MLS as Conclave runs it, against ts-mls's own WebCrypto provider in the same process. */
+/** Speed of MLS as the app runs it: our adapter with all that it refuses, from bytes to the epoch that the meeting is given. */
 import { randomBytes } from 'node:crypto';
-import {
-  createCommit,
-  createGroup,
-  defaultCryptoProvider,
-  emptyPskIndex,
-  generateKeyPackageWithKey,
-  getCiphersuiteFromName,
-  getCiphersuiteImpl,
-  joinGroup,
-  processPrivateMessage,
-} from 'ts-mls';
-import type { CiphersuiteImpl, ClientState, CryptoProvider, KeyPackage, PrivateKeyPackage } from 'ts-mls';
-import {
-  capabilitiesOf,
-  clientConfig,
-  credentialOf,
-  lifetimeFrom,
-  SUITE_NAMES,
-} from '../../src/main/mls/client-config.ts';
-import { nodeCryptoProvider } from '../../src/main/mls/node-crypto-provider.ts';
-import { unixMillis } from '../../src/protocol/units.ts';
+import type { MlsMembership } from '../../src/main/mls/mls-port.ts';
+import { TsMlsAdapter } from '../../src/main/mls/ts-mls-adapter.ts';
+import { InvariantError } from '../../src/protocol/errors.ts';
+import type { CommitPlan, GroupHandle, MlsSuite, StagedCommit } from '../../src/protocol/group/mls.ts';
+import { leafIndex } from '../../src/protocol/group/roster.ts';
+import { founding, joinRequest, makeMembership } from '../harness/group/membership.ts';
+import { cpuTime } from './cpu-time.ts';
+import { median } from './figure.ts';
 
-const SUITE = 0x0001;
-
-/** Milliseconds of one operation in a group, medians. */
+/** Milliseconds of CPU time of the operations in a group. The tree has no parents: whoever founded the group let all others in. */
 export interface MlsTimes {
   /** Members before the operation. */
   readonly members: number;
-  /** Making a Commit that adds one, with its Welcome. */
+  /** Making a Commit that adds one, with its Welcome, and merging it. */
   readonly commit: number;
-  /** Another member's processing of it. */
+  /** Another member's processing and merging of it. */
   readonly process: number;
   /** The joiner's joining. */
   readonly join: number;
-  /** Making and processing a Commit that removes one. */
+  /** Making a Commit that removes one, and merging it; as {@link processRemove} not a number in a group of two. */
   readonly remove: number;
+  /** Another member's processing and merging of it. */
   readonly processRemove: number;
 }
 
-/** Our times and stock's for one group size. */
-export interface MlsComparison {
-  readonly ours: MlsTimes;
-  readonly stock: MlsTimes;
+/** Our times, and the bytes of what we send. */
+export interface OwnMlsTimes extends MlsTimes {
+  /** Of the Commit that removes one. */
+  readonly removeBytes: number;
 }
 
-interface Joiner {
-  readonly publicPackage: KeyPackage;
-  readonly privatePackage: PrivateKeyPackage;
+/** Samples of each operation. */
+export type MlsSamples = { [Name in keyof Omit<MlsTimes, 'members'>]: number[] };
+
+/** No samples yet. */
+export function noSamples(): MlsSamples {
+  return { commit: [], process: [], join: [], remove: [], processRemove: [] };
 }
 
-/**
- * Measures both providers in groups of each size.
- * @param sizes - members before the operation; 2 or more each.
- * @param progress - called before each group is built.
- */
-export async function measureMls(
-  sizes: readonly number[] = [2, 10, 50, 200],
-  runs = 5,
-  progress: (line: string) => void = () => undefined,
-): Promise<readonly MlsComparison[]> {
-  const comparisons: MlsComparison[] = [];
-  for (const members of sizes) {
-    progress(`MLS with ${String(members)} members`);
-    const ours = await measure(nodeCryptoProvider, members, runs);
-    const stock = await measure(defaultCryptoProvider, members, runs);
-    comparisons.push({ ours, stock });
-  }
-  return comparisons;
-}
-
-async function measure(provider: CryptoProvider, members: number, runs: number): Promise<MlsTimes> {
-  const suite = await getCiphersuiteImpl(getCiphersuiteFromName(SUITE_NAMES[SUITE]), provider);
-  const { committer, receiver, last } = await build(suite, members);
-  const times: { [Name in keyof Omit<MlsTimes, 'members'>]: number[] } = {
-    commit: [],
-    process: [],
-    join: [],
-    remove: [],
-    processRemove: [],
-  };
-  for (let run = 0; run < runs; run += 1) {
-    const joiner = await makeJoiner(suite);
-    const added = await timed(times.commit, () => commitAdds(suite, committer, [joiner]));
-    await timed(times.process, () => receive(suite, receiver, added.commit));
-    await timed(times.join, () => join(suite, joiner, added.welcome));
-    if (members <= 2) continue;
-    const removed = await timed(times.remove, () =>
-      createCommit(
-        { state: committer, cipherSuite: suite },
-        { extraProposals: [{ proposalType: 'remove', remove: { removed: last } }] },
-      ),
-    );
-    await timed(times.processRemove, () => receive(suite, receiver, removed.commit));
-  }
+/** The medians of samples. */
+export function mediansOf(members: number, samples: MlsSamples): MlsTimes {
+  const { commit, process, join, remove, processRemove } = samples;
   return {
     members,
-    commit: median(times.commit),
-    process: median(times.process),
-    join: median(times.join),
-    remove: median(times.remove),
-    processRemove: median(times.processRemove),
+    commit: median(commit),
+    process: median(process),
+    join: median(join),
+    remove: median(remove),
+    processRemove: median(processRemove),
   };
 }
 
-/** A group whose first member added all others at once, as in a meeting that begins. */
-async function build(
-  suite: CiphersuiteImpl,
-  members: number,
-): Promise<{ committer: ClientState; receiver: ClientState; last: number }> {
-  const creator = await makeJoiner(suite);
-  const groupId = new Uint8Array(randomBytes(16));
-  const alone = await createGroup(
-    groupId,
-    creator.publicPackage,
-    creator.privatePackage,
-    [],
-    suite,
-    clientConfig,
-  );
-  const joiners: Joiner[] = [];
-  for (let made = 1; made < members; made += 1) joiners.push(await makeJoiner(suite));
-  const [first] = joiners;
-  if (first === undefined) throw new RangeError('a group of two or more');
-  const added = await commitAdds(suite, alone, joiners);
-  const receiver = await join(suite, first, added.welcome);
-  return { committer: added.newState, receiver, last: members - 1 };
+/** Adds in one Commit while a group is built: what fits into the counter's limit, whatever the suite. */
+const ADDS_AT_ONCE = 120;
+
+/** A group as two of its members have saved it: who founded it, and the last but one who came. */
+export class BuiltGroup {
+  readonly suite: MlsSuite;
+  readonly members: number;
+  readonly founder: MlsMembership;
+  readonly receiver: MlsMembership;
+  readonly #groupId: Uint8Array;
+  readonly #secret: Uint8Array;
+  readonly #saved: { readonly founder: Uint8Array; readonly receiver: Uint8Array };
+
+  private constructor(
+    from: Pick<BuiltGroup, 'suite' | 'members' | 'founder' | 'receiver'>,
+    [groupId, secret]: readonly [Uint8Array, Uint8Array],
+    saved: { readonly founder: Uint8Array; readonly receiver: Uint8Array },
+  ) {
+    ({ suite: this.suite, members: this.members, founder: this.founder, receiver: this.receiver } = from);
+    [this.#groupId, this.#secret] = [groupId, secret];
+    this.#saved = saved;
+  }
+
+  /** @param members - 2 or more. */
+  static async build(suite: MlsSuite, members: number): Promise<BuiltGroup> {
+    const [groupId, secret] = [new Uint8Array(randomBytes(16)), new Uint8Array(randomBytes(32))];
+    const newcomer = () => makeMembership(groupId, secret, suite);
+    const [mls, receiving] = [new TsMlsAdapter(), new TsMlsAdapter()];
+    const [founder, receiver] = [newcomer(), newcomer()];
+    const { group, view } = await mls.createGroup(founder, founding());
+    let { epoch } = view;
+    const join = async (membership: MlsMembership, into: TsMlsAdapter): Promise<Uint8Array> =>
+      (await into.keyPackage(membership, joinRequest(epoch))).keyPackage;
+    // The receiver comes with the last of them, so that it need not follow.
+    for (let left = members - 2; left > 0; left -= ADDS_AT_ONCE) {
+      const adds: Uint8Array[] = [];
+      while (adds.length < Math.min(left, ADDS_AT_ONCE))
+        adds.push(await join(newcomer(), new TsMlsAdapter()));
+      const { staged } = await stage(mls, group, { adds });
+      ({ epoch } = (await mls.apply(group, staged)).view);
+    }
+    const last = await stage(mls, group, { adds: [await join(receiver, receiving)] });
+    await mls.apply(group, last.staged);
+    const joined = await receiving.join(receiver, last.welcomes[0]!.welcome);
+    if (joined.kind !== 'joined') throw new InvariantError(joined.reason);
+    const saved = { founder: await mls.serialise(group), receiver: await receiving.serialise(joined.group) };
+    return new BuiltGroup({ suite, members, founder, receiver }, [groupId, secret], saved);
+  }
+
+  /** A fresh identity that was invited. */
+  newcomer(): MlsMembership {
+    return makeMembership(this.#groupId, this.#secret, this.suite);
+  }
+
+  /** One of the two members as it was saved, in an adapter of its own. */
+  async restored(which: 'founder' | 'receiver'): Promise<RestoredMember> {
+    const mls = new TsMlsAdapter();
+    const restored = await mls.restore(this[which], this.#saved[which]);
+    if (restored === undefined) throw new InvariantError('a group reads back');
+    return { mls, group: restored.group, epoch: restored.view.epoch };
+  }
 }
 
-async function makeJoiner(suite: CiphersuiteImpl): Promise<Joiner> {
-  const { signKey, publicKey } = await suite.signature.keygen();
-  return generateKeyPackageWithKey(
-    credentialOf(publicKey),
-    capabilitiesOf(SUITE),
-    lifetimeFrom(unixMillis(Date.now())),
-    [],
-    { signKey, publicKey },
-    suite,
-  );
+/** A member that operations are tried on. */
+export interface RestoredMember {
+  readonly mls: TsMlsAdapter;
+  readonly group: GroupHandle;
+  readonly epoch: bigint;
 }
 
-async function commitAdds(
-  suite: CiphersuiteImpl,
-  state: ClientState,
-  joiners: readonly Joiner[],
-): ReturnType<typeof createCommit> {
-  return createCommit(
-    { state, cipherSuite: suite },
-    {
-      extraProposals: joiners.map(({ publicPackage }) => ({
-        proposalType: 'add',
-        add: { keyPackage: publicPackage },
-      })),
-      ratchetTreeExtension: true,
-    },
-  );
+/** Stages a Commit. */
+export async function stage(
+  mls: TsMlsAdapter,
+  group: GroupHandle,
+  plan: Partial<CommitPlan>,
+): Promise<StagedCommit> {
+  const outcome = await mls.stageCommit(group, { adds: [], removes: [], kicks: [], ...plan });
+  if (outcome.kind !== 'staged') throw new InvariantError(outcome.reason);
+  return outcome.commit;
 }
 
-type Created = Awaited<ReturnType<typeof createCommit>>;
-
-async function receive(
-  suite: CiphersuiteImpl,
-  state: ClientState,
-  commit: Created['commit'],
-): Promise<ClientState> {
-  if (commit.wireformat !== 'mls_private_message') throw new RangeError('a PrivateMessage');
-  return (await processPrivateMessage(state, commit.privateMessage, emptyPskIndex, suite)).newState;
+/** Measures our operations; both members are what they are in a meeting, where the epoch before has been processed already. */
+export async function measureOurs(built: BuiltGroup, runs: number): Promise<OwnMlsTimes> {
+  const samples = noSamples();
+  let removeBytes = Number.NaN;
+  for (let run = 0; run < runs; run += 1) {
+    await measureAdd(built, samples);
+    if (built.members > 2) removeBytes = await measureRemove(built, samples);
+  }
+  return { ...mediansOf(built.members, samples), removeBytes };
 }
 
-async function join(
-  suite: CiphersuiteImpl,
-  { publicPackage, privatePackage }: Joiner,
-  welcome: Created['welcome'],
-): Promise<ClientState> {
-  if (welcome === undefined) throw new RangeError('a Welcome');
-  return joinGroup(
-    welcome,
-    publicPackage,
-    privatePackage,
-    emptyPskIndex,
-    suite,
-    undefined,
-    undefined,
-    clientConfig,
-  );
+async function measureAdd(built: BuiltGroup, samples: MlsSamples): Promise<void> {
+  const [founder, receiver] = [await built.restored('founder'), await built.restored('receiver')];
+  await followOne(founder, receiver);
+  const [joiner, joining] = [built.newcomer(), new TsMlsAdapter()];
+  const { keyPackage } = await joining.keyPackage(joiner, joinRequest(founder.epoch));
+  const staged = await cpuTime(() => stage(founder.mls, founder.group, { adds: [keyPackage] }));
+  const { commit, welcomes } = staged.value;
+  samples.process.push(await processTime(receiver, commit));
+  const merged = await cpuTime(() => founder.mls.apply(founder.group, staged.value.staged));
+  samples.commit.push(staged.ms + merged.ms);
+  const joined = await cpuTime(() => joining.join(joiner, welcomes[0]!.welcome));
+  if (joined.value.kind !== 'joined') throw new InvariantError(joined.value.reason);
+  samples.join.push(joined.ms);
 }
 
-async function timed<Value>(into: number[], work: () => Promise<Value>): Promise<Value> {
-  const start = performance.now();
-  const value = await work();
-  into.push(performance.now() - start);
-  return value;
+/** @returns bytes of the Commit. */
+async function measureRemove(built: BuiltGroup, samples: MlsSamples): Promise<number> {
+  const [founder, receiver] = [await built.restored('founder'), await built.restored('receiver')];
+  await followOne(founder, receiver);
+  // The receiver has the last leaf.
+  const plan = { removes: [leafIndex(built.members - 2)] };
+  const staged = await cpuTime(() => stage(founder.mls, founder.group, plan));
+  samples.processRemove.push(await processTime(receiver, staged.value.commit));
+  const merged = await cpuTime(() => founder.mls.apply(founder.group, staged.value.staged));
+  samples.remove.push(staged.ms + merged.ms);
+  return staged.value.commit.length;
 }
 
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+/** A Commit that is made and processed and not merged: both members know the tree as it is in a meeting. */
+async function followOne(founder: RestoredMember, receiver: RestoredMember): Promise<void> {
+  const { commit } = await stage(founder.mls, founder.group, { renews: true });
+  await receiver.mls.processCommit(receiver.group, commit);
+}
+
+async function processTime({ mls, group }: RestoredMember, commit: Uint8Array): Promise<number> {
+  const { ms } = await cpuTime(async () => {
+    const outcome = await mls.processCommit(group, commit);
+    if (outcome.kind !== 'staged') throw new InvariantError(outcome.kind);
+    await mls.apply(group, outcome.staged);
+  });
+  return ms;
 }

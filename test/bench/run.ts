@@ -8,13 +8,14 @@ import { mlsFigures } from './mls-figures.ts';
 import { quicFigures } from './quic.ts';
 import { relayFigures } from './relay.ts';
 import { report, say } from './report.ts';
+import { stockTsMls } from '../harness/group/stock-ts-mls.ts';
 import { secureObjectsFigures } from './secure-objects.ts';
 
 const benchmarks: Readonly<Record<string, (say: Say) => Figure[] | Promise<Figure[]>>> = {
   'secure-objects': secureObjectsFigures,
   quic: quicFigures,
   relay: relayFigures,
-  mls: mlsFigures,
+  mls: async (say) => mlsFigures(say, await stockTsMls()),
   meeting: meetingFigures,
 };
 

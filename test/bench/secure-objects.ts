@@ -1,11 +1,10 @@
 /**
  * Sealing and opening media against bare node:crypto: the same cipher on the same bytes, with nonce and AAD given.
  * Both are measured in turns in one process, and what counts is the ratio of their medians.
- *
- *     npx tsx test/bench/secure-objects.ts
  */
 import { createCipheriv, createDecipheriv } from 'node:crypto';
-import { fileURLToPath } from 'node:url';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { nodeCrypto } from '../../src/io/crypto/node-crypto.ts';
 import { encodeUtf8 } from '../../src/protocol/bytes/utf8.ts';
 import { InvariantError } from '../../src/protocol/errors.ts';
@@ -36,8 +35,16 @@ export function secureObjectsFigures(say: (line: string) => void): Figure[] {
     say(`secure objects: ${String(size)} bytes`);
     const payload = new Uint8Array(size).fill(0x5a);
     const turn = Math.min(MAX_TURN, Math.max(8, Math.round(TURN_BYTES / size)));
-    const bareSealed = bareSeal(payload);
-    const bare = { seal: () => bareSeal(payload), open: () => bareOpen(bareSealed) };
+    // As many as are opened of ours, so that the cache holds no more of them.
+    const bareSealed = Array.from({ length: turn }, () => bareSeal(payload));
+    let next = 0;
+    const bare = {
+      seal: () => bareSeal(payload),
+      open: () => {
+        next = (next + 1) % turn;
+        return bareOpen(bareSealed[next]!);
+      },
+    };
     const ours = turns(nodeCrypto, payload, turn);
     const twin = turns(nobleCrypto, payload, Math.max(2, turn >> 4));
     const medians = measure([
@@ -93,32 +100,44 @@ function turns(crypto: SecureObjectsCrypto, payload: Uint8Array, turn: number) {
   sealer.setKey(epoch(7n), new Uint8Array(32));
   const opener = new TrackOpener(sealedTrack);
   opener.setKey(epoch(7n), new Uint8Array(32), millis(0));
-  let sealed = 0n;
-  const seal = () => {
-    const outcome = sealer.seal(headerAt(sealed), payload);
-    sealed += 1n;
-    if (outcome.kind !== 'sealed') throw new InvariantError('not sealed');
-    return outcome;
-  };
+  let [sealed, at] = [0n, 0];
+  const headers: ObjectHeader[] = [];
+  const seal = Object.assign(
+    () => {
+      const outcome = sealer.seal(headers[at]!, payload);
+      at += 1;
+      if (outcome.kind !== 'sealed') throw new InvariantError('not sealed');
+      return outcome;
+    },
+    {
+      prepare: () => {
+        at = headers.length = 0;
+        for (; headers.length < turn; sealed += 1n) headers.push(headerAt(sealed));
+      },
+    },
+  );
   // Sealed ahead, for every opening of every round: an object opens once only.
   const ahead = new TrackSealer(sealedTrack);
   ahead.setKey(epoch(7n), new Uint8Array(32));
-  const ready: { at: bigint; properties: Uint8Array; payload: Uint8Array }[] = [];
-  let prepared = 0n;
+  const ready: { header: ObjectHeader; properties: Uint8Array; payload: Uint8Array }[] = [];
+  let [prepared, next] = [0n, 0];
   const prepare = () => {
     ready.length = 0;
+    next = 0;
     for (let count = 0; count < turn; count += 1) {
-      const outcome = ahead.seal(headerAt(prepared), payload);
+      const header = headerAt(prepared);
+      const outcome = ahead.seal(header, payload);
       if (outcome.kind !== 'sealed') throw new InvariantError('not sealed');
-      ready.push({ at: prepared, properties: outcome.properties, payload: outcome.payload });
+      ready.push({ header, properties: outcome.properties, payload: outcome.payload });
       prepared += 1n;
     }
   };
   const open = Object.assign(
     () => {
-      const object = ready.pop();
+      const object = ready[next];
+      next += 1;
       if (object === undefined) throw new InvariantError('nothing prepared');
-      const outcome = opener.open(headerAt(object.at), object.properties, object.payload);
+      const outcome = opener.open(object.header, object.properties, object.payload);
       if (outcome.kind !== 'opened') throw new InvariantError('not opened');
       return outcome;
     },
@@ -153,14 +172,21 @@ interface Turn {
   readonly times: number;
 }
 
-/** Median microseconds of one call of each, taken in turns; CPU time, to which other processes add little. */
+/**
+ * Median microseconds of one call of each, taken in turns; CPU time, to which other processes add little. Each turn begins with
+ * no garbage of others and ends with its own collected, so that each pays for the memory that it leaves, and for no other.
+ */
 function measure(all: readonly Turn[]): number[] {
   const samples = all.map((): number[] => []);
   for (let round = 0; round < ROUNDS; round += 1) {
     for (const [at, { run, times }] of all.entries()) {
       run.prepare?.();
+      // All of it: what was prepared is then nobody's garbage, and not moved about any more.
+      if (run.prepare !== undefined) gc();
+      collectGarbage();
       const before = process.cpuUsage();
       for (let count = 0; count < times; count += 1) run();
+      collectGarbage();
       const { user, system } = process.cpuUsage(before);
       samples[at]?.push((user + system) / times);
     }
@@ -168,10 +194,14 @@ function measure(all: readonly Turn[]): number[] {
   return samples.map((values) => values.sort((a, b) => a - b)[values.length >> 1] ?? NaN);
 }
 
-function round(value: number): number {
-  return Math.round(value * 100) / 100;
+setFlagsFromString('--expose-gc');
+const gc = runInNewContext('gc') as (options?: { readonly type: 'minor' }) => void;
+
+/** Collects what was made lately. */
+function collectGarbage(): void {
+  gc({ type: 'minor' });
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  console.table(secureObjectsFigures((line) => process.stderr.write(`${line}\n`)));
+function round(value: number): number {
+  return Math.round(value * 100) / 100;
 }

@@ -55,24 +55,32 @@ export type PeerRequest =
   | { readonly what: 'merge' | 'forget' }
   | { readonly what: 'process'; readonly commit: string };
 
-/** The running program. */
+/** The running program: the one that the interop tests build, by default. */
 export class MlsPeers {
   readonly #program: ChildProcessWithoutNullStreams;
   readonly #lines: AsyncIterator<string>;
 
-  constructor() {
-    this.#program = spawn(PROGRAM, { stdio: 'pipe' });
+  constructor(program = PROGRAM) {
+    this.#program = spawn(program, { stdio: 'pipe' });
     this.#lines = createInterface({ input: this.#program.stdout })[Symbol.asyncIterator]();
   }
 
   /** One request at a time. @throws Error with what the library said. */
   async ask(member: string, request: PeerRequest): Promise<unknown> {
+    return (await this.askTimed(member, request)).value;
+  }
+
+  /** As {@link MlsPeers.ask}, with the CPU time that the answer took where the system tells it. */
+  async askTimed(
+    member: string,
+    request: PeerRequest,
+  ): Promise<{ readonly value: unknown; readonly cpuMicros: number | undefined }> {
     this.#program.stdin.write(`${JSON.stringify({ member, ...request }, bytesAsHex)}\n`);
     const line = await this.#lines.next();
     if (line.done === true) throw new Error(`mls-peers ended at ${request.what} of ${member}`);
-    const answer = JSON.parse(line.value) as { ok: unknown } | { error: string };
+    const answer = JSON.parse(line.value) as { ok: unknown; cpu_us?: number | null } | { error: string };
     if ('error' in answer) throw new Error(`${member}, ${request.what}: ${answer.error}`);
-    return answer.ok;
+    return { value: answer.ok, cpuMicros: answer.cpu_us ?? undefined };
   }
 
   /** Ends the program. */

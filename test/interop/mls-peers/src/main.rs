@@ -1,6 +1,8 @@
 //! MLS members by OpenMLS and mls-rs for the interop test `test/interop/mls.test.ts`: one request a line on stdin, one
-//! answer a line on stdout, as JSON; bytes are hexadecimal.
+//! answer a line on stdout, as JSON; bytes are hexadecimal. Beside an answer stands the CPU time that it took, in
+//! microseconds, for the benchmark `test/bench/mls.ts`.
 
+mod cpu_time;
 mod member;
 mod mls_rs_member;
 mod openmls_member;
@@ -11,6 +13,7 @@ use std::io::{BufRead, Write, stdin, stdout};
 use serde::Deserialize;
 use serde_json::{Value, json, to_value};
 
+use cpu_time::thread_cpu_micros;
 use member::{GroupMember, Invitation, Outcome, Plan, bytes, words};
 use mls_rs_member::mls_rs_member;
 use openmls_member::OpenMlsMember;
@@ -75,11 +78,13 @@ impl Members {
 fn main() -> std::io::Result<()> {
     let mut members = Members::default();
     for line in stdin().lock().lines() {
+        let before = thread_cpu_micros();
         let answer = serde_json::from_str(&line?)
             .map_err(words("request"))
             .and_then(|request| members.answer(request));
+        let cpu_us = thread_cpu_micros().zip(before).map(|(after, before)| after - before);
         let line = match answer {
-            Ok(value) => json!({ "ok": value }),
+            Ok(value) => json!({ "ok": value, "cpu_us": cpu_us }),
             Err(error) => json!({ "error": error }),
         };
         let mut out = stdout().lock();
