@@ -1,6 +1,6 @@
 /**
  * Speed of mls-rs in the very group that ours is measured in, by its own clock: `mls-peers` of the interop tests, which has to be
- * built with optimisation for that (`npm run bench` says how).
+ * built with optimisation for that.
  */
 import { randomBytes } from 'node:crypto';
 import { InvariantError } from '../../src/protocol/errors.ts';

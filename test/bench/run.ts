@@ -1,6 +1,8 @@
 /**
  * `npm run bench [-- NAME…]`: runs the benchmarks one after the other, prints a table and writes
  * `bench/results/<date>.json`. Every comparison is made within one run, since machines differ and are noisy.
+ *
+ * `MLS_PEERS` names the program that `cargo build --release` makes of `test/interop/mls-peers`; without it mls-rs is left out.
  */
 import type { Figure, Say } from './figure.ts';
 import { meetingFigures } from './meeting.ts';

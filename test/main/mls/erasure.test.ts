@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { ClientState } from 'ts-mls';
 import { expandWithLabel } from 'ts-mls/crypto/kdf.js';
-import { createSecretTree, deriveKey, leafRatchets } from 'ts-mls/secretTree.js';
+import { createSecretTree, deriveKey } from 'ts-mls/secretTree.js';
 import { afterEach, expect, test, vi } from 'vitest';
 import { suiteImplementation } from '../../../src/main/mls/client-config.ts';
 import { byteArraysIn } from '../../../src/main/mls/group-secrets.ts';
@@ -76,17 +76,21 @@ test('the key that opened a Commit is gone when the Commit is merged', async () 
   const { watched, mls, group, otherMls, other } = await setUp();
   const suite = await suiteImplementation(0x0001);
   const { secretTree } = (await recordOf(mls, group)).state;
-  const leaves = secretTree.flatMap((node, at) => (node === undefined ? [] : [at]));
-  const ratchets = await Promise.all(leaves.map((at) => leafRatchets(secretTree, at, suite.kdf)));
-  const roots = ratchets.flatMap(({ ratchets: { handshake, application } }) => [
-    handshake.secret,
-    application.secret,
-  ]);
-  const keys = await Promise.all(
-    ratchets.map(({ ratchets: { handshake } }) => deriveKey(handshake.secret, 0, suite)),
-  );
-  const copies = [...roots, ...keys].map((key) => key.slice());
-  for (const key of [...roots, ...keys]) key.fill(0);
+  // Of leaves that sent nothing yet the tree has the secret alone.
+  const leaves = [...byteArraysIn(secretTree)];
+  expect(leaves.length).toBe(2);
+  const derived: Uint8Array[] = [];
+  for (const leaf of leaves) {
+    const [handshake, application] = await Promise.all(
+      ['handshake', 'application'].map((label) =>
+        expandWithLabel(leaf, label, new Uint8Array(0), suite.kdf.size, suite.kdf),
+      ),
+    );
+    if (handshake === undefined || application === undefined) throw new Error('two ratchets');
+    derived.push(handshake, application, await deriveKey(handshake, 0, suite));
+  }
+  const copies = derived.map((secret) => secret.slice());
+  for (const secret of [...leaves, ...derived]) secret.fill(0);
   const commit = await stage(otherMls, other);
   const processed = await mls.processCommit(group, commit.commit);
   if (processed.kind !== 'staged') throw new Error(processed.kind);
