@@ -197,6 +197,30 @@ test('camera and microphone that were asked for at the start go off when one say
   await expectMicrophone(false);
 });
 
+test('in a meeting that was split devices go off and stay off, and the message cannot be closed', async () => {
+  await page.keyboard.press('m');
+  await expectMicrophone(true);
+  const sentence = 'This meeting was split in two.';
+  await become((state) => {
+    const { meeting } = state;
+    if (meeting.kind !== 'in-meeting') return state;
+    const encryption = { ...meeting.encryption, seal: 'attention', sentence } as const;
+    return { ...state, meeting: { ...meeting, split: true, encryption } };
+  });
+  await expectMicrophone(false);
+  await page.keyboard.press('m');
+  await page.keyboard.down('Space');
+  await expectMicrophone(false);
+  await page.keyboard.up('Space');
+  await page.keyboard.press('Escape');
+  const message = page.getByRole('alert').filter({ hasText: sentence });
+  await expect(message.getByRole('button')).toHaveCount(1);
+  await button('Save key history').click();
+  await expect.poll(() => calls('meeting.export-history')).toBe(1);
+  await expect(message).toBeVisible();
+  await expectMicrophone(false);
+});
+
 test.describe('the control bar', () => {
   const long = 60_000;
   /** Nobody has the pointer over anything that matters. */

@@ -100,12 +100,17 @@ export function commitTrack(group: GroupName): FullTrackName {
   return { namespace: groupNamespace(group), name: COMMITS };
 }
 
+/** The namespace shared by all tracks of heads. */
+export function headNamespace(group: GroupName): TrackNamespace {
+  return [...groupNamespace(group), HEADS];
+}
+
 /**
  * Where a member says which line of the meeting it is in.
  * @param instance - of this one time, so that nobody can have taken the name before.
  */
 export function headTrack(group: GroupName, sender: SenderId, instance: Uint8Array): FullTrackName {
-  return { namespace: [...groupNamespace(group), HEADS, sender, instance], name: OBJECTS };
+  return { namespace: [...headNamespace(group), sender, instance], name: OBJECTS };
 }
 
 /**

@@ -9,7 +9,7 @@ import type { LeafIndex } from '../group/roster.ts';
 import type { SecureObjectsCrypto } from '../secure-objects/crypto.ts';
 import { Pending, type Tasks } from '../tasks.ts';
 import { unixMillis, type Epoch, type UnixMillis } from '../units.ts';
-import type { AskId, MeetingEffect } from './effects.ts';
+import type { AskId, ConnectionId, MeetingEffect } from './effects.ts';
 
 /** What a meeting is told when it begins. */
 export interface MeetingOptions {
@@ -47,6 +47,7 @@ export class MeetingCore {
   readonly #effects: MeetingEffect[] = [];
   readonly #asks = new Map<AskId, (answer: unknown) => void>();
   #nextAsk = 1;
+  #nextConnection = 1;
   #changed = false;
 
   constructor(options: MeetingOptions, tasks: Tasks) {
@@ -82,6 +83,13 @@ export class MeetingCore {
     const settle = this.#asks.get(id);
     this.#asks.delete(id);
     settle?.(answer);
+  }
+
+  /** A number that no connection had. */
+  nextConnection(): ConnectionId {
+    const connection = this.#nextConnection as ConnectionId;
+    this.#nextConnection += 1;
+    return connection;
   }
 
   /** What the window shows may have changed. */

@@ -18,11 +18,13 @@ import { classifyTrack, headTrack, type GroupName, type SenderId } from '../grou
 import type { MoqtClient, PublishOffer, Subscription } from '../moqt/client/client-api.ts';
 import { RequestErrorCode } from '../moqt/codes.ts';
 import type { MoqtObject } from '../moqt/model.ts';
-import { pause, type Task } from '../tasks.ts';
+import { pause, settled, type Task } from '../tasks.ts';
 import type { Millis } from '../units.ts';
 import type { MeetingCore } from './core.ts';
 import type { EpochBegun } from './group-events.ts';
+import type { MeetingInput } from './inputs.ts';
 import { mlsObject, openTrack } from './short-publication.ts';
+import { SecondRelay } from './second-relay.ts';
 import { controlInstance, INSTANCE_BYTES } from './track-instance.ts';
 
 /** Members that speak, the first in leaf order: on each side of a split there are some, and a large meeting has few heads. */
@@ -31,8 +33,10 @@ const SPEAKERS = 8;
 const FIRST_MS = { least: 200, most: 1_200 } as const;
 /** Then again and again. */
 const AGAIN_MS = { least: 60_000, most: 90_000 } as const;
-/** Between two of ours, however fast epochs follow each other, and before a relay that took none is asked again. */
+/** Between two of ours, however fast epochs follow each other, and before relays that took none are asked again. */
 const BETWEEN_MS = 5_000;
+/** Each time they take none again it is twice as long, so often. */
+const MOST_DOUBLINGS = 4;
 /** Once a split is found all speak: in a large meeting not all at once. */
 const SPREAD_MS = 50;
 /** How long a track stays for whoever is still accepting it. */
@@ -53,35 +57,80 @@ interface Entered {
   readonly speaks: Head | undefined;
 }
 
+/** Sessions with the relay that carries the meeting, and with another one. */
+interface Clients {
+  readonly carrying: MoqtClient | undefined;
+  readonly second: MoqtClient | undefined;
+}
+
 /** Our heads and those of the others, in one group at a time. */
 export class HeadTracks {
   readonly #core: MeetingCore;
   readonly #cipher: HeadCipher;
   readonly #forked: (fork: Fork) => void;
-  #client: MoqtClient | undefined;
+  #clients: Clients = { carrying: undefined, second: undefined };
+  readonly #second: SecondRelay;
+  /** Of the group whose tracks we use. */
+  #generation = 0;
   #entered: Entered | undefined;
   /** Of the group that we are in. */
   #fork: Fork | undefined;
   #sayAt: Millis | undefined;
   #saidAt: Millis | undefined;
+  /** How often in a row no relay took any. */
+  #refusals = 0;
   /** What was to be said at another time is not. */
   #turn = 0;
   /** Oldest first. */
   readonly #followed = new Set<Subscription>();
 
-  /** @param forked - called once in a group. */
-  constructor(core: MeetingCore, forked: (fork: Fork) => void) {
+  /**
+   * @param carrying - URL of the relay that carries the meeting.
+   * @param forked - called once in a group.
+   */
+  constructor(core: MeetingCore, carrying: () => string, forked: (fork: Fork) => void) {
     this.#core = core;
+    this.#second = new SecondRelay(core, carrying, {
+      attached: (client) => {
+        this.#attach({ ...this.#clients, second: client });
+      },
+      offered: (offer) => {
+        this.offered(offer);
+      },
+    });
     this.#cipher = core.options.mediaCrypto.aead(CIPHER);
     this.#forked = forked;
   }
 
-  /** A session is there, or none is any more. */
+  /** A session with the relay that carries the meeting is there, or none is any more. */
   attach(client: MoqtClient | undefined): void {
-    this.#client = client;
-    this.#followed.clear();
-    this.#hush();
-    this.#speakSoon();
+    this.#attach({ ...this.#clients, carrying: client });
+    // This machine may have slept, and the other session be one no more.
+    if (client === undefined) this.#second.renew();
+    else this.#second.reconsider();
+  }
+
+  /** The tracks of a generation are used from now on. */
+  entering(generation: number): void {
+    this.#generation = generation;
+  }
+
+  /** @returns whether it was about the session with the second relay. */
+  take(input: MeetingInput): boolean {
+    return this.#second.take(input);
+  }
+
+  deadline(): Millis | undefined {
+    return this.#second.deadline();
+  }
+
+  expire(now: Millis): void {
+    this.#second.expire(now);
+  }
+
+  /** Hands on what the session with the second relay wants. @returns whether there was anything. */
+  drain(): boolean {
+    return this.#second.drain();
   }
 
   /** An epoch has begun, or goes on with another MLS. In plain mode there is nothing that could be compared. */
@@ -97,6 +146,7 @@ export class HeadTracks {
     this.#note(watch.heard(head));
     this.#note(watch.entered(receipt, roster));
     this.#speakSoon();
+    this.#second.enter(this.#generation, group);
   }
 
   /** Takes the offer of a track of heads. Whoever was never in our tree has nothing to say to us. */
@@ -128,8 +178,19 @@ export class HeadTracks {
   close(): void {
     this.#hush();
     this.#entered = undefined;
-    this.#client = undefined;
     for (const subscription of this.#followed) this.#drop(subscription);
+    this.#second.stop();
+  }
+
+  #attach(clients: Clients): void {
+    this.#clients = clients;
+    this.#hush();
+    this.#speakSoon();
+  }
+
+  get #sessions(): readonly MoqtClient[] {
+    const { carrying, second } = this.#clients;
+    return [carrying, second].filter((client) => client !== undefined);
   }
 
   #watchOf(group: GroupName, receiptKey: Uint8Array): ForkWatch {
@@ -159,7 +220,7 @@ export class HeadTracks {
     if (fork === undefined || this.#fork !== undefined) return;
     this.#fork = fork;
     this.#hush();
-    this.#sayIn(this.#between(FIRST_MS) * (1 + ((this.#entered?.members ?? 0) * SPREAD_MS) / FIRST_MS.most));
+    this.#sayIn(this.#first());
     this.#forked(fork);
   }
 
@@ -182,13 +243,13 @@ export class HeadTracks {
 
   #speakSoon(): void {
     const least = this.#saidAt === undefined ? 0 : this.#saidAt + BETWEEN_MS - this.#core.tasks.now;
-    this.#sayIn(Math.max(least, this.#between(FIRST_MS)));
+    this.#sayIn(Math.max(least, this.#first()));
   }
 
   /** Says what is to be said, at the latest in so many ms. */
   #sayIn(wait: number): void {
     const at = this.#core.tasks.after(wait);
-    if (this.#client === undefined || (this.#fork ?? this.#entered?.speaks) === undefined) return;
+    if (this.#sessions.length === 0 || (this.#fork ?? this.#entered?.speaks) === undefined) return;
     if (this.#sayAt !== undefined && this.#sayAt <= at) return;
     this.#sayAt = at;
     this.#turn += 1;
@@ -197,14 +258,22 @@ export class HeadTracks {
 
   *#say(turn: number, at: Millis): Task {
     yield* pause(at);
-    const client = this.#client;
     const entered = this.#entered;
-    if (turn !== this.#turn || client === undefined || entered === undefined) return;
+    if (turn !== this.#turn || entered === undefined) return;
     this.#sayAt = undefined;
     this.#saidAt = at;
-    let isTaken = true;
-    for (const head of this.#heads) isTaken = (yield* this.#publish(client, entered, head)) && isTaken;
-    if (turn === this.#turn) this.#sayIn(isTaken ? this.#between(AGAIN_MS) : BETWEEN_MS);
+    const { tasks } = this.#core;
+    const heads = this.#heads;
+    const said = this.#sessions.flatMap((client) =>
+      heads.map((head) => tasks.start(this.#publish(client, entered, head))),
+    );
+    let isTaken = false;
+    for (const one of said) isTaken = (yield* settled(one)) || isTaken;
+    if (turn !== this.#turn) return;
+    this.#refusals = isTaken ? 0 : this.#refusals + 1;
+    this.#sayIn(
+      isTaken ? this.#between(AGAIN_MS) : BETWEEN_MS * 2 ** Math.min(MOST_DOUBLINGS, this.#refusals - 1),
+    );
   }
 
   /** @returns whether the relay has taken it. */
@@ -222,6 +291,11 @@ export class HeadTracks {
     opened?.send(mlsObject(0n, 0, sealed));
     opened?.finish(LINGER_MS);
     return opened !== undefined;
+  }
+
+  #first(): number {
+    const speaking = this.#fork === undefined ? 0 : (this.#entered?.members ?? 0);
+    return this.#between({ ...FIRST_MS, most: FIRST_MS.most + speaking * SPREAD_MS });
   }
 
   #between({ least, most }: { readonly least: number; readonly most: number }): number {

@@ -99,10 +99,11 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
     this.#displayName = options.displayName;
     this.#organising = new Organising(this.#core);
     this.#congestion = new Congestion(this.#core);
-    this.#heads = new HeadTracks(this.#core, (fork) => {
+    const forked = (fork: Fork): void => {
       this.#fork = fork;
       this.#split(fork.epoch);
-    });
+    };
+    this.#heads = new HeadTracks(this.#core, () => this.#link.view.relay, forked);
     this.#link = new RelayLink(this.#core, {
       origin: ownOrigin(
         (track) => this.#generation?.own.find(track),
@@ -125,6 +126,7 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
       },
       entering: ({ generation, group, senderId }) => {
         this.#link.enter(generation);
+        this.#heads.entering(generation);
         if (this.#generation?.isOf(group, senderId) === false) this.#closeGeneration('over');
       },
       relayAnswered: (letIn) => {
@@ -158,6 +160,7 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
     return earliest(
       this.#tasks.deadline(),
       this.#link.deadline(),
+      this.#heads.deadline(),
       this.#group.deadline(),
       this.#tickAt,
       this.#core.hasChanged ? this.#showFrom : undefined,
@@ -168,6 +171,7 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
     this.#tasks.advance(now);
     if (this.#life.kind === 'ended') return;
     this.#link.expire(now);
+    this.#heads.expire(now);
     const group = this.#group.deadline();
     if (group !== undefined && group <= now) this.#group.expire(now);
     if (this.#tickAt !== undefined && this.#tickAt <= now) this.#tick();
@@ -179,12 +183,14 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
     for (let moving = true; moving;) {
       const tasks = this.#tasks.run();
       const link = this.#link.drain();
+      const heads = this.#heads.drain();
       const group = this.#group.drain();
-      moving = tasks || link || group;
+      moving = tasks || link || heads || group;
     }
   }
 
   #take(input: MeetingInput): void {
+    if (this.#heads.take(input)) return;
     switch (input.kind) {
       case 'start':
         invariant(this.#life.kind === 'new', 'a meeting starts once');
@@ -194,16 +200,10 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
         this.#link.start();
         return;
       case 'connected':
-        this.#link.established(input.connection, input.established);
-        return;
       case 'connect-failed':
-        this.#link.failed(input.connection);
-        return;
       case 'transport':
-        this.#link.transport(input.connection, input.event);
-        return;
       case 'queued':
-        this.#link.queued(input.connection, input.stream, input.bytes, input.roundTrip);
+        this.#link.take(input);
         return;
       case 'flushed':
         if (input.connection === this.#link.connection) this.#flushed?.settle(undefined);

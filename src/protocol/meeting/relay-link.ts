@@ -13,11 +13,11 @@ import type { Crowded } from '../moqt/crowded.ts';
 import { negotiatedDraft } from '../moqt/drafts.ts';
 import { Session } from '../moqt/session.ts';
 import type { SessionEvent } from '../moqt/session-api.ts';
-import type { StreamHandle, TransportEvent } from '../moqt/transport.ts';
+import type { TransportEvent } from '../moqt/transport.ts';
 import type { Millis } from '../units.ts';
 import type { MeetingCore } from './core.ts';
 import type { ConnectionId } from './effects.ts';
-import type { EstablishedTransport } from './inputs.ts';
+import type { EstablishedTransport, MeetingInput } from './inputs.ts';
 import type { ConnectionView } from './view.ts';
 
 /** Who follows the link. */
@@ -28,6 +28,20 @@ export interface RelayLinkOwner {
   /** The session is gone; the next one is being tried for. */
   lost(): void;
 }
+
+/** Which relays are called, and how. */
+export interface LinkOptions {
+  /** URL of a relay that is not called where there is another. */
+  readonly not?: () => string;
+  /** Between two tries. */
+  readonly longestWaitMs?: number;
+}
+
+/** What is said about a connection. */
+export type ConnectionInput = Extract<
+  MeetingInput,
+  { readonly kind: 'connected' | 'connect-failed' | 'transport' | 'queued' }
+>;
 
 interface Open {
   readonly connection: ConnectionId;
@@ -62,9 +76,9 @@ const RANDOM_RANGE = 2 ** 32;
 export class RelayLink {
   readonly #core: MeetingCore;
   readonly #owner: RelayLinkOwner;
+  readonly #options: LinkOptions;
   #state: State = { kind: 'idle' };
   #measured: { readonly connection: ConnectionId; readonly roundTrip: Millis } | undefined;
-  #nextConnection = 1;
   /** Which of the relays is tried next. */
   #next = 0;
   /** The generation whose tracks we use. */
@@ -72,9 +86,10 @@ export class RelayLink {
   #refused = false;
   #crowded: Crowded | undefined;
 
-  constructor(core: MeetingCore, owner: RelayLinkOwner) {
+  constructor(core: MeetingCore, owner: RelayLinkOwner, options: LinkOptions = {}) {
     this.#core = core;
     this.#owner = owner;
+    this.#options = options;
   }
 
   /** What people are told. */
@@ -109,6 +124,12 @@ export class RelayLink {
     return this.#state.kind === 'connected' ? this.#state.since : undefined;
   }
 
+  /** Whether a connection is the newest of ours. */
+  owns(connection: ConnectionId): boolean {
+    const state = this.#state;
+    return 'connection' in state && state.connection === connection;
+  }
+
   start(): void {
     this.#try(1);
   }
@@ -123,6 +144,24 @@ export class RelayLink {
   answered(letIn: boolean): void {
     this.#refused = !letIn;
     if (!letIn) this.#open?.session.close(SessionCode.NO_ERROR, 'not let in');
+  }
+
+  /** Takes what is said about a connection, of which there may be a newer one. */
+  take(input: ConnectionInput): void {
+    switch (input.kind) {
+      case 'connected':
+        this.established(input.connection, input.established);
+        return;
+      case 'connect-failed':
+        this.failed(input.connection);
+        return;
+      case 'transport':
+        this.transport(input.connection, input.event);
+        return;
+      case 'queued':
+        this.#queued(input);
+        return;
+    }
   }
 
   /** A transport session stands. */
@@ -174,12 +213,6 @@ export class RelayLink {
   /** The transport reports. Events of connections that are over are ignored. */
   transport(connection: ConnectionId, event: TransportEvent): void {
     this.#openOf(connection)?.session.handle(event, this.#core.tasks.now);
-  }
-
-  /** The transport says how much it has queued on a stream. */
-  queued(connection: ConnectionId, stream: StreamHandle, bytes: number, roundTrip?: Millis): void {
-    this.#openOf(connection)?.session.noteQueued(stream, bytes);
-    if (roundTrip !== undefined) this.#measured = { connection, roundTrip };
   }
 
   /** How long a packet takes to the relay and back; undefined where there is no session, or it was not measured yet. */
@@ -242,6 +275,12 @@ export class RelayLink {
     return state.kind === 'setting-up' || state.kind === 'connected' ? state : undefined;
   }
 
+  /** The transport says how much it has queued on a stream. */
+  #queued({ connection, stream, bytes, roundTrip }: ConnectionInput & { readonly kind: 'queued' }): void {
+    this.#openOf(connection)?.session.noteQueued(stream, bytes);
+    if (roundTrip !== undefined) this.#measured = { connection, roundTrip };
+  }
+
   #openOf(connection: ConnectionId): Open | undefined {
     return this.#open?.connection === connection ? this.#open : undefined;
   }
@@ -288,8 +327,7 @@ export class RelayLink {
   }
 
   #try(attempt: number): void {
-    const connection = this.#nextConnection as ConnectionId;
-    this.#nextConnection += 1;
+    const connection = this.#core.nextConnection();
     const relay = this.#relay();
     this.#state = { kind: 'connecting', connection, relay, attempt };
     this.#core.emit({ kind: 'connect', connection, relay: relay.url });
@@ -297,7 +335,10 @@ export class RelayLink {
   }
 
   #wait(attempt: number): void {
-    const longest = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (attempt - 1));
+    const longest = Math.min(
+      this.#options.longestWaitMs ?? LONGEST_WAIT_MS,
+      FIRST_WAIT_MS * 2 ** (attempt - 1),
+    );
     // Half to all of the wait, so that members that lost the same relay do not come back as one herd.
     const wait = longest * (0.5 + this.#random() / 2);
     this.#state = { kind: 'waiting', until: this.#core.tasks.after(wait), attempt };
@@ -305,7 +346,10 @@ export class RelayLink {
   }
 
   #relay(): InvitedRelay {
-    const { relays } = this.#core.options;
+    const not = this.#options.not?.();
+    const all = this.#core.options.relays;
+    const others = all.filter(({ url }) => url !== not);
+    const relays = others.length > 0 ? others : all;
     const relay = relays[this.#next % relays.length];
     invariant(relay !== undefined, 'a meeting has a relay');
     return relay;

@@ -104,6 +104,14 @@ export class SplittingOperator {
     this.#counterPorts.set('second', Number(new URL(String(copy.ready.url)).port));
   }
 
+  /** Starts a relay that is somebody else's. @returns its URL. */
+  async startOther(): Promise<string> {
+    const args = ['--listen', '127.0.0.1:0', '--dev-ca', this.#tls];
+    const other = await startService('src/services/relay/main.ts', args);
+    this.#ends.push(() => endService(other.process));
+    return String(other.ready.url);
+  }
+
   async close(): Promise<void> {
     for (const end of this.#ends) await end();
     await rm(this.#folder, { recursive: true, force: true });

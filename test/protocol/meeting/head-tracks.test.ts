@@ -14,10 +14,12 @@ import { nodeCrypto } from '../../../src/io/crypto/node-crypto.ts';
 import { joinId } from '../../harness/group/membership.ts';
 import { chainOf, receiptFor } from '../../harness/group/receipts.ts';
 import { fakeCrypto, serviceKey } from '../../harness/group/simulation.ts';
-import { meetingCore } from '../../harness/meeting/core.ts';
+import { effectsOf, meetingCore } from '../../harness/meeting/core.ts';
 import { GROUP } from './people.ts';
-import { OfferedTrack, ScriptedRelay, type ScriptedPublication } from './scripted-relay.ts';
+import { OfferedTrack, REFUSED, ScriptedRelay, type ScriptedPublication } from './scripted-relay.ts';
 
+/** Of the two relays that there are. */
+const [FIRST, SECOND] = ['https://a.example/meet', 'https://b.example/meet'] as const;
 const HEAD_KEY = new Uint8Array(16).fill(2);
 const CIPHER = nodeCrypto.aead(4);
 const signers = Array.from({ length: 12 }, (_, at) =>
@@ -53,7 +55,11 @@ beforeEach(() => {
   });
   relay = new ScriptedRelay();
   forks = [];
-  heads = new HeadTracks(core, (fork) => forks.push(fork));
+  heads = new HeadTracks(
+    core,
+    () => FIRST,
+    (fork) => forks.push(fork),
+  );
   heads.attach(relay);
 });
 
@@ -138,6 +144,27 @@ describe('what one says', () => {
     expect(relay.published).toEqual([]);
   });
 
+  test('is offered ever more seldom to a relay that takes none', () => {
+    enter(0);
+    const { tasks } = core;
+    const end = tasks.after(120_000);
+    for (
+      let deadline = tasks.deadline();
+      deadline !== undefined && deadline <= end;
+      deadline = tasks.deadline()
+    ) {
+      tasks.advance(deadline);
+      tasks.run();
+      for (const { outcome } of relay.published) outcome.settle(REFUSED);
+      tasks.run();
+    }
+    const names = new Set(
+      relay.published.map(({ track }) => Buffer.from(track.namespace[3] ?? []).toString()),
+    );
+    // After 5, 10, 20, 40 s.
+    expect(names.size).toBe(5);
+  });
+
   test('waits for a session, and goes on with the next', () => {
     heads.attach(undefined);
     enter(0);
@@ -176,7 +203,11 @@ describe('who is heard', () => {
   });
 
   test('is nobody in plain mode', () => {
-    heads = new HeadTracks(meetingCore(), (fork) => forks.push(fork));
+    heads = new HeadTracks(
+      meetingCore(),
+      () => FIRST,
+      (fork) => forks.push(fork),
+    );
     heads.attach(relay);
     enter(0);
     expect(hear(signHead(otherOf(0), signerOf(1)), person(1)).refusals.length).toBe(1);
@@ -231,5 +262,63 @@ describe('a split', () => {
     enter(5, people(3), 0, [receiptOf(3), receiptOf(4)]);
     hear(signHead(otherOf(3), signerOf(1)), person(1));
     expect(forks.map((fork) => fork.epoch)).toEqual([3n]);
+  });
+});
+
+describe('a second relay', () => {
+  const called = (): readonly string[] =>
+    effectsOf(core).flatMap((effect) => (effect.kind === 'connect' ? [effect.relay] : []));
+
+  test('is the one that does not carry the meeting, and is called once we are in a group', () => {
+    expect(called()).toEqual([]);
+    enter(0);
+    enter(1);
+    expect(called()).toEqual([SECOND]);
+  });
+
+  test('is another one where the meeting has gone there', () => {
+    let carrying: string = FIRST;
+    heads = new HeadTracks(
+      core,
+      () => carrying,
+      () => undefined,
+    );
+    enter(0);
+    expect(called()).toEqual([SECOND]);
+    carrying = SECOND;
+    heads.attach(relay);
+    expect(called()).toEqual([FIRST]);
+  });
+
+  test('that is down is called again, ever more seldom', () => {
+    enter(0);
+    for (let minutes = 0; minutes < 60; minutes += 1) {
+      for (const effect of effectsOf(core))
+        if (effect.kind === 'connect') {
+          const { connection } = effect;
+          expect(heads.take({ kind: 'connect-failed', connection, reason: 'down' })).toBe(true);
+        }
+      pass(60_000);
+      heads.expire(core.tasks.now);
+    }
+    expect(called().length).toBeLessThan(2);
+    heads.close();
+    pass(600_000);
+    heads.expire(core.tasks.now);
+    expect(called()).toEqual([]);
+  });
+
+  test('is not there where the invitation names one relay', () => {
+    core = meetingCore({
+      ...core.options,
+      relays: [{ url: FIRST, pass: true }],
+    });
+    heads = new HeadTracks(
+      core,
+      () => FIRST,
+      () => undefined,
+    );
+    enter(0);
+    expect(called()).toEqual([]);
   });
 });
