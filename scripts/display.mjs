@@ -17,7 +17,8 @@ export async function openDisplay({ virtual = false } = {}) {
     throw new Error("No display. Start it from a desktop, or install Xvfb: 'sudo apt-get install -y xvfb'.");
   }
   // Xvfb picks a free number itself and writes it to file descriptor 3.
-  const args = ['-displayfd', '3', '-screen', '0', '1920x1200x24', '-nolisten', 'tcp'];
+  // Without -noreset it begins anew when the last window is gone, and whoever connects just then is refused.
+  const args = ['-displayfd', '3', '-screen', '0', '1920x1200x24', '-nolisten', 'tcp', '-noreset'];
   // Detached, so that Ctrl-C does not take the display from under windows that are being closed.
   const server = spawn('Xvfb', args, { stdio: ['ignore', 'ignore', 'pipe', 'pipe'], detached: true });
   const close = () => void server.kill();
