@@ -1,28 +1,42 @@
 // @ts-check
 /**
- * `npm run sim [-- OPTION…]`: builds the program that plays schedules in simulated meetings (`test/simulation`,
- * `docs/simulation.md`), one file that needs nothing but Node, and runs it with these options.
+ * `npm run sim`: plays schedules in simulated meetings (`test/simulation`, `docs/simulation.md`).
+ *
+ *   npm run sim -- OPTION…          with the options of `test/simulation/program.ts`
+ *   npm run sim -- --without NAME   without a defence, or without each in turn (`all`): something has to notice
  */
-import { join } from 'node:path';
-import { build } from 'vite';
-import { root, run } from './process.mjs';
+import { capture, run } from './process.mjs';
+import { buildProgram } from './simulation/build-program.mjs';
+import { defences } from './simulation/defences.mjs';
+import { namedTestFails } from './simulation/named-test.mjs';
 
-const outDir = join(root, '.cache/simulation');
-await build({
-  root,
-  configFile: false,
-  logLevel: 'error',
-  ssr: { noExternal: true, target: 'node' },
-  build: {
-    ssr: true,
-    target: 'node20',
-    outDir,
-    emptyOutDir: true,
-    minify: false,
-    rolldownOptions: {
-      input: { sim: join(root, 'test/simulation/program.ts') },
-      output: { format: 'esm', entryFileNames: '[name].mjs' },
-    },
-  },
-});
-process.exitCode = await run(process.execPath, [join(outDir, 'sim.mjs'), ...process.argv.slice(2)]);
+const [option, name = ''] = process.argv.slice(2);
+if (option === '--without') process.exitCode = await runWithout(name);
+else process.exitCode = await run(process.execPath, [await buildProgram(), ...process.argv.slice(2)]);
+
+/** @param {string} name */
+async function runWithout(name) {
+  const chosen = defences.filter((each) => name === 'all' || each.name === name);
+  if (chosen.length === 0) {
+    console.error(`No defence is called that. There are: ${defences.map((each) => each.name).join(', ')}.`);
+    return 2;
+  }
+  let unnoticed = 0;
+  for (const defence of chosen) {
+    const isNoticed =
+      defence.test === undefined ? await scheduleFails(defence) : await namedTestFails(defence);
+    if (!isNoticed) unnoticed += 1;
+    console.log(`${isNoticed ? 'noticed    ' : 'NOT NOTICED'} without ${defence.name}: ${defence.what}`);
+  }
+  return unnoticed > 0 ? 1 : 0;
+}
+
+/** @param {import('./simulation/defences.mjs').Defence} defence */
+async function scheduleFails(defence) {
+  const program = await buildProgram(defence);
+  const count = String(defence.schedules);
+  const { code, output } = await capture(process.execPath, [program, '--seed', '1', '--schedules', count]);
+  const [failure] = /^Seed \d+:\n.*$/m.exec(output) ?? [];
+  if (failure !== undefined) console.log(failure);
+  return code === 1 && failure !== undefined;
+}
