@@ -43,8 +43,8 @@ export interface People {
 export function forGroup(decision: Decision, people: People): GroupDecision | undefined {
   switch (decision.kind) {
     case 'kick': {
-      const leaf = people.memberOf(decision.participant)?.leaf;
-      return leaf === undefined ? undefined : { kind: 'kick', leaf };
+      const signatureKey = people.memberOf(decision.participant)?.signatureKey;
+      return signatureKey && { kind: 'kick', signatureKey };
     }
     case 'admit':
     case 'decline': {

@@ -26,7 +26,7 @@ import type { EpochBegun, GroupEvent } from './group-events.ts';
 import { HeadTracks } from './head-tracks.ts';
 import type { MeetingInput } from './inputs.ts';
 import { participantIdOf } from './members.ts';
-import { MlsGroup } from './mls-group.ts';
+import { MlsGroup, type MlsGroupOwner } from './mls-group.ts';
 import { MlsRestarts, noticesTo, withChange } from './mls-restarts.ts';
 import { Organising } from './organising.ts';
 import { OwnMedia, type Sending } from './own-media.ts';
@@ -34,6 +34,7 @@ import { ownOrigin } from './own-origin.ts';
 import { refusalOf } from './permissions.ts';
 import { RelayLink } from './relay-link.ts';
 import { showGroup } from './showing.ts';
+import { UndoneDecisions } from './undone-decisions.ts';
 import type { Absence, Attention, EpochRecord, MeetingEnd, MeetingView, OwnKey } from './view.ts';
 
 /** How often what depends on time alone is looked at: silence, overlaps of keys, signs of life. */
@@ -64,6 +65,7 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
   readonly #core: MeetingCore;
   readonly #tasks = new Tasks();
   readonly #link: RelayLink;
+  readonly #undone = new UndoneDecisions();
   #group: MlsGroup;
   readonly #media = new OwnMedia();
   readonly #organising: Organising;
@@ -120,7 +122,7 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
   }
 
   #newGroup(): MlsGroup {
-    return new MlsGroup(this.#core, {
+    const owner: MlsGroupOwner = {
       event: (event) => {
         this.#onGroup(event);
       },
@@ -138,7 +140,8 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
       headsOffered: (offer) => {
         this.#heads.offered(offer);
       },
-    });
+    };
+    return new MlsGroup(this.#core, owner, this.#undone);
   }
 
   handle(input: MeetingInput, now: Millis): void {
@@ -299,7 +302,6 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
       return;
     }
     this.#attention.add('mls-restarted');
-    this.#ownKey = { ...this.#ownKey, renewing: false };
     this.#group.end();
     this.#group = this.#newGroup();
     this.#group.start();
@@ -474,8 +476,6 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
     // MLS was restarted and is where it was: keys and tracks go on.
     if (before?.epoch === begun.epoch) {
       masterKey.fill(0);
-      // What was wanted of MLS that died is wanted of the next.
-      for (const leaf of this.#generation?.members.cutting ?? []) this.#group.decide({ kind: 'kick', leaf });
       return;
     }
     this.#attention.delete('mls-restarted');
@@ -519,6 +519,7 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
     });
     if (generation === undefined) return undefined;
     generation.members.watch(this.#watched);
+    for (const id of this.#undone.kickedAmong(begun.roster)) generation.members.cut(id);
     this.#generation = generation;
     for (const offer of this.#earlyOffers.take()) generation.members.offered(offer);
     if (this.#link.client !== undefined) generation.attach(this.#link.client);

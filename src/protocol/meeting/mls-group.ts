@@ -7,7 +7,7 @@ import type { Answer, Ask, AskKind, AskTypes } from '../group/coordination/asks.
 import type { CoordinatorEvent } from '../group/coordination/context.ts';
 import type { Decision } from '../group/coordination/decisions.ts';
 import { Coordinator, type CoordinatorInput } from '../group/coordination/coordinator.ts';
-import type { GroupHandle } from '../group/mls.ts';
+import type { EpochView, GroupHandle } from '../group/mls.ts';
 import type { GroupName, SenderId } from '../group/names.ts';
 import { securityCodeOf } from '../group/security-code.ts';
 import type { LeafIndex } from '../group/roster.ts';
@@ -19,6 +19,7 @@ import type { GroupNotices, MeetingCore } from './core.ts';
 import type { CounterAsk, LoadAnswer, MlsAsk, StoreAsk, WriteAnswer } from './effects.ts';
 import type { GroupEvent } from './group-events.ts';
 import { MlsTracks } from './mls-tracks.ts';
+import type { UndoneDecisions } from './undone-decisions.ts';
 
 /** Who follows the membership. */
 export interface MlsGroupOwner {
@@ -47,6 +48,7 @@ const NEVER = epoch((1n << 53n) - 1n);
 export class MlsGroup implements GroupNotices {
   readonly #core: MeetingCore;
   readonly #owner: MlsGroupOwner;
+  readonly #undone: UndoneDecisions;
   readonly #coordinator: Coordinator;
   readonly #tracks: MlsTracks;
   /** Groups that MLS holds for us, to be forgotten at the end. */
@@ -63,10 +65,12 @@ export class MlsGroup implements GroupNotices {
   /** The coordinator's, until something is fed to it: frames come by the hundred between. */
   #deadline: { readonly at: Millis | undefined } | undefined;
 
-  constructor(core: MeetingCore, owner: MlsGroupOwner) {
+  /** @param undone - what was decided and is not done, also of a membership before this one. */
+  constructor(core: MeetingCore, owner: MlsGroupOwner, undone: UndoneDecisions) {
     const { room, parameters, fingerprint, groupCrypto, timing } = core.options;
     this.#core = core;
     this.#owner = owner;
+    this.#undone = undone;
     this.#coordinator = new Coordinator({
       room,
       parameters,
@@ -135,6 +139,7 @@ export class MlsGroup implements GroupNotices {
 
   /** Gives our leaf a fresh key, when it is its turn. */
   renew(): void {
+    this.#undone.renews();
     this.#input({ kind: 'renew' });
   }
 
@@ -149,6 +154,7 @@ export class MlsGroup implements GroupNotices {
 
   /** What a person here decides as an organiser. */
   decide(decision: Decision): void {
+    this.#undone.decided(decision);
     this.#input(decision);
   }
 
@@ -349,6 +355,7 @@ export class MlsGroup implements GroupNotices {
       return;
     }
     if (event.kind !== 'epoch') {
+      if (event.kind === 'not-organiser') this.#undone.giveUp();
       this.#owner.event(event);
       return;
     }
@@ -372,6 +379,16 @@ export class MlsGroup implements GroupNotices {
       receipt: receipt?.bytes,
       past,
     });
+    this.#undone.epochBegan(view, madeOwnKey);
+    if (by === undefined) this.#takeUp(view);
+  }
+
+  /** A membership begins: what was wanted of the one before is wanted of this one. */
+  #takeUp(view: EpochView): void {
+    const { decisions, renews, areRefused } = this.#undone.forMembership(view);
+    for (const decision of decisions) this.#input(decision);
+    if (renews) this.#input({ kind: 'renew' });
+    if (areRefused) this.#owner.event({ kind: 'not-organiser' });
   }
 
   /** A wait may have outlived the membership. */

@@ -169,9 +169,9 @@ export class Simulation {
   /** A device removes another one for good. */
   kick(by: Device, name: string): void {
     const other = this.devices.find((device) => device.name === name);
-    const leaf = other && this.#leafOf(by, other);
-    if (leaf === undefined) throw new Error(`${name} is in no group`);
-    this.input(by, { kind: 'kick', leaf });
+    if (other === undefined || this.#leafOf(by, other) === undefined)
+      throw new Error(`${name} is in no group`);
+    this.input(by, { kind: 'kick', signatureKey: other.key });
   }
 
   /** Starts a device now. */

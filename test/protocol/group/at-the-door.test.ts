@@ -6,7 +6,6 @@ import type { Caller } from '../../../src/protocol/group/coordination/door.ts';
 import type { GroupInput } from '../../../src/protocol/group/coordination/context.ts';
 import { DEFAULT_TIMING } from '../../../src/protocol/group/coordination/timing.ts';
 import { fingerprintOf, senderIdOf } from '../../../src/protocol/group/names.ts';
-import { leafIndex } from '../../../src/protocol/group/roster.ts';
 import { joinId } from '../../harness/group/membership.ts';
 import { OneCoordinator } from './one-coordinator.ts';
 
@@ -148,7 +147,7 @@ test('what is up to organisers is not done by a member who is none, which is tol
   expect(one.epochs.at(-1)?.parameters.organisers).toEqual([fingerprint(1)]);
   const [stages, told] = [one.asked('stage').length, one.events.length];
   for (const input of [
-    { kind: 'kick', leaf: leafIndex(1) },
+    { kind: 'kick', signatureKey: keyOf(1) },
     { kind: 'admit', fingerprint: fingerprint(2) },
     { kind: 'decline', fingerprint: fingerprint(2) },
     { kind: 'admission', admission: 'ask' },

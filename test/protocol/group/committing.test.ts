@@ -142,7 +142,7 @@ describe('a plan that MLS refuses', () => {
     member.input(joiner(member, 10));
     member.run(1_000);
     refuses = true;
-    member.input({ kind: 'kick', leaf: leafIndex(1) });
+    member.kick(1);
     member.input(joiner(member, 11));
     member.input(joiner(member, 12));
     member.run(3_000);

@@ -41,7 +41,7 @@ function declined(): Door {
     displayName: 'Bo',
     since: millis(0),
   };
-  door.decline(join, millis(0));
+  door.decline(join.fingerprint, join.senderId, millis(0));
   return door;
 }
 

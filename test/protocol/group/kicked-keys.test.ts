@@ -178,7 +178,7 @@ test('a kick of somebody who goes before it is made closes the door, and lets it
     member.input({ kind: 'commit-object', object: { epoch: at, object: 0, payload } });
   };
   deliver({ adds: [member.otherMls(KICKED).makeKeyPackage(1n).keyPackage], removes: [] });
-  member.input({ kind: 'kick', leaf: leafIndex(2) });
+  member.kick(2);
   // The others were faster: it has left, and nobody has barred it.
   deliver({ adds: [], removes: [2] });
   expect(member.epochs.at(-1)).toMatchObject({

@@ -197,7 +197,7 @@ describe('about leaves', () => {
   test('that nobody has nothing is done', () => {
     const member = together('plain');
     const from = member.asks.length;
-    for (const kind of ['kick', 'member-left', 'member-vanished'] as const)
+    for (const kind of ['member-left', 'member-vanished'] as const)
       member.input({ kind, leaf: leafIndex(7) });
     member.run(grace + 1);
     expect(kindsFrom(member, from)).not.toContain('stage');
@@ -206,7 +206,8 @@ describe('about leaves', () => {
   test('that nobody has, or that is ours, the member is not even called', () => {
     const wakesOf = (leaf: number | undefined): number[] => {
       const member = together('plain');
-      for (const kind of ['kick', 'member-left', 'member-vanished'] as const)
+      if (leaf === 0) member.kick(0);
+      for (const kind of ['member-left', 'member-vanished'] as const)
         if (leaf !== undefined) member.input({ kind, leaf: leafIndex(leaf) });
       const from = member.now;
       member.run(2 * grace);
@@ -219,7 +220,7 @@ describe('about leaves', () => {
   test('who left is removed, who is kicked is barred as well', () => {
     const member = together('plain', 2);
     member.input({ kind: 'member-left', leaf: leafIndex(1) });
-    member.input({ kind: 'kick', leaf: leafIndex(2) });
+    member.kick(2);
     member.run(batch);
     expect(member.asked('stage').at(-1)?.input.plan).toEqual({
       adds: [],
@@ -551,7 +552,7 @@ describe('a joiner', () => {
 
   test.each<[string, (member: OneCoordinator) => void]>([
     ['left', leaves],
-    ['was removed for good', (member) => member.input({ kind: 'kick', leaf: leafIndex(1) })],
+    ['was removed for good', (member) => member.kick(1)],
   ])('that %s is not brought back by its KeyPackages, used or not', (_, end) => {
     const { member, replay } = afterIts(end);
     for (let of = 0; of < 12; of += 1) {

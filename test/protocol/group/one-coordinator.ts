@@ -144,6 +144,13 @@ export class OneCoordinator {
     this.run(0);
   }
 
+  /** A person removes the member of a leaf for good. */
+  kick(leaf: number): void {
+    const member = this.epochs.at(-1)?.roster.find((each) => each.leaf === leaf);
+    if (member === undefined) throw new Error('nobody is there');
+    this.input({ kind: 'kick', signatureKey: member.signatureKey });
+  }
+
   /** Feeds something while an ask is being answered. */
   feedMeanwhile(input: GroupInput): void {
     this.#coordinator.handle(input, millis(this.now));

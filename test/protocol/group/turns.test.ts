@@ -103,14 +103,14 @@ describe('a member that has vanished', () => {
 test('a kicked member is not let in by the very Commit that removes it', () => {
   const member = second(OWN);
   member.input(knock(member, FIRST_KEY));
-  member.input({ kind: 'kick', leaf: leafIndex(0) });
+  member.kick(0);
   member.run(2 * step);
   expect(staged(member, 0)[0]).toMatchObject({ adds: 0, removes: [0], kicks: [FIRST_KEY] });
 });
 
 test('nobody kicks or removes itself', () => {
   const member = second();
-  member.input({ kind: 'kick', leaf: leafIndex(1) });
+  member.kick(1);
   member.input({ kind: 'member-left', leaf: leafIndex(1) });
   member.input({ kind: 'member-vanished', leaf: leafIndex(1) });
   member.run(2 * grace);

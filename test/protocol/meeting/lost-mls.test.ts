@@ -1,5 +1,6 @@
 /** MLS dies in the middle of a meeting: the membership is taken up again, a few times. */
 import { describe, expect, test } from 'vitest';
+import type { MeetingInput } from '../../../src/protocol/meeting/inputs.ts';
 import { participantIdOf } from '../../../src/protocol/meeting/members.ts';
 import { SimulatedMeeting, type SimulatedMember } from '../../harness/simulation/simulated-meeting.ts';
 
@@ -89,6 +90,66 @@ describe('a member whose MLS has died', () => {
     world.until('the others agree', () => world.agree([ana, bo]));
   });
 
+  test.each<
+    [string, (ana: SimulatedMember, bo: SimulatedMember) => MeetingInput, (bo: SimulatedMember) => boolean]
+  >([
+    [
+      'closes the door',
+      () => ({ kind: 'admission', admission: 'ask' }),
+      (bo) => bo.group?.admission === 'ask',
+    ],
+    [
+      'makes somebody an organiser',
+      (_, bo) => ({ kind: 'organiser', participant: bo.id, isOrganiser: true }),
+      (bo) => bo.group?.role === 'organiser',
+    ],
+  ])('%s where its person had decided so', (_, decide, isDone) => {
+    const { world, people } = meet('Ana', 'Bo');
+    const [ana, bo] = people as [SimulatedMember, SimulatedMember];
+    ana.feed(decide(ana, bo));
+    ana.loseMls();
+    world.until('it is done', () => isDone(bo), 10_000);
+    // And once.
+    const { epoch } = ana;
+    ana.loseMls();
+    world.pass(10_000);
+    expect(ana.epoch).toBe(epoch);
+    expect(ana.view.notices).toEqual([]);
+  });
+
+  test('lets in whom its person had admitted, and shows nobody again whom it had declined', () => {
+    const { world, people } = meet('Ana', 'Bo');
+    const [ana, bo] = people as [SimulatedMember, SimulatedMember];
+    ana.feed({ kind: 'admission', admission: 'ask' });
+    world.until('the door is closed', () => bo.group?.admission === 'ask');
+    const [cy, mal] = [world.join('Cy'), world.join('Mal')];
+    world.until('both wait', () => ana.view.door.length === 2);
+    ana.feed({ kind: 'admit', participant: cy.id });
+    ana.feed({ kind: 'decline', participant: mal.id });
+    ana.loseMls();
+    world.until('Cy is in', () => world.agree([ana, bo, cy]), 20_000);
+    const shown = new Set<number>();
+    for (let seconds = 0; seconds < 30; seconds += 1) {
+      world.pass(1_000);
+      shown.add(ana.view.door.length);
+    }
+    expect([...shown]).toEqual([0]);
+    // The others, who have not declined it, see it.
+    expect(bo.view.door.map(({ displayName }) => displayName)).toEqual(['Mal']);
+  });
+
+  test('makes the fresh key that its person had asked for', () => {
+    const { world, people } = meet('Ana', 'Bo');
+    const [ana] = people as [SimulatedMember];
+    ana.feed({ kind: 'renew' });
+    ana.loseMls();
+    expect(ana.view.ownKey.renewing).toBe(true);
+    const { epoch } = ana;
+    world.until('it is made', () => !ana.view.ownKey.renewing, 100_000);
+    expect(ana.epoch).toBe((epoch ?? 0n) + 1n);
+    expect(ana.view.ownKey.since).toBeDefined();
+  });
+
   test('leaves while it is leaving, and keeps nothing', () => {
     const { world, people } = meet('Ana', 'Bo');
     const [ana, bo] = people as [SimulatedMember, SimulatedMember];
@@ -115,6 +176,23 @@ describe('a member whose MLS has died', () => {
     expect(bo.view.end).toBe('fault');
     expect(world.broken).toEqual([]);
   });
+});
+
+test('what an organiser had decided is done when it is back, though the others went on without it meanwhile', () => {
+  const { world, people } = meet('Ana', 'Bo', 'Cy');
+  const [ana, bo, cy] = people as [SimulatedMember, SimulatedMember, SimulatedMember];
+  ana.feed({ kind: 'kick', participant: cy.id });
+  // Before anything of it is on its way.
+  ana.sleep(60_000, false);
+  world.until('Ana is removed', () => world.agree([bo, cy]), 50_000);
+  world.until(
+    'Ana is back',
+    () => bo.sees(ana) !== undefined && ana.view.absence.kind === 'rejoined',
+    60_000,
+  );
+  world.until('Cy is out', () => cy.view.end === 'kicked', 10_000);
+  world.until('the others agree', () => world.agree([ana, bo]));
+  expect(world.broken).toEqual([]);
 });
 
 const equalBytes = (a: Uint8Array | undefined, b: Uint8Array): boolean =>

@@ -5,7 +5,8 @@ import { earliest } from '../../../src/protocol/group/coordination/timing.ts';
 import { fingerprintOf } from '../../../src/protocol/group/names.ts';
 import type { CounterAsk, MeetingEffect, MlsAsk, StoreAsk } from '../../../src/protocol/meeting/effects.ts';
 import type { GroupEvent } from '../../../src/protocol/meeting/group-events.ts';
-import { MlsGroup } from '../../../src/protocol/meeting/mls-group.ts';
+import { MlsGroup, type MlsGroupOwner } from '../../../src/protocol/meeting/mls-group.ts';
+import { UndoneDecisions } from '../../../src/protocol/meeting/undone-decisions.ts';
 import { FakeMls } from '../../harness/group/fake-mls.ts';
 import { fakeCrypto, serviceKey } from '../../harness/group/simulation.ts';
 import { meetingCore } from '../../harness/meeting/core.ts';
@@ -66,13 +67,14 @@ export class MlsGroupScene {
     this.counter = new SimulatedCounter(this.agenda, mode, this.core.options.room);
     this.mls = new FakeMls(KEY, parameters, () => (this.#fresh += 1));
     const { core } = this;
-    const group = new MlsGroup(core, {
+    const owner: MlsGroupOwner = {
       event: (event) => this.events.push(event),
       entering: ({ senderId }) => this.entered.push(Buffer.from(senderId).toString()),
       relayAnswered: (letIn) => this.answered.push(letIn),
       headsOffered: () => undefined,
       offered: () => undefined,
-    });
+    };
+    const group = new MlsGroup(core, owner, new UndoneDecisions());
     this.group = group;
     const settle = (): void => {
       for (let moving = true; moving;) {

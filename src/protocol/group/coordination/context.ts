@@ -83,8 +83,8 @@ export type GroupInput =
   /** A member's transport is gone, or is there again. */
   | { readonly kind: 'member-vanished'; readonly leaf: LeafIndex }
   | { readonly kind: 'member-alive'; readonly leaf: LeafIndex }
-  /** A person removes a member, whose key is not let in again. */
-  | { readonly kind: 'kick'; readonly leaf: LeafIndex }
+  /** A person removes whoever has a key for good, whether it is there now or not. */
+  | { readonly kind: 'kick'; readonly signatureKey: Uint8Array }
   /** A person lets somebody in who waits at the door, or does not. */
   | { readonly kind: 'admit' | 'decline'; readonly fingerprint: Fingerprint }
   /** A person opens the door, or has those who ask wait there. */

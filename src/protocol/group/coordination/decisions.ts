@@ -2,7 +2,6 @@
 import { equal } from '../../bytes/equal.ts';
 import type { Millis } from '../../units.ts';
 import type { Fingerprint } from '../names.ts';
-import type { LeafIndex } from '../roster.ts';
 import type { Context, GroupInput } from './context.ts';
 import type { MemberState } from './member-state.ts';
 import type { WaitingJoin } from './waiting-join.ts';
@@ -33,8 +32,8 @@ export class Decisions {
     const { now } = this.#context;
     switch (decision.kind) {
       case 'kick':
-        this.#kick(decision.leaf);
-        return;
+        this.#kick(decision.signatureKey);
+        break;
       case 'admit':
       case 'decline':
         this.#answer(decision.kind, decision.fingerprint);
@@ -69,21 +68,25 @@ export class Decisions {
     return gone;
   }
 
-  #kick(leaf: LeafIndex): void {
+  #kick(signatureKey: Uint8Array): void {
     const { roster, ownLeaf } = this.#state.view;
-    const member = roster.find((each) => each.leaf === leaf);
-    if (member !== undefined && leaf !== ownLeaf)
-      this.#state.work.kick(member.signatureKey, this.#context.now);
+    const member = roster.find((each) => equal(each.signatureKey, signatureKey));
+    const { work } = this.#state;
+    const { now } = this.#context;
+    if (member?.leaf === ownLeaf) return;
+    work.kick(signatureKey, now);
+    // The list takes members alone: whoever is away waits at the door at least.
+    if (member === undefined) work.settings.admission('ask', now);
   }
 
   #answer(answer: 'admit' | 'decline', fingerprint: Fingerprint): void {
     const { work, door } = this.#state;
     const { now } = this.#context;
+    // It need not ask just now: what is decided is of the person.
     const join = work.joins.find((each) => equal(each.fingerprint, fingerprint));
-    if (join === undefined) return;
     if (answer === 'admit') door.admit(fingerprint, now);
     else {
-      door.decline(join, now);
+      door.decline(fingerprint, join?.senderId, now);
       work.dropJoins((each) => each === join);
     }
     this.#state.noteDoor();

@@ -50,7 +50,7 @@ export class Door {
   /** Whom a person here has admitted, and when, by fingerprint: whichever of its KeyPackages it is. */
   readonly #admitted = new Map<string, Millis>();
   /** Whom a person here has declined: the join for good, its owner for a while. */
-  readonly #declined = new Map<string, { readonly senderId: SenderId; readonly until: Millis }>();
+  readonly #declined = new Map<string, { readonly senderId: SenderId | undefined; readonly until: Millis }>();
   /** When each that asks was heard last. */
   readonly #heard = new Map<string, Millis>();
 
@@ -111,8 +111,8 @@ export class Door {
     this.#admitted.set(encodeHex(fingerprint), now);
   }
 
-  /** A person here does not let somebody in. */
-  decline({ fingerprint, senderId }: WaitingJoin, now: Millis): void {
+  /** A person here does not let somebody in. @param senderId - of the join with which it asks, where it does. */
+  decline(fingerprint: Fingerprint, senderId: SenderId | undefined, now: Millis): void {
     bounded(this.#declined);
     this.#admitted.delete(encodeHex(fingerprint));
     this.#declined.set(encodeHex(fingerprint), { senderId, until: millis(now + this.#timing.declined) });
@@ -123,7 +123,7 @@ export class Door {
     const fingerprint = fingerprintOfSender(sender);
     const declined = fingerprint && this.#declined.get(encodeHex(fingerprint));
     if (declined === undefined) return false;
-    return now < declined.until || equal(declined.senderId, sender);
+    return now < declined.until || (declined.senderId !== undefined && equal(declined.senderId, sender));
   }
 
   /** Somebody asks whose KeyPackage is in order. */
