@@ -41,6 +41,9 @@ const testing = [
   { name: 'gnome-keyring', program: 'gnome-keyring-daemon' },
   // It writes a C program for each model, which has to be compiled.
   { name: 'spin', program: 'spin' },
+  // Checks the history of a service under test, and sets its clock.
+  { name: 'golang-go', program: 'go' },
+  { name: 'faketime', program: 'faketime' },
   { name: 'build-essential', program: 'g++' },
 ];
 
