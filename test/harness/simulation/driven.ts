@@ -14,6 +14,8 @@ export class Driven<Input, Effect> {
   #waiting: Input[] | undefined;
   /** How much of the agenda's time the process's clock has not counted. */
   #behind = 0;
+  /** What its clock showed last. */
+  #shown = 0;
 
   constructor(machine: Machine<Input, Effect>, perform: (effect: Effect) => void, agenda: Agenda) {
     this.#machine = machine;
@@ -27,7 +29,7 @@ export class Driven<Input, Effect> {
       this.#waiting.push(input);
       return;
     }
-    this.#machine.handle(input, this.#now);
+    this.#machine.handle(input, this.#clock());
     this.drain();
   }
 
@@ -58,13 +60,15 @@ export class Driven<Input, Effect> {
     });
   }
 
-  get #now(): Millis {
-    return millis(this.#agenda.now - this.#behind);
+  #clock(least = 0): Millis {
+    this.#shown = Math.max(this.#shown, this.#agenda.now - this.#behind, least);
+    return millis(this.#shown);
   }
 
   #expire(): void {
     const due = this.#machine.deadline();
-    if (due !== undefined && due <= this.#now) this.#machine.expire(this.#now);
+    // Compared as the timer was set: `due + behind - behind` may round to less than `due`, which then would never come.
+    if (due !== undefined && due + this.#behind <= this.#agenda.now) this.#machine.expire(this.#clock(due));
     this.drain();
   }
 
