@@ -86,6 +86,22 @@ const SMALL_ORDER = [
   'eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
 ].map((hex) => Buffer.from(hex, 'hex'));
 
+/** Public keys that signatures were verified with lately: to read one takes as long as to verify. */
+const verifying = new Map<string, KeyObject | undefined>();
+const MOST_VERIFYING = 2_048;
+
+/** The key that verifies; undefined for one under which nobody signs. */
+function verifyingKey(publicKey: Uint8Array): KeyObject | undefined {
+  if (publicKey.length !== RAW_KEY_BYTES) return undefined;
+  const name = Buffer.from(publicKey).toString('latin1');
+  if (verifying.has(name)) return verifying.get(name);
+  const key = isOfSmallOrder(publicKey) ? undefined : publicKeyFrom('ed25519', publicKey);
+  verifying.set(name, key);
+  const [oldest] = verifying.keys();
+  if (verifying.size > MOST_VERIFYING && oldest !== undefined) verifying.delete(oldest);
+  return key;
+}
+
 function isOfSmallOrder(publicKey: Uint8Array): boolean {
   const last = RAW_KEY_BYTES - 1;
   const unsigned = Buffer.from(publicKey);
@@ -98,6 +114,6 @@ function isOfSmallOrder(publicKey: Uint8Array): boolean {
  * is one of small order signs nothing.
  */
 export function verifyEd25519(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
-  if (publicKey.length !== RAW_KEY_BYTES || isOfSmallOrder(publicKey)) return false;
-  return verify(null, message, publicKeyFrom('ed25519', publicKey), signature);
+  const key = verifyingKey(publicKey);
+  return key !== undefined && verify(null, message, key, signature);
 }

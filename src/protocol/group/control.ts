@@ -12,6 +12,9 @@ import { decodeUtf8, encodeUtf8 } from '../bytes/utf8.ts';
 /** Most bytes of a display name in UTF-8. */
 export const MAX_DISPLAY_NAME_BYTES = 256;
 const FINGERPRINT_BYTES = 32;
+const SIGNATURE_BYTES = 64;
+/** Most bytes of a statement: what its tracks may have, and some for how they are counted. */
+const MAX_STATEMENT_BYTES = 48 * 1024;
 
 /** One message. */
 export type ControlMessage =
@@ -25,9 +28,11 @@ export type ControlMessage =
   /** I leave: remove me. */
   | { readonly kind: 'leave' }
   /** The member with this fingerprint is asked for a key frame of its video. */
-  | { readonly kind: 'keyframe-request'; readonly fingerprint: Uint8Array };
+  | { readonly kind: 'keyframe-request'; readonly fingerprint: Uint8Array }
+  /** What I have sealed, signed with my leaf's key. @see docs/protocol.md #who-speaks */
+  | { readonly kind: 'statement'; readonly statement: Uint8Array; readonly signature: Uint8Array };
 
-const types = { hello: 1, leave: 2, 'keyframe-request': 3 } as const;
+const types = { hello: 1, leave: 2, 'keyframe-request': 3, statement: 5 } as const;
 const MICROPHONE = 1;
 const CAMERA = 2;
 
@@ -42,6 +47,9 @@ export function encodeControlMessage(message: ControlMessage): Uint8Array {
       break;
     case 'keyframe-request':
       writer.bytes(message.fingerprint);
+      break;
+    case 'statement':
+      writer.lengthPrefixed(message.statement).bytes(message.signature);
       break;
     case 'leave':
       break;
@@ -72,6 +80,10 @@ export function decodeControlMessage(bytes: Uint8Array): ControlMessage | undefi
         return { kind: 'leave' };
       case types['keyframe-request']:
         return { kind: 'keyframe-request', fingerprint: reader.bytes(FINGERPRINT_BYTES).slice() };
+      case types.statement: {
+        const statement = reader.lengthPrefixed(MAX_STATEMENT_BYTES).slice();
+        return { kind: 'statement', statement, signature: reader.bytes(SIGNATURE_BYTES).slice() };
+      }
       default:
         return undefined;
     }

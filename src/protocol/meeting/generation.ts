@@ -57,6 +57,7 @@ export class Generation {
     this.own = new OwnTracks(core, begun, keys, media, {
       helloWanted: () => {
         this.hello();
+        this.own.sendStatement();
       },
       keyframeWanted: () => {
         this.#keyframeWanted();
@@ -122,6 +123,8 @@ export class Generation {
   #introduce(): void {
     this.hello();
     this.own.sendCatalog();
+    // Who was let in or fell behind could not open what was said under the keys of before.
+    this.own.sendStatement(true);
     this.#keyframeWanted();
   }
 
@@ -149,6 +152,7 @@ export class Generation {
     this.#keys.expire(now);
     if (this.#keys.rekeyNeeded) this.#requestUpdate();
     this.members.tick(link.connectedSince);
+    this.own.tick();
     if (link.connectedSince === undefined || now - this.#helloAt < HELLO_EVERY_MS) return;
     this.hello();
     this.own.sendCatalog();
@@ -168,6 +172,7 @@ export class Generation {
   #control(member: RemoteMember, message: ControlMessage): void {
     switch (message.kind) {
       case 'hello':
+      case 'statement':
         return;
       case 'leave':
         this.members.left(member.id);

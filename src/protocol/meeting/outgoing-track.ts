@@ -117,17 +117,34 @@ export class OutgoingTrack {
     return this.#kept.filter(({ location }) => isBetween(location, start, end));
   }
 
-  /** Seals and sends an object that is a group of its own. @returns false when there is no key yet. */
-  sendGroup(payload: Uint8Array, encryptedProperties: Uint8Array): boolean {
+  /**
+   * Seals and sends an object that begins a group.
+   * @param more - others may come {@link OutgoingTrack.sendWithin} it; otherwise it is the whole group.
+   * @returns false when there is no key yet.
+   */
+  sendGroup(payload: Uint8Array, encryptedProperties: Uint8Array, more = false): boolean {
     this.#endGroup();
     const object = this.#sealNext(groupId(this.#nextGroup), 0n, payload, encryptedProperties);
     if (object === undefined) return false;
     this.#nextGroup += 1n;
+    this.#nextObject = 1n;
     this.#kept = [];
     this.#keptBytes = 0;
-    this.#keep(object);
-    for (const { publication } of this.#subscribers)
-      if (publication.forwarding) publication.sendSingleObject(object, true);
+    this.#sendSingle(object, !more);
+    return true;
+  }
+
+  /**
+   * Seals and sends the next object of the newest group, which was begun for more, on a stream of its own; begins one where
+   * there is none.
+   * @returns false when there is no key yet.
+   */
+  sendWithin(payload: Uint8Array, encryptedProperties: Uint8Array): boolean {
+    if (this.#largest === undefined) return this.sendGroup(payload, encryptedProperties, true);
+    const object = this.#sealNext(this.#largest.group, this.#nextObject, payload, encryptedProperties);
+    if (object === undefined) return false;
+    this.#nextObject += 1n;
+    this.#sendSingle({ ...object, subgroup: subgroupId(object.location.object) }, false);
     return true;
   }
 
@@ -212,6 +229,12 @@ export class OutgoingTrack {
       properties: sealed.properties,
       content: { kind: 'payload', payload: sealed.payload },
     };
+  }
+
+  #sendSingle(object: MoqtObject, endOfGroup: boolean): void {
+    this.#keep(object);
+    for (const { publication } of this.#subscribers)
+      if (publication.forwarding) publication.sendSingleObject(object, endOfGroup);
   }
 
   #write(subscriber: Subscriber, object: MoqtObject, begins: boolean): void {

@@ -1,5 +1,6 @@
 /** What this member publishes in one join: its control track, its catalog, its sound and its pictures, sealed. */
 import { encodeUtf8 } from '../bytes/utf8.ts';
+import { invariant } from '../errors.ts';
 import { encodeControlMessage, type ControlMessage } from '../group/control.ts';
 import { controlTrack, groupNamespace, mediaTrack, type GroupName, type SenderId } from '../group/names.ts';
 import { encodeCatalog, type CatalogTrack } from '../media/catalog.ts';
@@ -10,12 +11,18 @@ import { PublishDoneCode } from '../moqt/codes.ts';
 import type { FullTrackName, TrackNamespace } from '../moqt/model.ts';
 import { trackNameKey } from '../moqt/names.ts';
 import { namespaceText } from '../moqt/name-text.ts';
+import type { ObjectHeader } from '../secure-objects/aad.ts';
+import { readSealedProperties } from '../secure-objects/immutable-properties.ts';
+import { objectTag } from '../secure-objects/object-tag.ts';
 import { controlSize, soundSize, type PaddedSize } from '../secure-objects/padding.ts';
 import type { TrackSealer } from '../secure-objects/track-sealer.ts';
+import type { Millis } from '../units.ts';
 import type { MeetingCore } from './core.ts';
 import type { MeetingKeys } from './meeting-keys.ts';
-import { OutgoingTrack, type SealObject } from './outgoing-track.ts';
+import { OutgoingTrack, type SealObject, type Sealed } from './outgoing-track.ts';
 import type { Encoding, OwnMedia } from './own-media.ts';
+import { OwnStatements } from './own-statements.ts';
+import { signedStatement } from './statement.ts';
 import { controlInstance, INSTANCE_BYTES, mediaInstance } from './track-instance.ts';
 
 type OwnTrackKind = 'control' | 'catalog' | MediaKind;
@@ -47,6 +54,8 @@ const SMALL_QUEUE_LIMIT = 1024 * 1024;
 const NO_PROPERTIES = new Uint8Array(0);
 /** LOC's level of an audio frame that was not measured. */
 const SILENCE_LEVEL = 127;
+/** A statement is made each half second, as far as something was sealed; a tick that comes a little early is none to wait for. */
+const STATEMENT_EVERY_MS = 400;
 /** A frame this loud, in -dBov, is taken for speech. */
 const VOICE_LEVEL = 50;
 
@@ -61,6 +70,8 @@ export class OwnTracks {
   #tracks: OwnTrackSet;
   /** Sealers of the tracks there are. */
   #sealers: TrackSealer[] = [];
+  #statements = new OwnStatements();
+  #statedAt: Millis | undefined;
   /** The tracks have been offered on a session. */
   #offered = false;
   /** Video is sent from the next key frame on. */
@@ -123,9 +134,41 @@ export class OwnTracks {
     return Object.values(this.#tracks).find(({ track }) => trackNameKey(track) === key);
   }
 
-  /** Sends a control message. @returns false when there is no key yet. */
+  /**
+   * Sends a control message. Who we are begins a group, in which all else follows: so whoever fetches the newest group has it.
+   * @returns false when there is no key yet.
+   */
   sendControl(message: ControlMessage): boolean {
-    return this.#tracks.control.sendGroup(encodeControlMessage(message), NO_PROPERTIES);
+    const { control } = this.#tracks;
+    const payload = encodeControlMessage(message);
+    return message.kind === 'hello' || message.kind === 'leave'
+      ? control.sendGroup(payload, NO_PROPERTIES, true)
+      : control.sendWithin(payload, NO_PROPERTIES);
+  }
+
+  /**
+   * Says which objects of our tracks are ours.
+   * @param again - also of what was said so in the last two seconds, for those who could not open it.
+   * @see docs/protocol.md #who-speaks
+   */
+  sendStatement(again = false): void {
+    const { epoch } = this.#keys;
+    // Without a key nothing is sealed, so that there is nothing to say.
+    if (epoch === undefined) return;
+    this.#statedAt = this.#core.tasks.now;
+    const statement = this.#statements.take(again);
+    const signed = signedStatement(this.#tracks.control.track, epoch, statement);
+    this.sendControl({
+      kind: 'statement',
+      statement,
+      signature: this.#core.options.memberSigner.sign(signed),
+    });
+  }
+
+  /** To be called a few times a second: says what is due to be said. */
+  tick(): void {
+    const since = this.#core.tasks.now - (this.#statedAt ?? -Infinity);
+    if (this.#statements.isDue && since >= STATEMENT_EVERY_MS) this.sendStatement();
   }
 
   /** Sends the catalog anew; needed at each epoch, since joiners cannot open what came before. */
@@ -147,6 +190,7 @@ export class OwnTracks {
   send(chunk: Chunk): void {
     if (chunk.media === 'audio') this.#sendAudio(chunk);
     else this.#sendVideo(chunk);
+    if (this.#statements.isFull) this.sendStatement();
   }
 
   /** The tracks are over. */
@@ -154,6 +198,7 @@ export class OwnTracks {
     this.#over = true;
     for (const withdraw of this.#withdraw) withdraw();
     this.#withdraw = [];
+    if (this.#statements.isDue) this.sendStatement();
     for (const track of Object.values(this.#tracks)) track.end(PublishDoneCode.TRACK_ENDED, reason);
   }
 
@@ -205,6 +250,7 @@ export class OwnTracks {
   #renew(): void {
     for (const sealer of this.#sealers) this.#keys.retire(sealer);
     this.#sealers = [];
+    this.#statements = new OwnStatements();
     this.#tracks = this.#newTracks();
     this.#videoFlows = false;
   }
@@ -229,7 +275,7 @@ export class OwnTracks {
       track,
       priority: PRIORITY[kind],
       queueLimit,
-      seal: this.#sealWith(track, PADDED_SIZE[kind]),
+      seal: this.#sealWith(kind, track),
       onWanted: () => {
         this.#wanted(kind);
       },
@@ -240,16 +286,27 @@ export class OwnTracks {
     });
   }
 
-  #sealWith(track: FullTrackName, paddedSize: PaddedSize | undefined): SealObject {
+  #sealWith(kind: OwnTrackKind, track: FullTrackName): SealObject {
     const sealer = this.#keys.sealer(track);
     this.#sealers.push(sealer);
     return (header, payload, encrypted) => {
       if (sealer.epoch === undefined) return undefined;
-      const outcome = sealer.seal(header, payload, { encrypted }, paddedSize);
-      if (outcome.kind === 'sealed') return outcome;
+      const outcome = sealer.seal(header, payload, { encrypted }, PADDED_SIZE[kind]);
+      if (outcome.kind === 'sealed') {
+        this.#note(kind, header, outcome);
+        return outcome;
+      }
       this.#owner.rekeyWanted();
       return undefined;
     };
+  }
+
+  #note(kind: OwnTrackKind, header: ObjectHeader, { properties, payload }: Sealed): void {
+    const sealed = readSealedProperties(properties);
+    invariant(sealed !== undefined, 'what is sealed says under which key');
+    const tag = objectTag(this.#core.options.groupCrypto, header, sealed.immutable, payload);
+    const location = { group: header.group, object: header.object };
+    this.#statements.note(kind, { location, tag });
   }
 }
 

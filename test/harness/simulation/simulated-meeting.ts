@@ -5,8 +5,8 @@
 import { nodeCrypto } from '../../../src/io/crypto/node-crypto.ts';
 import type { CounterMode } from '../../../src/protocol/counter/client.ts';
 import { DEFAULT_TIMING, type Timing } from '../../../src/protocol/group/coordination/timing.ts';
-import type { BegunEpoch } from '../../../src/protocol/group/mls.ts';
 import type { MeetingParameters } from '../../../src/protocol/group/meeting-parameters.ts';
+import type { BegunEpoch } from '../../../src/protocol/group/mls.ts';
 import type { InvitedRelay } from '../../../src/protocol/group/invitation.ts';
 import { fingerprintOf } from '../../../src/protocol/group/names.ts';
 import type { RoomKey } from '../../../src/protocol/group/room-keys.ts';
@@ -293,6 +293,8 @@ export class SimulatedMember {
   mlsMs = MLS_MS;
   /** How long a membership takes to be written; it is serialised before. */
   saveMs = DISK_MS;
+  /** Whether what it signs with its own key is signed. */
+  signs = true;
   readonly #world: SimulatedMeeting;
   readonly #key: Uint8Array;
   readonly disk = new SimulatedDisk();
@@ -358,7 +360,10 @@ export class SimulatedMember {
       room: signer.publicKey as RoomKey,
       signer,
       headKey: new Uint8Array(16).fill(3),
-      memberSigner: { publicKey: this.#key, sign: (message) => fakeSignature(this.#key, message) },
+      memberSigner: {
+        publicKey: this.#key,
+        sign: (message) => fakeSignature(this.signs ? this.#key : new Uint8Array(32), message),
+      },
       parameters,
       fingerprint: fingerprintOf(this.#key, fakeCrypto),
       displayName: this.name,

@@ -8,6 +8,7 @@ import {
 import type { ControlMessage } from '../../../src/protocol/group/control.ts';
 
 const fingerprint = Uint8Array.from({ length: 32 }, (_, at) => at);
+const signature = Uint8Array.from({ length: 64 }, (_, at) => 255 - at);
 const hello = (displayName: string, microphone = false, camera = false): ControlMessage => ({
   kind: 'hello',
   displayName,
@@ -24,6 +25,7 @@ describe('control messages', () => {
     [hello('Zoë', true, true), [1, 3, 4, ...text('Zoë')]],
     [{ kind: 'leave' }, [2]],
     [{ kind: 'keyframe-request', fingerprint }, [3, ...fingerprint]],
+    [{ kind: 'statement', statement: Uint8Array.of(8, 9), signature }, [5, 2, 8, 9, ...signature]],
   ])('%o has the bytes of docs/protocol.md', (message, bytes) => {
     expect([...encodeControlMessage(message)]).toEqual(bytes);
     expect(decodeControlMessage(new Uint8Array(bytes))).toEqual(message);
@@ -35,7 +37,7 @@ describe('control messages', () => {
 
   test.each([
     ['of an unknown type', [0]],
-    ['of a later type', [4, 0, 0]],
+    ['of a later type', [6, 0, 0]],
     ['of a type beyond 65535', [0xe0, 0x01, 0, 0]],
     ['with a name that is no text', [1, 0, 2, 0xc3, 0x28]],
     ['with a name of more than 256 bytes', [1, 0, 0x81, 1, ...Array.from({ length: 257 }, () => 65)]],

@@ -102,7 +102,9 @@ const pass = (duration: number): void => {
   core.tasks.advance(core.tasks.after(duration));
 };
 const said = (from = 0): (string | undefined)[] =>
-  arrivedAt(pair, theirs, 'control', from).map(({ payload }) => decodeControlMessage(payload)?.kind);
+  arrivedAt(pair, theirs, 'control', from)
+    .map(({ payload }) => decodeControlMessage(payload)?.kind)
+    .filter((kind) => kind !== 'statement');
 const catalogs = (from = 0): number => arrivedAt(pair, theirs, 'catalog', from).length;
 
 describe('a join', () => {
@@ -215,7 +217,7 @@ describe('another member', () => {
     beginEpoch(theirs, 1n, core.tasks.now);
     join.epochBegan(begun(1n, [SELF, BO, cy]));
     const requests = (): (number | undefined)[] =>
-      arrivedAt(pair, theirs, 'control', 2).map(({ payload }) => {
+      arrivedAt(pair, theirs, 'control', 4).map(({ payload }) => {
         const message = decodeControlMessage(payload);
         return message?.kind === 'keyframe-request' ? message.fingerprint[0] : undefined;
       });

@@ -315,7 +315,11 @@ describe('our tracks', () => {
     scene.own.end('left');
     former.run();
     expect([former.relay.of('publish-done'), former.relay.of('request-cancelled')]).toEqual([[], []]);
-    expect(scene.arrived('control')).toHaveLength(1);
+    // What was sealed last is stated before the end.
+    expect(scene.arrived('control').map(({ payload }) => decodeControlMessage(payload)?.kind)).toEqual([
+      'hello',
+      'statement',
+    ]);
   });
 
   test('that are over before the relay answered withdraw what it accepts late', () => {
