@@ -3,9 +3,9 @@
  * Nothing in it is a key or lets one derive a key.
  */
 
-import type { MediaState, ParticipantId } from '../protocol/media/encoded-media.ts';
+import type { Doubt, MediaState, ParticipantId } from '../protocol/media/encoded-media.ts';
 
-export type { MediaState, ParticipantId } from '../protocol/media/encoded-media.ts';
+export type { Doubt, MediaState, ParticipantId } from '../protocol/media/encoded-media.ts';
 
 /** The person who uses this app. */
 export type IdentityState =
@@ -93,6 +93,8 @@ export interface Participant {
   readonly removing: boolean;
   readonly audio: MediaState;
   readonly video: MediaState;
+  /** Why nothing of this person is played, whatever comes: it is proven to be somebody else's, or cannot be told to be theirs. */
+  readonly doubt: Doubt;
 }
 
 /** One change of the meeting's keys. */

@@ -92,7 +92,7 @@ function awayOf(absence: Absence): Away | undefined {
 
 function participantsOf({ participants }: GroupView, context: MeetingContext): Participant[] {
   return participants.map((participant) => {
-    const { id, member, self, role, joinedEpoch, leaving, removing, audio, video } = participant;
+    const { id, member, self, role, joinedEpoch, leaving, removing, audio, video, doubt } = participant;
     const displayName = self ? context.displayName : participant.displayName;
     if (displayName !== undefined) context.names.set(id, displayName);
     return {
@@ -108,6 +108,7 @@ function participantsOf({ participants }: GroupView, context: MeetingContext): P
       removing,
       audio,
       video,
+      doubt,
     };
   });
 }
@@ -174,6 +175,10 @@ function noticeSentence(news: News, names: ReadonlyMap<string, string>): string 
   switch (news.kind) {
     case 'removed-by-member':
       return `${nameOf(news.removed, names)} was removed by ${nameOf(news.by, names)}, who is no organiser.`;
+    case 'forged': {
+      const name = nameOf(news.member, names);
+      return `Somebody in this meeting sent as ${name}. ${name}’s sound and picture are stopped until that ends. Only somebody who holds the keys can do this: look at who is here, remove whom you do not know, or move to a new meeting.`;
+    }
     case 'became-organiser':
       return 'You are now an organiser: you can let people in, remove them and lock the meeting.';
     case 'refused':

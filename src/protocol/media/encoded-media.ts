@@ -68,6 +68,9 @@ export type DownlinkFeedback = {
   readonly participant: ParticipantId;
 };
 
+/** Why nothing of a member is played: it cannot be told to be the member's own, or is proven to be somebody else's. */
+export type Doubt = 'none' | 'unconfirmed' | 'forged';
+
 /** Why a tile has no picture or no sound, or that it has. */
 export type MediaState =
   /** Sending, and we open it. */

@@ -30,6 +30,8 @@ export interface GenerationContext {
   hello(): ControlMessage;
   /** Send queues are long. */
   congested(): void;
+  /** Somebody who has the keys has sent as this member. */
+  forged(member: Member): void;
 }
 
 const HELLO_EVERY_MS = 4_000;
@@ -78,6 +80,9 @@ export class Generation {
         },
         keyframeNeeded: (member) => {
           this.requestKeyframe(member.id);
+        },
+        forged: ({ member }) => {
+          context.forged(member);
         },
       },
     );

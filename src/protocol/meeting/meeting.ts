@@ -516,6 +516,9 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
       congested: () => {
         this.#congestion.begin();
       },
+      forged: (member) => {
+        this.#organising.forged(member);
+      },
     });
     if (generation === undefined) return undefined;
     generation.members.watch(this.#watched);

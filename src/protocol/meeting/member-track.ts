@@ -3,7 +3,8 @@
  * is on its way, and hands on what was opened. What cannot be opened is counted and goes nowhere.
  */
 import type { Fetch, PublishOffer, SubscriptionOwner, Subscription } from '../moqt/client/client-api.ts';
-import { objectId, type FullTrackName, type MoqtObject } from '../moqt/model.ts';
+import { objectId, type FullTrackName, type Location, type MoqtObject } from '../moqt/model.ts';
+import { objectTag } from '../secure-objects/object-tag.ts';
 import type { TrackOpener } from '../secure-objects/track-opener.ts';
 import { settledUntil, type Task } from '../tasks.ts';
 import type { Epoch, Millis } from '../units.ts';
@@ -11,7 +12,7 @@ import type { GroupNotices, MeetingCore } from './core.ts';
 import { HeldObjects } from './held-objects.ts';
 import type { MeetingKeys } from './meeting-keys.ts';
 import type { RelayLink } from './relay-link.ts';
-import type { MediaTrackKind } from './track-instance.ts';
+import { timeOf, type MediaTrackKind } from './track-instance.ts';
 
 /** What the tracks of members need. */
 export interface MemberTrackContext {
@@ -28,8 +29,9 @@ export type MemberTrackKind = 'control' | MediaTrackKind;
 export interface OpenedObject {
   /** Whose key it was sealed under. */
   readonly epoch: Epoch;
-  readonly group: bigint;
-  readonly object: bigint;
+  readonly location: Location;
+  /** Of the object as it was sealed. */
+  readonly tag: Uint8Array;
   readonly payload: Uint8Array;
   readonly encryptedProperties: Uint8Array;
 }
@@ -51,6 +53,8 @@ const STEADY_MS = 1_000;
 /** The track. */
 export class MemberTrack implements SubscriptionOwner {
   readonly name: FullTrackName;
+  /** What the names of all tracks of its instance have in common. */
+  readonly time: string | undefined;
   readonly #context: MemberTrackContext;
   readonly #owner: MemberTrackOwner;
   readonly #opener: TrackOpener;
@@ -73,6 +77,8 @@ export class MemberTrack implements SubscriptionOwner {
     owner: MemberTrackOwner,
   ) {
     this.name = offer.track;
+    const instance = offer.track.namespace.at(-1);
+    this.time = instance && timeOf(instance);
     this.#context = context;
     this.#owner = owner;
     this.#opener = context.keys.opener(
@@ -168,17 +174,19 @@ export class MemberTrack implements SubscriptionOwner {
   /** The one place where something sealed becomes something open. */
   #open(object: MoqtObject, live: boolean): void {
     if (object.content.kind !== 'payload') return;
-    const { group, object: id } = object.location;
+    const { location } = object;
+    const sealed = object.content.payload;
     this.#opener.expire(this.#now);
-    const header = { ...object.location, priority: object.publisherPriority };
-    const outcome = this.#opener.open(header, object.properties, object.content.payload);
+    const header = { ...location, priority: object.publisherPriority };
+    const outcome = this.#opener.open(header, object.properties, sealed);
     if (outcome.kind === 'opened') {
       const before = this.#openedAt;
       this.#openedAt = this.#now;
       // Its tile says so at once; that nothing comes any more is seen at the next tick.
       if (before === undefined || this.#now - before > STEADY_MS) this.#context.core.changed();
-      const { epoch: of, payload, encryptedProperties } = outcome;
-      this.#owner.opened(this, { epoch: of, group, object: id, payload, encryptedProperties }, live);
+      const { epoch, payload, encryptedProperties, immutable } = outcome;
+      const tag = objectTag(this.#context.core.options.groupCrypto, header, immutable, sealed);
+      this.#owner.opened(this, { epoch, location, tag, payload, encryptedProperties }, live);
     } else if (outcome.kind === 'unknown-key') {
       this.#waitedAt = this.#now;
       this.#countUnreadable(this.#held.hold(object, outcome.epoch, this.#now));

@@ -104,7 +104,8 @@ export class Members {
       else known.update(member);
     }
     for (const id of [...this.#joinedEpochs.keys()]) if (!present.has(id)) this.#drop(id);
-    for (const member of this.#members.values()) member.epochBegan(epoch);
+    const removal = change.removed.length > 0;
+    for (const member of this.#members.values()) member.epochBegan(epoch, removal);
     this.#takeWaiting();
   }
 

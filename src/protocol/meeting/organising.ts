@@ -57,6 +57,11 @@ export class Organising {
     this.#note({ kind: 'refused', decision, refusal });
   }
 
+  /** Somebody who has the keys has sent as this member. */
+  forged(member: Member): void {
+    this.#note({ kind: 'forged', member });
+  }
+
   /**
    * An epoch begins: says what it means for who decides.
    * @param isPresent - whether somebody has been heard of late and has not said good-bye.

@@ -10,6 +10,7 @@ import type { Member } from '../group/roster.ts';
 import { applyCatalogObject, type Catalog, type CatalogTrack } from '../media/catalog.ts';
 import type {
   DownlinkItem,
+  Doubt,
   MediaKind,
   MediaState,
   ParticipantId,
@@ -17,10 +18,9 @@ import type {
 } from '../media/encoded-media.ts';
 import { decodeLocProperties, type LocProperties } from '../media/loc.ts';
 import type { PublishOffer } from '../moqt/client/client-api.ts';
-import type { FullTrackName } from '../moqt/model.ts';
 import type { Epoch, Millis } from '../units.ts';
+import { Confirmation, type Judgement } from './confirmation.ts';
 import type { MemberTrack, MemberTrackContext, MemberTrackKind, OpenedObject } from './member-track.ts';
-import { timeOf } from './track-instance.ts';
 import { isWithin, TrackInstances } from './track-instances.ts';
 
 /** Who follows the members. */
@@ -28,11 +28,14 @@ export interface RemoteMemberOwner {
   control(member: RemoteMember, message: ControlMessage): void;
   /** Its picture is wanted and can begin at a key frame only. */
   keyframeNeeded(member: RemoteMember): void;
+  /** Somebody else who has the keys has sent as this member: nothing of it is played for now. */
+  forged(member: RemoteMember): void;
 }
 
 /** Media that came within this time is live. */
 const LIVE_MS = 3_000;
 const kinds = ['control', 'catalog', 'audio', 'video'] as const;
+const mediaKinds = ['audio', 'video'] as const;
 const MICROSECONDS = 1_000_000n;
 /** Larger ones are not whole numbers for the renderer any more. */
 const LARGEST_NUMBER = BigInt(Number.MAX_SAFE_INTEGER);
@@ -55,6 +58,9 @@ export class RemoteMember {
   #lastHeard: Millis;
   /** The last times of being a member whose control track or catalog has brought something, oldest first. */
   #times: (string | undefined)[] = [];
+  #confirmation: Confirmation;
+  /** Why nothing of the member is played. */
+  #doubt: Doubt = 'none';
 
   constructor(id: ParticipantId, member: Member, context: MemberTrackContext, owner: RemoteMemberOwner) {
     this.id = id;
@@ -62,6 +68,7 @@ export class RemoteMember {
     this.#context = context;
     this.#owner = owner;
     this.#lastHeard = context.core.tasks.now;
+    this.#confirmation = this.#newConfirmation();
     const track = (kind: MemberTrackKind): TrackInstances =>
       new TrackInstances(kind, context, {
         opened: (object, begins) => {
@@ -70,7 +77,9 @@ export class RemoteMember {
         ended: () => {
           context.core.changed();
         },
-        vouchesFor: ({ name }) => this.#times.includes(timeIn(name)),
+        judge: (instance, object, live) => this.#judge(kind, instance, object, live),
+        supersedes: ({ time }, other) => this.#confirmation.supersedes(time, other.time),
+        vouchesFor: ({ time }) => this.#times.includes(time) || this.#confirmation.isStated(time),
       });
     this.#tracks = {
       control: track('control'),
@@ -93,6 +102,8 @@ export class RemoteMember {
     this.detach();
     this.#times = [];
     for (const media of [...this.#configs.keys()]) this.#off(media);
+    this.#confirmation = this.#newConfirmation();
+    this.#doubt = 'none';
     this.#displayName = undefined;
     this.#catalog = undefined;
     this.#catalogGroup = undefined;
@@ -139,19 +150,28 @@ export class RemoteMember {
     if (watched && this.#tracks.video.current !== undefined) this.#owner.keyframeNeeded(this);
   }
 
-  /** A new epoch's keys are in all openers. */
-  epochBegan(epoch: Epoch): void {
+  /** Why nothing of the member is played, if so. */
+  get doubt(): Doubt {
+    return this.#doubt;
+  }
+
+  /** A new epoch's keys are in all openers. @param removal - somebody was removed by it. */
+  epochBegan(epoch: Epoch, removal = false): void {
+    if (removal) this.#confirmation.removedSomebody();
     for (const kind of kinds) this.#tracks[kind].epochBegan(epoch);
+    this.#lookAgain();
   }
 
   /** To be called a few times a second. */
   tick(): void {
     for (const kind of kinds) this.#tracks[kind].expire();
+    this.#lookAgain();
   }
 
   /** The session is gone: tracks come anew with the next one. */
   detach(): void {
     for (const kind of kinds) this.#tracks[kind].close();
+    this.#confirmation.missed();
   }
 
   /** The member is gone: nothing of it is opened or played any more. */
@@ -170,6 +190,7 @@ export class RemoteMember {
 
   /** Says again what is on, for a renderer that has just begun. */
   announce(): void {
+    if (this.#doubt !== 'none') return;
     for (const config of this.#configs.values())
       this.#present({ kind: 'track-on', participant: this.id, config });
   }
@@ -194,8 +215,8 @@ export class RemoteMember {
 
   #opened(kind: MemberTrackKind, object: OpenedObject, begins: boolean): void {
     this.#lastHeard = this.#context.core.tasks.now;
-    const from = this.#tracks[kind].current?.name;
-    if (begins && from !== undefined) this.#times = [...this.#times.slice(1 - MOST_TIMES), timeIn(from)];
+    const from = this.#tracks[kind].current;
+    if (begins && from !== undefined) this.#times = [...this.#times.slice(1 - MOST_TIMES), from.time];
     // Groups of another instance are counted anew.
     if (kind === 'catalog' && begins) this.#catalogGroup = undefined;
     switch (kind) {
@@ -212,6 +233,56 @@ export class RemoteMember {
     }
   }
 
+  #newConfirmation(): Confirmation {
+    return new Confirmation(this.#context.core, this.#member.signatureKey, () => {
+      // What was forged of it must not outlast the alarm.
+      this.#catalogGroup = undefined;
+      this.#play('forged');
+      this.#owner.forged(this);
+    });
+  }
+
+  #judge(kind: MemberTrackKind, track: MemberTrack, object: OpenedObject, live: boolean): Judgement {
+    const judgement = this.#confirmation.opened(track.time, kind, object, live);
+    if (kind !== 'control' || judgement === 'dropped') return judgement;
+    const message = decodeControlMessage(object.payload);
+    if (message?.kind !== 'statement') return judgement;
+    const { statement, signature } = message;
+    const received = { control: track.name, epoch: object.epoch, statement, signature };
+    if (track.time !== undefined && this.#confirmation.stated(track.time, received)) {
+      this.#lastHeard = this.#context.core.tasks.now;
+      for (const each of kinds) this.#tracks[each].release(track.time);
+      this.#lookAgain();
+    }
+    return 'dropped';
+  }
+
+  /** Looks again at what was stopped. Whoever sends nothing any more is in no doubt. */
+  #lookAgain(): void {
+    if (this.#doubt === 'none') return;
+    const { now } = this.#context.core.tasks;
+    const doubts = mediaKinds.flatMap((kind) => {
+      const track = this.#tracks[kind].current;
+      return isWithin(track?.openedAt, LIVE_MS, now) ? [this.#confirmation.doubt(track?.time)] : [];
+    });
+    const isForged = this.#confirmation.isForged;
+    this.#play(isForged ? 'forged' : doubts.includes('unconfirmed') ? 'unconfirmed' : 'none');
+  }
+
+  /** Stops all that is played of the member, or lets it go on. */
+  #play(doubt: Doubt): void {
+    const before = this.#doubt;
+    if (doubt === before) return;
+    this.#context.core.changed();
+    this.#doubt = doubt;
+    if (before === 'none')
+      for (const media of this.#configs.keys())
+        this.#present({ kind: 'track-off', participant: this.id, media });
+    if (doubt !== 'none') return;
+    this.announce();
+    if (this.#watched && this.#configs.has('video')) this.#owner.keyframeNeeded(this);
+  }
+
   #control({ payload, epoch }: OpenedObject): void {
     const message = decodeControlMessage(payload);
     if (message === undefined) return;
@@ -226,16 +297,17 @@ export class RemoteMember {
 
   #takeCatalog(object: OpenedObject): void {
     // A group begins with a complete catalog; one that comes late must not undo a newer one.
-    if (this.#catalogGroup !== undefined && object.group < this.#catalogGroup) return;
-    const current = object.group === this.#catalogGroup ? this.#catalog : undefined;
+    const { group } = object.location;
+    if (this.#catalogGroup !== undefined && group < this.#catalogGroup) return;
+    const current = group === this.#catalogGroup ? this.#catalog : undefined;
     try {
       this.#catalog = applyCatalogObject(current, object.payload);
     } catch (error) {
       if (error instanceof PeerViolation) return;
       throw error;
     }
-    this.#catalogGroup = object.group;
-    for (const kind of ['audio', 'video'] as const) {
+    this.#catalogGroup = group;
+    for (const kind of mediaKinds) {
       const track = this.#catalog.tracks.find((candidate) => candidate.kind === kind && candidate.isLive);
       const config = track && configOf(track);
       if (config === undefined) this.#off(kind);
@@ -252,15 +324,18 @@ export class RemoteMember {
     const before = this.#configs.get(config.kind);
     if (before !== undefined && JSON.stringify(before) === JSON.stringify(config)) return;
     this.#configs.set(config.kind, config);
-    this.#present({ kind: 'track-on', participant: this.id, config });
+    if (this.#doubt === 'none') this.#present({ kind: 'track-on', participant: this.id, config });
   }
 
   #off(media: MediaKind): void {
-    if (!this.#configs.delete(media)) return;
+    if (!this.#configs.delete(media) || this.#doubt !== 'none') return;
     this.#present({ kind: 'track-off', participant: this.id, media });
   }
 
   #chunk(media: MediaKind, object: OpenedObject): void {
+    const doubt = this.#confirmation.doubt(this.#tracks[media].current?.time);
+    if (doubt !== 'none') this.#play(doubt);
+    if (this.#doubt !== 'none') return;
     let loc: LocProperties;
     try {
       loc = decodeLocProperties(object.encryptedProperties);
@@ -271,24 +346,20 @@ export class RemoteMember {
     const { timestamp = 0n, timescale = MICROSECONDS } = loc;
     const micros = (timestamp * MICROSECONDS) / timescale;
     // A decoder throws at a time that is no whole number for it, and what else is on its way to it would be lost with it.
-    if (micros > LARGEST_NUMBER || object.group > LARGEST_NUMBER) return;
+    const { group, object: id } = object.location;
+    if (micros > LARGEST_NUMBER || group > LARGEST_NUMBER) return;
     this.#present({
       kind: 'chunk',
       participant: this.id,
       media,
-      group: Number(object.group),
-      object: Number(object.object),
+      group: Number(group),
+      object: Number(id),
       timestamp: Number(micros),
       keyframe: media === 'audio' || loc.videoFrameMarking?.independent === true,
       bytes: object.payload,
       ...(loc.audioLevel === undefined ? {} : { level: loc.audioLevel.level }),
     });
   }
-}
-
-function timeIn({ namespace }: FullTrackName): string | undefined {
-  const instance = namespace.at(-1);
-  return instance && timeOf(instance);
 }
 
 /** What the decoder is told; undefined for sound that is not Opus, which nobody here plays. */

@@ -27,6 +27,7 @@ export function showGroup(
       removing: members.isCut(id),
       audio: self ? onOrOff(sending.microphone) : (remote?.mediaState('audio') ?? 'starting'),
       video: self ? onOrOff(sending.camera) : (remote?.mediaState('video') ?? 'starting'),
+      doubt: remote?.doubt ?? 'none',
     };
   });
   const role = participants.find(({ self }) => self)?.role ?? 'member';

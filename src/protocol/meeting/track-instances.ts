@@ -2,10 +2,13 @@
  * One of a member's tracks, in all the instances that the relay offers of it.
  *
  * A process that died leaves its instance behind until the relay notices, and the relay offers old and new in any order.
- * All are accepted; the one that brings something live is the one that counts.
+ * All are accepted; the one that brings something live is the one that counts. Once the member has signed for one of them,
+ * only those count that it has signed for, and of these the one that it went over to last.
  */
 import type { PublishOffer } from '../moqt/client/client-api.ts';
 import type { Epoch, Millis } from '../units.ts';
+import type { Judgement } from './confirmation.ts';
+import { HeldBack } from './held-back.ts';
 import {
   MemberTrack,
   type MemberTrackContext,
@@ -18,6 +21,10 @@ import {
 export interface TrackInstancesOwner {
   /** An object that counts. @param begins - the first of an instance: nothing of another one goes before it. */
   opened(object: OpenedObject, begins: boolean): void;
+  /** What is to become of an object, by what the member has signed for. */
+  judge(track: MemberTrack, object: OpenedObject, live: boolean): Judgement;
+  /** Whether the member has signed for both instances and went over to the first from the other, or for the first alone. */
+  supersedes(track: MemberTrack, other: MemberTrack): boolean;
   /** An instance has ended. */
   ended(): void;
   /** Whether the name of an instance is known for the member's own, though nothing of it was opened yet. */
@@ -40,6 +47,8 @@ export class TrackInstances implements MemberTrackOwner {
   /** Oldest offer first. */
   readonly #tracks = new Set<MemberTrack>();
   #counting: MemberTrack | undefined;
+  /** What came of instances that the member has not signed for yet. */
+  readonly #heldBack = new HeldBack();
   #unreadableBefore = 0;
 
   constructor(kind: MemberTrackKind, context: MemberTrackContext, owner: TrackInstancesOwner) {
@@ -80,6 +89,7 @@ export class TrackInstances implements MemberTrackOwner {
 
   /** Gives up what waited too long for its key. */
   expire(): void {
+    this.#heldBack.expire(this.#context.core.tasks.now);
     for (const track of this.#tracks) track.expire();
   }
 
@@ -97,22 +107,34 @@ export class TrackInstances implements MemberTrackOwner {
 
   opened(track: MemberTrack, object: OpenedObject, live: boolean): void {
     if (!this.#tracks.has(track)) return;
-    const begins = track !== this.#counting;
-    if (begins && this.#counting !== undefined) {
-      const talks = isWithin(this.#counting.openedAt, TAKE_OVER_AFTER_MS, this.#context.core.tasks.now);
-      if (talks || !live) {
-        this.#bound('own');
-        return;
-      }
-    }
-    this.#counting = track;
-    this.#owner.opened(object, begins);
+    const judgement = this.#owner.judge(track, object, live);
+    if (judgement === 'held') this.#heldBack.hold({ track, object, live }, this.#context.core.tasks.now);
+    else if (judgement === 'taken') this.#take(track, object, live);
     this.#bound('own');
+  }
+
+  /** The member has signed for the instance: what was held back of it counts. */
+  release(time: string): void {
+    for (const { track, object, live } of this.#heldBack.take(time))
+      if (this.#tracks.has(track)) this.#take(track, object, live);
   }
 
   ended(track: MemberTrack): void {
     this.#drop(track);
     this.#owner.ended();
+  }
+
+  #take(track: MemberTrack, object: OpenedObject, live: boolean): void {
+    const counting = this.#counting;
+    if (counting !== undefined && counting !== track && !this.#takesOver(track, counting, live)) return;
+    this.#counting = track;
+    this.#owner.opened(object, track !== counting);
+  }
+
+  #takesOver(track: MemberTrack, counting: MemberTrack, live: boolean): boolean {
+    if (this.#owner.supersedes(counting, track)) return false;
+    if (this.#owner.supersedes(track, counting)) return true;
+    return live && !isWithin(counting.openedAt, TAKE_OVER_AFTER_MS, this.#context.core.tasks.now);
   }
 
   /**

@@ -5,7 +5,7 @@ import type { MlsSuite } from '../group/mls.ts';
 import type { Admission, MeetingParameters } from '../group/meeting-parameters.ts';
 import type { Role } from '../group/roles.ts';
 import type { LeafIndex, Member } from '../group/roster.ts';
-import type { MediaState, ParticipantId } from '../media/encoded-media.ts';
+import type { Doubt, MediaState, ParticipantId } from '../media/encoded-media.ts';
 import type { Crowded } from '../moqt/crowded.ts';
 import type { Epoch, UnixMillis } from '../units.ts';
 import type { GroupStep, StopReason } from '../group/progress.ts';
@@ -91,6 +91,8 @@ export interface ParticipantView {
   readonly removing: boolean;
   readonly audio: MediaState;
   readonly video: MediaState;
+  /** Why nothing of it is played, whatever comes. */
+  readonly doubt: Doubt;
 }
 
 /** Somebody who waits at the door. */
@@ -111,6 +113,8 @@ export type News =
       readonly removed: Member;
       readonly by: Member;
     }
+  /** Somebody in the meeting, who is not this member, has sent as it: nothing of it is played for now. */
+  | { readonly kind: 'forged'; readonly member: Member }
   /** The person here has become an organiser: by another's word, or since the last one has gone. */
   | { readonly kind: 'became-organiser' }
   /** What a person here decided is not done; which decision, where it is known. */

@@ -90,6 +90,13 @@ export class Eavesdropper {
     return taken;
   }
 
+  /** Publishes an object on a track. @returns whether the relay lets it publish there. */
+  async send(track: FullTrackName, object: MoqtObject): Promise<boolean> {
+    const publication = await this.#publicationOf(track);
+    publication?.sendSingleObject(object, false);
+    return publication !== undefined;
+  }
+
   /** Everything that the relay still serves of the sealed tracks. */
   async fetchAll(): Promise<Overheard[]> {
     const fetched: Overheard[] = [];

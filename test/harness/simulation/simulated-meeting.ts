@@ -81,6 +81,8 @@ export class SimulatedMeeting {
   readonly codes = new Map<string, string>();
   /** What must never be, and was. */
   readonly broken: string[] = [];
+  /** Whom somebody was in doubt about, and why, each time that it was shown. */
+  readonly doubts: string[] = [];
   readonly #policy: RelayPolicy;
   readonly #links = new Map<number, RelayLink>();
   #relay: Driven<RelayInput, RelayEffect> | undefined;
@@ -260,6 +262,8 @@ export class SimulatedMeeting {
   /** Each epoch of a group has one security code, whoever shows it. */
   check(member: SimulatedMember, { group }: MeetingView): void {
     if (group === undefined) return;
+    for (const { displayName, doubt } of group.participants)
+      if (doubt !== 'none') this.doubts.push(`${member.name} of ${displayName ?? 'somebody'}: ${doubt}`);
     const key = `${Buffer.from(group.group).toString('hex')}/${String(group.epoch)}`;
     const code = this.codes.get(key) ?? group.securityCode;
     this.codes.set(key, code);

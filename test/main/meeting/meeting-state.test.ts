@@ -127,6 +127,7 @@ describe('somebody who left and still holds the keys', () => {
     role: leaf === 0 ? 'organiser' : 'member',
     displayName,
     removing,
+    doubt: 'none',
     joinedEpoch: epoch(0n),
     leaving,
     audio: 'off',

@@ -82,6 +82,7 @@ function generationOf(first: EpochBegun): Generation | undefined {
     media: new OwnMedia(),
     hello: () => ({ kind: 'hello', displayName: 'Ana', microphone: true, camera: false }),
     congested: () => log.push('congested'),
+    forged: () => log.push('forged'),
   });
 }
 

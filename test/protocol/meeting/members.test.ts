@@ -50,6 +50,7 @@ beforeEach(() => {
       control: ({ member: { leaf } }, message) =>
         log.push(`${String(leaf)} ${message.kind === 'hello' ? message.displayName : message.kind}`),
       keyframeNeeded: ({ id }) => log.push(`keyframe ${id === participantIdOf(BO) ? 'Bo' : id}`),
+      forged: ({ id }) => log.push(`forged ${id}`),
     },
   );
 });

@@ -63,6 +63,7 @@ beforeEach(() => {
     {
       control: (member, message) => log.push(`${member.id}: ${message.kind}`),
       keyframeNeeded: (member) => log.push(`${member.id} needs a key frame`),
+      forged: (member) => log.push(`${member.id} is forged`),
     },
   );
   beginEpoch(keys, 0n, core.tasks.now);

@@ -2,6 +2,8 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { decodeUtf8, encodeUtf8 } from '../../../src/protocol/bytes/utf8.ts';
 import type { MeetingCore } from '../../../src/protocol/meeting/core.ts';
 import type { MeetingKeys } from '../../../src/protocol/meeting/meeting-keys.ts';
+import { groupId, objectId } from '../../../src/protocol/moqt/model.ts';
+import type { Judgement } from '../../../src/protocol/meeting/confirmation.ts';
 import type { MemberTrack } from '../../../src/protocol/meeting/member-track.ts';
 import { TrackInstances } from '../../../src/protocol/meeting/track-instances.ts';
 import { epoch } from '../../../src/protocol/units.ts';
@@ -17,10 +19,15 @@ let instances: TrackInstances;
 /** What counted, `> …` where it was the first of its instance. */
 let log: string[];
 const vouched = new Set<MemberTrack>();
+/** What becomes of what comes of a track, and from which other one its member went over to it. */
+const judged = new Map<MemberTrack, Judgement>();
+const after = new Map<MemberTrack, MemberTrack>();
 beforeEach(() => {
   core = meetingCore();
   keys = meetingKeys();
   log = [];
+  judged.clear();
+  after.clear();
   instances = new TrackInstances(
     'catalog',
     { core, keys, link: { client: undefined }, notices: DEAF_GROUP },
@@ -29,6 +36,8 @@ beforeEach(() => {
         log.push(`${begins ? '> ' : ''}${decodeUtf8(payload) ?? ''}`);
       },
       ended: () => log.push('ended'),
+      judge: (track) => judged.get(track) ?? 'taken',
+      supersedes: (track, other) => after.get(track) === other,
       vouchesFor: (track) => vouched.has(track),
     },
   );
@@ -82,8 +91,8 @@ describe('the instances of a track', () => {
     const [first, second] = [offer(1), offer(2)];
     const before = {
       epoch: epoch(0n),
-      group: 0n,
-      object: 0n,
+      location: { group: groupId(0n), object: objectId(0n) },
+      tag: new Uint8Array(8),
       payload: encodeUtf8('old'),
       encryptedProperties: new Uint8Array(0),
     };
@@ -95,6 +104,42 @@ describe('the instances of a track', () => {
     first.published.owner?.done(2, 'over');
     instances.opened(second.track, before, false);
     expect(log).toEqual(['> first', 'ended', '> old']);
+  });
+
+  test('that the member has not signed for wait until it has, for three seconds at most', () => {
+    const [first, second] = [offer(1), offer(2)];
+    judged.set(second.track, 'held').set(first.track, 'dropped');
+    say(second, 'late');
+    pass(3_001);
+    say(second, 'in time');
+    say(first, 'never');
+    expect(log).toEqual([]);
+    instances.release(second.track.time ?? '');
+    instances.release(first.track.time ?? '');
+    expect([log, instances.current === second.track]).toEqual([['> in time'], true]);
+  });
+
+  test('that wait are 256 objects and a mebibyte at most', () => {
+    const [many, large] = [offer(1), offer(2)];
+    judged.set(many.track, 'held').set(large.track, 'held');
+    for (let count = 0; count < 300; count += 1) say(many, String(count));
+    instances.release(many.track.time ?? '');
+    expect([log.length, log[0]]).toEqual([256, '> 44']);
+    log = [];
+    pass(1_001);
+    for (let count = 0; count < 5; count += 1) say(large, String(count).padEnd(300_000));
+    instances.release(large.track.time ?? '');
+    expect(log.map((text) => text.trim())).toEqual(['> 2', '3', '4']);
+  });
+
+  test('that the member went over to count at once, and those from which it went no more', () => {
+    const [before, now] = [offer(1), offer(2)];
+    say(before, 'before');
+    after.set(now.track, before.track);
+    say(now, 'now');
+    pass(60_000);
+    say(before, 'again');
+    expect(log).toEqual(['> before', '> now']);
   });
 
   const cancelled = (...offers: readonly { readonly published: PublishedTrack }[]): number[] =>

@@ -98,6 +98,7 @@ describe('tile', () => {
       stale: false,
       picture: undefined,
       sound: undefined,
+      alarm: false,
     });
   });
 
@@ -131,6 +132,25 @@ describe('tile', () => {
     expect(describeTile(bo('live', 'unreadable'), local).sound).toMatch(/cannot be opened/);
   });
 
+  test('what is not, or may not be, of that person is not shown, and says so', () => {
+    const doubted = (doubt: Participant['doubt']): Participant => ({ ...bo('live'), doubt });
+    expect(describeTile(doubted('forged'), local)).toEqual({
+      showPicture: false,
+      stale: false,
+      picture: 'Somebody else is sending as Bo Chen. Sound and picture are stopped.',
+      sound: 'Somebody else is sending as this person',
+      alarm: true,
+    });
+    expect(describeTile(doubted('unconfirmed'), local)).toMatchObject({
+      showPicture: false,
+      picture: 'It cannot be confirmed that this comes from Bo Chen. Sound and picture are stopped.',
+      alarm: false,
+    });
+    expect(describeTile({ ...doubted('forged'), displayName: undefined }, local).picture).toMatch(
+      /as this person\./,
+    );
+  });
+
   test('oneself is drawn from the devices, not from the roster', () => {
     const self = person(0, { video: 'off', audio: 'off' });
     expect(describeTile(self, { ...local, ownMicrophone: true, ownCamera: 'on' })).toEqual({
@@ -138,6 +158,7 @@ describe('tile', () => {
       stale: false,
       picture: undefined,
       sound: undefined,
+      alarm: false,
     });
     expect(describeTile(self, { ...local, hasPicture: false })).toMatchObject({
       picture: 'Camera off',

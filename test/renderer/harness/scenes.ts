@@ -48,6 +48,7 @@ export function person(at: number, change: Partial<Participant> = {}): Participa
     removing: false,
     audio: 'live',
     video: 'live',
+    doubt: 'none',
     ...change,
   };
 }
@@ -148,6 +149,22 @@ const meetings: Record<string, () => MeetingState> = {
       person(8, { displayName: undefined }),
       person(9, { leaving: true }),
     ]),
+  'meeting-forged': () => ({
+    ...meetingOf([
+      ...people(3),
+      person(3, { doubt: 'forged' }),
+      person(4, { doubt: 'unconfirmed' }),
+      person(5, { doubt: 'forged', displayName: undefined }),
+    ]),
+    notices: [
+      {
+        id: 1,
+        time: Date.now(),
+        sentence:
+          'Somebody in this meeting sent as Dmitri Volkov. Dmitri Volkov’s sound and picture are stopped until that ends. Only somebody who holds the keys can do this: look at who is here, remove whom you do not know, or move to a new meeting.',
+      },
+    ],
+  }),
   'meeting-lost': () => ({
     ...meetingOf(people(3)),
     connection: { kind: 'reconnecting', relay: 'relay.example.com:4433', attempt: 2, refused: false },

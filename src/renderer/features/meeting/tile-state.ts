@@ -1,4 +1,4 @@
-import type { MediaState, Participant } from '../../../contract/state.ts';
+import type { Doubt, MediaState, Participant } from '../../../contract/state.ts';
 import type { CaptureState } from '../../media/capture-device.ts';
 import { words } from './words.ts';
 
@@ -21,11 +21,14 @@ export interface TileState {
   readonly picture: string | undefined;
   /** Why there is no sound, in words. */
   readonly sound: string | undefined;
+  /** The words are a warning. */
+  readonly alarm: boolean;
 }
 
 /** Only what is live or briefly cut off is shown; pictures that cannot be opened never are. */
 export function describeTile(participant: Participant, local: LocalKnowledge): TileState {
   if (participant.self) return describeSelf(local);
+  if (participant.doubt !== 'none') return describeDoubt(participant, participant.doubt);
   const video = local.decodable ? participant.video : 'unsupported';
   const stale = video === 'reconnecting';
   const showPicture = local.hasPicture && (video === 'live' || video === 'starting' || stale);
@@ -34,6 +37,17 @@ export function describeTile(participant: Participant, local: LocalKnowledge): T
     stale,
     picture: showPicture && !stale ? undefined : words.pictureWords[video],
     sound: words.soundWords[participant.audio],
+    alarm: false,
+  };
+}
+
+function describeDoubt(participant: Participant, doubt: Exclude<Doubt, 'none'>): TileState {
+  return {
+    showPicture: false,
+    stale: false,
+    picture: words.doubtWords[doubt](participant.displayName ?? words.somebody),
+    sound: words.doubtSoundWords[doubt],
+    alarm: doubt === 'forged',
   };
 }
 
@@ -44,5 +58,6 @@ function describeSelf({ hasPicture, ownMicrophone, ownCamera }: LocalKnowledge):
     stale: false,
     picture: hasPicture ? undefined : words.pictureWords[camera],
     sound: ownMicrophone ? undefined : words.soundWords.off,
+    alarm: false,
   };
 }

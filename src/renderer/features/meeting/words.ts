@@ -1,6 +1,7 @@
 import type {
   Away,
   ConnectionState,
+  Doubt,
   MediaState,
   MeetingState,
   Participant,
@@ -28,6 +29,17 @@ const soundWords: Record<MediaState, string | undefined> = {
   unsupported: 'Sound format not known here',
 };
 
+/** Why nothing of somebody is played, though something comes. */
+const doubtWords: Record<Exclude<Doubt, 'none'>, (name: string) => string> = {
+  forged: (name) => `Somebody else is sending as ${name}. Sound and picture are stopped.`,
+  unconfirmed: (name) =>
+    `It cannot be confirmed that this comes from ${name}. Sound and picture are stopped.`,
+};
+const doubtSoundWords: Record<Exclude<Doubt, 'none'>, string> = {
+  forged: 'Somebody else is sending as this person',
+  unconfirmed: 'The sound cannot be confirmed',
+};
+
 type Admission = (MeetingState & { readonly kind: 'in-meeting' })['admission'];
 
 const sealWords = { sealed: 'Sealed', changing: 'Changing keys', attention: 'Attention' } as const;
@@ -36,6 +48,8 @@ const sealWords = { sealed: 'Sealed', changing: 'Changing keys', attention: 'Att
 export const words = {
   pictureWords,
   soundWords,
+  doubtWords,
+  doubtSoundWords,
   sealWords,
   nameOf: ({ displayName, self }: Participant): string =>
     displayName === undefined
@@ -45,6 +59,8 @@ export const words = {
       : self
         ? `${displayName} (you)`
         : displayName,
+  /** Whose name is not known. */
+  somebody: 'this person',
   speaking: 'speaking',
   pictureOf: (name: string): string => `Picture of ${name}`,
   tiles: 'People in the meeting',

@@ -1,0 +1,353 @@
+/**
+ * Whether what is opened of a member is the member's own: what it states with its leaf's key, held against what was opened.
+ *
+ * All members have the keys of all tracks, so that whatever opens may be of any of them. A member's statements tell it: an
+ * object that one of them speaks of and is not in it is _forged_, which is proven; one that none speaks of in time is _not
+ * confirmed_, which a slow or wicked relay can bring about, and accuses nobody.
+ * @see docs/protocol.md #who-speaks
+ */
+import type { Doubt } from '../media/encoded-media.ts';
+import { compareLocations, type FullTrackName, type Location } from '../moqt/model.ts';
+import { millis, type Epoch, type Millis } from '../units.ts';
+import type { MeetingCore } from './core.ts';
+import {
+  decodeStatement,
+  signedStatement,
+  STATED_TRACKS,
+  wordOn,
+  type SealedAt,
+  type StatedTrack,
+  type Statement,
+} from './statement.ts';
+
+/** What becomes of an object that was opened. */
+export type Judgement =
+  | 'taken'
+  /** It waits for the first statement of its instance. */
+  | 'held'
+  /** Nothing more: it is not the member's own, or is done with. */
+  | 'dropped';
+
+/** A statement as it came. */
+export interface ReceivedStatement {
+  /** The track that carried it, and under whose key. */
+  readonly control: FullTrackName;
+  readonly epoch: Epoch;
+  readonly statement: Uint8Array;
+  readonly signature: Uint8Array;
+}
+
+/**
+ * Media that no statement speaks of for this long, while more of it comes, is not confirmed: the half second until it is made,
+ * and a packet that is lost on each of two slow lines.
+ */
+export const CONFIRMED_WITHIN_MS = 3_000;
+/** Time without objects counts as so much: a line that was cut brings statements no sooner than media. */
+const LONGEST_STEP_MS = 250;
+/** What was not confirmed is forgotten after so long: then it does not matter any more. */
+const FORGOTTEN_AFTER_MS = 2 * CONFIRMED_WITHIN_MS;
+/** After something forged nothing is played before nothing was forged for this long: doubled each time, up to the most. */
+const CLEAN_MS = 10_000;
+const MOST_CLEAN_MS = 5 * 60_000;
+/** Statements of an instance that are remembered: 8 s of them. */
+const STATEMENTS = 16;
+/** Instances of which objects have been opened. */
+const INSTANCES = 16;
+/** Objects of an instance that wait for their statement. */
+const WAITING = 1_024;
+/** Signatures that may turn out wrong, in a second, of one instance that has stated something, and of all others together. */
+const WRONG_SIGNATURES = 16;
+
+interface Waiting extends SealedAt {
+  readonly track: StatedTrack;
+  /** When it came, on the instance's own clock. */
+  readonly at: number;
+}
+
+/** What is known of one track of an instance. */
+interface TrackRecord {
+  /** Where the first statement that came begins: what is below was sealed before our time. */
+  from: Location | undefined;
+  /** The last object that a statement has spoken of. */
+  upTo: Location | undefined;
+}
+
+interface Instance {
+  readonly firstAt: Millis;
+  lastAt: Millis;
+  /** Time in which objects came. */
+  flow: number;
+  /** {@link Instance.flow} when its first statement came, and how many instances had one then; undefined: none has come. */
+  stated: { readonly at: number; readonly rank: number } | undefined;
+  /** By their numbers. */
+  readonly statements: Map<number, Statement>;
+  highest: number;
+  tracks: Map<StatedTrack, TrackRecord> | undefined;
+  waiting: Waiting[];
+  readonly wrong: Allowance;
+}
+
+/** How many signatures may still turn out wrong in the second that runs. */
+class Allowance {
+  #until = millis(0);
+  #left = 0;
+
+  isLeft(now: Millis): boolean {
+    if (now >= this.#until) {
+      this.#until = millis(now + 1_000);
+      this.#left = WRONG_SIGNATURES;
+    }
+    return this.#left > 0;
+  }
+
+  spend(): void {
+    this.#left -= 1;
+  }
+}
+
+/** The confirmation of one member in one join. */
+export class Confirmation {
+  readonly #core: MeetingCore;
+  readonly #signatureKey: Uint8Array;
+  /** Something is proven to be forged that was taken for the member's. */
+  readonly #onForged: () => void;
+  /** By what the instance fields of its tracks have in common. */
+  readonly #instances = new Map<string, Instance>();
+  /** Of all instances that never stated anything. */
+  readonly #wrong = new Allowance();
+  /** An instance was the member's own, or none could be told to be: others are not taken on trust any more. */
+  #isStrict = false;
+  #nextRank = 0;
+  #cleanAfter: Millis | undefined;
+  #alarms = 0;
+
+  constructor(core: MeetingCore, signatureKey: Uint8Array, onForged: () => void) {
+    this.#core = core;
+    this.#signatureKey = signatureKey;
+    this.#onForged = onForged;
+  }
+
+  /** Whether something was forged, and it was not quiet for long enough since. */
+  get isForged(): boolean {
+    return this.#cleanAfter !== undefined;
+  }
+
+  /** Whether the member has stated that the instance is its own. */
+  isStated(time: string | undefined): boolean {
+    return this.#instanceOf(time)?.stated !== undefined;
+  }
+
+  /**
+   * Whether an instance is known to be the one that the member went over to from another, or from which another tries to
+   * draw us away: a member has one at a time, and comes back to none.
+   */
+  supersedes(time: string | undefined, other: string | undefined): boolean {
+    const instance = this.#instanceOf(time);
+    if (instance?.stated === undefined || isOverdue(instance)) return false;
+    const before = this.#instanceOf(other);
+    if (before?.stated === undefined || isOverdue(before)) return true;
+    return instance.stated.rank > before.stated.rank;
+  }
+
+  /** Why nothing of the instance is to be played, if so. */
+  doubt(time: string | undefined): Doubt {
+    if (this.isForged) return 'forged';
+    const instance = this.#instanceOf(time);
+    if (instance === undefined) return 'none';
+    if (instance.stated !== undefined) return isOverdue(instance) ? 'unconfirmed' : 'none';
+    if (this.#core.tasks.now - instance.firstAt < CONFIRMED_WITHIN_MS) return 'none';
+    this.#isStrict = true;
+    return 'unconfirmed';
+  }
+
+  /**
+   * An object of a track was opened.
+   * @param time - of the track's instance.
+   * @param live - false when it was fetched, being older than our subscription.
+   */
+  opened(time: string | undefined, track: StatedTrack, object: SealedAt, live: boolean): Judgement {
+    // Nobody but who has the keys gives a track such a name.
+    if (time === undefined) return 'dropped';
+    const instance = this.#instanceOf(time) ?? this.#newInstance(time);
+    const { now } = this.#core.tasks;
+    instance.flow += Math.min(now - instance.lastAt, LONGEST_STEP_MS);
+    instance.lastAt = now;
+    forgetOld(instance);
+    if (!this.#holdAgainst(instance, track, object, live)) return 'dropped';
+    return instance.stated === undefined && this.#isStrict ? 'held' : 'taken';
+  }
+
+  /**
+   * A statement came.
+   * @returns whether it is the member's and was not known.
+   */
+  stated(time: string | undefined, received: ReceivedStatement): boolean {
+    const instance = this.#instanceOf(time);
+    const statement = decodeStatement(received.statement);
+    if (instance === undefined || statement === undefined || !isNew(instance, statement.number)) return false;
+    if (!this.#isSigned(instance, received)) return false;
+    this.#remember(instance, statement);
+    this.#isStrict = true;
+    this.#settle(instance, statement);
+    const { now } = this.#core.tasks;
+    if (this.#cleanAfter !== undefined && now >= this.#cleanAfter) this.#cleanAfter = undefined;
+    return true;
+  }
+
+  /** Somebody was removed: perhaps the one who forged. */
+  removedSomebody(): void {
+    this.#cleanAfter = undefined;
+    this.#alarms = 0;
+  }
+
+  /** Objects and statements have been missed: what was before the next statement is before our time. */
+  missed(): void {
+    for (const [time, instance] of this.#instances) {
+      instance.tracks = undefined;
+      instance.waiting = [];
+      if (instance.stated === undefined) this.#instances.delete(time);
+    }
+  }
+
+  /** @returns whether the object may be the member's for all that was stated. */
+  #holdAgainst(instance: Instance, track: StatedTrack, object: SealedAt, live: boolean): boolean {
+    const record = instance.tracks?.get(track);
+    if (record === undefined || isAbove(object.location, record.upTo)) {
+      this.#wait(instance, track, object);
+      return true;
+    }
+    for (const statement of instance.statements.values()) {
+      const word = wordOn(statement.tracks[track], object);
+      if (word === 'sealed') return true;
+      if (word === 'not-sealed') {
+        this.#alarm();
+        return false;
+      }
+    }
+    // What we fetch, and what was under way when we came, is older than what was stated to us.
+    if (!live || instance.flow - (instance.stated?.at ?? 0) < CONFIRMED_WITHIN_MS) return true;
+    if (!isAbove(object.location, oldestOf(instance)?.tracks[track].after)) return false;
+    // Its statement may still be under way.
+    this.#wait(instance, track, object);
+    return true;
+  }
+
+  #wait({ waiting, flow }: Instance, track: StatedTrack, { location, tag }: SealedAt): void {
+    waiting.push({ track, location, tag, at: flow });
+    if (waiting.length > WAITING) waiting.shift();
+  }
+
+  #isSigned(instance: Instance, { control, epoch, statement, signature }: ReceivedStatement): boolean {
+    const { groupCrypto } = this.#core.options;
+    const { now } = this.#core.tasks;
+    const allowance = instance.stated === undefined ? this.#wrong : instance.wrong;
+    if (!allowance.isLeft(now)) return false;
+    const signed = signedStatement(control, epoch, statement);
+    if (groupCrypto.verifyEd25519(this.#signatureKey, signed, signature)) return true;
+    allowance.spend();
+    return false;
+  }
+
+  #remember(instance: Instance, statement: Statement): void {
+    const { number, tracks } = statement;
+    if (instance.stated === undefined) {
+      instance.stated = { at: instance.flow, rank: this.#nextRank };
+      this.#nextRank += 1;
+    }
+    instance.statements.set(number, statement);
+    instance.highest = Math.max(instance.highest, number);
+    for (const known of instance.statements.keys())
+      if (!isRemembered(instance, known)) instance.statements.delete(known);
+    const records = instance.tracks ?? new Map<StatedTrack, TrackRecord>();
+    for (const track of STATED_TRACKS) {
+      const { after, last } = tracks[track];
+      const record = records.get(track);
+      if (record === undefined) records.set(track, { from: after, upTo: last });
+      else if (last !== undefined && isAbove(last, record.upTo)) record.upTo = last;
+    }
+    instance.tracks = records;
+  }
+
+  /** Settles what waited for the statement. */
+  #settle(instance: Instance, statement: Statement): void {
+    let forged = 0;
+    instance.waiting = instance.waiting.filter((waiting) => {
+      const word = wordOn(statement.tracks[waiting.track], waiting);
+      if (word === 'not-sealed') forged += 1;
+      return word === 'nothing' && isAbove(waiting.location, instance.tracks?.get(waiting.track)?.from);
+    });
+    if (forged > 0) this.#alarm();
+  }
+
+  #alarm(): void {
+    const wasForged = this.isForged;
+    if (!wasForged) this.#alarms += 1;
+    const quiet = Math.min(MOST_CLEAN_MS, CLEAN_MS * 2 ** (this.#alarms - 1));
+    this.#cleanAfter = millis(this.#core.tasks.now + quiet);
+    if (!wasForged) this.#onForged();
+  }
+
+  #instanceOf(time: string | undefined): Instance | undefined {
+    return time === undefined ? undefined : this.#instances.get(time);
+  }
+
+  #newInstance(time: string): Instance {
+    const { now } = this.#core.tasks;
+    const instance: Instance = {
+      firstAt: now,
+      lastAt: now,
+      flow: 0,
+      stated: undefined,
+      statements: new Map(),
+      highest: -1,
+      tracks: undefined,
+      waiting: [],
+      wrong: new Allowance(),
+    };
+    this.#instances.set(time, instance);
+    if (this.#instances.size > INSTANCES) this.#forgetOne(time);
+    return instance;
+  }
+
+  /** The oldest that stated nothing goes first. */
+  #forgetOne(but: string): void {
+    const others = [...this.#instances].filter(([time]) => time !== but);
+    const oldest = others.find(([, { stated }]) => stated === undefined) ?? others[0];
+    if (oldest !== undefined) this.#instances.delete(oldest[0]);
+  }
+}
+
+function isAbove(location: Location, other: Location | undefined): boolean {
+  return other === undefined || compareLocations(location, other) > 0;
+}
+
+/** Whether something has waited for its statement for too long. */
+function isOverdue({ waiting, flow }: Instance): boolean {
+  const [oldest] = waiting;
+  return oldest !== undefined && flow - oldest.at >= CONFIRMED_WITHIN_MS;
+}
+
+function forgetOld({ waiting, flow }: Instance): void {
+  let gone = 0;
+  for (let oldest = waiting[0]; oldest !== undefined; oldest = waiting[gone]) {
+    if (flow - oldest.at < FORGOTTEN_AFTER_MS) break;
+    gone += 1;
+  }
+  if (gone > 0) waiting.splice(0, gone);
+}
+
+/** The first of the statements that are remembered. */
+function oldestOf({ statements }: Instance): Statement | undefined {
+  let oldest: Statement | undefined;
+  for (const statement of statements.values())
+    if (oldest === undefined || statement.number < oldest.number) oldest = statement;
+  return oldest;
+}
+
+function isRemembered({ highest }: Instance, number: number): boolean {
+  return number > highest - STATEMENTS;
+}
+
+function isNew(instance: Instance, number: number): boolean {
+  return isRemembered(instance, number) && !instance.statements.has(number);
+}

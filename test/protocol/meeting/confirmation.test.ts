@@ -1,0 +1,248 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { nodeGroupCrypto } from '../../../src/main/mls/node-group-crypto.ts';
+import type { MeetingCore } from '../../../src/protocol/meeting/core.ts';
+import { Confirmation } from '../../../src/protocol/meeting/confirmation.ts';
+import { OwnStatements } from '../../../src/protocol/meeting/own-statements.ts';
+import { signedStatement, type SealedAt, type StatedTrack } from '../../../src/protocol/meeting/statement.ts';
+import { groupId, objectId } from '../../../src/protocol/moqt/model.ts';
+import { epoch } from '../../../src/protocol/units.ts';
+import { meetingCore } from '../../harness/meeting/core.ts';
+import { controlOf, person } from './people.ts';
+
+const BO = nodeGroupCrypto.ed25519Signer(new Uint8Array(32).fill(5));
+const MAL = nodeGroupCrypto.ed25519Signer(new Uint8Array(32).fill(6));
+const EPOCH = epoch(3n);
+
+let core: MeetingCore;
+let confirmation: Confirmation;
+let alarms: number;
+/** How often a signature was verified. */
+let verified: number;
+beforeEach(() => {
+  alarms = 0;
+  verified = 0;
+  core = meetingCore({
+    groupCrypto: {
+      ...nodeGroupCrypto,
+      verifyEd25519: (...given) => {
+        verified += 1;
+        return nodeGroupCrypto.verifyEd25519(...given);
+      },
+    },
+  });
+  confirmation = new Confirmation(core, BO.publicKey, () => {
+    alarms += 1;
+  });
+});
+
+const pass = (duration: number): void => {
+  core.tasks.advance(core.tasks.after(duration));
+};
+const at = (group: number, tag = group, object = 0): SealedAt => ({
+  location: { group: groupId(BigInt(group)), object: objectId(BigInt(object)) },
+  tag: new Uint8Array(8).fill(tag),
+});
+
+/** One instance of somebody's tracks, and what it states. */
+class Sender {
+  readonly time: string;
+  readonly #control;
+  readonly #statements = new OwnStatements();
+
+  constructor(instance: number) {
+    const { track } = controlOf(person(1), 1, instance);
+    this.#control = track;
+    this.time = Buffer.from(track.namespace.at(-1) ?? []).toString();
+  }
+
+  seal(track: StatedTrack, object: SealedAt): SealedAt {
+    this.#statements.note(track, object);
+    return object;
+  }
+
+  /** The next statement. */
+  state(signer = BO, of = EPOCH): Parameters<Confirmation['stated']>[1] {
+    const statement = this.#statements.take(false);
+    const signature = signer.sign(signedStatement(this.#control, of, statement));
+    return { control: this.#control, epoch: EPOCH, statement, signature };
+  }
+
+  /** Seals the next groups of sound, and lets all be opened in as many steps of 20 ms. */
+  speak(from: number, count: number): void {
+    for (let group = from; group < from + count; group += 1) {
+      confirmation.opened(this.time, 'audio', this.seal('audio', at(group)), true);
+      pass(20);
+    }
+  }
+}
+
+/** What becomes of an object that comes. */
+const opened = ({ time }: Sender, object: SealedAt, live = true): string =>
+  confirmation.opened(time, 'audio', object, live);
+const stated = ({ time }: Sender, statement: ReturnType<Sender['state']>): boolean =>
+  confirmation.stated(time, statement);
+
+describe('a statement', () => {
+  test('counts once, and only with the signature of the leaf over its epoch', () => {
+    const bo = new Sender(1);
+    bo.speak(0, 3);
+    expect(stated(bo, bo.state(MAL))).toBe(false);
+    expect(stated(bo, bo.state(BO, epoch(2n)))).toBe(false);
+    expect(confirmation.isStated(bo.time)).toBe(false);
+    const statement = bo.state();
+    expect([stated(bo, statement), stated(bo, statement)]).toEqual([true, false]);
+    expect([confirmation.isStated(bo.time), alarms]).toEqual([true, 0]);
+  });
+
+  test('of another instance says nothing here', () => {
+    const [first, second] = [new Sender(1), new Sender(2)];
+    first.speak(0, 1);
+    second.speak(0, 1);
+    expect(stated(second, { ...second.state(), signature: first.state().signature })).toBe(false);
+    const { statement, signature, epoch: of } = first.state();
+    // Under the name of the second's control track the signature is not one.
+    expect(stated(second, { ...second.state(), statement, signature, epoch: of })).toBe(false);
+  });
+
+  test('that is nobody’s is looked at sixteen times a second', () => {
+    const bo = new Sender(1);
+    bo.speak(0, 1);
+    for (let count = 0; count < 100; count += 1) stated(bo, bo.state(MAL));
+    expect(verified).toBe(16);
+    pass(1_000);
+    expect(stated(bo, bo.state())).toBe(true);
+    // Others of the same name do not keep the member's own from being heard.
+    const fake = new Sender(2);
+    fake.speak(0, 1);
+    for (let count = 0; count < 100; count += 1) stated(fake, fake.state(MAL));
+    bo.speak(1, 1);
+    expect(stated(bo, bo.state())).toBe(true);
+  });
+});
+
+describe('an object', () => {
+  test('may come before its statement or after it, in any order', () => {
+    const bo = new Sender(1);
+    const early = [0, 1].map((group) => bo.seal('audio', at(group)));
+    const first = bo.state();
+    const late = [2, 3].map((group) => bo.seal('audio', at(group)));
+    const second = bo.state();
+    expect(opened(bo, early[0]!)).toBe('taken');
+    expect([stated(bo, second), stated(bo, first)]).toEqual([true, true]);
+    expect([early[1]!, late[1]!, late[0]!].map((object) => opened(bo, object))).toEqual(
+      Array(3).fill('taken'),
+    );
+    expect([alarms, confirmation.doubt(bo.time)]).toEqual([0, 'none']);
+  });
+
+  test.each<[string, SealedAt]>([
+    ['at the place of another', at(1, 99)],
+    ['where there is none', at(1, 1, 1)],
+  ])('%s is forged, whether it comes before the statement or after it', (_, forged) => {
+    for (const before of [true, false]) {
+      confirmation = new Confirmation(core, BO.publicKey, () => (alarms += 1));
+      alarms = 0;
+      const bo = new Sender(1);
+      for (const group of [0, 1, 2]) bo.seal('audio', at(group));
+      if (before) expect(opened(bo, forged)).toBe('taken');
+      else opened(bo, at(0));
+      expect(stated(bo, bo.state())).toBe(true);
+      if (!before) expect(opened(bo, forged)).toBe('dropped');
+      expect([alarms, confirmation.doubt(bo.time)]).toEqual([1, 'forged']);
+    }
+  });
+
+  test('from before our time is taken when it is fetched and for three seconds, and later not', () => {
+    const bo = new Sender(1);
+    for (let group = 0; group < 10; group += 1) bo.seal('audio', at(group));
+    bo.state();
+    bo.speak(10, 1);
+    stated(bo, bo.state());
+    expect(opened(bo, at(3))).toBe('taken');
+    for (let round = 0; round < 7; round += 1) {
+      bo.speak(11 + 25 * round, 25);
+      stated(bo, bo.state());
+    }
+    expect([opened(bo, at(4), false), opened(bo, at(5))]).toEqual(['taken', 'dropped']);
+    expect([alarms, confirmation.doubt(bo.time)]).toEqual([0, 'none']);
+  });
+
+  test('whose statement is lost is not confirmed for as long as that matters', () => {
+    const bo = new Sender(1);
+    bo.speak(0, 25);
+    stated(bo, bo.state());
+    bo.speak(25, 25);
+    bo.state();
+    const doubts: string[] = [];
+    for (let round = 2; round < 16; round += 1) {
+      bo.speak(25 * round, 25);
+      stated(bo, bo.state());
+      doubts.push(confirmation.doubt(bo.time));
+    }
+    // 3 s after it came, and for 3 s; no statement leaves a doubt about anything else.
+    expect(doubts.indexOf('unconfirmed')).toBe(5);
+    expect([doubts.lastIndexOf('unconfirmed'), alarms]).toEqual([10, 0]);
+  });
+
+  test('raises no doubt by time in which nothing comes, nor after what was missed', () => {
+    const bo = new Sender(1);
+    bo.speak(0, 25);
+    stated(bo, bo.state());
+    bo.speak(25, 25);
+    pass(60_000);
+    bo.speak(50, 5);
+    expect(confirmation.doubt(bo.time)).toBe('none');
+    // Where sessions change, statements are lost with what they are about.
+    bo.state();
+    confirmation.missed();
+    for (let round = 0; round < 10; round += 1) {
+      bo.speak(55 + 25 * round, 25);
+      stated(bo, bo.state());
+      expect(confirmation.doubt(bo.time)).toBe('none');
+    }
+  });
+});
+
+describe('an instance', () => {
+  test('is taken on trust for three seconds, until one has a statement', () => {
+    const [bo, fake] = [new Sender(1), new Sender(2)];
+    expect([opened(bo, bo.seal('audio', at(0))), opened(fake, at(0))]).toEqual(['taken', 'taken']);
+    stated(bo, bo.state());
+    expect([opened(bo, bo.seal('audio', at(1))), opened(fake, at(1))]).toEqual(['taken', 'held']);
+    expect([
+      confirmation.supersedes(bo.time, fake.time),
+      confirmation.supersedes(fake.time, bo.time),
+    ]).toEqual([true, false]);
+  });
+
+  test('that had no statement for three seconds is in doubt, and others are not taken on trust after it', () => {
+    const [fake, other] = [new Sender(2), new Sender(3)];
+    fake.speak(0, 100);
+    pass(1_000);
+    expect(confirmation.doubt(fake.time)).toBe('unconfirmed');
+    expect(opened(other, at(0))).toBe('held');
+  });
+
+  test('with statements is followed by one whose statements began later, and by none that came before', () => {
+    const [before, after] = [new Sender(1), new Sender(2)];
+    before.speak(0, 1);
+    stated(before, before.state());
+    after.speak(0, 1);
+    stated(after, after.state());
+    before.speak(1, 1);
+    stated(before, before.state());
+    expect([
+      confirmation.supersedes(after.time, before.time),
+      confirmation.supersedes(before.time, after.time),
+    ]).toEqual([true, false]);
+  });
+
+  test('with statements is not pushed out by a thousand without', () => {
+    const bo = new Sender(1);
+    bo.speak(0, 1);
+    stated(bo, bo.state());
+    for (let count = 0; count < 1_000; count += 1)
+      confirmation.opened(`instance ${String(count)}`, 'audio', at(0), true);
+    expect(confirmation.isStated(bo.time)).toBe(true);
+  });
+});
