@@ -12,12 +12,14 @@ import { relayFigures } from './relay.ts';
 import { report, say } from './report.ts';
 import { stockTsMls } from '../harness/group/stock-ts-mls.ts';
 import { secureObjectsFigures } from './secure-objects.ts';
+import { whoSpeaksFigures } from './who-speaks.ts';
 
 const benchmarks: Readonly<Record<string, (say: Say) => Figure[] | Promise<Figure[]>>> = {
   'secure-objects': secureObjectsFigures,
   quic: quicFigures,
   relay: relayFigures,
   mls: async (say) => mlsFigures(say, await stockTsMls()),
+  'who-speaks': whoSpeaksFigures,
   meeting: meetingFigures,
 };
 
