@@ -17,6 +17,8 @@ const EMPTY: Content = { membership: undefined, kickedKeys: [] };
 export class SimulatedDisk {
   /** Whether writes fail. */
   fails = false;
+  /** Whether it ever held less than its member had written. */
+  wasPutBack = false;
   #content = EMPTY;
   readonly #earlier: Content[] = [];
 
@@ -31,6 +33,7 @@ export class SimulatedDisk {
   /** Puts back what was there some writes ago, if there were as many. */
   putBack(writesAgo: number): void {
     this.#content = this.#earlier.at(-writesAgo) ?? this.#content;
+    this.wasPutBack = true;
   }
 
   /** What reading and writing is answered with. */
