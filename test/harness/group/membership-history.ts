@@ -21,11 +21,13 @@ import {
 import { nodeCryptoProvider } from '../../../src/main/mls/node-crypto-provider.ts';
 import { MEETING_PARAMETERS_EXTENSION } from '../../../src/protocol/group/meeting-parameters.ts';
 import { wallClock } from './membership.ts';
+import { OverheardObjects } from './overheard-objects.ts';
 import type { TsMls } from './stock-ts-mls.ts';
 
 const SUITE = 0x0001;
 const GROUP = new TextEncoder().encode('fuzz');
 const MOST_MEMBERS = 8;
+const EXPORTER_LABEL = 'SecureObject MLS Master Key';
 
 /** How far a history came. */
 export interface HistoryOutcome {
@@ -34,6 +36,8 @@ export interface HistoryOutcome {
   readonly removals: number;
   /** Copies of a member's state that went along until the member renewed its key, and were shut out. */
   readonly shutOut: number;
+  /** Objects of epochs before a person's joining or after its removal that none of its keys opened. */
+  readonly foreign: number;
   /** Why it ended early. */
   readonly failure: string | undefined;
 }
@@ -68,7 +72,7 @@ interface Thief {
  *
  * After each Commit all members have equal epoch authenticators; who was removed opens none of its path secrets with
  * any key it ever had, and no more does who copied a member's state before the member renewed its key; who joined cannot
- * process what came before.
+ * process what came before. At the end everybody who ever was a member tries all its keys on objects of all epochs.
  */
 export async function playHistory(mls: TsMls, seed: number, steps: number): Promise<HistoryOutcome> {
   const random = seeded(seed);
@@ -81,6 +85,7 @@ export async function playHistory(mls: TsMls, seed: number, steps: number): Prom
   let done = 0;
   try {
     for (; done < steps; done += 1) await player.step();
+    player.tryObjects();
   } catch (error) {
     const failure = error instanceof Error ? error.message : String(error);
     return { steps: done, ...player.counts, failure };
@@ -96,7 +101,8 @@ class HistoryPlayer {
   #lastCommit: MLSMessage | undefined;
   #changes = 0;
   #thief: Thief | undefined;
-  readonly counts = { joins: 0, removals: 0, shutOut: 0 };
+  readonly #overheard = new OverheardObjects();
+  readonly counts = { joins: 0, removals: 0, shutOut: 0, foreign: 0 };
 
   constructor(mls: TsMls, suite: CiphersuiteImpl, random: () => number) {
     this.#mls = mls;
@@ -115,6 +121,30 @@ class HistoryPlayer {
       clientConfig,
     );
     this.#members = [state];
+    await this.#speak();
+  }
+
+  /** Everybody tries what was sent in all epochs. @throws Error when somebody opens what it should not, or cannot what it should. */
+  tryObjects(): void {
+    this.counts.foreign = this.#overheard.tryAll();
+  }
+
+  /** Somebody sends an object in the epoch that all members are in. */
+  async #speak(): Promise<void> {
+    const keys = new Map<string, Uint8Array>();
+    for (const { keySchedule, signaturePrivateKey } of this.#members) {
+      const { exporterSecret } = keySchedule;
+      const { kdf } = this.#suite;
+      const key = await this.#mls.mlsExporter(
+        exporterSecret,
+        EXPORTER_LABEL,
+        new Uint8Array(0),
+        kdf.size,
+        this.#suite,
+      );
+      keys.set(Buffer.from(signaturePrivateKey).toString('hex').slice(0, 8), key);
+    }
+    this.#overheard.begin(this.#members[0]?.groupContext.epoch ?? 0n, keys);
   }
 
   async step(): Promise<void> {
@@ -176,6 +206,7 @@ class HistoryPlayer {
     this.#lastCommit = commit;
     this.counts.joins += joiners.length;
     this.counts.removals += removed.length;
+    await this.#speak();
   }
 
   #steal(): Thief {

@@ -12,16 +12,18 @@ test(
   'any history of joins and removals leaves all members in one epoch, and shuts out whoever copied a state of one that renewed its key since',
   { timeout: RUNS * 30_000 },
   async () => {
-    let [joins, removals, shutOut] = [0, 0, 0];
+    let [joins, removals, shutOut, foreign] = [0, 0, 0, 0];
     for (const seed of seeds) {
       const outcome = await playHistory(patched, seed, STEPS);
       expect(outcome, `seed ${String(seed)}`).toMatchObject({ steps: STEPS, failure: undefined });
       joins += outcome.joins;
       removals += outcome.removals;
       shutOut += outcome.shutOut;
+      foreign += outcome.foreign;
     }
     expect(Math.min(joins, removals)).toBeGreaterThan(RUNS * 5);
     expect(shutOut).toBeGreaterThan(0);
+    expect(foreign).toBeGreaterThan(RUNS * 50);
   },
 );
 
