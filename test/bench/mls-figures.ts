@@ -45,7 +45,7 @@ export interface MlsExtent {
   readonly stockUpTo: number;
 }
 
-const WHOLE: MlsExtent = { sizes: [2, 10, 50, 200, 999], runs: 7, stockUpTo: 999 };
+const WHOLE: MlsExtent = { sizes: [2, 10, 50, 200, 999], runs: 5, stockUpTo: 200 };
 
 /**
  * Measures; takes some minutes.
