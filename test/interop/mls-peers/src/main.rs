@@ -13,7 +13,7 @@ use std::io::{BufRead, Write, stdin, stdout};
 use serde::Deserialize;
 use serde_json::{Value, json, to_value};
 
-use cpu_time::thread_cpu_micros;
+use cpu_time::cpu_micros;
 use member::{GroupMember, Invitation, Outcome, Plan, bytes, words};
 use mls_rs_member::mls_rs_member;
 use openmls_member::OpenMlsMember;
@@ -78,11 +78,11 @@ impl Members {
 fn main() -> std::io::Result<()> {
     let mut members = Members::default();
     for line in stdin().lock().lines() {
-        let before = thread_cpu_micros();
+        let before = cpu_micros();
         let answer = serde_json::from_str(&line?)
             .map_err(words("request"))
             .and_then(|request| members.answer(request));
-        let cpu_us = thread_cpu_micros().zip(before).map(|(after, before)| after - before);
+        let cpu_us = cpu_micros().zip(before).map(|(after, before)| after - before);
         let line = match answer {
             Ok(value) => json!({ "ok": value, "cpu_us": cpu_us }),
             Err(error) => json!({ "error": error }),
