@@ -44,6 +44,10 @@ export const callSchemas = {
   'meeting.admission': v.strictObject({ admission: v.picklist(['open', 'ask']) }),
   /** Makes somebody an organiser, or takes that away, also from oneself. */
   'meeting.organiser': v.strictObject({ participant: participantId, organiser: v.boolean() }),
+  /** For organisers: moves the meeting to a new link, to which everybody comes along but these. */
+  'meeting.move': v.strictObject({ leaveBehind: v.pipe(v.array(participantId), v.maxLength(1000)) }),
+  /** Somebody who is no organiser moves the meeting: one goes along, or stays. */
+  'meeting.answer-move': v.strictObject({ follows: v.boolean() }),
   /** Makes a fresh key for this device; the state tells when it is there. */
   'meeting.renew-key': nothing,
   'meeting.copy-link': nothing,
@@ -85,6 +89,8 @@ export interface CallResults {
   'meeting.decline': Result<null, Problem>;
   'meeting.admission': Result<null, Problem>;
   'meeting.organiser': Result<null, Problem>;
+  'meeting.move': Result<null, Problem>;
+  'meeting.answer-move': Result<null, Problem>;
   'meeting.renew-key': Result<null, Problem>;
   'meeting.copy-link': Result<null, Problem>;
   'meeting.export-history': Result<{ readonly path: string } | null, Problem>;

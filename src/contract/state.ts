@@ -183,6 +183,10 @@ export type MeetingState =
       /** The meeting was split: nothing is sent any more, and nothing can be changed. */
       readonly split: boolean;
       readonly sending: { readonly microphone: boolean; readonly camera: boolean };
+      /** The meeting is on its way to another room. */
+      readonly moving: boolean;
+      /** Somebody who is no organiser moves the meeting, and asks whether one comes along. */
+      readonly asked: { readonly by: string } | undefined;
       /** What one should know about having been away. */
       readonly away: Away | undefined;
       /** By how many ms this computer's clock is fast; negative: slow; undefined: not so that it matters. */

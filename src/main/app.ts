@@ -15,15 +15,15 @@ import {
   loadIdentity,
   type Identity,
 } from './identity/identity.ts';
-import type { Decision } from '../protocol/meeting/decisions.ts';
+import type { Decision, Refusal } from '../protocol/meeting/decisions.ts';
 import type { Keychain } from './identity/keychain.ts';
 import { KickedKeysStore } from './kicked-keys.ts';
 import { createInvitation, readInvitation, summarise } from './invitations.ts';
-import { describeMeeting, refusalSentence, type MeetingContext } from './meeting/meeting-state.ts';
-import type { RunningMeeting } from './meeting/running-meeting.ts';
+import { describeMeeting, type MeetingContext } from './meeting/meeting-state.ts';
+import { refusalSentence } from './meeting/notice-sentences.ts';
 import { joinMeeting, type JoinedMeeting } from './join-meeting.ts';
 import type { MlsPort } from './mls/mls-port.ts';
-import { loadRecentMeetings, rememberMeeting, type RecentMeeting } from './recent-meetings.ts';
+import { loadRecentMeetings, rememberMeeting, rememberMove, type RecentMeeting } from './recent-meetings.ts';
 import type { Servers } from './servers.ts';
 import type { CallHandlers } from './shell/call-handlers.ts';
 import { WindowClosing } from './shell/window-closing.ts';
@@ -54,7 +54,8 @@ export interface AppPorts {
 /** Changes are shown at most this often. */
 const SHOW_EVERY_MS = 50;
 
-interface CurrentMeeting extends JoinedMeeting {
+interface CurrentMeeting {
+  readonly meeting: JoinedMeeting;
   readonly context: MeetingContext;
 }
 
@@ -116,7 +117,7 @@ export class App {
   }
 
   /** The meeting one is in, for media. */
-  get meeting(): RunningMeeting | undefined {
+  get meeting(): JoinedMeeting | undefined {
     return this.#current?.meeting;
   }
 
@@ -198,6 +199,11 @@ export class App {
       'meeting.admission': ({ admission }) => this.#decide({ kind: 'admission', admission }),
       'meeting.organiser': ({ participant, organiser }) =>
         this.#decide({ kind: 'organiser', participant, isOrganiser: organiser }),
+      'meeting.move': ({ leaveBehind }) => this.#try((meeting) => meeting.move(leaveBehind)),
+      'meeting.answer-move': ({ follows }) => {
+        this.#current?.meeting.answerMove(follows);
+        return ok(null);
+      },
       'meeting.renew-key': () => {
         if (this.#current?.meeting.view.group === undefined) return problem('You are not in a meeting.');
         this.#current.meeting.renewKey();
@@ -209,18 +215,7 @@ export class App {
         return ok(null);
       },
       'meeting.export-history': () => this.#exportHistory(),
-      'window.asking': ({ request }) => {
-        this.closing.shown(request);
-        return ok(null);
-      },
-      'window.stay': () => {
-        this.closing.stay();
-        return ok(null);
-      },
-      'window.close': () => {
-        this.closing.close();
-        return ok(null);
-      },
+      ...this.closing.handlers,
     };
   }
 
@@ -284,8 +279,8 @@ export class App {
     if (identity === undefined) return problem('Enter your name first.');
     const read = readInvitation(link);
     if (!read.ok) return failed({ sentence: read.problem.sentence });
-    const joined = joinMeeting({
-      invitation: read.value,
+    const meeting = joinMeeting({
+      link,
       identity,
       store: identity.kind === 'kept' ? this.#store : undefined,
       kickedKeys: this.#kickedKeys,
@@ -293,26 +288,47 @@ export class App {
       displayName: this.#displayName(),
       downlink: this.#ports.downlink,
       changed: () => {
-        this.#changed();
+        this.#meetingChanged();
       },
     });
     // What was asked in the meeting before is settled.
     this.closing.stay();
     const invitation = summarise(read.value);
     this.#current = {
-      ...joined,
+      meeting,
       context: { invitation, link, since: Date.now(), displayName: this.#displayName(), names: new Map() },
     };
-    this.#over = joined.meeting.over;
-    joined.meeting.setSending(sending);
+    this.#over = meeting.over;
+    meeting.setSending(sending);
     this.#pendingLink = undefined;
     const remembered = { title: invitation.title, link, time: Date.now() };
     this.#recent = await rememberMeeting(this.#store, this.#recent, remembered);
     return this.#done();
   }
 
+  /** The meeting has a new view: where it has moved, its link is another, and the old one leads nowhere. */
+  #meetingChanged(): void {
+    this.#changed();
+    const current = this.#current;
+    if (current === undefined) return;
+    const { link } = current.meeting.view;
+    const { link: before, invitation } = current.context;
+    if (link === before) return;
+    this.#current = { ...current, context: { ...current.context, link } };
+    const moved = { title: invitation.title, link, time: Date.now() };
+    void rememberMove(this.#store, this.#recent, before, moved).then((recent) => {
+      this.#recent = recent;
+      this.#changed();
+    });
+  }
+
   #decide(decision: Decision): Result<null, Problem> {
-    const refusal = this.#current === undefined ? 'not-in-meeting' : this.#current.meeting.decide(decision);
+    return this.#try((meeting) => meeting.decide(decision));
+  }
+
+  /** Does what may be refused. */
+  #try(run: (meeting: JoinedMeeting) => Refusal | undefined): Result<null, Problem> {
+    const refusal = this.#current === undefined ? 'not-in-meeting' : run(this.#current.meeting);
     return refusal === undefined ? ok(null) : problem(refusalSentence(refusal));
   }
 
@@ -323,7 +339,7 @@ export class App {
   async #exportHistory(): Promise<Result<{ readonly path: string } | null, Problem>> {
     const current = this.#current;
     if (current === undefined) return problem('You are not in a meeting.');
-    const history = await current.keyHistory(current.context.names);
+    const history = await current.meeting.room.keyHistory(current.context.names);
     if (history.kind === 'unavailable') return problem(history.sentence);
     try {
       const path = await this.#ports.saveFile('key-history.jsonl', history.text);

@@ -8,12 +8,14 @@ import { quic, type TlsTrust } from '../io/quic/addon.ts';
 import { encodeBase64Url } from '../protocol/bytes/base64url.ts';
 import { equal } from '../protocol/bytes/equal.ts';
 import { DEFAULT_TIMING } from '../protocol/group/coordination/timing.ts';
-import type { Invitation } from '../protocol/group/invitation.ts';
+import { invariant } from '../protocol/errors.ts';
+import { parseInvitation, type Invitation } from '../protocol/group/invitation.ts';
 import { fingerprintOf, type GroupName } from '../protocol/group/names.ts';
 import { invitationPskOf, roomKeysOf, type RoomKey } from '../protocol/group/room-keys.ts';
 import { labelText } from '../protocol/history/history-file.ts';
 import type { DownlinkItem, ParticipantId } from '../protocol/media/encoded-media.ts';
 import { participantIdOf } from '../protocol/meeting/members.ts';
+import type { Founding } from '../protocol/meeting/rooms-api.ts';
 import { PROTOCOLS } from '../protocol/moqt/drafts.ts';
 import { unixMillis } from '../protocol/units.ts';
 import type { Identity } from './identity/identity.ts';
@@ -21,6 +23,7 @@ import { trustOf } from './invitations.ts';
 import { writeKeyHistory, type KeyHistory } from './key-history.ts';
 import type { KickedKeysStore } from './kicked-keys.ts';
 import type { MembershipStore } from './meeting/membership-store.ts';
+import { MovingMeeting, type RoomObserver } from './meeting/moving-meeting.ts';
 import { RunningMeeting } from './meeting/running-meeting.ts';
 import { openDoorName, sealDoorName } from './mls/door-name.ts';
 import type { MlsMembership, MlsPort } from './mls/mls-port.ts';
@@ -39,7 +42,8 @@ const TRANSPORT = { idleTimeoutMs: 7_000, keepAliveMs: 2_000, handshakeTimeoutMs
 
 /** What joining takes. */
 export interface JoinMeetingOptions {
-  readonly invitation: Invitation;
+  /** One that can be read. */
+  readonly link: string;
   readonly identity: Identity;
   /** Where the membership rests; undefined for guests, who keep nothing. */
   readonly store: StateStore | undefined;
@@ -52,16 +56,47 @@ export interface JoinMeetingOptions {
   readonly changed: () => void;
 }
 
-/** A meeting with what its servers know of it. */
-export interface JoinedMeeting {
+/** A room of the meeting, with what its servers know of it. */
+interface JoinedRoom {
   readonly meeting: RunningMeeting;
   /** The history of the meeting's keys so far. @param names - of members, by participant, as far as they are known. */
   keyHistory(names: ReadonlyMap<ParticipantId, string>): Promise<KeyHistory>;
 }
 
-/** Begins to join the invitation's meeting; everything else is told by the meeting. */
+/** The meeting that one has joined. */
+export type JoinedMeeting = MovingMeeting<JoinedRoom>;
+
+/** Begins to join the meeting of a link; everything else is told by the meeting. */
 export function joinMeeting(options: JoinMeetingOptions): JoinedMeeting {
-  const { invitation, identity, store, kickedKeys, mls, displayName, downlink, changed } = options;
+  const { link, displayName, downlink, changed } = options;
+  return new MovingMeeting({
+    options: {
+      link,
+      crypto: nodeGroupCrypto,
+      timeOrigin: timeOrigin(),
+      random: (length) => new Uint8Array(randomBytes(length)),
+    },
+    clock: systemClock,
+    displayName,
+    open: (room, founding, name, observer) => {
+      const outcome = parseInvitation(room, nodeGroupCrypto);
+      invariant(outcome.kind === 'invitation', 'a link is read before it is followed');
+      return openRoom({ ...options, displayName: name }, outcome.invitation, founding, observer);
+    },
+    downlink,
+    changed,
+  });
+}
+
+const timeOrigin = () => unixMillis(Date.now() - systemClock.now());
+
+/** Begins to join the meeting of one room. */
+function openRoom(
+  { identity, store, kickedKeys, mls, displayName }: JoinMeetingOptions,
+  invitation: Invitation,
+  founding: Founding | undefined,
+  observer: RoomObserver,
+): JoinedRoom {
   const { mode, receiptKey, suite, secret } = invitation;
   const { room, signer, joinProofKey, doorNameKey, headKey } = roomKeysOf(secret, nodeGroupCrypto);
   const trust = trustOf(invitation.anchors);
@@ -96,11 +131,12 @@ export function joinMeeting(options: JoinMeetingOptions): JoinedMeeting {
         kickedKeys: [],
         admission: 'open',
         organisers: [],
+        ...founding,
       },
       fingerprint: fingerprintOf(identity.signatureKey.publicKey, nodeGroupCrypto),
       displayName,
       timing: DEFAULT_TIMING,
-      timeOrigin: unixMillis(Date.now() - systemClock.now()),
+      timeOrigin: timeOrigin(),
       groupCrypto: nodeGroupCrypto,
       mediaCrypto: nodeCrypto,
       random: (length) => new Uint8Array(randomBytes(length)),
@@ -122,12 +158,13 @@ export function joinMeeting(options: JoinMeetingOptions): JoinedMeeting {
         protocols: PROTOCOLS,
         limits: TRANSPORT,
       }),
-    downlink,
-    changed,
+    ...observer,
     ended: () => {
       counter.disconnect();
     },
   });
+  // Of the meetings that follow in this room, too.
+  if (founding !== undefined) void kickedKeys.remember(room, founding.kickedKeys).catch(() => undefined);
   return {
     meeting,
     keyHistory: async (names) => {

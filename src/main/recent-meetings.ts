@@ -35,3 +35,18 @@ export async function rememberMeeting(
   await store.save(STORE_NAME, encodeUtf8(JSON.stringify(recent)));
   return recent;
 }
+
+/** The list with a meeting that has moved in the place of what it was, kept unless the disk fails. */
+export async function rememberMove(
+  store: StateStore,
+  before: readonly RecentMeeting[],
+  link: string,
+  meeting: RecentMeeting,
+): Promise<readonly RecentMeeting[]> {
+  const others = before.filter((each) => each.link !== link);
+  try {
+    return await rememberMeeting(store, others, meeting);
+  } catch {
+    return [meeting, ...others].slice(0, MAX_RECENT);
+  }
+}

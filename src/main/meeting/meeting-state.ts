@@ -13,8 +13,6 @@ import { fingerprintGroups } from '../../protocol/group/fingerprint-text.ts';
 import type { Member } from '../../protocol/group/roster.ts';
 import { SUITES, isSuiteId } from '../../protocol/secure-objects/suite.ts';
 import type { GroupStep } from '../../protocol/group/progress.ts';
-import type { Refusal } from '../../protocol/meeting/decisions.ts';
-import { participantIdOf } from '../../protocol/meeting/members.ts';
 import type {
   Absence,
   Attention,
@@ -23,10 +21,11 @@ import type {
   GroupView,
   MeetingEnd,
   MeetingView,
-  News,
   ParticipantView,
 } from '../../protocol/meeting/view.ts';
+import type { RoomsView } from '../../protocol/meeting/rooms-api.ts';
 import { fingerprintHue } from '../identity/fingerprint.ts';
+import { nameOf, noticeSentence } from './notice-sentences.ts';
 
 /** What is known of a meeting besides the meeting itself. */
 export interface MeetingContext {
@@ -40,7 +39,7 @@ export interface MeetingContext {
 }
 
 /** The state of a meeting, for people. */
-export function describeMeeting(view: MeetingView, context: MeetingContext): MeetingState {
+export function describeMeeting(view: RoomsView, context: MeetingContext): MeetingState {
   const { invitation, link, since } = context;
   const { end, group, connection, sending } = view;
   if (end !== undefined) return { kind: 'ended', invitation, ...endOf(end, view.attention, link) };
@@ -81,6 +80,8 @@ export function describeMeeting(view: MeetingView, context: MeetingContext): Mee
     encryption: encryptionOf(view, group, context),
     split: view.attention.has('equivocation'),
     sending,
+    moving: view.isMoving,
+    asked: view.asked && { by: nameOf(view.asked.by, context.names) },
     away: awayOf(view.absence),
     clockOffset: view.clockOffset,
   };
@@ -165,47 +166,6 @@ function keyChange(
     removed: change.removed.map(named),
     by: by === undefined ? undefined : named(by),
   };
-}
-
-function nameOf(member: Member, names: ReadonlyMap<string, string>): string {
-  return names.get(participantIdOf(member)) ?? `Member ${fingerprintGroups(member.fingerprint)[0] ?? ''}`;
-}
-
-function noticeSentence(news: News, names: ReadonlyMap<string, string>): string {
-  switch (news.kind) {
-    case 'removed-by-member':
-      return `${nameOf(news.removed, names)} was removed by ${nameOf(news.by, names)}, who is no organiser.`;
-    case 'forged': {
-      const name = nameOf(news.member, names);
-      return `Somebody in this meeting sent as ${name}. ${name}’s sound and picture are stopped until that ends. Only somebody who holds the keys can do this: look at who is here, remove whom you do not know, or move to a new meeting.`;
-    }
-    case 'became-organiser':
-      return 'You are now an organiser: you can let people in, remove them and lock the meeting.';
-    case 'refused':
-      return news.decision === undefined
-        ? 'You are no organiser any more, so what you had decided last was not done.'
-        : refusalSentence(news.refusal);
-  }
-}
-
-/** Why what a person decided is not done. */
-export function refusalSentence(refusal: Refusal): string {
-  switch (refusal) {
-    case 'not-in-meeting':
-      return 'You are not in a meeting.';
-    case 'split':
-      return 'Two versions of this meeting exist, so nothing can be changed in this one. Leave it.';
-    case 'not-organiser':
-      return 'Only organisers can do that. Ask one of them.';
-    case 'not-there':
-      return 'That person is no longer there.';
-    case 'oneself':
-      return 'To go yourself, leave the meeting.';
-    case 'last-organiser':
-      return 'A meeting needs an organiser. Make somebody else one first.';
-    case 'too-many-organisers':
-      return 'This meeting has as many organisers as it can have.';
-  }
 }
 
 const CROWDED = {

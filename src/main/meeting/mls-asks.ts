@@ -50,6 +50,10 @@ export function answerMlsAsk(
       return mls.join(membershipOf(ask.input.group), ask.input.welcome);
     case 'forget-group':
       return mls.forget(ask.input.handle);
+    case 'seal-move':
+      return mls.sealMove(ask.input.handle, ask.input.plan);
+    case 'open-move':
+      return mls.openMove(ask.input.handle, ask.input.move);
     default:
       return unreachable(ask);
   }

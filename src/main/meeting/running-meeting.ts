@@ -5,12 +5,7 @@ import { Driver } from '../../io/driver.ts';
 import { carryOut, readEvents } from '../../io/moqt/transport-io.ts';
 import type { CounterClient, DatedAnswer, EpochSigner } from '../../protocol/counter/client.ts';
 import { invariant, unreachable } from '../../protocol/errors.ts';
-import type {
-  DownlinkFeedback,
-  DownlinkItem,
-  ParticipantId,
-  UplinkItem,
-} from '../../protocol/media/encoded-media.ts';
+import type { DownlinkItem } from '../../protocol/media/encoded-media.ts';
 import type { GroupHandle } from '../../protocol/group/mls.ts';
 import type { MeetingOptions } from '../../protocol/meeting/core.ts';
 import type {
@@ -21,11 +16,9 @@ import type {
   MeetingEffect,
   WriteAnswer,
 } from '../../protocol/meeting/effects.ts';
-import type { Decision, Refusal } from '../../protocol/meeting/decisions.ts';
 import type { MeetingInput } from '../../protocol/meeting/inputs.ts';
-import type { Sending } from '../../protocol/meeting/own-media.ts';
 import { Meeting } from '../../protocol/meeting/meeting.ts';
-import { refusalOf } from '../../protocol/meeting/permissions.ts';
+import type { SeenMove } from '../../protocol/meeting/seen-move.ts';
 import type { MeetingView } from '../../protocol/meeting/view.ts';
 import type { TransportSession } from '../../protocol/moqt/transport.ts';
 import { MlsThreadLost } from '../mls/worker-mls-port.ts';
@@ -42,6 +35,8 @@ export interface MeetingPorts extends MlsAskPorts, StoreAskPorts {
   connect(relay: string): Promise<TransportSession>;
   /** Opened media and wishes to the encoder, in order. */
   downlink(item: DownlinkItem): void;
+  /** Somebody moves the meeting, and it is the move that counts. */
+  moved(move: SeenMove): void;
   /** There is a new view. */
   changed(): void;
   /** The meeting is over for us and nothing is under way any more: what it was made of can go. */
@@ -102,62 +97,15 @@ export class RunningMeeting {
     return this.#over;
   }
 
-  /** Takes encoded media from the renderer; what is switched off is not taken. */
-  uplink(item: UplinkItem): void {
-    this.#driver.feed({ kind: 'uplink', item });
+  /** Hands over what people and the window want. */
+  feed(input: MeetingInput): void {
+    if (input.kind === 'rename') this.#displayName = input.displayName;
+    this.#driver.feed(input);
   }
 
   /** The counter has said what time it is. */
   dated(answer: DatedAnswer): void {
     this.#driver.feed({ kind: 'dated', answer });
-  }
-
-  /** What the decoders say. */
-  feedback(feedback: DownlinkFeedback): void {
-    this.#driver.feed({ kind: 'feedback', feedback });
-  }
-
-  /** What we send from now on, said to everybody. */
-  setSending(sending: Sending): void {
-    this.#driver.feed({ kind: 'sending', sending });
-  }
-
-  /** Whose pictures are wanted. */
-  watch(participants: readonly ParticipantId[]): void {
-    this.#driver.feed({ kind: 'watch', participants });
-  }
-
-  /** Our name changed. */
-  rename(displayName: string): void {
-    this.#displayName = displayName;
-    this.#driver.feed({ kind: 'rename', displayName });
-  }
-
-  /** Carries out what a person decides as an organiser. @returns why it cannot be done, where it cannot. */
-  decide(decision: Decision): Refusal | undefined {
-    const refusal = refusalOf(decision, this.view);
-    if (refusal === undefined) this.#driver.feed(decision);
-    return refusal;
-  }
-
-  /** Gives our leaf a fresh key, when it is its turn. */
-  renewKey(): void {
-    this.#driver.feed({ kind: 'renew' });
-  }
-
-  /** Says to a renderer that has just begun what there is. */
-  announce(): void {
-    this.#driver.feed({ kind: 'announce' });
-  }
-
-  /** The machine is about to sleep: nothing is sent from now on. */
-  sleeping(): void {
-    this.#driver.feed({ kind: 'sleeping' });
-  }
-
-  /** The machine woke: a new session to the relay is made at once. */
-  woke(): void {
-    this.#driver.feed({ kind: 'woke' });
   }
 
   /** Says good-bye and leaves; resolves when our state of the group is erased. */
@@ -223,6 +171,9 @@ export class RunningMeeting {
       case 'show':
         this.#view = effect.view;
         this.#ports.changed();
+        return;
+      case 'moved':
+        this.#ports.moved(effect.move);
         return;
       case 'ended':
         this.#end();

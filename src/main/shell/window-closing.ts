@@ -2,6 +2,8 @@
  * Closing the window while others are in the meeting: the page asks first. It is asked by a number in the app's state,
  * and says that it does; a page that does not is taken for one that hangs, and the window closes all the same.
  */
+import { ok } from '../../contract/result.ts';
+import type { CallHandlers } from './call-handlers.ts';
 
 /** How long a page may take to show the question, ms. */
 export const QUESTION_WITHIN_MS = 5_000;
@@ -32,6 +34,24 @@ export class WindowClosing {
 
   constructor(ports: WindowClosingPorts) {
     this.#ports = ports;
+  }
+
+  /** Answers what the page says to the question. */
+  get handlers(): Pick<CallHandlers, 'window.asking' | 'window.stay' | 'window.close'> {
+    return {
+      'window.asking': ({ request }) => {
+        this.shown(request);
+        return ok(null);
+      },
+      'window.stay': () => {
+        this.stay();
+        return ok(null);
+      },
+      'window.close': () => {
+        this.close();
+        return ok(null);
+      },
+    };
   }
 
   /** The question that the page shall show, counted; undefined when there is none. */

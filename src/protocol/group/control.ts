@@ -8,6 +8,7 @@ import { ByteWriter } from '../bytes/byte-writer.ts';
 import { OutOfRange } from '../bytes/out-of-range.ts';
 import { Truncated } from '../bytes/truncated.ts';
 import { decodeUtf8, encodeUtf8 } from '../bytes/utf8.ts';
+import { MAX_MOVE_BYTES } from './move.ts';
 
 /** Most bytes of a display name in UTF-8. */
 export const MAX_DISPLAY_NAME_BYTES = 256;
@@ -29,10 +30,12 @@ export type ControlMessage =
   | { readonly kind: 'leave' }
   /** The member with this fingerprint is asked for a key frame of its video. */
   | { readonly kind: 'keyframe-request'; readonly fingerprint: Uint8Array }
+  /** I move the meeting: bytes as `move.ts` has them. */
+  | { readonly kind: 'move'; readonly move: Uint8Array }
   /** What I have sealed, signed with my leaf's key. @see docs/protocol.md #who-speaks */
   | { readonly kind: 'statement'; readonly statement: Uint8Array; readonly signature: Uint8Array };
 
-const types = { hello: 1, leave: 2, 'keyframe-request': 3, statement: 5 } as const;
+const types = { hello: 1, leave: 2, 'keyframe-request': 3, move: 4, statement: 5 } as const;
 const MICROPHONE = 1;
 const CAMERA = 2;
 
@@ -47,6 +50,9 @@ export function encodeControlMessage(message: ControlMessage): Uint8Array {
       break;
     case 'keyframe-request':
       writer.bytes(message.fingerprint);
+      break;
+    case 'move':
+      writer.lengthPrefixed(message.move);
       break;
     case 'statement':
       writer.lengthPrefixed(message.statement).bytes(message.signature);
@@ -80,6 +86,8 @@ export function decodeControlMessage(bytes: Uint8Array): ControlMessage | undefi
         return { kind: 'leave' };
       case types['keyframe-request']:
         return { kind: 'keyframe-request', fingerprint: reader.bytes(FINGERPRINT_BYTES).slice() };
+      case types.move:
+        return { kind: 'move', move: reader.lengthPrefixed(MAX_MOVE_BYTES).slice() };
       case types.statement: {
         const statement = reader.lengthPrefixed(MAX_STATEMENT_BYTES).slice();
         return { kind: 'statement', statement, signature: reader.bytes(SIGNATURE_BYTES).slice() };

@@ -18,6 +18,8 @@ import { leafIndex, type LeafIndex } from './roster.ts';
 export const MOVE_SIGNATURE_LABEL = 'Conclave Move';
 /** The label of the HPKE ciphertexts in it. @see RFC 9420 §5.1.3 */
 export const MOVE_KEY_LABEL = 'Conclave Move Key';
+/** Largest move: 1,000 members with keys as long as they may be do not fit, 300 with X-Wing do. */
+export const MAX_MOVE_BYTES = 512 * 1024;
 /** Most members of a group. */
 const MAX_PARTS = 1_000;
 const GROUP_BYTES = 16;

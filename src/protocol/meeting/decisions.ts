@@ -30,7 +30,9 @@ export type Refusal =
   /** There would be no organiser left. */
   | 'last-organiser'
   /** There are as many as there can be. */
-  | 'too-many-organisers';
+  | 'too-many-organisers'
+  /** The meeting is moving already. */
+  | 'moving';
 
 /** Whom a participant stands for. */
 export interface People {

@@ -2,10 +2,11 @@
 import type { Ask } from '../group/coordination/asks.ts';
 import type { MembershipRecord } from '../group/coordination/asks.ts';
 import type { RestoredMembership } from '../group/coordination/context.ts';
-import type { GroupHandle } from '../group/mls.ts';
+import type { GroupHandle, MovePlan } from '../group/mls.ts';
 import type { DownlinkItem } from '../media/encoded-media.ts';
 import type { TransportCommand } from '../moqt/transport.ts';
 import type { Brand } from '../units.ts';
+import type { SeenMove } from './seen-move.ts';
 import type { MeetingView } from './view.ts';
 
 /** Names one connection to a relay; never used again. */
@@ -17,17 +18,29 @@ export type AskId = Brand<number, 'AskId'>;
 export type CounterAsk = Ask<'room' | 'lock' | 'increment' | 'alive' | 'close' | 'history' | 'upload'>;
 
 /** Asks of MLS: each is one call. */
-export type MlsAsk = Ask<
-  | 'create-group'
-  | 'make-key-package'
-  | 'forget-key-packages'
-  | 'inspect-key-package'
-  | 'stage'
-  | 'process'
-  | 'apply'
-  | 'join'
-  | 'forget-group'
->;
+export type MlsAsk =
+  | Ask<
+      | 'create-group'
+      | 'make-key-package'
+      | 'forget-key-packages'
+      | 'inspect-key-package'
+      | 'stage'
+      | 'process'
+      | 'apply'
+      | 'join'
+      | 'forget-group'
+    >
+  | MoveAsk;
+
+/** Asks of MLS about moves of the meeting: they may overlap with the others. */
+export type MoveAsk =
+  /** Answer: {@link SealMoveOutcome}. */
+  | { readonly kind: 'seal-move'; readonly input: { readonly handle: GroupHandle; readonly plan: MovePlan } }
+  /** Answer: {@link OpenMoveOutcome}. */
+  | {
+      readonly kind: 'open-move';
+      readonly input: { readonly handle: GroupHandle; readonly move: Uint8Array };
+    };
 
 /** Asks of the store, which seals what it writes. */
 export type StoreAsk =
@@ -63,6 +76,8 @@ export type MeetingEffect =
   | { readonly kind: 'store'; readonly id: AskId; readonly ask: StoreAsk }
   /** Opened media and wishes to the encoder. */
   | { readonly kind: 'downlink'; readonly item: DownlinkItem }
+  /** Somebody moves the meeting to another room, and it is the move that counts. */
+  | { readonly kind: 'moved'; readonly move: SeenMove }
   /** What the window shows has changed. */
   | { readonly kind: 'show'; readonly view: MeetingView }
   /** The meeting is over for us and all is done: what it was made of can go. */

@@ -15,6 +15,7 @@ import type { GroupNotices, MeetingCore } from './core.ts';
 import type { EpochBegun } from './group-events.ts';
 import { MeetingKeys } from './meeting-keys.ts';
 import { Members } from './members.ts';
+import { Moves } from './moves.ts';
 import type { OwnMedia } from './own-media.ts';
 import { OwnTracks } from './own-tracks.ts';
 import type { RelayLink } from './relay-link.ts';
@@ -42,6 +43,7 @@ const KEYFRAME_REQUEST_MS = 500;
 export class Generation {
   readonly own: OwnTracks;
   readonly members: Members;
+  readonly moves: Moves;
   readonly #names: Pick<EpochBegun, 'group' | 'senderId'>;
   readonly #context: GenerationContext;
   readonly #keys: MeetingKeys;
@@ -60,6 +62,7 @@ export class Generation {
       helloWanted: () => {
         this.hello();
         this.own.sendStatement();
+        this.moves.wanted();
       },
       keyframeWanted: () => {
         this.#keyframeWanted();
@@ -69,6 +72,11 @@ export class Generation {
       },
       rekeyWanted: () => {
         this.#requestUpdate();
+      },
+    });
+    this.moves = new Moves(core, {
+      say: (move) => {
+        this.own.sendControl({ kind: 'move', move });
       },
     });
     this.members = new Members(
@@ -110,6 +118,7 @@ export class Generation {
     this.#self = begun.roster.find(({ leaf }) => leaf === begun.ownLeaf);
     this.members.epochBegan(begun);
     this.#introduce();
+    this.moves.epochBegan(begun);
   }
 
   /** Announces our tracks on a new session. */
@@ -158,6 +167,7 @@ export class Generation {
     if (this.#keys.rekeyNeeded) this.#requestUpdate();
     this.members.tick(link.connectedSince);
     this.own.tick();
+    this.moves.tick();
     if (link.connectedSince === undefined || now - this.#helloAt < HELLO_EVERY_MS) return;
     this.hello();
     this.own.sendCatalog();
@@ -169,6 +179,7 @@ export class Generation {
    */
   close(reason: string): readonly PublishOffer[] {
     this.#keys.erase();
+    this.moves.end();
     const offers = this.members.close();
     this.own.end(reason);
     return offers;
@@ -187,6 +198,9 @@ export class Generation {
       case 'keyframe-request':
         if (this.#self !== undefined && equal(this.#self.fingerprint, message.fingerprint))
           this.#keyframeWanted();
+        return;
+      case 'move':
+        this.moves.heard(member.member.leaf, message.move);
         return;
     }
   }

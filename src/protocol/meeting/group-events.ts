@@ -2,7 +2,7 @@
 import type { Caller } from '../group/coordination/door.ts';
 import type { MeetingParameters } from '../group/meeting-parameters.ts';
 import type { GroupName, SenderId } from '../group/names.ts';
-import type { MasterKey, MlsSuite } from '../group/mls.ts';
+import type { GroupHandle, MasterKey, MlsSuite } from '../group/mls.ts';
 import type { GroupStep, StopReason } from '../group/progress.ts';
 import type { LeafIndex, Member } from '../group/roster.ts';
 import type { Epoch, UnixMillis } from '../units.ts';
@@ -23,6 +23,8 @@ export interface EpochBegun {
   readonly group: GroupName;
   /** Our SenderId in this group, for the names of our tracks; changes with each join. */
   readonly senderId: SenderId;
+  /** By which MLS knows the group. */
+  readonly handle: GroupHandle;
   readonly epoch: Epoch;
   /** MLS master key: a copy that belongs to the receiver, who erases it. */
   readonly masterKey: MasterKey;

@@ -56,6 +56,8 @@ export type MeetingInput =
   | { readonly kind: 'rename'; readonly displayName: string }
   /** What a person decides as an organiser; what cannot be done is told by a notice. */
   | Decision
+  /** We move the meeting: the invitation to its new room, whose bytes are erased, goes to these. */
+  | { readonly kind: 'move'; readonly invitation: Uint8Array; readonly recipients: readonly ParticipantId[] }
   /** A person wants a fresh key for our leaf. */
   | { readonly kind: 'renew' }
   /** A renderer has just begun: it is told what is on. */

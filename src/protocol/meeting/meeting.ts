@@ -9,7 +9,7 @@ import { invariant, unreachable } from '../errors.ts';
 import type { Fork } from '../group/fork-watch.ts';
 import { earliest } from '../group/coordination/timing.ts';
 import type { Machine } from '../machine.ts';
-import type { DownlinkItem, ParticipantId, UplinkItem } from '../media/encoded-media.ts';
+import type { ParticipantId, UplinkItem } from '../media/encoded-media.ts';
 import type { MoqtClient, PublishOffer } from '../moqt/client/client-api.ts';
 import { pause, Pending, settledUntil, Tasks, type Task } from '../tasks.ts';
 import { millis, type Epoch, type Millis } from '../units.ts';
@@ -250,9 +250,12 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
         this.#group.renew();
         this.#core.changed();
         return;
+      case 'move':
+        this.#generation?.moves.move(input.invitation, input.recipients);
+        return;
       case 'announce':
         this.#generation?.members.announce();
-        this.#downlink({ kind: 'keyframe-wanted' });
+        this.#core.emit({ kind: 'downlink', item: { kind: 'keyframe-wanted' } });
         return;
       case 'sleeping':
         if (this.#absence.kind !== 'rejoining') this.#absence = { kind: 'slept', at: this.#core.wallClock };
@@ -476,6 +479,7 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
     // MLS was restarted and is where it was: keys and tracks go on.
     if (before?.epoch === begun.epoch) {
       masterKey.fill(0);
+      this.#generation?.moves.resumed(rest);
       return;
     }
     this.#attention.delete('mls-restarted');
@@ -570,10 +574,6 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
     this.#core.takeChanged();
     this.#showFrom = this.#tasks.after(SHOW_EVERY_MS);
     return { kind: 'show', view: this.#view() };
-  }
-
-  #downlink(item: DownlinkItem): void {
-    this.#core.emit({ kind: 'downlink', item });
   }
 
   #view(): MeetingView {

@@ -359,12 +359,13 @@ export class MlsGroup implements GroupNotices {
       this.#owner.event(event);
       return;
     }
-    const { view, masterKey, change, group, senderId, by, madeOwnKey, receipt, past } = event;
+    const { view, masterKey, change, group, senderId, handle, by, madeOwnKey, receipt, past } = event;
     const signedAt = receipt?.receipt.time;
     this.#owner.event({
       kind: 'epoch',
       group,
       senderId,
+      handle,
       epoch: view.epoch,
       masterKey,
       roster: view.roster,

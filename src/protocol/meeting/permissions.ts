@@ -2,6 +2,7 @@
 import { MAX_ORGANISERS } from '../group/meeting-parameters.ts';
 import type { ParticipantId } from '../media/encoded-media.ts';
 import type { Decision, Refusal } from './decisions.ts';
+import type { RoomsView } from './rooms-api.ts';
 import type { GroupView, MeetingView, ParticipantView } from './view.ts';
 
 /** Why a decision cannot be carried out; undefined when it can. */
@@ -25,6 +26,18 @@ export function refusalOf(
         roleRefusal(group, role, decision.isOrganiser),
       );
   }
+}
+
+/** Why the meeting cannot be moved without these; undefined when it can. */
+export function moveRefusalOf(
+  { group, isMoving }: Pick<RoomsView, 'group' | 'isMoving'>,
+  leaveBehind: readonly ParticipantId[],
+): Refusal | undefined {
+  if (group === undefined) return 'not-in-meeting';
+  if (group.role !== 'organiser') return 'not-organiser';
+  if (isMoving) return 'moving';
+  const own = group.participants.find(({ self }) => self);
+  return own !== undefined && leaveBehind.includes(own.id) ? 'oneself' : undefined;
 }
 
 function aboutMember(

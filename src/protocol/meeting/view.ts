@@ -117,6 +117,12 @@ export type News =
   | { readonly kind: 'forged'; readonly member: Member }
   /** The person here has become an organiser: by another's word, or since the last one has gone. */
   | { readonly kind: 'became-organiser' }
+  /** The meeting is in another room. By whom; undefined: by the person here. */
+  | { readonly kind: 'moved'; readonly by: Member | undefined }
+  /** It is in another room, and we were not asked along. */
+  | { readonly kind: 'left-behind'; readonly by: Member }
+  /** It was to move to another room, which could not be made. */
+  | { readonly kind: 'move-failed' }
   /** What a person here decided is not done; which decision, where it is known. */
   | { readonly kind: 'refused'; readonly decision: Decision['kind'] | undefined; readonly refusal: Refusal };
 

@@ -6,11 +6,14 @@ import type {
   EpochView,
   GroupHandle,
   JoinOutcome,
+  MovePlan,
+  OpenMoveOutcome,
   KeyPackageVerdict,
   MasterKey,
   OwnKeyPackage,
   ProcessOutcome,
   RestoredGroup,
+  SealMoveOutcome,
   StagedCommit,
   StagedHandle,
   StageOutcome,
@@ -22,6 +25,7 @@ import { senderIdOf } from '../../../src/protocol/group/names.ts';
 import type { Fingerprint, SenderId } from '../../../src/protocol/group/names.ts';
 import type { CallProof } from '../../../src/protocol/counter/rules.ts';
 import { hasOrganiser, roleOf, successionOf } from '../../../src/protocol/group/roles.ts';
+import { commitmentOf, decodeMove, encodeMove, encodeMoveContent } from '../../../src/protocol/group/move.ts';
 import { leafIndex } from '../../../src/protocol/group/roster.ts';
 import { epoch } from '../../../src/protocol/units.ts';
 
@@ -124,7 +128,7 @@ export class FakeMls {
       own: 0,
       kicked: kickedKeys.map(hex),
       admission,
-      organisers: [fingerprint(this.#key), ...others].map(hex),
+      organisers: [...new Set([fingerprint(this.#key), ...others].map(hex))],
     });
     return { group: handle, ...this.#begun(handle), groupContext: this.#context(handle) };
   }
@@ -241,6 +245,40 @@ export class FakeMls {
     return { kind: 'joined', group, ...this.#begun(group) };
   }
 
+  /** A move that hides nothing, and is signed by a hash of the key's name. */
+  sealMove(handle: GroupHandle, { invitation, since, recipients }: MovePlan): SealMoveOutcome {
+    const { state } = this.#group(handle);
+    const none = new Uint8Array(0);
+    const commitment = commitmentOf(invitation, { sha256: digest });
+    const content = {
+      group: unhex(state.group),
+      epoch: epoch(BigInt(state.epoch)),
+      since,
+      mover: leafIndex(state.own),
+      commitment,
+      sealedInvitation: invitation,
+      parts: recipients.map((leaf) => ({ leaf, encapsulated: none, sealedKey: none })),
+    };
+    const signed = encodeMoveContent(content);
+    return { kind: 'sealed', move: encodeMove(signed, moveSignature(this.#key, signed)), commitment };
+  }
+
+  openMove(handle: GroupHandle, move: Uint8Array): OpenMoveOutcome {
+    const state = this.#groups.get(handle)?.state;
+    const reading = decodeMove(move);
+    if (state === undefined || reading.kind === 'malformed') return { kind: 'refused', reason: 'malformed' };
+    const { content, signed, signature } = reading;
+    const { mover, since, commitment, parts, sealedInvitation } = content;
+    const author = state.roster.find(({ leaf }) => leaf === mover);
+    const isOfNow = hex(content.group) === state.group && content.epoch === BigInt(state.epoch);
+    if (author === undefined || !isOfNow || hex(moveSignature(author.key, signed)) !== hex(signature))
+      return { kind: 'refused', reason: 'not signed for this epoch' };
+    const recipients = parts.map(({ leaf }) => leaf);
+    const isOurs = recipients.includes(leafIndex(state.own));
+    const invitation = isOurs ? sealedInvitation.slice() : undefined;
+    return { kind: 'opened', mover, since, commitment: commitment.slice(), recipients, invitation };
+  }
+
   forgetKeyPackages(): void {
     this.#keyPackages = [];
   }
@@ -345,6 +383,9 @@ export class FakeMls {
 /** What the secrets of an epoch follow from: its members alone have them. */
 const rootOf = ({ founding, transcript }: FakeState): string =>
   transcript === '' ? sha256(founding) : transcript;
+const digest = (bytes: Uint8Array): Uint8Array => new Uint8Array(createHash('sha256').update(bytes).digest());
+const moveSignature = (key: string, signed: Uint8Array): Uint8Array =>
+  new Uint8Array(createHash('sha512').update(`move by ${key} `).update(signed).digest());
 
 /** The key of the epoch that begins with a transcript. */
 export function fakeEpochKey(transcript: Uint8Array): Uint8Array {

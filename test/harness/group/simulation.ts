@@ -64,10 +64,10 @@ export const fakeSignature = (key: Uint8Array, message: Uint8Array): Uint8Array 
   new Uint8Array(createHash('sha512').update(key).update(message).digest());
 export const fakeCrypto: GroupCrypto = {
   sha256: digest,
-  ed25519Signer: (seed) => ({
-    publicKey: digest(seed),
-    sign: (message) => fakeSignature(digest(seed), message),
-  }),
+  ed25519Signer: (seed) => {
+    const publicKey = digest(seed);
+    return { publicKey, sign: (message) => fakeSignature(publicKey, message) };
+  },
   hmacSha256: (key, bytes) => new Uint8Array(createHmac('sha256', key).update(bytes).digest()),
   verifyEd25519: (key, message, signature) =>
     Buffer.from(fakeSignature(key, message)).equals(Buffer.from(signature)),

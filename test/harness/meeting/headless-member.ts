@@ -5,15 +5,15 @@ import { fingerprintOf } from '../../../src/protocol/group/names.ts';
 import { createGuestIdentity, type Identity } from '../../../src/main/identity/identity.ts';
 import { signatureKeyOf } from '../../../src/main/identity/signature-key.ts';
 import { readInvitation } from '../../../src/main/invitations.ts';
-import { joinMeeting } from '../../../src/main/join-meeting.ts';
+import { joinMeeting, type JoinedMeeting } from '../../../src/main/join-meeting.ts';
 import { KickedKeysStore } from '../../../src/main/kicked-keys.ts';
 import type { KeyHistory } from '../../../src/main/key-history.ts';
-import type { RunningMeeting } from '../../../src/main/meeting/running-meeting.ts';
 import type { MlsPort } from '../../../src/main/mls/mls-port.ts';
 import { TsMlsAdapter } from '../../../src/main/mls/ts-mls-adapter.ts';
 import { MemoryStore } from '../../../src/main/storage/memory-store.ts';
 import type { StateStore } from '../../../src/main/storage/state-store.ts';
-import type { GroupView, MeetingView, ParticipantView } from '../../../src/protocol/meeting/view.ts';
+import type { RoomsView } from '../../../src/protocol/meeting/rooms-api.ts';
+import type { GroupView, ParticipantView } from '../../../src/protocol/meeting/view.ts';
 
 /** What a member is made with, where the default does not fit. */
 export interface HeadlessOptions {
@@ -28,7 +28,7 @@ export interface HeadlessOptions {
 export class HeadlessMember {
   readonly name: string;
   readonly identity: Identity;
-  readonly meeting: RunningMeeting;
+  readonly meeting: JoinedMeeting;
   /** The history of the meeting's keys, as a file. */
   readonly keyHistory: () => Promise<KeyHistory>;
   /** Everything that would have gone to the renderer, in order. */
@@ -41,8 +41,8 @@ export class HeadlessMember {
     this.identity = options.identity ?? createGuestIdentity();
     const invitation = readInvitation(link);
     if (!invitation.ok) throw new Error(invitation.problem.sentence);
-    const joined = joinMeeting({
-      invitation: invitation.value,
+    this.meeting = joinMeeting({
+      link,
       identity: this.identity,
       store: options.store,
       kickedKeys: options.kickedKeys ?? new KickedKeysStore(options.store ?? new MemoryStore()),
@@ -54,16 +54,15 @@ export class HeadlessMember {
       },
       changed: () => undefined,
     });
-    this.meeting = joined.meeting;
     this.keyHistory = () =>
-      joined.keyHistory(
+      this.meeting.room.keyHistory(
         new Map(
           this.meeting.view.group?.participants.map(({ id, displayName }) => [id, displayName ?? name]),
         ),
       );
   }
 
-  get view(): MeetingView {
+  get view(): RoomsView {
     return this.meeting.view;
   }
 

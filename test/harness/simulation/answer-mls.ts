@@ -7,7 +7,12 @@ export function answerMls(mls: FakeMls | undefined, ask: MlsAsk, displayName?: s
   if (mls === undefined) throw new Error('no MLS');
   switch (ask.kind) {
     case 'create-group':
-      return mls.createGroup(ask.input.group, ask.input.joinId, [], ask.input.parameters);
+      return mls.createGroup(
+        ask.input.group,
+        ask.input.joinId,
+        ask.input.parameters.organisers,
+        ask.input.parameters,
+      );
     case 'make-key-package':
       return mls.makeKeyPackage(ask.input.asOf, ask.input.joinId, displayName);
     case 'forget-key-packages':
@@ -23,6 +28,10 @@ export function answerMls(mls: FakeMls | undefined, ask: MlsAsk, displayName?: s
       return mls.apply(ask.input.handle, ask.input.staged);
     case 'join':
       return mls.join(ask.input.welcome);
+    case 'seal-move':
+      return mls.sealMove(ask.input.handle, ask.input.plan);
+    case 'open-move':
+      return mls.openMove(ask.input.handle, ask.input.move);
     case 'forget-group':
       mls.forget(ask.input.handle);
       return undefined;

@@ -52,7 +52,7 @@ export class SimulatedCounter {
   }
 
   /**
-   * Asks, as the room or with the epoch keys of `mls`; `answer` is called a round trip later.
+   * Asks, as a room or with the epoch keys of `mls`; `answer` is called a round trip later.
    * @param reaches - whether whoever asks reaches the counter; an answer may be lost when the question was not.
    */
   ask(
@@ -60,8 +60,9 @@ export class SimulatedCounter {
     mls: FakeMls | undefined,
     answer: (value: unknown) => void,
     reaches: () => boolean = () => true,
+    room = this.#room,
   ): void {
-    const proof = fakeProof(this.#room, mls, 'member' in ask.input ? ask.input.member : undefined);
+    const proof = fakeProof(room, mls, 'member' in ask.input ? ask.input.member : undefined);
     const isThere = (): boolean => this.reachable && reaches();
     const lost = (): void => {
       answer({ kind: 'unreachable', reason: 'no answer' });
@@ -72,7 +73,7 @@ export class SimulatedCounter {
     }
     const counter = this.#other?.members.has(mls) === true ? this.#other.counter : this.#counter;
     this.#agenda.after(this.roundTrip / 2, () => {
-      const value = this.answer(ask, proof, counter);
+      const value = this.answer(ask, proof, counter, room);
       this.#agenda.after(this.roundTrip / 2, () => {
         if (isThere()) answer(value);
         else this.#agenda.after(TIMEOUT_MS, lost);
@@ -81,9 +82,9 @@ export class SimulatedCounter {
   }
 
   /** What it answers now to whoever proves what `proof` says. */
-  answer(ask: CounterAsk, proof: CallProof, counter = this.#counter): unknown {
+  answer(ask: CounterAsk, proof: CallProof, counter = this.#counter, room = this.#room): unknown {
     const fresh = `token ${String((this.#tokens += 1))}` as LockToken;
-    return answerCounter(counter, ask, { room: this.#room, proof, now: this.#now, fresh });
+    return answerCounter(counter, ask, { room, proof, now: this.#now, fresh });
   }
 
   /** The generation that is the meeting now. */

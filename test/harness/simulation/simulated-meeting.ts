@@ -30,6 +30,7 @@ import { answerMls } from './answer-mls.ts';
 import { Driven } from './driven.ts';
 import { Link, type Network } from './link.ts';
 import { begunEpochIn, type Meddle, type Question } from './questions.ts';
+import type { Place } from './place.ts';
 import { SimulatedDisk } from './simulated-disk.ts';
 import { SimulatedCounter } from './simulated-counter.ts';
 
@@ -300,6 +301,7 @@ export class SimulatedMember {
   /** Whether what it signs with its own key is signed. */
   signs = true;
   readonly #world: SimulatedMeeting;
+  readonly #place: Place;
   readonly #key: Uint8Array;
   readonly disk = new SimulatedDisk();
   #driven: Driven<MeetingInput, MeetingEffect> | undefined;
@@ -311,9 +313,10 @@ export class SimulatedMember {
   #timestamp = 0;
   #wantsKeyframe = true;
 
-  constructor(name: string, world: SimulatedMeeting) {
+  constructor(name: string, world: SimulatedMeeting, place: Place = world) {
     this.name = name;
     this.#world = world;
+    this.#place = place;
     this.#key = fakeCrypto.sha256(Buffer.from(name));
   }
 
@@ -354,7 +357,8 @@ export class SimulatedMember {
   }
 
   start(): void {
-    const { random, relays, signer, parameters, timing } = this.#world;
+    const { random, relays, timing } = this.#world;
+    const { signer, parameters } = this.#place;
     this.#life += 1;
     this.hasEnded = false;
     const life = this.#life;
@@ -430,13 +434,16 @@ export class SimulatedMember {
     return this.disk.hasMembership;
   }
 
+  /** Told of each effect before it is performed. */
+  performed: (effect: MeetingEffect) => void = () => undefined;
+
   /** Called when a membership is written, before its process hears of it. */
   saved: () => void = () => undefined;
 
   /** MLS dies with all that it held, and is started anew. */
   loseMls(): void {
     this.#mlsLife += 1;
-    this.#mls = new FakeMls(this.#key, this.#world.parameters, () => this.#world.fresh());
+    this.#mls = new FakeMls(this.#key, this.#place.parameters, () => this.#world.fresh());
     this.feed({ kind: 'mls-lost' });
   }
 
@@ -517,6 +524,7 @@ export class SimulatedMember {
     // A process that died wants nothing any more.
     if (life !== this.#life) return;
     if (this.hasEnded) this.#world.broken.push(`${this.name} wants ${effect.kind} after its end`);
+    this.performed(effect);
     switch (effect.kind) {
       case 'connect':
         this.#world.connect(this, effect.connection, effect.relay, life);
@@ -549,6 +557,8 @@ export class SimulatedMember {
         this.shownAt.push(agenda.now);
         this.#world.check(this, effect.view);
         return;
+      case 'moved':
+        return;
       case 'ended':
         this.hasEnded = true;
         return;
@@ -564,13 +574,14 @@ export class SimulatedMember {
 
   #answer(effect: Question, life: number, mlsLife: number): void {
     const { agenda, counter } = this.#world;
+    const room = this.#place.signer.publicKey;
     const isOver = (): boolean => life !== this.#life || mlsLife !== this.#mlsLife;
     const answered = (answer: unknown): void => {
       this.#answered(effect, answer, life);
     };
     switch (effect.kind) {
       case 'counter':
-        if (!isOver()) counter.ask(effect.ask, this.#mls, answered, () => this.reachesCounter);
+        if (!isOver()) counter.ask(effect.ask, this.#mls, answered, () => this.reachesCounter, room);
         return;
       case 'mls':
         agenda.after(this.mlsMs, () => {

@@ -164,6 +164,7 @@ function start(
     connect: more.connect ?? (() => Promise.reject(new Error('no relay'))),
     downlink: () => undefined,
     changed: () => undefined,
+    moved: () => undefined,
     ended: () => undefined,
   });
 }
@@ -257,7 +258,7 @@ test('a fault that keeps the meeting even from ending leaves no group in MLS and
     expect(meeting.view.group?.epoch).toBe(0n);
   });
   fails = true;
-  meeting.setSending({ microphone: true, camera: false });
+  meeting.feed({ kind: 'sending', sending: { microphone: true, camera: false } });
   expect([meeting.view.end, mls.forgotten.length]).toEqual(['fault', 1]);
   expect(closed.length).toBeGreaterThan(0);
   expect(warned).toHaveBeenCalledTimes(2);

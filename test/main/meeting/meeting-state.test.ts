@@ -4,11 +4,11 @@ import { fingerprintGroups } from '../../../src/protocol/group/fingerprint-text.
 import type { Fingerprint, GroupName, SenderId } from '../../../src/protocol/group/names.ts';
 import { leafIndex, type Member } from '../../../src/protocol/group/roster.ts';
 import { participantIdOf } from '../../../src/protocol/meeting/members.ts';
+import type { RoomsView } from '../../../src/protocol/meeting/rooms-api.ts';
 import type {
   Attention,
   GroupView,
   MeetingEnd,
-  MeetingView,
   ParticipantView,
 } from '../../../src/protocol/meeting/view.ts';
 import { epoch } from '../../../src/protocol/units.ts';
@@ -22,8 +22,12 @@ const context: MeetingContext = {
 };
 
 /** A meeting that we are not in. @param end - undefined while one waits to be let in. */
-function outside(end: MeetingEnd | undefined, ...attention: readonly Attention[]): MeetingView {
+function outside(end: MeetingEnd | undefined, ...attention: readonly Attention[]): RoomsView {
   return {
+    room: 0,
+    link: 'conclave://join/x',
+    isMoving: false,
+    asked: undefined,
     step: 'member',
     connection: { kind: 'connecting', relay: 'moqt://relay.test/', attempt: 1, refused: false },
     group: undefined,
@@ -101,7 +105,7 @@ describe('whoever waits to be let in', () => {
 });
 
 test('whoever was away and is on the way back in is told so, and that devices are off', () => {
-  const view: MeetingView = { ...outside(undefined), absence: { kind: 'rejoining' } };
+  const view: RoomsView = { ...outside(undefined), absence: { kind: 'rejoining' } };
   const state = describeMeeting({ ...view, step: 'waiting-for-member' }, context);
   expect(state).toMatchObject({ kind: 'joining', again: true });
   expect('sentence' in state && state.sentence).toMatch(/You were away.* joining again/);
@@ -179,7 +183,7 @@ describe('somebody who left and still holds the keys', () => {
       'the relay has no room for this app',
     ],
   ] as const)('is named with what is in the way: %s', (step, connection, why) => {
-    const view: MeetingView = { ...outside(undefined), group, step, connection };
+    const view: RoomsView = { ...outside(undefined), group, step, connection };
     const state = describeMeeting(view, { ...context, names: new Map() });
     const third = `Member ${fingerprintGroups(member(2).fingerprint)[0]!}`;
     expect('encryption' in state && state.encryption).toMatchObject({
@@ -190,7 +194,7 @@ describe('somebody who left and still holds the keys', () => {
   });
 
   test('is about to lose them where nothing is in the way', () => {
-    const view: MeetingView = { ...outside(undefined), group, connection: connected };
+    const view: RoomsView = { ...outside(undefined), group, connection: connected };
     const state = describeMeeting(view, { ...context, names: new Map() });
     expect('encryption' in state && state.encryption).toMatchObject({
       seal: 'changing',
@@ -214,7 +218,7 @@ describe('somebody who left and still holds the keys', () => {
 
 describe('a counter that answers', () => {
   const connected = { kind: 'connected', relay: 'moqt://relay.test/' } as const;
-  const sentence = (step: MeetingView['step']): string | undefined => {
+  const sentence = (step: RoomsView['step']): string | undefined => {
     const state = describeMeeting({ ...outside(undefined), step, connection: connected }, context);
     return state.kind === 'joining' ? state.sentence : undefined;
   };

@@ -25,6 +25,7 @@ describe('control messages', () => {
     [hello('Zoë', true, true), [1, 3, 4, ...text('Zoë')]],
     [{ kind: 'leave' }, [2]],
     [{ kind: 'keyframe-request', fingerprint }, [3, ...fingerprint]],
+    [{ kind: 'move', move: new Uint8Array([8, 9]) }, [4, 2, 8, 9]],
     [{ kind: 'statement', statement: Uint8Array.of(8, 9), signature }, [5, 2, 8, 9, ...signature]],
   ])('%o has the bytes of docs/protocol.md', (message, bytes) => {
     expect([...encodeControlMessage(message)]).toEqual(bytes);
@@ -38,6 +39,7 @@ describe('control messages', () => {
   test.each([
     ['of an unknown type', [0]],
     ['of a later type', [6, 0, 0]],
+    ['with a move of more than 512 KiB', [4, 0xd0, 0x08, 0, 1]],
     ['of a type beyond 65535', [0xe0, 0x01, 0, 0]],
     ['with a name that is no text', [1, 0, 2, 0xc3, 0x28]],
     ['with a name of more than 256 bytes', [1, 0, 0x81, 1, ...Array.from({ length: 257 }, () => 65)]],

@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { nodeCrypto } from '../../../src/io/crypto/node-crypto.ts';
 import { encodeUtf8 } from '../../../src/protocol/bytes/utf8.ts';
 import { decodeControlMessage, encodeControlMessage } from '../../../src/protocol/group/control.ts';
+import type { GroupHandle } from '../../../src/protocol/group/mls.ts';
 import type { GroupName } from '../../../src/protocol/group/names.ts';
 import { leafIndex, type Member } from '../../../src/protocol/group/roster.ts';
 import type { MeetingCore } from '../../../src/protocol/meeting/core.ts';
@@ -45,6 +46,7 @@ function begun(
     kind: 'epoch',
     group: GROUP,
     senderId: SENDER,
+    handle: 1 as GroupHandle,
     epoch: epoch(of),
     masterKey: masterKey(of) as EpochBegun['masterKey'],
     roster,

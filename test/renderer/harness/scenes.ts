@@ -118,6 +118,8 @@ export function meetingOf(
     },
     split: false,
     sending: { microphone: false, camera: false },
+    moving: false,
+    asked: undefined,
     away: undefined,
     clockOffset: undefined,
   };
@@ -265,6 +267,7 @@ const meetings: Record<string, () => MeetingState> = {
       encryption: { ...meeting.encryption, seal: 'attention', sentence, stillHolding: ['Bo Chen'] },
     };
   },
+  'meeting-asked-to-move': () => ({ ...meetingOf(people(4)), asked: { by: 'Bo Berg' } }),
   'meeting-slept': () => ({ ...meetingOf(people(4)), away: { kind: 'slept', at: Date.now() } }),
   'meeting-rejoined': () => ({ ...meetingOf(people(4)), away: { kind: 'rejoined', at: Date.now() } }),
   'ended-left': () => ({

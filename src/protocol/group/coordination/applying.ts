@@ -133,9 +133,9 @@ function* merge(state: MemberState, merged: Merge): Job<Phase | undefined> {
   state.pastJoins.epochBegan(view.epoch, change.removed);
   yield* holding(masterKey, state.save());
   state.settle({ change, committer, renews, byUs, addedRefs: added });
-  const { group, senderId } = state;
+  const { group, senderId, handle } = state;
   const madeOwnKey = renews && committer === view.ownLeaf;
-  const begun = { group, senderId, view, masterKey, change, by: committer, madeOwnKey, receipt };
+  const begun = { group, senderId, handle, view, masterKey, change, by: committer, madeOwnKey, receipt };
   state.context.emit({ kind: 'epoch', ...begun, past: [] });
   return undefined;
 }

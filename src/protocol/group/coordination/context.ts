@@ -43,6 +43,7 @@ export type CoordinatorEvent =
       readonly kind: 'epoch';
       readonly group: GroupName;
       readonly senderId: SenderId;
+      readonly handle: GroupHandle;
       readonly view: EpochView;
       /** Belongs to the receiver from now on. */
       readonly masterKey: MasterKey;

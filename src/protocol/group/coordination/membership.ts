@@ -34,14 +34,14 @@ interface SeenKeyPackage {
 
 /** Saves and announces a new membership. */
 export function* beginMembership(context: Context, start: MembershipStart): Job<Phase> {
-  const { group, senderId, view, masterKey, receipt } = start;
+  const { group, senderId, handle, view, masterKey, receipt } = start;
   const membership = new Membership(context, start);
   yield* holding(masterKey, enter(membership.state));
   const change = { added: [], removed: [] };
   const madeOwnKey = !start.isResumed;
   const past = start.log.flatMap((entry) => (entry.epoch < view.epoch ? [entry.receipt] : []));
-  const begun = { group, senderId, view, masterKey, change, by: undefined, madeOwnKey, receipt, past };
-  context.emit({ kind: 'epoch', ...begun });
+  const begun = { group, senderId, handle, view, masterKey, change, by: undefined, madeOwnKey, receipt };
+  context.emit({ kind: 'epoch', ...begun, past });
   context.emit({ kind: 'status', step: 'member' });
   return membership;
 }

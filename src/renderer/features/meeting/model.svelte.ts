@@ -215,6 +215,17 @@ export class MeetingModel {
     return outcome.ok ? undefined : outcome.problem.sentence;
   }
 
+  /** Moves the meeting to a new link, without these. @returns a sentence when it did not work. */
+  async move(leaveBehind: readonly ParticipantId[]): Promise<string | undefined> {
+    const outcome = await this.#app.call('meeting.move', { leaveBehind: [...leaveBehind] });
+    return outcome.ok ? undefined : outcome.problem.sentence;
+  }
+
+  /** Goes along with whoever moves the meeting, or stays. */
+  async answerMove(follows: boolean): Promise<void> {
+    await this.#app.call('meeting.answer-move', { follows });
+  }
+
   /** Makes a fresh key for this device; that it is there is said aloud when the state says so. */
   async renewKey(): Promise<void> {
     const outcome = await this.#app.call('meeting.renew-key', undefined);

@@ -1,0 +1,217 @@
+/**
+ * Moves of the meeting to another room, as this room brings them: which of them counts, and our own, which is said again until
+ * those whom it is for have gone.
+ * @see docs/protocol.md#moving
+ */
+import { encodeHex } from '../bytes/hex.ts';
+import type { OpenMoveOutcome, SealMoveOutcome } from '../group/mls.ts';
+import { commitmentOf, decodeMove } from '../group/move.ts';
+import { roleOf } from '../group/roles.ts';
+import type { LeafIndex } from '../group/roster.ts';
+import type { ParticipantId } from '../media/encoded-media.ts';
+import { settled, type Task } from '../tasks.ts';
+import type { Epoch, Millis } from '../units.ts';
+import type { MeetingCore } from './core.ts';
+import type { EpochBegun } from './group-events.ts';
+import { participantIdOf } from './members.ts';
+import type { SeenMove } from './seen-move.ts';
+
+/** Moves that wait to be looked at; a member says its own again. */
+const MAX_LOOKING = 16;
+/** Moves that were looked at in this epoch. */
+const MAX_SEEN = 256;
+/** How often our own is said: those who were away find it when they are back. */
+const SAY_EVERY_MS = 4_000;
+
+type Epochal = Omit<EpochBegun, 'masterKey'>;
+
+/** What decides between moves: the lowest counts. */
+interface Rank {
+  readonly byOrganiser: boolean;
+  readonly since: Epoch;
+  readonly leaf: LeafIndex;
+  readonly commitment: string;
+}
+
+interface OwnMove {
+  readonly invitation: Uint8Array;
+  readonly recipients: ReadonlySet<ParticipantId>;
+  readonly commitment: string;
+  since: Epoch | undefined;
+}
+
+/** What the moves need. */
+export interface MovesOwner {
+  /** Says it on our control track. */
+  say(move: Uint8Array): void;
+}
+
+/** The part of the meeting machine. */
+export class Moves {
+  readonly #core: MeetingCore;
+  readonly #owner: MovesOwner;
+  #begun: Epochal | undefined;
+  #own: OwnMove | undefined;
+  #sayAt: Millis | undefined;
+  #isSaying = false;
+  #best: Rank | undefined;
+  #looking = 0;
+  /** Hashes of what was looked at in this epoch. */
+  readonly #seen = new Set<string>();
+  /** What was said to us last: it is not said twice. */
+  #told: string | undefined;
+
+  constructor(core: MeetingCore, owner: MovesOwner) {
+    this.#core = core;
+    this.#owner = owner;
+  }
+
+  /** An epoch begins: what was said before counts no more, and ours is said anew. */
+  epochBegan(begun: Epochal): void {
+    this.#begun = begun;
+    this.#seen.clear();
+    this.#say();
+  }
+
+  /** MLS was lost, and has the group again: what was asked of it is not answered. */
+  resumed(begun: Epochal): void {
+    this.#looking = 0;
+    this.#isSaying = false;
+    this.epochBegan(begun);
+  }
+
+  /** Our membership is over: nothing is said under the keys of another group. */
+  end(): void {
+    this.#own?.invitation.fill(0);
+    this.#own = undefined;
+    this.#begun = undefined;
+    this.#best = undefined;
+    this.#seen.clear();
+  }
+
+  /** We move the meeting. @param recipients - who comes along; later comers of the same key are among them. */
+  move(invitation: Uint8Array, recipients: readonly ParticipantId[]): void {
+    const commitment = encodeHex(commitmentOf(invitation, this.#core.options.groupCrypto));
+    this.#own = { invitation, recipients: new Set(recipients), commitment, since: undefined };
+    this.#say();
+  }
+
+  /** Somebody began to listen to us. */
+  wanted(): void {
+    this.#say();
+  }
+
+  /** To be called a few times a second. */
+  tick(): void {
+    if (this.#sayAt !== undefined && this.#sayAt <= this.#core.tasks.now) this.#say();
+  }
+
+  /** A member says that it moves the meeting. */
+  heard(from: LeafIndex, move: Uint8Array): void {
+    const begun = this.#begun;
+    const reading = decodeMove(move);
+    // It is said again in the next epoch.
+    if (begun === undefined || reading.kind === 'malformed' || reading.content.epoch !== begun.epoch) return;
+    if (reading.content.mover !== from) return;
+    const hash = encodeHex(this.#core.options.groupCrypto.sha256(move));
+    if (this.#seen.has(hash) || this.#looking >= MAX_LOOKING || this.#seen.size >= MAX_SEEN) return;
+    this.#seen.add(hash);
+    this.#looking += 1;
+    this.#core.tasks.start(this.#look(begun, move, hash));
+  }
+
+  *#look(begun: Epochal, move: Uint8Array, hash: string): Task {
+    const { handle } = begun;
+    const ask = { kind: 'open-move', input: { handle, move } } as const;
+    const outcome = yield* settled(this.#core.ask<OpenMoveOutcome>({ kind: 'mls', ask }));
+    this.#looking -= 1;
+    if (outcome.kind === 'refused') return;
+    // Roles and leaves are those of the epoch that it is of.
+    if (this.#begun === begun) this.#opened(begun, outcome);
+    else this.#seen.delete(hash);
+  }
+
+  #opened(begun: Epochal, opened: Extract<OpenMoveOutcome, { kind: 'opened' }>): void {
+    const { roster, ownLeaf, parameters } = begun;
+    const mover = roster.find(({ leaf }) => leaf === opened.mover);
+    if (mover === undefined) return;
+    const byOrganiser = roleOf(parameters, mover.fingerprint) === 'organiser';
+    const commitment = encodeHex(opened.commitment);
+    const coming = roster.filter(({ leaf }) => leaf === mover.leaf || opened.recipients.includes(leaf));
+    const leftBehind = roster.filter((member) => !coming.includes(member));
+    const isForUs = coming.some(({ leaf }) => leaf === ownLeaf);
+    // By its word alone, a member that is none moves nobody.
+    if (!byOrganiser && !isForUs) return;
+    if (byOrganiser && !this.#wins({ byOrganiser, since: opened.since, leaf: mover.leaf, commitment }))
+      return;
+    const { invitation } = opened;
+    const kind = !isForUs ? 'left-behind' : byOrganiser ? 'follow' : 'ask';
+    const told = `${kind} ${commitment}`;
+    if (this.#told === told) return;
+    this.#told = told;
+    const move: SeenMove = { mover, kind, commitment, invitation, coming, leftBehind };
+    this.#core.emit({ kind: 'moved', move });
+    this.#core.changed();
+  }
+
+  /** Whether a move is the one that counts, of those that we know; ours is given up for one that does. */
+  #wins(rank: Rank): boolean {
+    const own = this.#ownRank();
+    if (own !== undefined && isBefore(own, rank)) return false;
+    if (this.#best !== undefined && isBefore(this.#best, rank)) return false;
+    this.#best = rank;
+    this.#own?.invitation.fill(0);
+    this.#own = undefined;
+    return true;
+  }
+
+  #ownRank(): Rank | undefined {
+    const begun = this.#begun;
+    const { since, commitment } = this.#own ?? {};
+    const own = begun?.roster.find(({ leaf }) => leaf === begun.ownLeaf);
+    if (begun === undefined || own === undefined || since === undefined || commitment === undefined)
+      return undefined;
+    const byOrganiser = roleOf(begun.parameters, own.fingerprint) === 'organiser';
+    return { byOrganiser, since, leaf: own.leaf, commitment };
+  }
+
+  #say(): void {
+    this.#sayAt = undefined;
+    const begun = this.#begun;
+    const own = this.#own;
+    if (begun === undefined || own === undefined) return;
+    this.#sayAt = this.#core.tasks.after(SAY_EVERY_MS);
+    const awaited = begun.roster.filter(
+      (member) => member.leaf !== begun.ownLeaf && own.recipients.has(participantIdOf(member)),
+    );
+    if (this.#isSaying) return;
+    own.since ??= begun.epoch;
+    this.#isSaying = true;
+    this.#core.tasks.start(
+      this.#seal(
+        begun,
+        own,
+        own.since,
+        awaited.map(({ leaf }) => leaf),
+      ),
+    );
+  }
+
+  *#seal(begun: Epochal, own: OwnMove, since: Epoch, recipients: readonly LeafIndex[]): Task {
+    const plan = { invitation: own.invitation, since, recipients };
+    const ask = { kind: 'seal-move', input: { handle: begun.handle, plan } } as const;
+    const outcome = yield* settled(this.#core.ask<SealMoveOutcome>({ kind: 'mls', ask }));
+    this.#isSaying = false;
+    if (this.#own !== own) return;
+    if (this.#begun !== begun) this.#say();
+    else if (outcome.kind === 'sealed') this.#owner.say(outcome.move);
+  }
+}
+
+/** Of two moves: an organiser's, the one that was said first, that of the lower leaf, and any order that all have. */
+function isBefore(a: Rank, b: Rank): boolean {
+  if (a.byOrganiser !== b.byOrganiser) return a.byOrganiser;
+  if (a.since !== b.since) return a.since < b.since;
+  if (a.leaf !== b.leaf) return a.leaf < b.leaf;
+  return a.commitment < b.commitment;
+}

@@ -1,0 +1,81 @@
+/** What is known of one room of a meeting. */
+import type { Member } from '../group/roster.ts';
+import type { ParticipantId } from '../media/encoded-media.ts';
+import { earliest } from '../group/coordination/timing.ts';
+import { millis, type Millis } from '../units.ts';
+import type { RoomNumber } from './splice.ts';
+import type { MeetingView } from './view.ts';
+
+/** How long a room is not left at least: who is in the new one may not be heard there yet. */
+const LEAST_OVERLAP_MS = 2_000;
+/** How long media is sent in it for those who come later. */
+const OVERLAP_MS = 10_000;
+/** How long the mover is in it for those who were away. */
+const MOVER_STAYS_MS = 120_000;
+
+/** A move of our own, which led to a room. */
+export interface OwnRoomMove {
+  readonly from: Room;
+  readonly recipients: readonly ParticipantId[];
+  /** The room is there, and the others were told. */
+  isSaid: boolean;
+}
+
+/** The room. */
+export class Room {
+  readonly number: RoomNumber;
+  readonly link: string;
+  readonly openedAt: Millis;
+  view: MeetingView | undefined;
+  /** The newest of its notices that was taken. */
+  lastNotice = 0;
+  /** Since when we are a member. */
+  inSince: Millis | undefined;
+  /** Who moved us here; undefined for ourselves, and for the first room. */
+  mover: Member | undefined;
+  own: OwnRoomMove | undefined;
+  /** Who comes with us. */
+  expected: ReadonlySet<ParticipantId> = new Set();
+  readonly admitted = new Set<ParticipantId>();
+  /** We move people from here, and say so. */
+  isMoversOwn = false;
+  /** Whom. */
+  awaited: ReadonlySet<ParticipantId> = new Set();
+  /** When it is left at the earliest. */
+  #freeAt: Millis | undefined;
+  /** When it is left at the latest, and when nothing more is sent there. */
+  leaveAt: Millis | undefined;
+  quietAt: Millis | undefined;
+  isQuiet = false;
+  isLeft = false;
+  isOver = false;
+
+  constructor(number: RoomNumber, link: string, openedAt: Millis) {
+    this.number = number;
+    this.link = link;
+    this.openedAt = openedAt;
+  }
+
+  /** Who is in it and means to stay. */
+  present(): ReadonlySet<ParticipantId> {
+    const participants = this.view?.group?.participants ?? [];
+    return new Set(participants.flatMap(({ id, leaving }) => (leaving ? [] : [id])));
+  }
+
+  /** It is to be left, when those who come have come. */
+  part(now: Millis): void {
+    this.#freeAt = millis(now + LEAST_OVERLAP_MS);
+    this.quietAt = millis(now + OVERLAP_MS);
+    this.leaveAt = millis(now + (this.isMoversOwn ? MOVER_STAYS_MS : OVERLAP_MS));
+  }
+
+  /** Whether it can be left as soon as nobody is waited for. */
+  isFree(now: Millis): boolean {
+    return this.#freeAt !== undefined && this.#freeAt <= now;
+  }
+
+  /** When something about leaving it becomes due. */
+  dueAt(now: Millis): Millis | undefined {
+    return earliest(this.leaveAt, this.quietAt, this.isFree(now) ? undefined : this.#freeAt);
+  }
+}

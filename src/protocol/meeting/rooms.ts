@@ -1,0 +1,400 @@
+/**
+ * A meeting through all of its rooms: it is in one, and when it moves, in two for a while. The new one is entered before the old
+ * one is left, and media flows in both meanwhile.
+ * Deterministic: it is told what its rooms show and what people want, and says what is to be done with the rooms. Each room is a
+ * {@link Meeting} of its own.
+ * @see docs/protocol.md#moving
+ */
+import { decodeUtf8, encodeUtf8 } from '../bytes/utf8.ts';
+import { unreachable } from '../errors.ts';
+import { earliest } from '../group/coordination/timing.ts';
+import { movedLink, sameButSecret } from '../group/moved-invitation.ts';
+import type { Member } from '../group/roster.ts';
+import type { Machine } from '../machine.ts';
+import type { ParticipantId, UplinkItem } from '../media/encoded-media.ts';
+import { millis, type Millis } from '../units.ts';
+import { foundingOf } from './founding.ts';
+import type { MeetingInput } from './inputs.ts';
+import { participantIdOf } from './members.ts';
+import type { Sending } from './own-media.ts';
+import { Room } from './room.ts';
+import { RoomNews } from './room-news.ts';
+import type { Founding, RoomReport, RoomsEffect, RoomsInput, RoomsOptions, RoomsView } from './rooms-api.ts';
+import type { SeenMove } from './seen-move.ts';
+import { Splice, type RoomNumber } from './splice.ts';
+import type { MeetingView, News } from './view.ts';
+
+/** How long it is waited for the others before what is shown is the new room, and how long making that may take. */
+const SETTLE_MS = 3_000;
+const OPEN_MS = 30_000;
+const OFF: Sending = { microphone: false, camera: false };
+
+/** The machine. */
+export class Rooms implements Machine<RoomsInput, RoomsEffect> {
+  readonly #options: RoomsOptions;
+  readonly #effects: RoomsEffect[] = [];
+  readonly #splice = new Splice();
+  #rooms: readonly Room[] = [];
+  #shown: Room;
+  /** Where we are on our way to. */
+  #heading: Room | undefined;
+  #asked: { readonly from: Room; readonly move: SeenMove } | undefined;
+  readonly #declined = new Set<string>();
+  #now: Millis = millis(0);
+  #isLeaving = false;
+  #hasEnded = false;
+  #sending: Sending = OFF;
+  readonly #configs = new Map<string, UplinkItem>();
+  #watched: Extract<MeetingInput, { readonly kind: 'watch' }> | undefined;
+  readonly #news: RoomNews;
+  #changed = false;
+
+  constructor(options: RoomsOptions) {
+    this.#options = options;
+    this.#news = new RoomNews(options.timeOrigin);
+    this.#shown = new Room(0, options.link, this.#now);
+  }
+
+  handle(input: RoomsInput, now: Millis): void {
+    this.#now = now;
+    if (this.#hasEnded) return;
+    this.#take(input);
+    this.#settle();
+  }
+
+  poll(): RoomsEffect | undefined {
+    const effect = this.#effects.shift();
+    if (effect !== undefined || !this.#changed) return effect;
+    this.#changed = false;
+    const { view, link, number } = this.#shown;
+    if (view === undefined) return undefined;
+    return { kind: 'show', view: { ...this.#news.merged(view), room: number, link, ...this.#moving() } };
+  }
+
+  deadline(): Millis | undefined {
+    if (this.#hasEnded) return undefined;
+    return earliest(...this.#rooms.map((room) => this.#dueAt(room)));
+  }
+
+  expire(now: Millis): void {
+    this.#now = now;
+    if (!this.#hasEnded) this.#settle();
+  }
+
+  #take(input: RoomsInput): void {
+    switch (input.kind) {
+      case 'start':
+        this.#enter(this.#shown, undefined);
+        return;
+      case 'room':
+        this.#report(input.room, input.report);
+        return;
+      case 'move':
+        this.#move(input.leaveBehind);
+        return;
+      case 'answer-move':
+        this.#answer(input.follows);
+        return;
+      case 'uplink':
+        if (input.item.kind === 'uplink-config') this.#configs.set(input.item.config.kind, input.item);
+        if (input.item.kind === 'uplink-off') this.#configs.delete(input.item.media);
+        this.#toAll(input, ({ isQuiet }) => !isQuiet);
+        return;
+      case 'sending':
+        this.#sending = input.sending;
+        this.#toAll(input, ({ isQuiet }) => !isQuiet);
+        return;
+      case 'sleeping':
+        this.#sending = OFF;
+        this.#toAll(input);
+        return;
+      case 'watch':
+        this.#watched = input;
+        this.#toAll(input);
+        return;
+      case 'feedback':
+      case 'rename':
+      case 'announce':
+      case 'woke':
+        this.#toAll(input);
+        return;
+      case 'kick':
+        this.#feed(this.#shown, input);
+        // Whoever has come along already is removed there, too.
+        if (this.#heading?.present().has(input.participant) === true) this.#feed(this.#heading, input);
+        return;
+      case 'admit':
+      case 'decline':
+      case 'admission':
+      case 'organiser':
+      case 'renew':
+        this.#feed(this.#shown, input);
+        return;
+      case 'leave':
+        this.#isLeaving = true;
+        this.#asked = undefined;
+        this.#toAll(input);
+        return;
+      default:
+        unreachable(input);
+    }
+  }
+
+  #report(number: RoomNumber, report: RoomReport): void {
+    const room = this.#rooms.find((each) => each.number === number);
+    if (room === undefined) return;
+    switch (report.kind) {
+      case 'view':
+        this.#viewed(room, report.view);
+        return;
+      case 'downlink':
+        for (const item of this.#splice.take(number, report.item)) this.#emit({ kind: 'downlink', item });
+        return;
+      case 'moved':
+        this.#moved(room, report.move);
+        return;
+      case 'over':
+        room.isOver = true;
+        for (const item of this.#splice.close(number)) this.#emit({ kind: 'downlink', item });
+        return;
+    }
+  }
+
+  #viewed(room: Room, view: MeetingView): void {
+    const wasAway = room.view?.absence.kind === 'rejoining';
+    room.view = view;
+    // The others went on without us: whoever comes back has perhaps forgotten that it is heard, in whichever room.
+    if (view.absence.kind === 'rejoining' && !wasAway) {
+      this.#sending = OFF;
+      this.#toAll({ kind: 'sending', sending: OFF });
+    }
+    // Who decides in a room that is being left is no news any more.
+    if (room !== this.#shown) return;
+    this.#news.take(room);
+    this.#changed = true;
+  }
+
+  /** A person moves the meeting. */
+  #move(leaveBehind: readonly ParticipantId[]): void {
+    const from = this.#shown;
+    const group = from.view?.group;
+    if (group === undefined || this.#heading !== undefined || this.#isLeaving) return;
+    const members = group.participants.map(({ member }) => member);
+    const leftBehind = members.filter((member) => leaveBehind.includes(participantIdOf(member)));
+    const coming = members.filter((member) => !leftBehind.includes(member));
+    const link = movedLink(from.link, this.#options, this.#options.crypto);
+    const own = { from, recipients: coming.map(participantIdOf), isSaid: false };
+    this.#head(from, link, coming, leftBehind).own = own;
+  }
+
+  /** Somebody else moves the meeting. */
+  #moved(from: Room, move: SeenMove): void {
+    if (this.#isLeaving) return;
+    switch (move.kind) {
+      case 'left-behind':
+        if (from === this.#shown) this.#note({ kind: 'left-behind', by: move.mover });
+        return;
+      case 'ask':
+        if (this.#declined.has(move.commitment) || this.#linkOf(from, move) === undefined) return;
+        this.#asked = { from, move };
+        this.#changed = true;
+        return;
+      case 'follow':
+        this.#follow(from, move);
+        return;
+    }
+  }
+
+  #answer(follows: boolean): void {
+    const asked = this.#asked;
+    this.#asked = undefined;
+    this.#changed = true;
+    if (asked === undefined) return;
+    if (follows) this.#follow(asked.from, asked.move);
+    else this.#declined.add(asked.move.commitment);
+  }
+
+  #follow(from: Room, move: SeenMove): void {
+    const link = this.#linkOf(from, move);
+    const before = this.#heading ?? this.#shown;
+    if (link === undefined || link === before.link) return;
+    if (this.#rooms.some((room) => room.link === link && (room.isLeft || room.isOver))) return;
+    // Ours is given up for one that counts, and those who followed us are led on.
+    if (before.own?.isSaid === true && before !== from) {
+      before.own.from.isMoversOwn = false;
+      before.own.from.leaveAt = undefined;
+      this.#lead(before, before.own.recipients, link);
+    }
+    this.#head(from, link, move.coming, move.leftBehind).mover ??= move.mover;
+  }
+
+  /** Says in a room where the meeting moves to. */
+  #lead(from: Room, recipients: readonly ParticipantId[], link: string): void {
+    from.isMoversOwn = true;
+    from.awaited = new Set(recipients);
+    this.#feed(from, { kind: 'move', invitation: encodeUtf8(link), recipients });
+  }
+
+  /** The link of a move, which differs from that of its room in the secret alone; undefined where it does not. */
+  #linkOf(from: Room, { invitation }: SeenMove): string | undefined {
+    const link = invitation && decodeUtf8(invitation);
+    return link !== undefined && sameButSecret(from.link, link, this.#options.crypto) ? link : undefined;
+  }
+
+  /** Sets out for a room. */
+  #head(from: Room, link: string, coming: readonly Member[], leftBehind: readonly Member[]): Room {
+    const known = this.#rooms.find((room) => room.link === link);
+    const room = known ?? new Room(this.#rooms.length, link, this.#now);
+    room.expected = new Set(coming.map(participantIdOf));
+    const given = this.#heading;
+    this.#heading = room;
+    this.#splice.prefer(room.number);
+    if (given !== undefined) this.#part(given, room);
+    if (known === undefined) this.#enter(room, foundingOf(from.view, coming, leftBehind));
+    this.#changed = true;
+    return room;
+  }
+
+  #enter(room: Room, founding: Founding | undefined): void {
+    this.#rooms = [...this.#rooms, room];
+    const { number, link } = room;
+    this.#emit({ kind: 'open', room: number, link, founding });
+    // On if it was on, and never else.
+    this.#feed(room, { kind: 'sending', sending: this.#sending });
+    for (const item of this.#configs.values()) this.#feed(room, { kind: 'uplink', item });
+    if (this.#watched !== undefined) this.#feed(room, this.#watched);
+  }
+
+  /** Does what has become due. */
+  #settle(): void {
+    this.#arrive();
+    for (const room of this.#rooms) {
+      this.#admit(room);
+      if (room === this.#shown || room === this.#heading || room.leaveAt === undefined) continue;
+      if (room.isLeft || room.isOver) continue;
+      const isDone =
+        room.isFree(this.#now) &&
+        (room.isMoversOwn ? !this.#isAwaited(room) : this.#areAllIn(this.#shown, room));
+      if (room.leaveAt <= this.#now || isDone) this.#leave(room);
+      else if (room.quietAt !== undefined && room.quietAt <= this.#now) this.#quieten(room);
+    }
+    if (!this.#rooms.every(({ isOver }) => isOver) || this.#rooms.length === 0) return;
+    this.#hasEnded = true;
+    this.#emit({ kind: 'ended' });
+  }
+
+  /** Looks at how far we are on our way. */
+  #arrive(): void {
+    const heading = this.#heading;
+    const isOver = this.#shown.view?.end !== undefined;
+    if (heading === undefined) {
+      if (isOver && !this.#isLeaving) for (const room of this.#rooms) this.#leave(room);
+      return;
+    }
+    const isTooLate =
+      heading.own !== undefined && heading.inSince === undefined && this.#now >= heading.openedAt + OPEN_MS;
+    if (heading.view?.end !== undefined || isTooLate) {
+      this.#heading = undefined;
+      this.#leave(heading);
+      this.#note({ kind: 'move-failed' });
+      return;
+    }
+    if (heading.view?.group !== undefined && heading.inSince === undefined) {
+      heading.inSince = this.#now;
+      const { own, link } = heading;
+      if (own !== undefined) {
+        own.isSaid = true;
+        this.#lead(own.from, own.recipients, link);
+      }
+    }
+    if (isOver) this.#switch(heading);
+    else if (heading.inSince !== undefined) {
+      const isSettled = this.#now >= heading.inSince + SETTLE_MS || this.#areAllIn(heading, this.#shown);
+      if (isSettled) this.#switch(heading);
+    }
+  }
+
+  /** The meeting is in another room from now on. */
+  #switch(room: Room): void {
+    this.#news.leave(this.#shown.view);
+    this.#news.take(room);
+    for (const each of this.#rooms) if (each !== room) this.#part(each, room);
+    this.#shown = room;
+    this.#heading = undefined;
+    this.#asked = undefined;
+    this.#note({ kind: 'moved', by: room.mover });
+  }
+
+  /** A room is to be left, when those who come have come. */
+  #part(room: Room, next: Room): void {
+    if (room === next || room.leaveAt !== undefined) return;
+    room.part(this.#now);
+  }
+
+  #leave(room: Room): void {
+    if (room.isLeft || room.isOver) return;
+    room.isLeft = true;
+    this.#feed(room, { kind: 'leave' });
+  }
+
+  /** Nothing more is sent there. */
+  #quieten(room: Room): void {
+    room.quietAt = undefined;
+    room.isQuiet = true;
+    this.#feed(room, { kind: 'sending', sending: OFF });
+  }
+
+  /** Whether all who are expected in a room, and are in the old one still, are in it. */
+  #areAllIn(room: Room, old: Room): boolean {
+    const there = room.present();
+    return [...old.present()].every((id) => there.has(id) || !room.expected.has(id));
+  }
+
+  /** Whether somebody whom we move from a room has not come: perhaps it is away, and looks for us there when it is back. */
+  #isAwaited({ awaited }: Room): boolean {
+    const there = this.#shown.present();
+    return [...awaited].some((id) => !there.has(id));
+  }
+
+  /** Lets those in whom the meeting moved with: they were let in before. */
+  #admit(room: Room): void {
+    const { view } = room;
+    if (view?.group?.role !== 'organiser' || room.isLeft) return;
+    for (const { id } of view.door) {
+      if (!room.expected.has(id) || room.admitted.has(id)) continue;
+      room.admitted.add(id);
+      this.#feed(room, { kind: 'admit', participant: id });
+    }
+  }
+
+  #dueAt(room: Room): Millis | undefined {
+    if (room.isOver || room.isLeft) return undefined;
+    if (room === this.#heading) {
+      if (room.inSince !== undefined) return millis(room.inSince + SETTLE_MS);
+      return room.own === undefined ? undefined : millis(room.openedAt + OPEN_MS);
+    }
+    return room === this.#shown ? undefined : room.dueAt(this.#now);
+  }
+
+  #moving(): Pick<RoomsView, 'isMoving' | 'asked'> {
+    const by = this.#asked?.move.mover;
+    return { isMoving: this.#heading !== undefined, asked: by && { by } };
+  }
+
+  #note(news: News): void {
+    this.#news.add(news, this.#now);
+    this.#changed = true;
+  }
+
+  #toAll(input: MeetingInput, which: (room: Room) => boolean = () => true): void {
+    for (const room of this.#rooms) if (!room.isOver && which(room)) this.#feed(room, input);
+  }
+
+  #feed({ number }: Room, input: MeetingInput): void {
+    this.#emit({ kind: 'feed', room: number, input });
+  }
+
+  #emit(effect: RoomsEffect): void {
+    this.#effects.push(effect);
+  }
+}
