@@ -224,9 +224,12 @@ export class RelayLink {
   renew(): void {
     const { kind } = this.#state;
     if (kind === 'idle' || kind === 'stopped') return;
+    const next = this.#next;
     this.#open?.session.close(SessionCode.NO_ERROR, 'begins anew');
     // Tells that the session is gone.
     this.drain();
+    // It was ended by us, and says nothing against its relay.
+    this.#next = next;
     this.#try(1);
   }
 
