@@ -141,9 +141,11 @@ export class OwnTracks {
   sendControl(message: ControlMessage): boolean {
     const { control } = this.#tracks;
     const payload = encodeControlMessage(message);
-    return message.kind === 'hello' || message.kind === 'leave'
-      ? control.sendGroup(payload, NO_PROPERTIES, true)
-      : control.sendWithin(payload, NO_PROPERTIES);
+    if (message.kind !== 'hello' && message.kind !== 'leave')
+      return control.sendWithin(payload, NO_PROPERTIES);
+    const isSent = control.sendGroup(payload, NO_PROPERTIES, true);
+    this.#stateWhenFull();
+    return isSent;
   }
 
   /**
@@ -177,7 +179,9 @@ export class OwnTracks {
       catalogTrack(encoding, namespaceText(this.#tracks[encoding.config.kind].track.namespace)),
     );
     const catalog = encodeCatalog({ generatedAt: this.#core.wallClock, tracks });
-    return this.#tracks.catalog.sendGroup(catalog, NO_PROPERTIES);
+    const isSent = this.#tracks.catalog.sendGroup(catalog, NO_PROPERTIES);
+    this.#stateWhenFull();
+    return isSent;
   }
 
   /** A kind of media is not sent for now: its open group ends. */
@@ -190,6 +194,11 @@ export class OwnTracks {
   send(chunk: Chunk): void {
     if (chunk.media === 'audio') this.#sendAudio(chunk);
     else this.#sendVideo(chunk);
+    this.#stateWhenFull();
+  }
+
+  /** Whoever takes a track anew, again and again, has us seal more than media does. */
+  #stateWhenFull(): void {
     if (this.#statements.isFull) this.sendStatement();
   }
 

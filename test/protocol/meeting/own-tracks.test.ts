@@ -233,6 +233,22 @@ describe('our tracks', () => {
     expect(scene.texts('audio')).toEqual(['0/0 packet']);
   });
 
+  test('are stated in time, though a relay has the catalog sent again and again', () => {
+    scene.begin(0n);
+    scene.attach();
+    const { session } = scene.pair.relay;
+    const catalog = scene.pair.requests('publish').find(({ track }) => kindOf(track) === 'catalog');
+    if (catalog === undefined) throw new Error('none is published');
+    for (let turn = 0; turn < 700; turn += 1)
+      for (const forward of [false, true]) {
+        session.updateSubscription(catalog.id, { forward });
+        scene.pair.run();
+      }
+    scene.core.tasks.advance(millis(500));
+    scene.own.tick();
+    expect(scene.catalogs().length).toBeGreaterThan(600);
+  });
+
   test('have names of their own each time, so that nothing is sealed twice', () => {
     const again = new OwnTracks(scene.core, { group: GROUP, senderId: SENDER }, scene.keys, scene.media, {
       helloWanted: () => undefined,
