@@ -13,7 +13,7 @@ import type { Epoch, Millis } from '../units.ts';
 import type { EpochBegun } from './group-events.ts';
 import type { MemberTrackContext, MemberTrackKind } from './member-track.ts';
 import { RemoteMember, type RemoteMemberOwner } from './remote-member.ts';
-import { mediaKindOf } from './track-instance.ts';
+import { isControlInstance, mediaKindOf } from './track-instance.ts';
 
 /** How long nothing may be heard of a member before it counts as silent. */
 export const SILENT_AFTER_MS = 12_000;
@@ -113,7 +113,7 @@ export class Members {
   offered(offer: PublishOffer): void {
     const track = classifyTrack(this.#group, offer.track);
     if (track.kind === 'control' || track.kind === 'media') {
-      const kind = track.kind === 'control' ? 'control' : mediaKindOf(track.instance);
+      const kind = mediaOrControl(track.kind, track.instance);
       const fingerprint = fingerprintOfSender(track.sender);
       if (kind !== undefined && fingerprint !== undefined) {
         const offered: Offered = { kind, sender: track.sender, id: encodeBase64Url(fingerprint), offer };
@@ -259,4 +259,10 @@ export class Members {
     this.#waiting = this.#waiting.filter((each) => each !== offered);
     offered?.offer.reject({ code: UNINTERESTED, reason: 'not a member' });
   }
+}
+
+/** What a track is, by its names; undefined when it is none of ours. */
+function mediaOrControl(kind: 'control' | 'media', instance: Uint8Array): MemberTrackKind | undefined {
+  if (kind === 'media') return mediaKindOf(instance);
+  return isControlInstance(instance) ? 'control' : undefined;
 }

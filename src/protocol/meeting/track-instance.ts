@@ -9,7 +9,11 @@ import { decodeUtf8, encodeUtf8 } from '../bytes/utf8.ts';
 /** The tracks of a member that carry media or say what there is. */
 export type MediaTrackKind = 'catalog' | 'audio' | 'video';
 
-const kinds: readonly MediaTrackKind[] = ['catalog', 'audio', 'video'];
+/**
+ * An instance field whole, so that no two are of the same track of one time: whoever could publish `audio.x.q1…` beside
+ * `audio.q1…`, which the relay lets nobody else use, would speak as its owner.
+ */
+const FIELD = /^(?:(?<kind>catalog|audio|video)\.)?(?<time>[\w-]{22})$/u;
 
 /** Random bytes that make the tracks of each time their own. */
 export const INSTANCE_BYTES = 16;
@@ -26,15 +30,23 @@ export function controlInstance(instance: Uint8Array): Uint8Array {
 
 /**
  * What the instance fields of all tracks of one time have in common. So one of them that has brought something sealed vouches
- * for the names of the others, and a relay lets nobody else publish under those.
+ * for the names of the others, and a relay lets nobody else publish under those. Undefined when it is no instance field.
  */
 export function timeOf(instance: Uint8Array): string | undefined {
-  const text = decodeUtf8(instance);
-  return text?.slice(text.lastIndexOf('.') + 1);
+  return fieldsOf(instance)?.time;
 }
 
-/** Which track an instance field names, or undefined when it names none that we know. */
+/** Which media track an instance field names, or undefined when it names none that we know. */
 export function mediaKindOf(instance: Uint8Array): MediaTrackKind | undefined {
-  const text = decodeUtf8(instance);
-  return kinds.find((kind) => text?.startsWith(`${kind}.`) === true);
+  return fieldsOf(instance)?.kind as MediaTrackKind | undefined;
+}
+
+/** Whether an instance field names a control track. */
+export function isControlInstance(instance: Uint8Array): boolean {
+  const fields = fieldsOf(instance);
+  return fields !== undefined && fields.kind === undefined;
+}
+
+function fieldsOf(instance: Uint8Array): Partial<Record<'kind' | 'time', string>> | undefined {
+  return FIELD.exec(decodeUtf8(instance) ?? '')?.groups;
 }

@@ -4,8 +4,10 @@ import { decodeUtf8, encodeUtf8 } from '../../../src/protocol/bytes/utf8.ts';
 import {
   controlInstance,
   INSTANCE_BYTES,
+  isControlInstance,
   mediaInstance,
   mediaKindOf,
+  timeOf,
 } from '../../../src/protocol/meeting/track-instance.ts';
 
 const INSTANCE = new Uint8Array(INSTANCE_BYTES).map((_, at) => at);
@@ -26,3 +28,15 @@ test.each(['screen.x', 'audio', 'audios.x', 'an audio.x', ''])('%j names no kind
 test('bytes that are no text name no kind', () => {
   expect(mediaKindOf(Uint8Array.of(...encodeUtf8('audio.'), 0xff))).toBeUndefined();
 });
+
+test.each(['audio.x.', 'x.', 'audio.audio.', '.'])(
+  'no field beside its own is of a time: %j before it',
+  (before) => {
+    const field = encodeUtf8(before + TEXT);
+    expect([timeOf(field), mediaKindOf(field), isControlInstance(field)]).toEqual([
+      undefined,
+      undefined,
+      false,
+    ]);
+  },
+);

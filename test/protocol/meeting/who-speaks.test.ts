@@ -98,6 +98,14 @@ class Forger extends Intruder {
     this.drain();
   }
 
+  /** The name of a track of somebody's with something before its instance: nobody has it, and the relay lets anybody use it. */
+  besideTrackOf(victim: SimulatedMember, kind: Kind): FullTrackName {
+    const { namespace, name } = this.trackOf(victim, kind);
+    const field = Buffer.from(namespace.at(-1) ?? []).toString();
+    const beside = kind === 'control' ? `x.${field}` : field.replace('.', '.x.');
+    return { namespace: [...namespace.slice(0, -1), encodeUtf8(beside)], name };
+  }
+
   #senderOf({ name, group }: SimulatedMember): SenderId {
     const own = group?.participants.find(({ self }) => self);
     if (own === undefined) throw new Error(`${name} is no member`);
@@ -167,6 +175,27 @@ describe('a member who sends as another', () => {
     forger.forge(forger.newTrack(bo, 'control'), 'control', 0, encodeControlMessage({ kind: 'leave' }));
     world.pass(5_000);
     expect([ana.epoch, ana.sees(bo)?.leaving]).toEqual([epoch, false]);
+  });
+
+  test('under a name beside theirs is not heard, and neither silences them nor has them leave', () => {
+    const world = new SimulatedMeeting();
+    const [ana, bo, mal] = three(world);
+    talk(world, 3_000, bo);
+    const forger = new Forger(world, mal);
+    const { epoch } = ana;
+    const sound = forger.besideTrackOf(bo, 'audio');
+    const control = forger.besideTrackOf(bo, 'control');
+    // At a place that Bo has spoken of, then far ahead while Bo is silent.
+    forger.forge(sound, 'audio', (spoken.get(bo) ?? 0) - 60, FORGED, 1);
+    for (let group = 1_000_000; group < 1_000_100; group += 1) {
+      forger.forge(sound, 'audio', group, FORGED);
+      forger.forge(control, 'control', group, encodeControlMessage({ kind: 'leave' }));
+      world.pass(20);
+    }
+    world.pass(5_000);
+    expect([heard(ana, bo), notices(ana), ana.sees(bo)?.doubt]).toEqual([0, [], 'none']);
+    expect([ana.epoch, ana.sees(bo)?.leaving]).toEqual([epoch, false]);
+    expect(world.broken).toEqual([]);
   });
 
   test('in their place is noticed within a second: the tile says so, and nothing of them is played', () => {
