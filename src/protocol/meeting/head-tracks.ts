@@ -157,10 +157,15 @@ export class HeadTracks {
       offer.reject(NOT_HEARD);
       return;
     }
-    const held: { subscription?: Subscription } = {};
-    // One head, then it is over: whoever publishes on has nothing more to say.
+    const held: { subscription?: Subscription; hasCome?: true } = {};
     const object = ({ content }: MoqtObject): void => {
-      this.#drop(held.subscription);
+      // One head, and the track ends by itself; whoever publishes on has nothing more to say. Not ended by us, since relays are
+      // about that end a session when a request is reset.
+      if (held.hasCome) {
+        this.#drop(held.subscription);
+        return;
+      }
+      held.hasCome = true;
       if (content.kind === 'payload') this.#heard(content.payload);
     };
     const done = (): void => {
