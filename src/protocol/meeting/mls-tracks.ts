@@ -25,7 +25,8 @@ const FETCH_MS = 1_000;
 const FETCH_MAX_BYTES = 8 * 1024 * 1024;
 /** Groups that one FETCH of the commits track covers. */
 const FETCH_EPOCHS = 1_024n;
-const SUBSCRIBE_RETRY_MS = 1_000;
+/** How long after a refusal the group's tracks are asked for again. */
+export const SUBSCRIBE_RETRY_MS = 1_000;
 /** How long a finished track stays published, for subscribers that are still accepting it. */
 const LINGER_MS = { commits: 100, unreceipted: 400, welcome: 3_000 } as const;
 /** How often a Commit is offered again that the relay did not take. */

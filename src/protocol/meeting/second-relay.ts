@@ -7,9 +7,11 @@ import { equal } from '../bytes/equal.ts';
 import { headNamespace, type GroupName } from '../group/names.ts';
 import type { MoqtClient, PublishOffer, TrackOrigin } from '../moqt/client/client-api.ts';
 import { AUTHORIZATION_ERRORS } from '../moqt/codes.ts';
+import { pause, settled, type Task } from '../tasks.ts';
 import type { Millis } from '../units.ts';
 import type { MeetingCore } from './core.ts';
 import type { MeetingInput } from './inputs.ts';
+import { SUBSCRIBE_RETRY_MS } from './mls-tracks.ts';
 import { RelayLink } from './relay-link.ts';
 
 /** Nobody waits for it, and it may be down for good. */
@@ -31,6 +33,7 @@ export interface SecondRelayOwner {
 
 /** The session, where the invitation names more than one relay. */
 export class SecondRelay {
+  readonly #core: MeetingCore;
   readonly #owner: SecondRelayOwner;
   readonly #link: RelayLink | undefined;
   readonly #carrying: () => string;
@@ -38,6 +41,7 @@ export class SecondRelay {
 
   /** @param carrying - URL of the relay that carries the meeting. */
   constructor(core: MeetingCore, carrying: () => string, owner: SecondRelayOwner) {
+    this.#core = core;
     this.#owner = owner;
     this.#carrying = carrying;
     if (core.options.relays.length < 2) return;
@@ -46,7 +50,7 @@ export class SecondRelay {
       {
         origin: NOTHING,
         connected: (client) => {
-          this.#connected(client);
+          core.tasks.start(this.#subscribe(client));
         },
         lost: () => {
           owner.attached(undefined);
@@ -101,15 +105,21 @@ export class SecondRelay {
     this.#link?.stop();
   }
 
-  #connected(client: MoqtClient): void {
-    if (this.#group === undefined) return;
-    const request = client.subscribeTracks(headNamespace(this.#group), { forward: false }, (offer) => {
-      this.#owner.offered(offer);
-    });
-    request.whenSettled((outcome) => {
-      if (outcome.kind === 'subscribed') this.#owner.attached(client);
-      else if (outcome.kind === 'refused')
-        this.#link?.answered(!AUTHORIZATION_ERRORS.has(outcome.refusal.code));
-    });
+  /** Asks for the heads until the relay gives them: what it cannot do now it may do later. */
+  *#subscribe(client: MoqtClient): Task {
+    while (this.#group !== undefined && this.#link?.client === client) {
+      const request = client.subscribeTracks(headNamespace(this.#group), { forward: false }, (offer) => {
+        this.#owner.offered(offer);
+      });
+      const outcome = yield* settled(request);
+      if (outcome.kind === 'gone') return;
+      if (outcome.kind === 'subscribed') {
+        this.#link.answered(true);
+        this.#owner.attached(client);
+        return;
+      }
+      if (AUTHORIZATION_ERRORS.has(outcome.refusal.code)) this.#link.answered(false);
+      yield* pause(this.#core.tasks.after(SUBSCRIBE_RETRY_MS));
+    }
   }
 }

@@ -296,16 +296,26 @@ describe('a second relay', () => {
 
   test('that is down is called again, ever more seldom', () => {
     enter(0);
-    for (let minutes = 0; minutes < 60; minutes += 1) {
-      for (const effect of effectsOf(core))
-        if (effect.kind === 'connect') {
-          const { connection } = effect;
-          expect(heads.take({ kind: 'connect-failed', connection, reason: 'down' })).toBe(true);
-        }
-      pass(60_000);
-      heads.expire(core.tasks.now);
+    const calls: number[] = [];
+    while (calls.length < 12) {
+      for (const effect of effectsOf(core)) {
+        if (effect.kind !== 'connect') continue;
+        calls.push(core.tasks.now);
+        const { connection } = effect;
+        expect(heads.take({ kind: 'connect-failed', connection, reason: 'down' })).toBe(true);
+      }
+      const deadline = heads.deadline();
+      if (deadline === undefined) throw new Error('it is not called again');
+      core.tasks.advance(deadline);
+      heads.expire(deadline);
     }
-    expect(called().length).toBeLessThan(2);
+    for (const [at, call] of calls.slice(1).entries()) {
+      const longest = Math.min(60_000, 250 * 2 ** (at + 1));
+      expect(call - (calls[at] ?? 0)).toBeGreaterThanOrEqual(longest / 2);
+      expect(call - (calls[at] ?? 0)).toBeLessThanOrEqual(longest);
+    }
+    // Its next call is under way.
+    expect(called()).toEqual([SECOND]);
     heads.close();
     pass(600_000);
     heads.expire(core.tasks.now);
