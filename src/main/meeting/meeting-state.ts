@@ -169,7 +169,8 @@ function keyChange(
 }
 
 const CROWDED = {
-  relay: 'The relay is full and takes nobody else for now. Trying again. Ask whoever runs the relay.',
+  relay:
+    'The relay is full and takes nobody else until somebody leaves. Trying again. Ask whoever runs the relay.',
   address:
     'The relay takes no more connections from your network. Trying again. Leave other meetings there, or ask whoever runs the relay.',
 } as const;

@@ -28,7 +28,7 @@ export interface RemoteMemberOwner {
   control(member: RemoteMember, message: ControlMessage): void;
   /** Its picture is wanted and can begin at a key frame only. */
   keyframeNeeded(member: RemoteMember): void;
-  /** Somebody else who has the keys has sent as this member: nothing of it is played for now. */
+  /** Somebody else who has the keys has sent as this member: nothing of it is played until that ends. */
   forged(member: RemoteMember): void;
 }
 

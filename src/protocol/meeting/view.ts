@@ -113,7 +113,7 @@ export type News =
       readonly removed: Member;
       readonly by: Member;
     }
-  /** Somebody in the meeting, who is not this member, has sent as it: nothing of it is played for now. */
+  /** Somebody in the meeting, who is not this member, has sent as it: nothing of it is played until that ends. */
   | { readonly kind: 'forged'; readonly member: Member }
   /** The person here has become an organiser: by another's word, or since the last one has gone. */
   | { readonly kind: 'became-organiser' }
