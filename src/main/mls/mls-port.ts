@@ -49,7 +49,7 @@ export interface MlsMembership {
 
 /** How a group is founded. */
 export interface Founding {
-  /** Whoever organises besides the founder. */
+  /** Of the group; the founder is an organiser besides those who are named. */
   readonly parameters: MeetingParameters;
   /** Of the founder. */
   readonly joinId: JoinId;

@@ -1,4 +1,5 @@
 /** Who decides in a meeting, as its keys enforce it. @see docs/protocol.md#roles */
+import { equal } from '../bytes/equal.ts';
 import { encodeHex } from '../bytes/hex.ts';
 import { MAX_ORGANISERS } from './meeting-parameters.ts';
 import type { MeetingSettings } from './meeting-parameters.ts';
@@ -21,8 +22,7 @@ export interface TreeChange {
 
 /** The role of somebody. */
 export function roleOf({ organisers }: Named, fingerprint: Fingerprint): Role {
-  const text = encodeHex(fingerprint);
-  return organisers.some((organiser) => encodeHex(organiser) === text) ? 'organiser' : 'member';
+  return organisers.some((organiser) => equal(organiser, fingerprint)) ? 'organiser' : 'member';
 }
 
 /** The leaves of those who decide. */
