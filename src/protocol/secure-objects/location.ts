@@ -17,7 +17,8 @@ export function putLocation(target: Uint8Array, group: GroupId, object: ObjectId
   putUint32(target, 8, Number(object));
 }
 
-function putUint32(target: Uint8Array, offset: number, value: number): void {
+/** Writes 32 bits, big-endian, at `offset` of `target`, which has room for them. */
+export function putUint32(target: Uint8Array, offset: number, value: number): void {
   target[offset] = value >>> 24;
   target[offset + 1] = value >>> 16;
   target[offset + 2] = value >>> 8;

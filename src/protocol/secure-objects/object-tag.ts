@@ -5,6 +5,7 @@
  * @see docs/protocol.md #who-speaks
  */
 import type { ObjectHeader } from './aad.ts';
+import { putLocation, putUint32 } from './location.ts';
 
 /** Bytes of a tag: finding a second object of one takes 2^64 attempts, within the seconds in which it would count. */
 export const OBJECT_TAG_BYTES = 8;
@@ -30,11 +31,9 @@ export function objectTag(
 ): Uint8Array {
   const length = HEADER_BYTES + immutable.length + payload.length;
   const hashed = length <= scratch.length ? scratch.subarray(0, length) : new Uint8Array(length);
-  const view = new DataView(hashed.buffer);
-  view.setBigUint64(0, header.group);
-  view.setUint32(8, Number(header.object));
-  view.setUint8(12, header.priority);
-  view.setUint32(13, immutable.length);
+  putLocation(hashed, header.group, header.object);
+  hashed[12] = header.priority;
+  putUint32(hashed, 13, immutable.length);
   hashed.set(immutable, HEADER_BYTES);
   hashed.set(payload, HEADER_BYTES + immutable.length);
   // A copy: a view would keep all of the hash, and costs more.
