@@ -14,7 +14,6 @@ import { Confirmation, type ReceivedStatement } from '../../src/protocol/meeting
 import { OwnStatements } from '../../src/protocol/meeting/own-statements.ts';
 import { signedStatement } from '../../src/protocol/meeting/statement.ts';
 import { groupId, objectId, type FullTrackName, type Location } from '../../src/protocol/moqt/model.ts';
-import { readSealedProperties } from '../../src/protocol/secure-objects/immutable-properties.ts';
 import { objectTag } from '../../src/protocol/secure-objects/object-tag.ts';
 import { TrackOpener } from '../../src/protocol/secure-objects/track-opener.ts';
 import { TrackSealer } from '../../src/protocol/secure-objects/track-sealer.ts';
@@ -108,8 +107,7 @@ class Sender {
       new Uint8Array(size).fill(Number(sent & 0xffn)),
     );
     if (sealed.kind !== 'sealed') throw new InvariantError('not sealed');
-    const { properties, payload } = sealed;
-    const { immutable } = readSealedProperties(properties) ?? { immutable: properties };
+    const { properties, immutable, payload } = sealed;
     return { kind, location, priority, properties, immutable, payload };
   }
 }

@@ -1,6 +1,5 @@
 /** What this member publishes in one join: its control track, its catalog, its sound and its pictures, sealed. */
 import { encodeUtf8 } from '../bytes/utf8.ts';
-import { invariant } from '../errors.ts';
 import { encodeControlMessage, type ControlMessage } from '../group/control.ts';
 import { controlTrack, groupNamespace, mediaTrack, type GroupName, type SenderId } from '../group/names.ts';
 import { encodeCatalog, type CatalogTrack } from '../media/catalog.ts';
@@ -12,14 +11,13 @@ import type { FullTrackName, TrackNamespace } from '../moqt/model.ts';
 import { trackNameKey } from '../moqt/names.ts';
 import { namespaceText } from '../moqt/name-text.ts';
 import type { ObjectHeader } from '../secure-objects/aad.ts';
-import { readSealedProperties } from '../secure-objects/immutable-properties.ts';
 import { objectTag } from '../secure-objects/object-tag.ts';
 import { controlSize, soundSize, type PaddedSize } from '../secure-objects/padding.ts';
-import type { TrackSealer } from '../secure-objects/track-sealer.ts';
+import type { SealOutcome, TrackSealer } from '../secure-objects/track-sealer.ts';
 import type { Millis } from '../units.ts';
 import type { MeetingCore } from './core.ts';
 import type { MeetingKeys } from './meeting-keys.ts';
-import { OutgoingTrack, type SealObject, type Sealed } from './outgoing-track.ts';
+import { OutgoingTrack, type SealObject } from './outgoing-track.ts';
 import type { Encoding, OwnMedia } from './own-media.ts';
 import { OwnStatements } from './own-statements.ts';
 import { signedStatement } from './statement.ts';
@@ -27,6 +25,7 @@ import { controlInstance, INSTANCE_BYTES, mediaInstance } from './track-instance
 
 type OwnTrackKind = 'control' | 'catalog' | MediaKind;
 type OwnTrackSet = Readonly<Record<OwnTrackKind, OutgoingTrack>>;
+type Sealed = Extract<SealOutcome, { kind: 'sealed' }>;
 type Chunk = Extract<UplinkItem, { kind: 'uplink-chunk' }>;
 
 /** Who is told what the tracks need. */
@@ -310,10 +309,8 @@ export class OwnTracks {
     };
   }
 
-  #note(kind: OwnTrackKind, header: ObjectHeader, { properties, payload }: Sealed): void {
-    const sealed = readSealedProperties(properties);
-    invariant(sealed !== undefined, 'what is sealed says under which key');
-    const tag = objectTag(this.#core.options.groupCrypto, header, sealed.immutable, payload);
+  #note(kind: OwnTrackKind, header: ObjectHeader, { immutable, payload }: Sealed): void {
+    const tag = objectTag(this.#core.options.groupCrypto, header, immutable, payload);
     const location = { group: header.group, object: header.object };
     this.#statements.note(kind, { location, tag });
   }

@@ -23,6 +23,8 @@ export type SealOutcome =
       readonly kind: 'sealed';
       /** Block of object properties; several objects may share these bytes, so nobody changes them. */
       readonly properties: Uint8Array;
+      /** Value of the Immutable Properties in `properties`; shared like those. */
+      readonly immutable: Uint8Array;
       /** Ciphertext: the payload of the MOQT object. */
       readonly payload: Uint8Array;
     }
@@ -112,6 +114,7 @@ export class TrackSealer {
     return {
       kind: 'sealed',
       properties: immutable === undefined ? this.#plainProperties : encodePropertiesWith(value),
+      immutable: value,
       payload: this.#cipher.seal(current.key, header, value, content, paddedSize),
     };
   }

@@ -160,7 +160,7 @@ describe('properties', () => {
     if (sealed.kind !== 'sealed') expect.unreachable();
     const [immutable, ...rest] = decodeKeyValuePairs(sealed.properties);
     expect(rest).toEqual([]);
-    expect(immutable?.type).toBe(0xbn);
+    expect(immutable).toEqual({ type: 0xbn, value: sealed.immutable });
     expect(decodeKeyValuePairs(immutable?.value as Uint8Array)).toEqual([
       { type: 0n, value: 5n },
       { type: 2n, value: 300n },
