@@ -101,6 +101,16 @@ export function decodeControlMessage(bytes: Uint8Array): ControlMessage | undefi
   }
 }
 
+/** Whether a message says that it is a statement; its fields are not read. */
+export function isStatement(bytes: Uint8Array): boolean {
+  try {
+    return new ByteReader(bytes).vi64Number() === types.statement;
+  } catch (error) {
+    if (error instanceof Truncated || error instanceof OutOfRange) return false;
+    throw error;
+  }
+}
+
 /** A display name in UTF-8, cut between characters where it is too long. */
 export function displayNameBytes(name: string): Uint8Array {
   let characters = Array.from(name);

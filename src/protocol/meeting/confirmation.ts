@@ -10,15 +10,8 @@ import type { Doubt } from '../media/encoded-media.ts';
 import { compareLocations, type FullTrackName, type Location } from '../moqt/model.ts';
 import { millis, type Epoch, type Millis } from '../units.ts';
 import type { MeetingCore } from './core.ts';
-import {
-  decodeStatement,
-  signedStatement,
-  STATED_TRACKS,
-  wordOn,
-  type SealedAt,
-  type StatedTrack,
-  type Statement,
-} from './statement.ts';
+import { decodeStatement, signedStatement, wordOn, type SealedAt, type Statement } from './statement.ts';
+import { MEMBER_TRACK_KINDS, type MemberTrackKind } from './track-instance.ts';
 
 /** What becomes of an object that was opened. */
 export type Judgement =
@@ -59,7 +52,7 @@ const WAITING = 1_024;
 const WRONG_SIGNATURES = 16;
 
 interface Waiting extends SealedAt {
-  readonly track: StatedTrack;
+  readonly track: MemberTrackKind;
   /** When it came, on the instance's own clock. */
   readonly at: number;
 }
@@ -82,7 +75,7 @@ interface Instance {
   /** By their numbers. */
   readonly statements: Map<number, Statement>;
   highest: number;
-  tracks: Map<StatedTrack, TrackRecord> | undefined;
+  tracks: Map<MemberTrackKind, TrackRecord> | undefined;
   waiting: Waiting[];
   readonly wrong: Allowance;
 }
@@ -165,7 +158,7 @@ export class Confirmation {
    * @param time - of the track's instance.
    * @param live - false when it was fetched, being older than our subscription.
    */
-  opened(time: string | undefined, track: StatedTrack, object: SealedAt, live: boolean): Judgement {
+  opened(time: string | undefined, track: MemberTrackKind, object: SealedAt, live: boolean): Judgement {
     // Nobody but who has the keys gives a track such a name.
     if (time === undefined) return 'dropped';
     const instance = this.#instanceOf(time) ?? this.#newInstance(time);
@@ -210,7 +203,7 @@ export class Confirmation {
   }
 
   /** @returns whether the object may be the member's for all that was stated. */
-  #holdAgainst(instance: Instance, track: StatedTrack, object: SealedAt, live: boolean): boolean {
+  #holdAgainst(instance: Instance, track: MemberTrackKind, object: SealedAt, live: boolean): boolean {
     const record = instance.tracks?.get(track);
     if (record === undefined || isAbove(object.location, record.upTo)) {
       this.#wait(instance, track, object);
@@ -232,7 +225,7 @@ export class Confirmation {
     return true;
   }
 
-  #wait({ waiting, flow }: Instance, track: StatedTrack, { location, tag }: SealedAt): void {
+  #wait({ waiting, flow }: Instance, track: MemberTrackKind, { location, tag }: SealedAt): void {
     waiting.push({ track, location, tag, at: flow });
     if (waiting.length > WAITING) waiting.shift();
   }
@@ -258,8 +251,8 @@ export class Confirmation {
     instance.highest = Math.max(instance.highest, number);
     for (const known of instance.statements.keys())
       if (!isRemembered(instance, known)) instance.statements.delete(known);
-    const records = instance.tracks ?? new Map<StatedTrack, TrackRecord>();
-    for (const track of STATED_TRACKS) {
+    const records = instance.tracks ?? new Map<MemberTrackKind, TrackRecord>();
+    for (const track of MEMBER_TRACK_KINDS) {
       const { after, last } = tracks[track];
       const record = records.get(track);
       if (record === undefined) records.set(track, { from: after, upTo: last });

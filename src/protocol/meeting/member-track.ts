@@ -12,7 +12,7 @@ import type { GroupNotices, MeetingCore } from './core.ts';
 import { HeldObjects } from './held-objects.ts';
 import type { MeetingKeys } from './meeting-keys.ts';
 import type { RelayLink } from './relay-link.ts';
-import { timeOf, type MediaTrackKind } from './track-instance.ts';
+import { timeOf, type MemberTrackKind } from './track-instance.ts';
 
 /** What the tracks of members need. */
 export interface MemberTrackContext {
@@ -21,9 +21,6 @@ export interface MemberTrackContext {
   readonly link: Pick<RelayLink, 'client'>;
   readonly notices: GroupNotices;
 }
-
-/** Any of a member's tracks. */
-export type MemberTrackKind = 'control' | MediaTrackKind;
 
 /** An object that was opened. Its bytes belong to the receiver. */
 export interface OpenedObject {

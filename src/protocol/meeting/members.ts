@@ -11,9 +11,9 @@ import type { PublishOffer } from '../moqt/client/client-api.ts';
 import { RequestErrorCode } from '../moqt/codes.ts';
 import type { Epoch, Millis } from '../units.ts';
 import type { EpochBegun } from './group-events.ts';
-import type { MemberTrackContext, MemberTrackKind } from './member-track.ts';
+import type { MemberTrackContext } from './member-track.ts';
 import { RemoteMember, type RemoteMemberOwner } from './remote-member.ts';
-import { isControlInstance, mediaKindOf } from './track-instance.ts';
+import { isControlInstance, mediaKindOf, type MemberTrackKind } from './track-instance.ts';
 
 /** How long nothing may be heard of a member before it counts as silent. */
 export const SILENT_AFTER_MS = 12_000;

@@ -1,7 +1,8 @@
 /** What this member has sealed of the tracks of one instance, gathered for its statements. No keys and no clock. */
 import { invariant } from '../errors.ts';
 import type { Location } from '../moqt/model.ts';
-import { encodeStatement, type SealedAt, type StatedTrack } from './statement.ts';
+import { encodeStatement, type SealedAt } from './statement.ts';
+import type { MemberTrackKind } from './track-instance.ts';
 
 /** So many objects are stated at once, however little time has passed: a machine that stood still has many at a time. */
 const MOST_UNSTATED = 400;
@@ -49,7 +50,7 @@ class OwnTrackStatements {
 
 /** The whole. */
 export class OwnStatements {
-  readonly #tracks: Readonly<Record<StatedTrack, OwnTrackStatements>> = {
+  readonly #tracks: Readonly<Record<MemberTrackKind, OwnTrackStatements>> = {
     control: new OwnTrackStatements(),
     catalog: new OwnTrackStatements(),
     audio: new OwnTrackStatements(),
@@ -72,7 +73,7 @@ export class OwnStatements {
   }
 
   /** An object was sealed. */
-  note(track: StatedTrack, sealed: SealedAt): void {
+  note(track: MemberTrackKind, sealed: SealedAt): void {
     this.#tracks[track].note(sealed);
     this.#unstated += 1;
     if (track === 'control' && this.#isTaken) this.#isTaken = false;
@@ -90,7 +91,7 @@ export class OwnStatements {
     this.#unstated = 0;
     this.#isDue = false;
     this.#isTaken = true;
-    const of = (track: StatedTrack): ReturnType<OwnTrackStatements['take']> =>
+    const of = (track: MemberTrackKind): ReturnType<OwnTrackStatements['take']> =>
       this.#tracks[track].take(number, again);
     return encodeStatement(number, {
       control: of('control'),

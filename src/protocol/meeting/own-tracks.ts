@@ -21,10 +21,15 @@ import { OutgoingTrack, type SealObject } from './outgoing-track.ts';
 import type { Encoding, OwnMedia } from './own-media.ts';
 import { OwnStatements } from './own-statements.ts';
 import { signedStatement } from './statement.ts';
-import { controlInstance, INSTANCE_BYTES, mediaInstance } from './track-instance.ts';
+import {
+  controlInstance,
+  INSTANCE_BYTES,
+  mediaInstance,
+  type MediaTrackKind,
+  type MemberTrackKind,
+} from './track-instance.ts';
 
-type OwnTrackKind = 'control' | 'catalog' | MediaKind;
-type OwnTrackSet = Readonly<Record<OwnTrackKind, OutgoingTrack>>;
+type OwnTrackSet = Readonly<Record<MemberTrackKind, OutgoingTrack>>;
 type Sealed = Extract<SealOutcome, { kind: 'sealed' }>;
 type Chunk = Extract<UplinkItem, { kind: 'uplink-chunk' }>;
 
@@ -41,9 +46,14 @@ export interface OwnTracksOwner {
 }
 
 /** Priorities of our tracks, 0 the most urgent: who is here, then sound, then pictures. */
-const PRIORITY: Readonly<Record<OwnTrackKind, number>> = { control: 8, catalog: 16, audio: 32, video: 128 };
+const PRIORITY: Readonly<Record<MemberTrackKind, number>> = {
+  control: 8,
+  catalog: 16,
+  audio: 32,
+  video: 128,
+};
 /** Sizes that tell how long somebody spoke, what is typed or called whom, are hidden; those of pictures and formats are not. */
-const PADDED_SIZE: Readonly<Partial<Record<OwnTrackKind, PaddedSize>>> = {
+const PADDED_SIZE: Readonly<Partial<Record<MemberTrackKind, PaddedSize>>> = {
   control: controlSize,
   audio: soundSize,
 };
@@ -211,7 +221,7 @@ export class OwnTracks {
   }
 
   /** What was sent before somebody wanted it is not on its way to them: what they need to begin with is sent now. */
-  #wanted(kind: OwnTrackKind): void {
+  #wanted(kind: MemberTrackKind): void {
     switch (kind) {
       case 'control':
         this.#owner.helloWanted();
@@ -267,7 +277,7 @@ export class OwnTracks {
     const { group, senderId } = this.#names;
     // Made here, so that nothing seals a location twice, not even a membership that this process takes up again.
     const instance = this.#core.options.random(INSTANCE_BYTES);
-    const inMedia = (kind: 'catalog' | MediaKind): FullTrackName =>
+    const inMedia = (kind: MediaTrackKind): FullTrackName =>
       mediaTrack(group, senderId, mediaInstance(kind, instance));
     const control = controlTrack(group, senderId, controlInstance(instance));
     return {
@@ -278,7 +288,7 @@ export class OwnTracks {
     };
   }
 
-  #newTrack(kind: OwnTrackKind, track: FullTrackName, queueLimit: number): OutgoingTrack {
+  #newTrack(kind: MemberTrackKind, track: FullTrackName, queueLimit: number): OutgoingTrack {
     return new OutgoingTrack({
       track,
       priority: PRIORITY[kind],
@@ -294,7 +304,7 @@ export class OwnTracks {
     });
   }
 
-  #sealWith(kind: OwnTrackKind, track: FullTrackName): SealObject {
+  #sealWith(kind: MemberTrackKind, track: FullTrackName): SealObject {
     const sealer = this.#keys.sealer(track);
     this.#sealers.push(sealer);
     return (header, payload, encrypted) => {
@@ -309,7 +319,7 @@ export class OwnTracks {
     };
   }
 
-  #note(kind: OwnTrackKind, header: ObjectHeader, { immutable, payload }: Sealed): void {
+  #note(kind: MemberTrackKind, header: ObjectHeader, { immutable, payload }: Sealed): void {
     const tag = objectTag(this.#core.options.groupCrypto, header, immutable, payload);
     const location = { group: header.group, object: header.object };
     this.#statements.note(kind, { location, tag });

@@ -4,7 +4,7 @@
  */
 import { PeerViolation } from '../errors.ts';
 import { equal } from '../bytes/equal.ts';
-import { decodeControlMessage, type ControlMessage } from '../group/control.ts';
+import { decodeControlMessage, isStatement, type ControlMessage } from '../group/control.ts';
 import type { SenderId } from '../group/names.ts';
 import type { Member } from '../group/roster.ts';
 import { applyCatalogObject, type Catalog, type CatalogTrack } from '../media/catalog.ts';
@@ -20,7 +20,8 @@ import { decodeLocProperties, type LocProperties } from '../media/loc.ts';
 import type { PublishOffer } from '../moqt/client/client-api.ts';
 import type { Epoch, Millis } from '../units.ts';
 import { Confirmation, type Judgement } from './confirmation.ts';
-import type { MemberTrack, MemberTrackContext, MemberTrackKind, OpenedObject } from './member-track.ts';
+import type { MemberTrack, MemberTrackContext, OpenedObject } from './member-track.ts';
+import { MEMBER_TRACK_KINDS, type MemberTrackKind } from './track-instance.ts';
 import { isWithin, TrackInstances } from './track-instances.ts';
 
 /** Who follows the members. */
@@ -34,7 +35,6 @@ export interface RemoteMemberOwner {
 
 /** Media that came within this time is live. */
 const LIVE_MS = 3_000;
-const kinds = ['control', 'catalog', 'audio', 'video'] as const;
 const mediaKinds = ['audio', 'video'] as const;
 const MICROSECONDS = 1_000_000n;
 /** Larger ones are not whole numbers for the renderer any more. */
@@ -122,7 +122,7 @@ export class RemoteMember {
 
   /** Objects of this member that could not be opened. */
   get unreadable(): number {
-    return kinds.reduce((count, kind) => count + this.#tracks[kind].unreadable, 0);
+    return MEMBER_TRACK_KINDS.reduce((count, kind) => count + this.#tracks[kind].unreadable, 0);
   }
 
   /**
@@ -158,19 +158,19 @@ export class RemoteMember {
   /** A new epoch's keys are in all openers. @param removal - somebody was removed by it. */
   epochBegan(epoch: Epoch, removal = false): void {
     if (removal) this.#confirmation.removedSomebody();
-    for (const kind of kinds) this.#tracks[kind].epochBegan(epoch);
+    for (const kind of MEMBER_TRACK_KINDS) this.#tracks[kind].epochBegan(epoch);
     this.#lookAgain();
   }
 
   /** To be called a few times a second. */
   tick(): void {
-    for (const kind of kinds) this.#tracks[kind].expire();
+    for (const kind of MEMBER_TRACK_KINDS) this.#tracks[kind].expire();
     this.#lookAgain();
   }
 
   /** The session is gone: tracks come anew with the next one. */
   detach(): void {
-    for (const kind of kinds) this.#tracks[kind].close();
+    for (const kind of MEMBER_TRACK_KINDS) this.#tracks[kind].close();
     this.#confirmation.missed();
   }
 
@@ -183,7 +183,7 @@ export class RemoteMember {
 
   /** Our join is over: the member's tracks are let go, for the next one to take. */
   handOver(): PublishOffer[] {
-    const offers = kinds.flatMap((kind) => this.#tracks[kind].handOver());
+    const offers = MEMBER_TRACK_KINDS.flatMap((kind) => this.#tracks[kind].handOver());
     this.close();
     return offers;
   }
@@ -244,17 +244,20 @@ export class RemoteMember {
 
   #judge(kind: MemberTrackKind, track: MemberTrack, object: OpenedObject, live: boolean): Judgement {
     const judgement = this.#confirmation.opened(track.time, kind, object, live);
-    if (kind !== 'control' || judgement === 'dropped') return judgement;
-    const message = decodeControlMessage(object.payload);
-    if (message?.kind !== 'statement') return judgement;
-    const { statement, signature } = message;
-    const received = { control: track.name, epoch: object.epoch, statement, signature };
-    if (track.time !== undefined && this.#confirmation.stated(track.time, received)) {
-      this.#lastHeard = this.#context.core.tasks.now;
-      for (const each of kinds) this.#tracks[each].release(track.time);
-      this.#lookAgain();
-    }
+    if (kind !== 'control' || judgement === 'dropped' || !isStatement(object.payload)) return judgement;
+    this.#stated(track, object);
     return 'dropped';
+  }
+
+  /** A statement came, or what may be one. */
+  #stated({ name, time }: MemberTrack, { payload, epoch }: OpenedObject): void {
+    const message = decodeControlMessage(payload);
+    if (message?.kind !== 'statement' || time === undefined) return;
+    const { statement, signature } = message;
+    if (!this.#confirmation.stated(time, { control: name, epoch, statement, signature })) return;
+    this.#lastHeard = this.#context.core.tasks.now;
+    for (const kind of MEMBER_TRACK_KINDS) this.#tracks[kind].release(time);
+    this.#lookAgain();
   }
 
   /** Looks again at what was stopped. Whoever sends nothing any more is in no doubt. */

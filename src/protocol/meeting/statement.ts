@@ -14,21 +14,15 @@ import { Truncated } from '../bytes/truncated.ts';
 import { encodeUtf8 } from '../bytes/utf8.ts';
 import { compareLocations, groupId, objectId, type FullTrackName, type Location } from '../moqt/model.ts';
 import { encodeFullTrackName } from '../secure-objects/full-track-name.ts';
+import { OBJECT_ID_LIMIT } from '../secure-objects/nonce.ts';
 import { OBJECT_TAG_BYTES } from '../secure-objects/object-tag.ts';
 import type { Epoch } from '../units.ts';
-
-/** The tracks of a member, in the order in which a statement speaks of them. */
-export const STATED_TRACKS = ['control', 'catalog', 'audio', 'video'] as const;
-/** One of a member's tracks. */
-export type StatedTrack = (typeof STATED_TRACKS)[number];
+import { MEMBER_TRACK_KINDS, type MemberTrackKind } from './track-instance.ts';
 
 /** Most tags of one track in a statement: more than ten seconds of sound. */
 export const MAX_STATED_TAGS = 1_024;
-/** Most runs of one track. */
-const MAX_RUNS = MAX_STATED_TAGS;
 /** Locations beyond are no honest member's, and cannot be counted up from. */
 const MAX_GROUP = 2n ** 61n;
-const MAX_OBJECT = 2n ** 32n;
 const LABEL = encodeUtf8('conclave statement v1');
 
 /** An object that was sealed. */
@@ -59,7 +53,7 @@ export interface TrackStatement {
 export interface Statement {
   /** Of the statements of one instance: one more than the one before. */
   readonly number: number;
-  readonly tracks: Readonly<Record<StatedTrack, TrackStatement>>;
+  readonly tracks: Readonly<Record<MemberTrackKind, TrackStatement>>;
 }
 
 /** What a statement says of one object. */
@@ -71,10 +65,10 @@ export type Word = 'sealed' | 'not-sealed' | 'nothing';
  */
 export function encodeStatement(
   number: number,
-  tracks: Readonly<Record<StatedTrack, { after: Location | undefined; sealed: readonly SealedAt[] }>>,
+  tracks: Readonly<Record<MemberTrackKind, { after: Location | undefined; sealed: readonly SealedAt[] }>>,
 ): Uint8Array {
   const writer = new ByteWriter(512).vi64(number);
-  for (const kind of STATED_TRACKS) {
+  for (const kind of MEMBER_TRACK_KINDS) {
     const { after, sealed } = tracks[kind];
     if (after === undefined) writer.vi64(0);
     else writer.vi64(after.group + 1n).vi64(after.object);
@@ -99,14 +93,14 @@ export function decodeStatement(bytes: Uint8Array): Statement | undefined {
   const reader = new ByteReader(bytes);
   try {
     const number = reader.vi64Number();
-    const tracks: Partial<Record<StatedTrack, TrackStatement>> = {};
-    for (const kind of STATED_TRACKS) {
+    const tracks: Partial<Record<MemberTrackKind, TrackStatement>> = {};
+    for (const kind of MEMBER_TRACK_KINDS) {
       const track = readTrack(reader);
       if (track === undefined) return undefined;
       tracks[kind] = track;
     }
     return reader.remaining === 0
-      ? { number, tracks: tracks as Record<StatedTrack, TrackStatement> }
+      ? { number, tracks: tracks as Record<MemberTrackKind, TrackStatement> }
       : undefined;
   } catch (error) {
     if (error instanceof Truncated || error instanceof OutOfRange) return undefined;
@@ -147,7 +141,7 @@ function readTrack(reader: ByteReader): TrackStatement | undefined {
   let last = after;
   let tags = 0;
   const runs: Run[] = [];
-  for (let left = reader.vi64Number(MAX_RUNS); left > 0; left -= 1) {
+  for (let left = reader.vi64Number(MAX_STATED_TAGS); left > 0; left -= 1) {
     const first = locationOf(reader.vi64(), reader.vi64());
     const shape = reader.vi64Number(2 * MAX_STATED_TAGS);
     const more = shape >>> 1;
@@ -167,7 +161,7 @@ function readTrack(reader: ByteReader): TrackStatement | undefined {
 }
 
 function locationOf(group: bigint, object: bigint): Location | undefined {
-  if (group >= MAX_GROUP || object >= MAX_OBJECT) return undefined;
+  if (group >= MAX_GROUP || object >= OBJECT_ID_LIMIT) return undefined;
   return { group: groupId(group), object: objectId(object) };
 }
 

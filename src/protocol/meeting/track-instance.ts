@@ -6,8 +6,12 @@
 import { encodeBase64Url } from '../bytes/base64url.ts';
 import { decodeUtf8, encodeUtf8 } from '../bytes/utf8.ts';
 
-/** The tracks of a member that carry media or say what there is. */
-export type MediaTrackKind = 'catalog' | 'audio' | 'video';
+/** The tracks of a member, in the order in which a statement speaks of them. */
+export const MEMBER_TRACK_KINDS = ['control', 'catalog', 'audio', 'video'] as const;
+/** One of a member's tracks. */
+export type MemberTrackKind = (typeof MEMBER_TRACK_KINDS)[number];
+/** Those that carry media or say what there is. */
+export type MediaTrackKind = Exclude<MemberTrackKind, 'control'>;
 
 /**
  * An instance field whole, so that no two are of the same track of one time: whoever could publish `audio.x.q1…` beside

@@ -12,10 +12,10 @@ import { HeldBack } from './held-back.ts';
 import {
   MemberTrack,
   type MemberTrackContext,
-  type MemberTrackKind,
   type MemberTrackOwner,
   type OpenedObject,
 } from './member-track.ts';
+import type { MemberTrackKind } from './track-instance.ts';
 
 /** Who follows the track. */
 export interface TrackInstancesOwner {

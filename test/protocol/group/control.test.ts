@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import {
   decodeControlMessage,
   encodeControlMessage,
+  isStatement,
   MAX_DISPLAY_NAME_BYTES,
 } from '../../../src/protocol/group/control.ts';
 import type { ControlMessage } from '../../../src/protocol/group/control.ts';
@@ -30,6 +31,7 @@ describe('control messages', () => {
   ])('%o has the bytes of docs/protocol.md', (message, bytes) => {
     expect([...encodeControlMessage(message)]).toEqual(bytes);
     expect(decodeControlMessage(new Uint8Array(bytes))).toEqual(message);
+    expect(isStatement(new Uint8Array(bytes))).toBe(message.kind === 'statement');
     // What later versions add is left to them.
     expect(decodeControlMessage(new Uint8Array([...bytes, 7]))).toEqual(message);
     for (let end = 0; end < bytes.length; end += 1)
@@ -45,6 +47,12 @@ describe('control messages', () => {
     ['with a name of more than 256 bytes', [1, 0, 0x81, 1, ...Array.from({ length: 257 }, () => 65)]],
   ])('%s are none', (_, bytes) => {
     expect(decodeControlMessage(new Uint8Array(bytes))).toBeUndefined();
+  });
+
+  test('are statements by their type alone, however that is written', () => {
+    expect([[], [5], [0x80, 5], [0xff], [5, 200]].map((bytes) => isStatement(new Uint8Array(bytes)))).toEqual(
+      [false, true, true, false, true],
+    );
   });
 
   test('may have flags of later versions', () => {

@@ -3,7 +3,8 @@ import { nodeGroupCrypto } from '../../../src/main/mls/node-group-crypto.ts';
 import type { MeetingCore } from '../../../src/protocol/meeting/core.ts';
 import { Confirmation } from '../../../src/protocol/meeting/confirmation.ts';
 import { OwnStatements } from '../../../src/protocol/meeting/own-statements.ts';
-import { signedStatement, type SealedAt, type StatedTrack } from '../../../src/protocol/meeting/statement.ts';
+import { signedStatement, type SealedAt } from '../../../src/protocol/meeting/statement.ts';
+import type { MemberTrackKind } from '../../../src/protocol/meeting/track-instance.ts';
 import { groupId, objectId } from '../../../src/protocol/moqt/model.ts';
 import { epoch } from '../../../src/protocol/units.ts';
 import { meetingCore } from '../../harness/meeting/core.ts';
@@ -55,7 +56,7 @@ class Sender {
     this.time = Buffer.from(track.namespace.at(-1) ?? []).toString();
   }
 
-  seal(track: StatedTrack, object: SealedAt): SealedAt {
+  seal(track: MemberTrackKind, object: SealedAt): SealedAt {
     this.#statements.note(track, object);
     return object;
   }

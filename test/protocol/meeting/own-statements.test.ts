@@ -1,10 +1,11 @@
 import { expect, test } from 'vitest';
 import { groupId, objectId } from '../../../src/protocol/moqt/model.ts';
 import { OwnStatements } from '../../../src/protocol/meeting/own-statements.ts';
-import { decodeStatement, type StatedTrack } from '../../../src/protocol/meeting/statement.ts';
+import { decodeStatement } from '../../../src/protocol/meeting/statement.ts';
+import type { MemberTrackKind } from '../../../src/protocol/meeting/track-instance.ts';
 
 const TAG = new Uint8Array(8);
-const note = (statements: OwnStatements, track: StatedTrack, group: number, object = 0): void => {
+const note = (statements: OwnStatements, track: MemberTrackKind, group: number, object = 0): void => {
   statements.note(track, {
     location: { group: groupId(BigInt(group)), object: objectId(BigInt(object)) },
     tag: TAG,
@@ -12,7 +13,11 @@ const note = (statements: OwnStatements, track: StatedTrack, group: number, obje
 };
 
 /** The next statement: its number, and what it is about of a track. */
-function taken(statements: OwnStatements, track: StatedTrack = 'audio', again = false): (string | number)[] {
+function taken(
+  statements: OwnStatements,
+  track: MemberTrackKind = 'audio',
+  again = false,
+): (string | number)[] {
   const statement = decodeStatement(statements.take(again));
   if (statement === undefined) throw new Error('no statement');
   const { after, last } = statement.tracks[track];

@@ -6,7 +6,7 @@ import type { MeetingCore } from '../../../src/protocol/meeting/core.ts';
 import type { MeetingKeys } from '../../../src/protocol/meeting/meeting-keys.ts';
 import { OwnMedia } from '../../../src/protocol/meeting/own-media.ts';
 import { OwnTracks } from '../../../src/protocol/meeting/own-tracks.ts';
-import { mediaKindOf, type MediaTrackKind } from '../../../src/protocol/meeting/track-instance.ts';
+import { mediaKindOf, type MemberTrackKind } from '../../../src/protocol/meeting/track-instance.ts';
 import type { FullTrackName, MoqtObject } from '../../../src/protocol/moqt/model.ts';
 import type { TrackOpener } from '../../../src/protocol/secure-objects/track-opener.ts';
 import { millis } from '../../../src/protocol/units.ts';
@@ -15,13 +15,11 @@ import { ClientPair } from '../../harness/moqt/client-pair.ts';
 import { GROUP, person, senderOf } from './people.ts';
 import { beginEpoch, meetingKeys } from './published-track.ts';
 
-type Kind = 'control' | MediaTrackKind;
-
 /** Who we are in this join. */
 export const SENDER = senderOf(person(0), 1);
 
 /** What a track's name says it carries. */
-export function kindOf(track: FullTrackName): Kind {
+export function kindOf(track: FullTrackName): MemberTrackKind {
   const named: GroupTrack = classifyTrack(GROUP, track);
   if (named.kind === 'control') return 'control';
   const kind = named.kind === 'media' ? mediaKindOf(named.instance) : undefined;
@@ -43,7 +41,7 @@ const opened = new WeakMap<MoqtObject, Arrived>();
  * What has come to a relay of one of a member's tracks, opened by another, in order of arrival.
  * @param from - how many objects to leave out, for example those of former epochs.
  */
-export function arrivedAt(pair: ClientPair, theirs: MeetingKeys, kind: Kind, from = 0): Arrived[] {
+export function arrivedAt(pair: ClientPair, theirs: MeetingKeys, kind: MemberTrackKind, from = 0): Arrived[] {
   pair.run();
   return pair
     .requests('publish')
@@ -124,12 +122,12 @@ export class OwnTracksScene {
   }
 
   /** Everything that has come of one of our tracks, in order of arrival. */
-  arrived(kind: Kind): Arrived[] {
+  arrived(kind: MemberTrackKind): Arrived[] {
     return arrivedAt(this.pair, this.theirs, kind);
   }
 
   /** What has come of one of our tracks, as texts with their places. */
-  texts(kind: Kind): string[] {
+  texts(kind: MemberTrackKind): string[] {
     return this.arrived(kind).map(({ at, payload }) => `${at} ${Buffer.from(payload).toString()}`);
   }
 

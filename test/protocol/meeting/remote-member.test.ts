@@ -6,7 +6,7 @@ import { encodeLocProperties } from '../../../src/protocol/media/loc.ts';
 import type { MeetingCore } from '../../../src/protocol/meeting/core.ts';
 import type { MeetingKeys } from '../../../src/protocol/meeting/meeting-keys.ts';
 import { RemoteMember } from '../../../src/protocol/meeting/remote-member.ts';
-import type { MediaTrackKind } from '../../../src/protocol/meeting/track-instance.ts';
+import { MEMBER_TRACK_KINDS, type MemberTrackKind } from '../../../src/protocol/meeting/track-instance.ts';
 import { leafIndex } from '../../../src/protocol/group/roster.ts';
 import { groupId, objectId } from '../../../src/protocol/moqt/model.ts';
 import { epoch } from '../../../src/protocol/units.ts';
@@ -70,7 +70,7 @@ beforeEach(() => {
 });
 
 /** The relay offers a track of the member. */
-function offered(kind: MediaTrackKind | 'control', instance = 1): PublishedTrack {
+function offered(kind: MemberTrackKind, instance = 1): PublishedTrack {
   const track = kind === 'control' ? controlOf(BO, 1, instance) : mediaOf(BO, kind, 1, instance);
   bo.offered(kind, track.offer());
   return track;
@@ -269,8 +269,7 @@ describe('the media of a member', () => {
   });
 
   test('is wanted by urgency: who is here, then sound, then pictures, and those only when watched', () => {
-    const kinds = ['control', 'catalog', 'audio', 'video'] as const;
-    expect(kinds.map((kind) => offered(kind).accepted)).toEqual([
+    expect(MEMBER_TRACK_KINDS.map((kind) => offered(kind).accepted)).toEqual([
       { forward: true, subscriberPriority: 8 },
       { forward: true, subscriberPriority: 16 },
       { forward: true, subscriberPriority: 32 },
@@ -301,17 +300,18 @@ describe('a member', () => {
   });
 
   test('is asked for what it published before we came, but for sound that is over and pictures that nobody sees', () => {
-    const kinds = ['control', 'catalog', 'audio', 'video'] as const;
     const offer = (): (string | undefined)[] => {
       const before = relay.fetches.length;
-      const tracks = kinds.map((kind) => (kind === 'control' ? controlOf(BO, 1, 1) : mediaOf(BO, kind)));
+      const tracks = MEMBER_TRACK_KINDS.map((kind) =>
+        kind === 'control' ? controlOf(BO, 1, 1) : mediaOf(BO, kind),
+      );
       tracks.forEach((track, at) => {
         track.description = { largest: { group: groupId(7n), object: objectId(2n) } };
-        bo.offered(kinds[at] ?? 'control', track.offer());
+        bo.offered(MEMBER_TRACK_KINDS[at] ?? 'control', track.offer());
       });
       return relay.fetches
         .slice(before)
-        .map(({ asked: [name] }) => kinds[tracks.findIndex(({ track }) => track === name)]);
+        .map(({ asked: [name] }) => MEMBER_TRACK_KINDS[tracks.findIndex(({ track }) => track === name)]);
     };
     core.takeChanged();
     expect(offer()).toEqual(['control', 'catalog']);

@@ -6,11 +6,10 @@ import {
   decodeStatement,
   encodeStatement,
   signedStatement,
-  STATED_TRACKS,
   wordOn,
   type SealedAt,
-  type StatedTrack,
 } from '../../../src/protocol/meeting/statement.ts';
+import { MEMBER_TRACK_KINDS, type MemberTrackKind } from '../../../src/protocol/meeting/track-instance.ts';
 import { objectTag } from '../../../src/protocol/secure-objects/object-tag.ts';
 import { epoch } from '../../../src/protocol/units.ts';
 import { nodeGroupCrypto } from '../../../src/main/mls/node-group-crypto.ts';
@@ -31,7 +30,7 @@ interface Told {
   readonly sealed: readonly SealedAt[];
 }
 const NOTHING: Told = { after: undefined, sealed: [] };
-const encoded = (tracks: Partial<Record<StatedTrack, Told>>, number = 0): Uint8Array =>
+const encoded = (tracks: Partial<Record<MemberTrackKind, Told>>, number = 0): Uint8Array =>
   encodeStatement(number, { control: NOTHING, catalog: NOTHING, audio: NOTHING, video: NOTHING, ...tracks });
 const ONES = new Array<number>(8).fill(1);
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
@@ -140,7 +139,7 @@ describe('a statement', () => {
       fc.property(fc.uint8Array({ maxLength: 400 }), (bytes) => {
         const statement = decodeStatement(bytes);
         if (statement === undefined) return;
-        for (const kind of STATED_TRACKS) wordOn(statement.tracks[kind], sealedAt(at(1, 1)));
+        for (const kind of MEMBER_TRACK_KINDS) wordOn(statement.tracks[kind], sealedAt(at(1, 1)));
       }),
       { numRuns: 2_000 },
     );
