@@ -110,8 +110,8 @@ export const defences = [
     name: 'organiser-check',
     what: 'what organisers decide is refused when a member who is none commits it',
     file: 'src/main/mls/commit-policy.ts',
-    code: "const decides = own !== undefined && roleOf(parameters, fingerprint(own)) === 'organiser';",
-    instead: 'const decides = own !== undefined;',
+    code: 'const decides = isOrganiser(group, committer);',
+    instead: 'const decides = members.has(committer);',
     test: { file: 'test/main/mls/organisers.test.ts', name: 'by a member who is none' },
   },
   {

@@ -148,9 +148,10 @@ const NO_ORGANISER = 'a change of the meeting parameters by a member who is no o
  */
 function roleFault(
   seen: SeenCommit,
-  { members, parameters }: PolicyGroup,
+  group: PolicyGroup,
   proposals: readonly ProposalWithSender[],
 ): string | undefined {
+  const { members, parameters } = group;
   const { committer, added } = seen;
   const changes = proposals.some(({ proposal }) => proposal.proposalType === 'group_context_extensions');
   const gone = seen.removed.flatMap((leaf) => members.get(leaf) ?? []);
@@ -158,13 +159,12 @@ function roleFault(
   const isNew = ({ leafNode }: KeyPackage): boolean =>
     !gone.some((key) => equal(key, leafNode.signaturePublicKey));
   const admits = parameters.admission === 'ask' && added.some(isNew);
-  const loses = gone.some((key) => roleOf(parameters, fingerprint(key)) === 'organiser');
+  const loses = seen.removed.some((leaf) => isOrganiser(group, leaf));
   if (committer === undefined || !(changes || admits || loses)) return undefined;
-  const own = members.get(committer);
-  const decides = own !== undefined && roleOf(parameters, fingerprint(own)) === 'organiser';
+  const decides = isOrganiser(group, committer);
   if (admits && !decides) return 'an Add past the door by a member who is no organiser';
   if (changes && !decides) {
-    const organisers = successionIn({ members, parameters }, committer, seen.removed, added);
+    const organisers = successionIn(group, committer, seen.removed, added);
     const successors = organisers && { ...parameters, organisers };
     if (successors === undefined || !sameParameters(seen.parameters, successors)) return NO_ORGANISER;
   }
@@ -179,18 +179,24 @@ function roleFault(
 
 /** The organisers that a Commit has to name since it removes the last one; undefined when it does not. */
 export function successionIn(
-  { members, parameters }: Pick<PolicyGroup, 'members' | 'parameters'>,
+  group: Pick<PolicyGroup, 'members' | 'parameters'>,
   committer: LeafIndex,
   removes: readonly LeafIndex[],
   adds: readonly KeyPackage[],
 ): readonly Fingerprint[] | undefined {
-  const isOrganiser = (leaf: LeafIndex): boolean => {
-    const key = members.get(leaf);
-    return key !== undefined && roleOf(parameters, fingerprint(key)) === 'organiser';
-  };
-  if (!removes.some(isOrganiser)) return undefined;
+  if (!removes.some((leaf) => isOrganiser(group, leaf))) return undefined;
   const added = adds.map(({ leafNode }) => fingerprint(leafNode.signaturePublicKey));
-  return successionOf(parameters, rosterOf(members), { committer, removed: new Set(removes), added });
+  const change = { committer, removed: new Set(removes), added };
+  return successionOf(group.parameters, rosterOf(group.members), change);
+}
+
+/** Whether the member of a leaf was one of those who decide before the Commit. */
+function isOrganiser(
+  { members, parameters }: Pick<PolicyGroup, 'members' | 'parameters'>,
+  leaf: LeafIndex,
+): boolean {
+  const key = members.get(leaf);
+  return key !== undefined && roleOf(parameters, fingerprint(key)) === 'organiser';
 }
 
 function rosterOf(members: PolicyGroup['members']): readonly Pick<Member, 'leaf' | 'fingerprint'>[] {
