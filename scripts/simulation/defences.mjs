@@ -137,6 +137,17 @@ export const defences = [
     },
   },
   {
+    name: 'past-joins',
+    what: 'a member remembers the joins that are over for as long as a KeyPackage of theirs is good',
+    file: 'src/protocol/group/coordination/past-joins.ts',
+    code: 'this.#past = [...this.#past, ...ended]',
+    instead: 'this.#past = []',
+    test: {
+      file: 'test/simulation/past-joins.test.ts',
+      name: 'does not come back by KeyPackages that are repeated',
+    },
+  },
+  {
     name: 'next-key',
     what: 'a Commit counts when it leads to the epoch key that its receipt names',
     file: 'src/protocol/group/coordination/applying.ts',
