@@ -105,7 +105,7 @@ export class OwnMember implements GroupMember {
   async process(commit: Uint8Array): Promise<PeerView | undefined> {
     const outcome = await this.#mls.processCommit(this.#held(), commit);
     if (outcome.kind === 'removed') return undefined;
-    if (outcome.kind !== 'staged') throw new Error(`conclave, process: ${outcome.reason}`);
+    if (outcome.kind !== 'staged') throw new Error(`conclave, process: ${outcome.kind}`);
     return viewOf(await this.#mls.apply(this.#held(), outcome.staged));
   }
 

@@ -4,17 +4,15 @@
  * ts-mls is pure: an operation returns a new state and leaves the old one unchanged. To stage a Commit is to keep both
  * states; the old one is erased when the Commit is merged.
  */
-import { createCommit, createGroup, encodeMlsMessage, joinGroup, processPrivateMessage } from 'ts-mls';
+import { createCommit, createGroup, encodeMlsMessage, joinGroup } from 'ts-mls';
 import type { CiphersuiteImpl, ClientState, KeyPackage, PrivateKeyPackage } from 'ts-mls';
 import { groupContextEncoder } from 'ts-mls/groupContext.js';
 import { encode } from 'ts-mls/codec/tlsEncoder.js';
 import { makeKeyPackageRef } from 'ts-mls/keyPackage.js';
 import { equal } from '../../protocol/bytes/equal.ts';
 import { invariant } from '../../protocol/errors.ts';
-import { MAX_MEMBERS } from '../../protocol/group/coordination/commit-size.ts';
 import {
   encodeMeetingParameters,
-  isKicked,
   MEETING_PARAMETERS_EXTENSION,
 } from '../../protocol/group/meeting-parameters.ts';
 import type {
@@ -36,14 +34,8 @@ import { leafIndex } from '../../protocol/group/roster.ts';
 import { epoch } from '../../protocol/units.ts';
 import { begunEpoch } from './begun-epoch.ts';
 import { clientConfig, SUITE_NAMES, suiteImplementation } from './client-config.ts';
-import {
-  commitPolicy,
-  judgeOwnCommit,
-  parametersOf,
-  signatureKeysOf,
-  successionIn,
-} from './commit-policy.ts';
-import type { PolicyGroup } from './commit-policy.ts';
+import { judgeOwnCommit, parametersOf, successionIn } from './commit-policy.ts';
+import { policyGroupOf, readCommit } from './commit-processing.ts';
 import { InvitationPskIndex, invitationPskProposal } from './invitation-psk.ts';
 import { epochKeyOf, epochSignerOf } from './epoch-key.ts';
 import { decodeGroupRecord, encodeGroupRecord } from './group-state-codec.ts';
@@ -53,14 +45,13 @@ import { addsFault, inspectKeyPackage } from './key-package-check.ts';
 import { makeFounderPackage, makeKeyPackage } from './key-package-making.ts';
 import { KeyRecording } from './key-recording.ts';
 import type { KeyRecord } from './key-record.ts';
-import { hasJoins, keepsAuthor, renewsAuthor } from './leaf-joins.ts';
+import { hasJoins, renewsAuthor } from './leaf-joins.ts';
 import {
   decodeWhole,
   MLS_LIMITS,
   nameOf,
   planToProposals,
   refused,
-  requiredParameters,
   rosterOf,
   splitWelcome,
 } from './mls-messages.ts';
@@ -190,47 +181,10 @@ export class TsMlsAdapter implements MlsPort {
 
   async processCommit(handle: GroupHandle, commit: Uint8Array): Promise<ProcessOutcome> {
     const group = this.#group(handle);
-    const { state, suite, membership } = group;
-    const message = commit.length <= MLS_LIMITS.commit ? decodeWhole(commit) : undefined;
-    if (message?.wireformat !== 'mls_private_message') return refused('no PrivateMessage');
-    const { privateMessage } = message;
-    if (privateMessage.contentType !== 'commit') return refused('no Commit');
-    if (privateMessage.epoch !== state.groupContext.epoch) return refused('a Commit of another epoch');
-    if (!equal(privateMessage.groupId, membership.groupId)) return refused('a Commit of another group');
-    const { callback, seen } = commitPolicy(policyGroupOf(group));
-    const psks = new InvitationPskIndex(membership, suite);
-    let result;
-    try {
-      result = await processPrivateMessage(state, privateMessage, psks, suite, callback);
-    } catch (error) {
-      return refused(nameOf(error));
-    }
-    const refuse = (reason: string): ProcessOutcome => {
-      eraseState(result.newState, state);
-      return refused(reason);
-    };
-    if (seen.refusal !== undefined) return refuse(seen.refusal);
-    if (result.kind !== 'newState' || seen.committer === undefined) return refuse('no Commit');
-    const fault = await addsFault(group, seen.added, seen.parameters);
-    if (fault !== undefined) return refuse(fault);
-    const contents = {
-      committer: seen.committer,
-      removed: seen.removed,
-      added: await Promise.all(seen.added.map((added) => makeKeyPackageRef(added, suite.hash))),
-    };
-    const { newState, consumed } = result;
-    if (newState.groupActiveState.kind === 'removedFromGroup') {
-      const own = membership.identity.publicKey;
-      return {
-        kind: 'removed',
-        contents,
-        isReplaced: seen.added.some(({ leafNode }) => equal(leafNode.signaturePublicKey, own)),
-        kicked: isKicked(seen.parameters, own),
-      };
-    }
-    if (newState.groupActiveState.kind !== 'active') return refuse('a reinitialisation of the group');
-    if (!keepsAuthor(state, newState, seen.committer))
-      return refuse('a Commit that makes its author another');
+    const { state, suite } = group;
+    const read = await readCommit(group, commit);
+    if (read.kind !== 'follows') return read;
+    const { newState, consumed, contents } = read;
     const staged = this.#newHandle() as StagedHandle;
     group.staged.keep(staged, { newState, commit: commit.slice(), consumed, own: undefined }, state);
     return {
@@ -240,7 +194,7 @@ export class TsMlsAdapter implements MlsPort {
       transcript: newState.groupContext.confirmedTranscriptHash.slice(),
       nextKey: await epochKeyOf(newState, suite),
       contents,
-      renews: renewsAuthor(state, newState, seen.committer),
+      renews: renewsAuthor(state, newState, contents.committer),
     };
   }
 
@@ -382,16 +336,6 @@ export class TsMlsAdapter implements MlsPort {
     this.#nextHandle += 1;
     return this.#nextHandle - 1;
   }
-}
-
-function policyGroupOf({ state, suite, membership }: Group): PolicyGroup {
-  return {
-    groupId: membership.groupId,
-    suite,
-    members: signatureKeysOf(state),
-    maxMembers: MAX_MEMBERS[membership.suite],
-    parameters: requiredParameters(state),
-  };
 }
 
 function isSame(a: MlsMembership, b: MlsMembership): boolean {

@@ -117,7 +117,14 @@ export type ProcessOutcome =
       readonly isReplaced: boolean;
       readonly kicked: boolean;
     }
-  | { readonly kind: 'refused'; readonly reason: string };
+  /** Our own leaf has made it, and nothing of it is staged here: this state is older than what we have done. */
+  | { readonly kind: 'own' }
+  | {
+      readonly kind: 'refused';
+      readonly reason: string;
+      /** Who has signed what breaks a rule; undefined where nobody is proven. */
+      readonly author: LeafIndex | undefined;
+    };
 
 /** A KeyPackage that a Commit may add. */
 export interface AcceptableKeyPackage {

@@ -200,10 +200,13 @@ export class FakeMls {
     const commit = decode(bytes) as FakeCommit;
     const fits =
       commit.group === state.group && commit.epoch === state.epoch && commit.after === rootOf(state);
-    const next = fits && commit.committer !== state.own ? apply(state, commit) : undefined;
-    if (next === undefined) return { kind: 'refused', reason: 'cannot be opened' };
+    if (!fits) return { kind: 'refused', reason: 'cannot be opened', author: undefined };
+    const author = leafIndex(commit.committer);
+    if (author === state.own) return { kind: 'own' };
+    const next = apply(state, commit);
+    if (next === undefined) return { kind: 'refused', reason: 'breaks a rule', author };
     const contents = {
-      committer: leafIndex(commit.committer),
+      committer: author,
       removed: commit.removes.map(leafIndex),
       added: commit.adds.map(({ ref }) => unhex(ref)),
     };

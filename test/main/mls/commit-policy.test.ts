@@ -13,7 +13,7 @@ import type { MlsMembership } from '../../../src/main/mls/mls-port.ts';
 import { TsMlsAdapter } from '../../../src/main/mls/ts-mls-adapter.ts';
 import { MAX_KICKED_KEYS } from '../../../src/protocol/group/meeting-parameters.ts';
 import type { CommitPlan, EpochView, GroupHandle } from '../../../src/protocol/group/mls.ts';
-import type { LeafIndex, Member } from '../../../src/protocol/group/roster.ts';
+import { leafIndex, type LeafIndex, type Member } from '../../../src/protocol/group/roster.ts';
 import { craftKeyPackage } from '../../harness/group/crafted-key-package.ts';
 import { founding, joinRequest, makeMembership, testParameters } from '../../harness/group/membership.ts';
 import {
@@ -112,7 +112,7 @@ describe('a Commit is refused', () => {
   ])('with %s', async (_, proposal, reason) => {
     const { mls, group, rogue } = await setUp();
     const commit = await rogueCommit(mls, rogue, [proposal]);
-    expect(await mls.processCommit(group, commit)).toEqual({ kind: 'refused', reason });
+    expect(await mls.processCommit(group, commit)).toEqual({ kind: 'refused', reason, author: leafIndex(1) });
     expect((await mls.stageCommit(group, NO_CHANGE)).kind).toBe('staged');
   });
 
@@ -123,7 +123,11 @@ describe('a Commit is refused', () => {
     const plan = { adds: [], removes: [leaf], kicks: [banned.identity.publicKey] };
     await commitTo(mls, [group, rogue], plan);
     const commit = await rogueCommit(mls, rogue, [extensions(change(testParameters))]);
-    expect(await mls.processCommit(group, commit)).toEqual({ kind: 'refused', reason: NO_CHANGE_OF });
+    expect(await mls.processCommit(group, commit)).toEqual({
+      kind: 'refused',
+      reason: NO_CHANGE_OF,
+      author: leafIndex(1),
+    });
   });
 
   test('that kicks nobody, or somebody who stays, or one twice', async () => {
@@ -150,7 +154,11 @@ describe('a Commit is refused', () => {
       [remove, kick(goneKey, ...junk.slice(1))],
     ]) {
       const commit = await rogueCommit(mls, group, proposals);
-      expect(await mls.processCommit(rogue, commit)).toEqual({ kind: 'refused', reason: NO_CHANGE_OF });
+      expect(await mls.processCommit(rogue, commit)).toEqual({
+        kind: 'refused',
+        reason: NO_CHANGE_OF,
+        author: leafIndex(0),
+      });
     }
     // A real kick counts, in whatever order it is said.
     for (const proposals of [
@@ -174,7 +182,7 @@ describe('a Commit is refused', () => {
     const refusal = async (...packages: Uint8Array[]): Promise<unknown> =>
       mls.processCommit(group, await rogueCommit(mls, rogue, await addsOf(one, ...packages), one));
     // In a Commit that is received ts-mls notices this before we do.
-    expect(await refusal(first.keyPackage, again.keyPackage)).toMatchObject({ kind: 'refused' });
+    expect(await refusal(first.keyPackage, again.keyPackage)).toMatchObject({ kind: 'refused', author: 1 });
     const twice = { ...NO_CHANGE, adds: [first.keyPackage, again.keyPackage] };
     expect(await mls.stageCommit(group, twice)).toEqual({
       kind: 'refused',
@@ -182,13 +190,13 @@ describe('a Commit is refused', () => {
     });
     const inUse = { kind: 'refused', reason: 'an Add with a key that is in use' };
     const copy = await craftKeyPackage(other, { leaf: { hpkePublicKey } });
-    expect(await refusal(first.keyPackage, copy)).toEqual(inUse);
+    expect(await refusal(first.keyPackage, copy)).toEqual({ ...inUse, author: leafIndex(1) });
     const init = await craftKeyPackage(other, { keyPackage: { initKey } });
-    expect(await refusal(first.keyPackage, init)).toEqual(inUse);
+    expect(await refusal(first.keyPackage, init)).toEqual({ ...inUse, author: leafIndex(1) });
     const ofTree = (await stateOf(mls, group)).ratchetTree[0];
     if (ofTree?.nodeType !== 'leaf') throw new Error('the first leaf');
     const taken = await craftKeyPackage(other, { leaf: { hpkePublicKey: ofTree.leaf.hpkePublicKey } });
-    expect(await refusal(taken)).toEqual(inUse);
+    expect(await refusal(taken)).toEqual({ ...inUse, author: leafIndex(1) });
     expect(await mls.inspectKeyPackage(group, taken)).toEqual(inUse);
     const same = await craftKeyPackage(other, {
       keyPackage: { initKey: hpkePublicKey },
@@ -328,7 +336,7 @@ describe('a Commit with an Add', () => {
     const joiner = newcomer();
     const add = addOf((await mls.keyPackage(joiner, joinRequest())).keyPackage);
     const commit = await rogueCommit(mls, rogue, [add, ...(await psks(joiner))], joiner);
-    expect(await mls.processCommit(group, commit)).toEqual({ kind: 'refused', reason });
+    expect(await mls.processCommit(group, commit)).toEqual({ kind: 'refused', reason, author: leafIndex(1) });
   });
 
   test('and the PSK of another invitation is refused', async () => {
@@ -350,7 +358,11 @@ describe('a Commit with an Add', () => {
     const { mls, group, rogue, newcomer } = await setUp();
     const member = newcomer();
     const commit = await rogueCommit(mls, rogue, [await pskOf(member)], member);
-    expect(await mls.processCommit(group, commit)).toEqual({ kind: 'refused', reason: MISSING });
+    expect(await mls.processCommit(group, commit)).toEqual({
+      kind: 'refused',
+      reason: MISSING,
+      author: leafIndex(1),
+    });
   });
 });
 
@@ -371,7 +383,7 @@ describe('a Commit that adds somebody whom its time does not allow is refused:',
     const joiner = newcomer();
     const { keyPackage } = await mls.keyPackage(joiner, joinRequest(asOf));
     const commit = await rogueCommit(mls, rogue, await addsOf(joiner, keyPackage), joiner);
-    expect(await mls.processCommit(group, commit)).toEqual({ kind: 'refused', reason });
+    expect(await mls.processCommit(group, commit)).toEqual({ kind: 'refused', reason, author: leafIndex(1) });
   });
 
   test.each<[string, bigint, string]>([
@@ -395,7 +407,7 @@ describe('a Commit that adds somebody whom its time does not allow is refused:',
     const remove: Proposal = { proposalType: 'remove', remove: { removed: leaf ?? 0 } };
     const proposals = [remove, ...(await addsOf(member, replayed.keyPackage))];
     const commit = await rogueCommit(mls, rogue, proposals, member);
-    expect(await mls.processCommit(group, commit)).toEqual({ kind: 'refused', reason });
+    expect(await mls.processCommit(group, commit)).toEqual({ kind: 'refused', reason, author: leafIndex(1) });
   });
 });
 
@@ -422,6 +434,7 @@ describe('a Commit whose path makes its author another', () => {
     expect(await mls.processCommit(group, encodeMlsMessage(commit))).toEqual({
       kind: 'refused',
       reason: 'a Commit that makes its author another',
+      author: leafIndex(1),
     });
   });
 });

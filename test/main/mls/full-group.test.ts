@@ -70,6 +70,6 @@ test('a Commit that adds more than can be removed again is neither taken nor mad
   }
   const refused = { kind: 'refused', reason: TOO_MANY };
   const commit = await rogueCommit(mls, rogue.group, await addsOf(joiner, ...adds), joiner);
-  expect(await mls.processCommit(group, commit)).toEqual(refused);
+  expect(await mls.processCommit(group, commit)).toEqual({ ...refused, author: leafIndex(1) });
   expect(await mls.stageCommit(group, { adds, removes: [], kicks: [] })).toEqual(refused);
 });

@@ -10,6 +10,7 @@ import type { GroupHandle, MlsSuite } from '../../../src/protocol/group/mls.ts';
 import { craftKeyPackage } from '../../harness/group/crafted-key-package.ts';
 import type { Craft } from '../../harness/group/crafted-key-package.ts';
 import { founding, joinRequest, makeMembership } from '../../harness/group/membership.ts';
+import { leafIndex } from '../../../src/protocol/group/roster.ts';
 import { addOf, addsOf, rogueCommit } from '../../harness/group/rogue-commit.ts';
 
 const NO_CHANGE = { adds: [], removes: [], kicks: [] };
@@ -196,6 +197,7 @@ describe.each<[string, () => MlsPort]>([
     expect(await mls.processCommit(group, commit)).toEqual({
       kind: 'refused',
       reason: 'Could not validate credential',
+      author: leafIndex(1),
     });
     await canStillCommit(group, newcomer());
   });
@@ -209,6 +211,7 @@ describe.each<[string, () => MlsPort]>([
     expect(await mls.processCommit(group, commit)).toEqual({
       kind: 'refused',
       reason: 'an Add with a key that nothing can be sealed to',
+      author: leafIndex(1),
     });
   });
 

@@ -5,6 +5,7 @@ import type { MlsMembership, MlsPort } from '../../../src/main/mls/mls-port.ts';
 import { TsMlsAdapter } from '../../../src/main/mls/ts-mls-adapter.ts';
 import type { GroupHandle, MlsSuite } from '../../../src/protocol/group/mls.ts';
 import { founding, joinRequest, makeMembership } from '../../harness/group/membership.ts';
+import { leafIndex } from '../../../src/protocol/group/roster.ts';
 import { addsOf, rogueCommit } from '../../harness/group/rogue-commit.ts';
 
 const NO_CHANGE = { adds: [], removes: [], kicks: [] };
@@ -140,6 +141,7 @@ describe.each<[string, () => MlsPort]>([
     expect(await mls.processCommit(joined.group, commit)).toEqual({
       kind: 'refused',
       reason: 'an Add without proof of the invitation (forged)',
+      author: leafIndex(0),
     });
   });
 
@@ -170,6 +172,7 @@ describe.each<[string, () => MlsPort]>([
     expect(await mls.processCommit(witness.joined.group, rogue)).toEqual({
       kind: 'refused',
       reason: 'an Add of a kicked key',
+      author: leafIndex(0),
     });
   });
 

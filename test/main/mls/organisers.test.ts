@@ -10,7 +10,7 @@ import type { MeetingParameters } from '../../../src/protocol/group/meeting-para
 import type { CommitPlan, EpochView, GroupHandle, StagedCommit } from '../../../src/protocol/group/mls.ts';
 import { fingerprintOf } from '../../../src/protocol/group/names.ts';
 import type { Fingerprint } from '../../../src/protocol/group/names.ts';
-import type { Member } from '../../../src/protocol/group/roster.ts';
+import { leafIndex, type Member } from '../../../src/protocol/group/roster.ts';
 import { founding, joinRequest, makeMembership, testParameters } from '../../harness/group/membership.ts';
 import { addsOf, change, extensions, rogueCommit } from '../../harness/group/rogue-commit.ts';
 
@@ -102,7 +102,11 @@ describe('what organisers decide, by a member who is none,', () => {
   ])('is refused: %s', async (_, proposals) => {
     const { mls, ana, bo, cy, roster, now } = await three();
     const commit = await rogueCommit(mls, bo, proposals(roster, now));
-    expect(await mls.processCommit(cy, commit)).toEqual({ kind: 'refused', reason: PRESUMES });
+    expect(await mls.processCommit(cy, commit)).toEqual({
+      kind: 'refused',
+      reason: PRESUMES,
+      author: leafIndex(1),
+    });
     // An organiser may do the very same.
     if (proposals(roster, now).every(({ proposalType }) => proposalType !== 'remove')) {
       const allowed = await rogueCommit(mls, ana, proposals(roster, now));
@@ -113,7 +117,11 @@ describe('what organisers decide, by a member who is none,', () => {
   test('is refused: to open a door that is closed', async () => {
     const { mls, bo, cy, now } = await three(ask);
     const commit = await rogueCommit(mls, bo, [extensions(change({ ...now, admission: 'open' }))]);
-    expect(await mls.processCommit(cy, commit)).toEqual({ kind: 'refused', reason: PRESUMES });
+    expect(await mls.processCommit(cy, commit)).toEqual({
+      kind: 'refused',
+      reason: PRESUMES,
+      author: leafIndex(1),
+    });
   });
 
   test('is refused: to let somebody new in while one asks at the door, beside somebody known or not', async () => {
@@ -127,6 +135,7 @@ describe('what organisers decide, by a member who is none,', () => {
       expect(await mls.processCommit(ana, await rogueCommit(mls, bo, proposals, stranger))).toEqual({
         kind: 'refused',
         reason: PAST_THE_DOOR,
+        author: leafIndex(1),
       });
       expect((await mls.stageCommit(bo, { ...NO_CHANGE, adds: [keyPackage] })).kind).toBe('refused');
       const allowed = await rogueCommit(mls, ana, proposals, stranger);
@@ -158,7 +167,7 @@ describe('what organisers decide, by a member who is none,', () => {
     const { keyPackage } = await mls.keyPackage(newcomer(), joinRequest());
     const { roster, parameters } = await commitTo(mls, all, { ...NO_CHANGE, adds: [keyPackage] });
     const commit = await rogueCommit(mls, bo, proposals(roster, parameters));
-    expect(await mls.processCommit(cy, commit)).toEqual({ kind: 'refused', reason });
+    expect(await mls.processCommit(cy, commit)).toEqual({ kind: 'refused', reason, author: leafIndex(1) });
   });
 
   test('falls to the lowest leaf but the author’s when the last organiser is removed, by that very Commit', async () => {
@@ -180,7 +189,7 @@ describe('what organisers decide, by a member who is none,', () => {
     const reason = 'a Commit that leaves no organiser';
     expect(await mls.stageCommit(ana, { ...NO_CHANGE, settings })).toEqual({ kind: 'refused', reason });
     const commit = await rogueCommit(mls, ana, [extensions(change({ ...testParameters, ...settings }))]);
-    expect(await mls.processCommit(bo, commit)).toEqual({ kind: 'refused', reason });
+    expect(await mls.processCommit(bo, commit)).toEqual({ kind: 'refused', reason, author: leafIndex(0) });
   });
 });
 

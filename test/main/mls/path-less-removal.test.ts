@@ -122,6 +122,7 @@ test('a Commit that removes somebody without a path is refused: the one removed 
   expect(await mls.processCommit(stays, commit)).toEqual({
     kind: 'refused',
     reason: 'Update path is required',
+    author: leafIndex(0),
   });
   expect((await mls.processCommit(removed, commit)).kind).toBe('refused');
 });

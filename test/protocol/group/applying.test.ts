@@ -177,6 +177,23 @@ describe('our own Commit', () => {
     },
   );
 
+  test('of which nothing is staged here says that our state is too old: it is erased, and we join again', () => {
+    const { member, other, group, deliver, last } = setUp();
+    const staged = other.stage(group, { adds: [], removes: [], kicks: [] });
+    if (staged.kind !== 'staged') expect.unreachable();
+    // Ours, of a process after the one whose state is back.
+    const ours = { ...(JSON.parse(Buffer.from(staged.commit.commit).toString()) as object), committer: 0 };
+    const commit = new Uint8Array(Buffer.from(JSON.stringify(ours)));
+    const at = epoch(2n);
+    const before = member.asks.length;
+    deliver(at, commit, member.receipt(at, WRONG, { commit, previous: last() }));
+    const asked = member.asks.slice(before).map(({ ask }) => ask.kind);
+    expect(asked.slice(0, 4)).toEqual(['process', 'forget-group', 'erase', 'enter-group']);
+    expect(member.events).toContainEqual({ kind: 'generation', generation: 0 });
+    // Nowhere else: the line goes on.
+    expect(asked).not.toContain('room');
+  });
+
   test('that the counter chained to another past is an equivocation', () => {
     const { member } = setUp((of, transcript, commit) => of.receipt(epoch(2n), transcript, { commit }));
     member.input({ kind: 'update' });

@@ -226,7 +226,7 @@ test.each([
   const member: OneCoordinator = new OneCoordinator('plain', {
     process: () => {
       flood();
-      return { kind: 'refused', reason: 'junk' };
+      return { kind: 'refused', reason: 'junk', author: undefined };
     },
   });
   member.startCreating();

@@ -47,6 +47,8 @@ export function* applyReceipted(
   if (commit === undefined) return undefined;
   const outcome = yield* ask('process', { handle: state.handle, commit });
   switch (outcome.kind) {
+    case 'own':
+      return yield* joinAgain(state);
     case 'refused':
       return yield* leaveGeneration(state);
     case 'removed':
@@ -74,6 +76,8 @@ function agrees(
 export function* applyPlain(state: MemberState, commit: Uint8Array): Job<Phase | undefined> {
   const outcome = yield* ask('process', { handle: state.handle, commit });
   switch (outcome.kind) {
+    // One of ours that we do not have staged is one that we gave up, or of a state after ours: as if it could not be read.
+    case 'own':
     case 'refused':
       state.rejectPlain();
       return undefined;
