@@ -35,24 +35,17 @@ export function secureObjectsFigures(say: (line: string) => void): Figure[] {
     say(`secure objects: ${String(size)} bytes`);
     const payload = new Uint8Array(size).fill(0x5a);
     const turn = Math.min(MAX_TURN, Math.max(8, Math.round(TURN_BYTES / size)));
-    // As many as are opened of ours, so that the cache holds no more of them.
-    const bareSealed = Array.from({ length: turn }, () => bareSeal(payload));
-    let next = 0;
-    const bare = {
-      seal: () => bareSeal(payload),
-      open: () => {
-        next = (next + 1) % turn;
-        return bareOpen(bareSealed[next]!);
-      },
-    };
-    const ours = turns(nodeCrypto, payload, turn);
-    const twin = turns(nobleCrypto, payload, Math.max(2, turn >> 4));
+    const fewer = Math.max(2, turn >> 4);
+    const [ours, bare] = [turns(nodeCrypto, payload, turn), bareTurns(payload, turn)];
+    const twin = turns(nobleCrypto, payload, fewer);
+    // What was made to be sealed and opened is nobody's garbage from here on, and is not moved about any more.
+    gc();
     const medians = measure([
       { run: ours.seal, times: turn },
       { run: bare.seal, times: turn },
       { run: ours.open, times: turn },
       { run: bare.open, times: turn },
-      { run: twin.seal, times: Math.max(2, turn >> 4) },
+      { run: twin.seal, times: fewer },
     ]);
     const [seal = NaN, bareSealing = NaN, open = NaN, bareOpening = NaN, twinSealing = NaN] = medians;
     const name = size >= 1_000 ? `${String(size / 1_000)} KB` : `${String(size)} B`;
@@ -84,7 +77,7 @@ function headerAt(count: bigint): ObjectHeader {
   return { group: groupId(count >> 8n), object: objectId(count & 0xffn), priority: 128 };
 }
 
-/** Sealing at ever new locations, and opening what was sealed before in a window that forgets each turn. */
+/** Sealing at ever new locations, and opening what was sealed before, each once: as often as all rounds have it. */
 function turns(crypto: SecureObjectsCrypto, payload: Uint8Array, turn: number) {
   const track = {
     namespace: [
@@ -96,54 +89,45 @@ function turns(crypto: SecureObjectsCrypto, payload: Uint8Array, turn: number) {
     name: encodeUtf8('o'),
   };
   const sealedTrack = { track, suite: 0x0004, crypto } as const;
-  const sealer = new TrackSealer(sealedTrack);
-  sealer.setKey(epoch(7n), new Uint8Array(32));
+  const [sealer, ahead] = [new TrackSealer(sealedTrack), new TrackSealer(sealedTrack)];
   const opener = new TrackOpener(sealedTrack);
+  for (const one of [sealer, ahead]) one.setKey(epoch(7n), new Uint8Array(32));
   opener.setKey(epoch(7n), new Uint8Array(32), millis(0));
-  let [sealed, at] = [0n, 0];
-  const headers: ObjectHeader[] = [];
-  const seal = Object.assign(
-    () => {
-      const outcome = sealer.seal(headers[at]!, payload);
-      at += 1;
-      if (outcome.kind !== 'sealed') throw new InvariantError('not sealed');
-      return outcome;
+  const headers = Array.from({ length: turn * ROUNDS }, (_, count) => headerAt(BigInt(count)));
+  const objects = headers.map((header) => ({ header, ...sealWith(ahead, header, payload) }));
+  let [sealed, opened] = [0, 0];
+  return {
+    seal() {
+      sealed += 1;
+      return sealWith(sealer, headers[sealed - 1]!, payload);
     },
-    {
-      prepare: () => {
-        at = headers.length = 0;
-        for (; headers.length < turn; sealed += 1n) headers.push(headerAt(sealed));
-      },
-    },
-  );
-  // Sealed ahead, for every opening of every round: an object opens once only.
-  const ahead = new TrackSealer(sealedTrack);
-  ahead.setKey(epoch(7n), new Uint8Array(32));
-  const ready: { header: ObjectHeader; properties: Uint8Array; payload: Uint8Array }[] = [];
-  let [prepared, next] = [0n, 0];
-  const prepare = () => {
-    ready.length = 0;
-    next = 0;
-    for (let count = 0; count < turn; count += 1) {
-      const header = headerAt(prepared);
-      const outcome = ahead.seal(header, payload);
-      if (outcome.kind !== 'sealed') throw new InvariantError('not sealed');
-      ready.push({ header, properties: outcome.properties, payload: outcome.payload });
-      prepared += 1n;
-    }
-  };
-  const open = Object.assign(
-    () => {
-      const object = ready[next];
-      next += 1;
-      if (object === undefined) throw new InvariantError('nothing prepared');
+    open() {
+      const object = objects[opened]!;
+      opened += 1;
       const outcome = opener.open(object.header, object.properties, object.payload);
       if (outcome.kind !== 'opened') throw new InvariantError('not opened');
       return outcome;
     },
-    { prepare },
-  );
-  return { seal, open };
+  };
+}
+
+function sealWith(sealer: TrackSealer, header: ObjectHeader, payload: Uint8Array) {
+  const outcome = sealer.seal(header, payload);
+  if (outcome.kind !== 'sealed') throw new InvariantError('not sealed');
+  return outcome;
+}
+
+/** The same with nothing but the cipher. */
+function bareTurns(payload: Uint8Array, turn: number) {
+  const objects = Array.from({ length: turn * ROUNDS }, () => bareSeal(payload));
+  let opened = 0;
+  return {
+    seal: () => bareSeal(payload),
+    open() {
+      opened += 1;
+      return bareOpen(objects[opened - 1]!);
+    },
+  };
 }
 
 const KEY = new Uint8Array(16).fill(1);
@@ -168,21 +152,19 @@ function bareOpen({ ciphertext, tag }: { ciphertext: Uint8Array; tag: Uint8Array
 }
 
 interface Turn {
-  readonly run: (() => unknown) & { readonly prepare?: () => void };
+  readonly run: () => unknown;
   readonly times: number;
 }
 
 /**
  * Median microseconds of one call of each, taken in turns; CPU time, to which other processes add little. Each turn begins with
  * no garbage of others and ends with its own collected, so that each pays for the memory that it leaves, and for no other.
+ * Only what was made lately is collected: to collect all throws compiled code away, of which the bare cipher has least.
  */
 function measure(all: readonly Turn[]): number[] {
   const samples = all.map((): number[] => []);
   for (let round = 0; round < ROUNDS; round += 1) {
     for (const [at, { run, times }] of all.entries()) {
-      run.prepare?.();
-      // All of it: what was prepared is then nobody's garbage, and not moved about any more.
-      if (run.prepare !== undefined) gc();
       collectGarbage();
       const before = process.cpuUsage();
       for (let count = 0; count < times; count += 1) run();
