@@ -151,6 +151,7 @@ function fill(output: Uint8Array, parts: readonly Uint8Array[]): void {
   }
 }
 
-function plain(buffer: Buffer): Uint8Array {
+/** A buffer's bytes as what code written for bytes expects; shared, not copied. */
+export function plain(buffer: Buffer): Uint8Array {
   return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.length);
 }
