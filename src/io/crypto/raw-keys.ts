@@ -1,5 +1,5 @@
 /** Keys of Curve25519 for node:crypto: from raw bytes and back. @see RFC 8410 */
-import { createPrivateKey, createPublicKey, sign, verify } from 'node:crypto';
+import { createPrivateKey, createPublicKey, diffieHellman, sign, verify } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import type { Ed25519Signer } from '../../protocol/group/crypto-port.ts';
 
@@ -46,11 +46,25 @@ export function publicKeyFrom(curve: Curve, raw: Uint8Array): KeyObject {
   return createPublicKey({ key: { kty: 'OKP', crv: JWK_CURVE[curve], x }, format: 'jwk' });
 }
 
-/** 32 fresh bytes of a public key, or of a private key's public one. */
+/**
+ * 32 fresh bytes of a public key, or of a private key's public one.
+ *
+ * It goes by DER and never by a JWK: Node 20 makes the strings of a JWK while it holds the key's lock, and a garbage collection
+ * meanwhile that finds the job that generated the key asks for the same lock, which stops the thread for ever.
+ */
 export function rawPublicKey(key: KeyObject): Uint8Array {
   const publicKey = key.type === 'private' ? createPublicKey(key) : key;
-  const { x = '' } = publicKey.export({ format: 'jwk' });
-  return new Uint8Array(Buffer.from(x, 'base64url'));
+  return new Uint8Array(publicKey.export({ format: 'der', type: 'spki' }).subarray(-RAW_KEY_BYTES));
+}
+
+const BASE_POINT = publicKeyFrom(
+  'x25519',
+  Uint8Array.from({ length: RAW_KEY_BYTES }, (_, at) => (at === 0 ? 9 : 0)),
+);
+
+/** What {@link rawPublicKey} gives for an X25519 private key, in half the time. @see RFC 7748 §6.1 */
+export function x25519PublicKey(privateKey: KeyObject): Uint8Array {
+  return new Uint8Array(diffieHellman({ privateKey, publicKey: BASE_POINT }));
 }
 
 /** 32 fresh bytes of a private key: secret. */

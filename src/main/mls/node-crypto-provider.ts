@@ -25,6 +25,7 @@ import {
   rawPrivateKey,
   rawPublicKey,
   verifyEd25519,
+  x25519PublicKey,
 } from '../../io/crypto/raw-keys.ts';
 import { InvariantError } from '../../protocol/errors.ts';
 
@@ -246,29 +247,31 @@ const x25519Hpke = {
     // Members of a path derive pairs of which they keep the private key alone.
     const publicKey: HpkePublicKey = {
       get raw() {
-        return rawPublicKey(privateKeyFrom('x25519', privateKey.raw));
+        return x25519PublicKey(privateKeyFrom('x25519', privateKey.raw));
       },
     };
     return { privateKey, publicKey };
   },
   generateKeyPair() {
-    const { privateKey, publicKey } = generateKeyPairSync('x25519');
-    return { privateKey: { raw: rawPrivateKey(privateKey) }, publicKey: { raw: rawPublicKey(publicKey) } };
+    const { privateKey } = generateKeyPairSync('x25519');
+    return {
+      privateKey: { raw: rawPrivateKey(privateKey) },
+      publicKey: { raw: x25519PublicKey(privateKey) },
+    };
   },
 };
 
 function toRecipient({ raw }: HpkePublicKey): { shared: Uint8Array; enc: Uint8Array } {
-  const ephemeral = generateKeyPairSync('x25519');
-  const enc = rawPublicKey(ephemeral.publicKey);
-  const publicKey = publicKeyFrom('x25519', raw);
-  const dh = diffieHellman({ privateKey: ephemeral.privateKey, publicKey });
+  const { privateKey } = generateKeyPairSync('x25519');
+  const enc = x25519PublicKey(privateKey);
+  const dh = diffieHellman({ privateKey, publicKey: publicKeyFrom('x25519', raw) });
   return { shared: kemSecret(dh, enc, raw), enc };
 }
 
 function fromSender({ raw }: HpkePrivateKey, enc: Uint8Array): Uint8Array {
   const own = privateKeyFrom('x25519', raw);
   const dh = diffieHellman({ privateKey: own, publicKey: publicKeyFrom('x25519', enc) });
-  return kemSecret(dh, enc, rawPublicKey(own));
+  return kemSecret(dh, enc, x25519PublicKey(own));
 }
 
 /** Makes synchronous functions asynchronous, as ts-mls expects them; a throw becomes a rejection. */

@@ -1,4 +1,5 @@
-import { diffieHellman, sign } from 'node:crypto';
+import { spawnSync } from 'node:child_process';
+import { diffieHellman, generateKeyPairSync, sign } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import { expect, test } from 'vitest';
 import {
@@ -8,6 +9,7 @@ import {
   rawPrivateKey,
   rawPublicKey,
   verifyEd25519,
+  x25519PublicKey,
 } from '../../../src/io/crypto/raw-keys.ts';
 
 const hex = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'hex'));
@@ -32,6 +34,31 @@ test('X25519 keys agree on a secret from either side', () => {
   const agree = (own: KeyObject, peer: KeyObject): Buffer =>
     diffieHellman({ privateKey: own, publicKey: publicKeyFrom('x25519', rawPublicKey(peer)) });
   expect(agree(one, other)).toEqual(agree(other, one));
+});
+
+test('an X25519 public key follows from the private one', () => {
+  const { privateKey, publicKey } = generateKeyPairSync('x25519');
+  expect(x25519PublicKey(privateKey)).toEqual(rawPublicKey(publicKey));
+  const fromBytes = privateKeyFrom('x25519', SEED);
+  expect(x25519PublicKey(fromBytes)).toEqual(rawPublicKey(fromBytes));
+});
+
+test('reading a generated key does not stop the thread when garbage is collected meanwhile', () => {
+  const module = JSON.stringify(new URL('../../../src/io/crypto/raw-keys.ts', import.meta.url).href);
+  const script = `
+    import { generateKeyPairSync } from 'node:crypto';
+    import { rawPublicKey } from ${module};
+    for (let i = 0; i < 20; i += 1) {
+      const { publicKey } = generateKeyPairSync('ed25519');
+      for (let j = 0; j < 1_000; j += 1) rawPublicKey(publicKey);
+    }`;
+  const options = ['--max-semi-space-size=1', '--import', 'tsx', '--input-type=module', '--eval', script];
+  // A thread that stops cannot end itself: this ends what hangs.
+  const { status, signal } = spawnSync(process.execPath, options, {
+    timeout: 240_000,
+    killSignal: 'SIGKILL',
+  });
+  expect([status, signal]).toEqual([0, null]);
 });
 
 test('a signature is checked under its key and message only', () => {
