@@ -22,6 +22,8 @@ export const PROBLEMS = {
   'too-many-generations': { status: 429, title: 'Too many generations of the room have begun' },
   'rate-limited': { status: 429, title: 'Too many requests' },
   internal: { status: 500, title: 'The service failed' },
+  // Not 503, which says that nothing was done.
+  'storage-failed': { status: 500, title: 'The service cannot write' },
   unavailable: { status: 503, title: 'The service cannot answer now' },
 } as const;
 

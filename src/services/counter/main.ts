@@ -16,7 +16,7 @@ import { HELP, parseCommandLine } from './options.ts';
 import type { CounterOptions } from './options.ts';
 import { startCounterServer } from './server.ts';
 import { ensureSigningKey } from './signing-key.ts';
-import { SqliteCounterStore } from './sqlite-store.ts';
+import { CounterStorageFault, SqliteCounterStore } from './sqlite-store.ts';
 
 const GRACE_MS = millis(5000);
 /** How often it looks for what nobody touches any more, and how much of it is forgotten before others are answered. */
@@ -121,5 +121,10 @@ function keepForgetting(counter: EpochCounter, keepMs: Millis, ending: AbortSign
 }
 
 function onFault(error: unknown): void {
+  if (error instanceof CounterStorageFault) {
+    // Once: a log on the same disk would be the next to fail.
+    if (error.isFirst) process.stderr.write(`fault: ${error.message}; /healthz tells when it can be again\n`);
+    return;
+  }
   process.stderr.write(`fault: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
 }

@@ -23,6 +23,7 @@ import { RateLimiter } from './rate-limiter.ts';
 import type { RateLimit } from './rate-limiter.ts';
 import { ROUTES } from './routes.ts';
 import type { Route, RouteContext, TextAnswer } from './routes.ts';
+import { CounterStorageFault } from './sqlite-store.ts';
 
 /** What a server is made of. */
 export interface CounterServerOptions {
@@ -156,7 +157,10 @@ export async function startCounterServer(options: CounterServerOptions): Promise
     } catch (error) {
       if (request.destroyed && !request.complete) return;
       options.onFault(error);
-      answer = problem('internal', 'The cause is in the log of the service.');
+      answer =
+        error instanceof CounterStorageFault
+          ? problem('storage-failed', 'It may have been done or not: ask again when the disk is in order.')
+          : problem('internal', 'The cause is in the log of the service.');
     }
     const seconds = (performance.now() - startedAt) / 1000;
     metrics.countAnswer(route?.name ?? 'none', resultOf(answer), seconds);

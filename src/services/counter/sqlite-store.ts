@@ -51,10 +51,27 @@ export class CounterStoreError extends Error {
   override readonly name = 'CounterStoreError';
 }
 
+/** The disk is full or failing. Whether what was to be written is there is known to nobody before it is asked for again. */
+export class CounterStorageFault extends Error {
+  override readonly name = 'CounterStorageFault';
+  /** No write failed before it since the last that is known to have succeeded. */
+  readonly isFirst: boolean;
+
+  constructor(cause: Error, isFirst: boolean) {
+    super(`the database cannot be written: ${cause.message}`, { cause });
+    this.isFirst = isFirst;
+  }
+}
+
+/** Result codes of SQLite, some with a suffix, that tell of the disk and not of us. @see https://sqlite.org/rescode.html */
+const STORAGE_CODES = /^SQLITE_(FULL|IOERR|READONLY|CANTOPEN|BUSY)/;
+
 /** A {@link CounterStore} on one file, written by one process. */
 export class SqliteCounterStore implements CounterStore {
   readonly #database: Database.Database;
   readonly #transaction: CounterTransaction;
+  /** A write failed, and none is known to have succeeded since. */
+  #isFailing = false;
 
   /**
    * Opens the file, making it with mode 0600 where it is missing.
@@ -71,17 +88,20 @@ export class SqliteCounterStore implements CounterStore {
     this.#transaction = new SqliteTransaction(this.#database, storageBytes);
   }
 
+  /** @throws {CounterStorageFault} the disk is full or failing. */
   transaction<Result>(work: (transaction: CounterTransaction) => Result): Result {
-    this.#database.exec('BEGIN IMMEDIATE');
-    let result: Result;
     try {
-      result = work(this.#transaction);
+      this.#database.exec('BEGIN IMMEDIATE');
+      const result = work(this.#transaction);
       this.#database.exec('COMMIT');
+      return result;
     } catch (error) {
       if (this.#database.inTransaction) this.#database.exec('ROLLBACK');
-      throw error;
+      if (!isOfStorage(error)) throw error;
+      const isFirst = !this.#isFailing;
+      this.#isFailing = true;
+      throw new CounterStorageFault(error, isFirst);
     }
-    return result;
   }
 
   /** Whether {@link bindToKey} was ever called for this file. */
@@ -109,9 +129,12 @@ export class SqliteCounterStore implements CounterStore {
     }
   }
 
-  /** Whether the file answers. */
+  /** Whether the file answers, and can be written as far as is known: after a write that failed, another is tried. */
   isHealthy(): boolean {
     try {
+      // An UPDATE to what is there would not be written.
+      if (this.#isFailing) this.#database.pragma(`user_version = ${String(SCHEMA_VERSION)}`);
+      this.#isFailing = false;
       return this.#database.prepare('SELECT count(*) AS counters FROM service').get() !== undefined;
     } catch {
       return false;
@@ -142,4 +165,8 @@ export class SqliteCounterStore implements CounterStore {
       `BEGIN IMMEDIATE; ${SCHEMA} PRAGMA user_version = ${String(SCHEMA_VERSION)}; COMMIT;`,
     );
   }
+}
+
+function isOfStorage(error: unknown): error is Error {
+  return error instanceof Error && 'code' in error && STORAGE_CODES.test(String(error.code));
 }
