@@ -18,7 +18,7 @@ import { isKicked } from '../../protocol/group/meeting-parameters.ts';
 import type { CommitContents, ProcessOutcome } from '../../protocol/group/mls.ts';
 import { leafIndex, type LeafIndex } from '../../protocol/group/roster.ts';
 import { commitPolicy, signatureKeysOf, type PolicyGroup, type SeenCommit } from './commit-policy.ts';
-import { eraseState } from './group-secrets.ts';
+import { DerivedSecrets } from './derived-secrets.ts';
 import { InvitationPskIndex } from './invitation-psk.ts';
 import { addsFault } from './key-package-check.ts';
 import { keepsAuthor } from './leaf-joins.ts';
@@ -57,8 +57,19 @@ export function policyGroupOf({ state, suite, membership }: ProcessingGroup): Po
   };
 }
 
-/** Reads a Commit in the epoch that the group is in; the group stays as it is. */
+/** Reads a Commit in the epoch that the group is in; the group stays as it is. Of one that does not follow, nothing is left. */
 export async function readCommit(group: ProcessingGroup, commit: Uint8Array): Promise<ReadCommit> {
+  const derived = new DerivedSecrets(group.suite);
+  let read: ReadCommit | undefined;
+  try {
+    read = await tryCommit({ ...group, suite: derived.suite }, commit);
+    return read;
+  } finally {
+    if (read?.kind !== 'follows') derived.erase(group.state);
+  }
+}
+
+async function tryCommit(group: ProcessingGroup, commit: Uint8Array): Promise<ReadCommit> {
   const { state, suite, membership } = group;
   const message = commit.length <= MLS_LIMITS.commit ? decodeWhole(commit) : undefined;
   if (message?.wireformat !== 'mls_private_message') return byNobody('no PrivateMessage');
@@ -83,10 +94,8 @@ export async function readCommit(group: ProcessingGroup, commit: Uint8Array): Pr
     seen.refusal ??
     (await addsFault(group, seen.added, seen.parameters)) ??
     (committer === undefined ? 'no Commit' : changeFault(state, newState, committer));
-  if (committer === undefined || committer === own || fault !== undefined) {
-    eraseState(newState, state);
-    return committer === own ? { kind: 'own' } : refusedOf(fault ?? 'no Commit', committer);
-  }
+  if (committer === own) return { kind: 'own' };
+  if (committer === undefined || fault !== undefined) return refusedOf(fault ?? 'no Commit', committer);
   const contents = {
     committer,
     removed: seen.removed,
@@ -128,7 +137,7 @@ async function authorOf(
   const { keyRetentionConfig } = clientConfig;
   const { senderDataSecret } = keySchedule;
   try {
-    const { content, tree } = await unprotectPrivateMessage(
+    const { content } = await unprotectPrivateMessage(
       senderDataSecret,
       message,
       secretTree,
@@ -137,7 +146,6 @@ async function authorOf(
       keyRetentionConfig,
       suite,
     );
-    eraseState({ ...state, secretTree: tree }, state);
     const { sender } = content.content;
     return sender.senderType === 'member' ? leafIndex(sender.leafIndex) : undefined;
   } catch {

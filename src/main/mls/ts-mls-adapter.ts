@@ -37,6 +37,7 @@ import { clientConfig, SUITE_NAMES, suiteImplementation } from './client-config.
 import { judgeOwnCommit, parametersOf, successionIn } from './commit-policy.ts';
 import { policyGroupOf, readCommit } from './commit-processing.ts';
 import { InvitationPskIndex, invitationPskProposal } from './invitation-psk.ts';
+import { DerivedSecrets } from './derived-secrets.ts';
 import { epochKeyOf, epochSignerOf } from './epoch-key.ts';
 import { decodeGroupRecord, encodeGroupRecord } from './group-state-codec.ts';
 import type { StagedRecord } from './group-state-codec.ts';
@@ -158,17 +159,19 @@ export class TsMlsAdapter implements MlsPort {
     // The types of ts-mls do not know the option that our patch adds.
     const forcePath = plan.renews === true;
     const options = { extraProposals: proposals, ratchetTreeExtension: true, forcePath };
-    const context = { state, cipherSuite: suite, pskIndex: new InvitationPskIndex(membership, suite) };
+    const derived = new DerivedSecrets(suite);
+    const pskIndex = new InvitationPskIndex(membership, suite);
     let result;
     try {
-      result = await createCommit(context, options);
+      result = await createCommit({ state, cipherSuite: derived.suite, pskIndex }, options);
     } catch (error) {
+      derived.erase(state);
       return refused(nameOf(error));
     }
     const { newState, consumed, commit: message, welcome } = result;
     const commit = encodeMlsMessage(message);
     if (commit.length > MLS_LIMITS.commit) {
-      eraseState(newState, state);
+      derived.erase(state);
       return refused('larger than a Commit may be');
     }
     const own = await this.#stageOwn(group, consumed, {

@@ -5,6 +5,8 @@ import { suiteImplementation } from '../../../src/main/mls/client-config.ts';
 export interface WatchedSecrets {
   /** All memory that holds these bytes now. */
   holding(bytes: Uint8Array): Uint8Array[];
+  /** What was made while something runs, and is not overwritten when it has run. */
+  leftBy(run: () => Promise<unknown>): Promise<Uint8Array[]>;
   /** Private signature keys that were signed with. */
   readonly signKeys: ReadonlySet<Uint8Array>;
   /** Private HPKE keys, in the order in which they were made. */
@@ -21,6 +23,7 @@ export async function watchSecrets(): Promise<WatchedSecrets> {
   const privateKeys: Uint8Array[] = [];
   const { expand, extract } = { expand: kdf.expand.bind(kdf), extract: kdf.extract.bind(kdf) };
   const exportPrivateKey = hpke.exportPrivateKey.bind(hpke);
+  const open = hpke.open.bind(hpke);
   const sign = signature.sign.bind(signature);
   let isWatching = true;
   const keep = (bytes: Uint8Array): Uint8Array => {
@@ -34,6 +37,7 @@ export async function watchSecrets(): Promise<WatchedSecrets> {
     privateKeys.push(bytes);
     return bytes;
   });
+  vi.spyOn(hpke, 'open').mockImplementation(async (...args) => keep(await open(...args)));
   vi.spyOn(signature, 'sign').mockImplementation((key, message) => {
     signKeys.add(key);
     return sign(key, message);
@@ -46,5 +50,10 @@ export async function watchSecrets(): Promise<WatchedSecrets> {
     isWatching = true;
     return result;
   };
-  return { holding, signKeys, privateKeys, unwatched };
+  const leftBy = async (run: () => Promise<unknown>): Promise<Uint8Array[]> => {
+    const before = new Set(made);
+    await run();
+    return [...made].filter((each) => !before.has(each) && each.some((byte) => byte !== 0));
+  };
+  return { holding, leftBy, signKeys, privateKeys, unwatched };
 }

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { ClientState } from 'ts-mls';
 import { expandWithLabel } from 'ts-mls/crypto/kdf.js';
 import { createSecretTree, deriveKey } from 'ts-mls/secretTree.js';
-import { afterEach, expect, test, vi } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { suiteImplementation } from '../../../src/main/mls/client-config.ts';
 import { byteArraysIn } from '../../../src/main/mls/group-secrets.ts';
 import { decodeGroupRecord } from '../../../src/main/mls/group-state-codec.ts';
@@ -10,7 +10,8 @@ import type { GroupRecord } from '../../../src/main/mls/group-state-codec.ts';
 import { TsMlsAdapter } from '../../../src/main/mls/ts-mls-adapter.ts';
 import { encodeUtf8 } from '../../../src/protocol/bytes/utf8.ts';
 import type { GroupHandle, StagedCommit } from '../../../src/protocol/group/mls.ts';
-import { founding, joinRequest, makeMembership } from '../../harness/group/membership.ts';
+import { founding, joinRequest, makeMembership, testParameters } from '../../harness/group/membership.ts';
+import { addsOf, change, extensions, rogueCommit } from '../../harness/group/rogue-commit.ts';
 import { watchSecrets } from '../../harness/group/watch-secrets.ts';
 
 const NO_CHANGE = { adds: [], removes: [], kicks: [] };
@@ -54,6 +55,14 @@ function secretsOf({ keySchedule, privatePath, secretTree }: ClientState): Uint8
   ]
     .filter((value): value is Uint8Array => value instanceof Uint8Array && !isErased(value))
     .map((value) => value.slice());
+}
+async function commitOf(mls: TsMlsAdapter, group: GroupHandle): Promise<Uint8Array> {
+  return (await stage(mls, group)).commit;
+}
+function flipLast(bytes: Uint8Array): Uint8Array {
+  const copy = Uint8Array.from(bytes);
+  copy[copy.length - 1]! ^= 1;
+  return copy;
 }
 const without = (secrets: readonly Uint8Array[], kept: readonly Uint8Array[]): Uint8Array[] =>
   secrets.filter((secret) => !kept.some((each) => Buffer.from(each).equals(secret)));
@@ -113,6 +122,79 @@ test('a Commit of ours that lost leaves nothing of the epoch that it would have 
   const gone = without(lost, secretsOf((await recordOf(mls, group)).state));
   expect(gone.length).toBeGreaterThan(8);
   expect(gone.flatMap((secret) => watched.holding(secret))).toEqual([]);
+});
+
+describe('nothing that was derived is left', () => {
+  type Scene = Awaited<ReturnType<typeof setUp>>;
+  const rule = extensions(change({ ...testParameters, admission: 'ask' }));
+  const newcomer = async ({ otherMls, joiner }: Scene): Promise<Uint8Array> => {
+    const membership = makeMembership(joiner.groupId, joiner.joinProofKey);
+    return (await otherMls.keyPackage(membership, joinRequest())).keyPackage;
+  };
+  /** Commits, of Bo who organises nothing but for the last, and how Ana refuses them. */
+  const refusals: [string, (scene: Scene) => Promise<Uint8Array>, object][] = [
+    [
+      'of a Commit that does not open',
+      async ({ otherMls, other }) => flipLast(await commitOf(otherMls, other)),
+      { kind: 'refused' },
+    ],
+    [
+      'of a Commit against the rules',
+      ({ otherMls, other }) => rogueCommit(otherMls, other, [rule]),
+      { kind: 'refused', author: 1 },
+    ],
+    [
+      'of a Commit that MLS forbids',
+      async (scene) => {
+        const twice = await newcomer(scene);
+        const { otherMls, other, joiner } = scene;
+        return rogueCommit(otherMls, other, await addsOf(joiner, twice, twice), joiner);
+      },
+      { kind: 'refused', author: 1 },
+    ],
+    [
+      'of a Commit that leads to another epoch',
+      async (scene) => {
+        const { otherMls, other, joiner } = scene;
+        const adds = await addsOf(joiner, await newcomer(scene));
+        return rogueCommit(otherMls, other, adds, { ...joiner, invitationPsk: new Uint8Array(32) });
+      },
+      { kind: 'refused', reason: expect.stringContaining('confirmation tag') as string },
+    ],
+    ['of our own Commit, heard again', ({ mls, group }) => commitOf(mls, group), { kind: 'own' }],
+  ];
+  test.each(refusals)('%s', async (_, make, expected) => {
+    const scene = await setUp();
+    const { watched, mls, group } = scene;
+    const commit = await make(scene);
+    const before = secretsOf((await recordOf(mls, group)).state);
+    let outcome;
+    const left = await watched.leftBy(async () => {
+      outcome = await mls.processCommit(group, commit);
+    });
+    expect(outcome).toMatchObject(expected);
+    expect(left).toEqual([]);
+    // And all that the group goes on with is there.
+    expect(secretsOf((await recordOf(mls, group)).state)).toEqual(before);
+  });
+
+  test('of a Commit that we could not make', async () => {
+    const { watched, mls, group } = await setUp();
+    // Sealing the Commit comes last.
+    const { hpke } = await suiteImplementation(0x0001);
+    vi.spyOn(hpke, 'encryptAead').mockRejectedValue(new Error('sealing fails'));
+    let outcome;
+    const left = await watched.leftBy(async () => {
+      outcome = await mls.stageCommit(group, NO_CHANGE);
+    });
+    expect(outcome).toMatchObject({
+      kind: 'refused',
+      reason: expect.stringContaining('sealing fails') as string,
+    });
+    expect(left).toEqual([]);
+    vi.restoreAllMocks();
+    expect((await mls.stageCommit(group, NO_CHANGE)).kind).toBe('staged');
+  });
 });
 
 test('a group that is forgotten leaves nothing, its staged Commit and our signature key included', async () => {
