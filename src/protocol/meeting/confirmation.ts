@@ -10,6 +10,7 @@ import type { Doubt } from '../media/encoded-media.ts';
 import { compareLocations, type FullTrackName, type Location } from '../moqt/model.ts';
 import { millis, type Epoch, type Millis } from '../units.ts';
 import type { MeetingCore } from './core.ts';
+import { KnownInstances } from './known-instances.ts';
 import { decodeStatement, signedStatement, wordOn, type SealedAt, type Statement } from './statement.ts';
 import { MEMBER_TRACK_KINDS, type MemberTrackKind } from './track-instance.ts';
 
@@ -48,8 +49,10 @@ const STATEMENTS = 16;
 const INSTANCES = 16;
 /** Objects of an instance that wait for their statement. */
 const WAITING = 1_024;
-/** Signatures that may turn out wrong, in a second, of one instance that has stated something, and of all others together. */
+/** Signatures that may turn out wrong in a second: of one instance that is known, and of all others together. */
 const WRONG_SIGNATURES = 16;
+/** Of an instance that is not known nothing is looked at after so many: whoever makes it up may have any number of them. */
+const WRONG_OF_UNKNOWN = 4;
 
 interface Waiting extends SealedAt {
   readonly track: MemberTrackKind;
@@ -70,14 +73,16 @@ interface Instance {
   lastAt: Millis;
   /** Time in which objects came. */
   flow: number;
-  /** {@link Instance.flow} when its first statement came, and how many instances had one then; undefined: none has come. */
+  /** {@link Instance.flow} when its first statement came, and which of the member's instances it is; undefined: none has come. */
   stated: { readonly at: number; readonly rank: number } | undefined;
   /** By their numbers. */
   readonly statements: Map<number, Statement>;
   highest: number;
   tracks: Map<MemberTrackKind, TrackRecord> | undefined;
   waiting: Waiting[];
-  readonly wrong: Allowance;
+  readonly allowance: Allowance;
+  /** Signatures that turned out wrong. */
+  wrong: number;
 }
 
 /** How many signatures may still turn out wrong in the second that runs. */
@@ -106,16 +111,17 @@ export class Confirmation {
   readonly #onForged: () => void;
   /** By what the instance fields of its tracks have in common. */
   readonly #instances = new Map<string, Instance>();
-  /** Of all instances that never stated anything. */
-  readonly #wrong = new Allowance();
-  /** An instance was the member's own, or none could be told to be: others are not taken on trust any more. */
-  #isStrict = false;
-  #nextRank = 0;
+  /** Of all instances that are not known. */
+  readonly #allowance = new Allowance();
+  /** Until when instances that stated nothing are taken on trust: undefined before anything was opened. */
+  #trustEnds: Millis | undefined;
+  readonly #known: KnownInstances;
   #cleanAfter: Millis | undefined;
   #alarms = 0;
 
   constructor(core: MeetingCore, signatureKey: Uint8Array, onForged: () => void) {
     this.#core = core;
+    this.#known = new KnownInstances(core.options.groupCrypto);
     this.#signatureKey = signatureKey;
     this.#onForged = onForged;
   }
@@ -125,9 +131,17 @@ export class Confirmation {
     return this.#cleanAfter !== undefined;
   }
 
-  /** Whether the member has stated that the instance is its own. */
-  isStated(time: string | undefined): boolean {
-    return this.#instanceOf(time)?.stated !== undefined;
+  /**
+   * Whether the names of an instance are the member's: it is the newest that has stated anything, or says by its name that it
+   * follows that one. A relay that gives a name one publisher has none of somebody else's there.
+   */
+  knows(time: string | undefined): boolean {
+    return time !== undefined && this.#known.has(time);
+  }
+
+  /** Whether an instance is somebody else's for all that the member has stated. */
+  excludes(time: string | undefined): boolean {
+    return !this.#known.isEmpty && !this.knows(time);
   }
 
   /**
@@ -148,9 +162,7 @@ export class Confirmation {
     const instance = this.#instanceOf(time);
     if (instance === undefined) return 'none';
     if (instance.stated !== undefined) return isOverdue(instance) ? 'unconfirmed' : 'none';
-    if (this.#core.tasks.now - instance.firstAt < CONFIRMED_WITHIN_MS) return 'none';
-    this.#isStrict = true;
-    return 'unconfirmed';
+    return this.#core.tasks.now - instance.firstAt < CONFIRMED_WITHIN_MS ? 'none' : 'unconfirmed';
   }
 
   /**
@@ -166,23 +178,31 @@ export class Confirmation {
     instance.flow += Math.min(now - instance.lastAt, LONGEST_STEP_MS);
     instance.lastAt = now;
     forgetOld(instance);
+    // Of the first, not of each: whoever makes up one after the other is not trusted for longer.
+    this.#trustEnds ??= millis(now + CONFIRMED_WITHIN_MS);
     if (!this.#holdAgainst(instance, track, object, live)) return 'dropped';
-    return instance.stated === undefined && this.#isStrict ? 'held' : 'taken';
+    return instance.stated === undefined && now >= this.#trustEnds ? 'held' : 'taken';
   }
 
   /**
    * A statement came.
    * @returns whether it is the member's and was not known.
    */
-  stated(time: string | undefined, received: ReceivedStatement): boolean {
+  stated(time: string, received: ReceivedStatement): boolean {
     const instance = this.#instanceOf(time);
-    const statement = decodeStatement(received.statement);
-    if (instance === undefined || statement === undefined || !isNew(instance, statement.number)) return false;
-    if (!this.#isSigned(instance, received)) return false;
-    this.#remember(instance, statement);
-    this.#isStrict = true;
-    this.#settle(instance, statement);
+    const allowance = instance && this.#allowanceOf(time, instance);
     const { now } = this.#core.tasks;
+    if (instance === undefined || allowance?.isLeft(now) !== true) return false;
+    const statement = decodeStatement(received.statement);
+    if (statement !== undefined && !isNew(instance, statement.number)) return false;
+    if (statement === undefined || !this.#isSigned(received)) {
+      allowance.spend();
+      instance.wrong += 1;
+      return false;
+    }
+    this.#remember(time, instance, statement);
+    this.#trustEnds = now;
+    this.#settle(instance, statement);
     if (this.#cleanAfter !== undefined && now >= this.#cleanAfter) this.#cleanAfter = undefined;
     return true;
   }
@@ -200,6 +220,7 @@ export class Confirmation {
       instance.waiting = [];
       if (instance.stated === undefined) this.#instances.delete(time);
     }
+    if (this.#trustEnds !== undefined && this.#trustEnds > this.#core.tasks.now) this.#trustEnds = undefined;
   }
 
   /** @returns whether the object may be the member's for all that was stated. */
@@ -230,23 +251,20 @@ export class Confirmation {
     if (waiting.length > WAITING) waiting.shift();
   }
 
-  #isSigned(instance: Instance, { control, epoch, statement, signature }: ReceivedStatement): boolean {
-    const { groupCrypto } = this.#core.options;
-    const { now } = this.#core.tasks;
-    const allowance = instance.stated === undefined ? this.#wrong : instance.wrong;
-    if (!allowance.isLeft(now)) return false;
-    const signed = signedStatement(control, epoch, statement);
-    if (groupCrypto.verifyEd25519(this.#signatureKey, signed, signature)) return true;
-    allowance.spend();
-    return false;
+  /** What may be spent on statements of an instance; undefined: nothing any more. */
+  #allowanceOf(time: string, instance: Instance): Allowance | undefined {
+    if (this.knows(time)) return instance.allowance;
+    return instance.wrong < WRONG_OF_UNKNOWN ? this.#allowance : undefined;
   }
 
-  #remember(instance: Instance, statement: Statement): void {
+  #isSigned({ control, epoch, statement, signature }: ReceivedStatement): boolean {
+    const signed = signedStatement(control, epoch, statement);
+    return this.#core.options.groupCrypto.verifyEd25519(this.#signatureKey, signed, signature);
+  }
+
+  #remember(time: string, instance: Instance, statement: Statement): void {
     const { number, tracks } = statement;
-    if (instance.stated === undefined) {
-      instance.stated = { at: instance.flow, rank: this.#nextRank };
-      this.#nextRank += 1;
-    }
+    instance.stated ??= { at: instance.flow, rank: this.#known.add(time) };
     instance.statements.set(number, statement);
     instance.highest = Math.max(instance.highest, number);
     for (const known of instance.statements.keys())
@@ -295,17 +313,19 @@ export class Confirmation {
       highest: -1,
       tracks: undefined,
       waiting: [],
-      wrong: new Allowance(),
+      allowance: new Allowance(),
+      wrong: 0,
     };
     this.#instances.set(time, instance);
     if (this.#instances.size > INSTANCES) this.#forgetOne(time);
     return instance;
   }
 
-  /** The oldest that stated nothing goes first. */
+  /** One that is known is kept; of others one that is not looked at any more goes first, then the oldest that stated nothing. */
   #forgetOne(but: string): void {
-    const others = [...this.#instances].filter(([time]) => time !== but);
-    const oldest = others.find(([, { stated }]) => stated === undefined) ?? others[0];
+    const others = [...this.#instances].filter(([time]) => time !== but && !this.knows(time));
+    const unstated = others.filter(([, { stated }]) => stated === undefined);
+    const oldest = unstated.find(([, { wrong }]) => wrong >= WRONG_OF_UNKNOWN) ?? unstated[0] ?? others[0];
     if (oldest !== undefined) this.#instances.delete(oldest[0]);
   }
 }

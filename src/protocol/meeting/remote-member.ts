@@ -79,7 +79,8 @@ export class RemoteMember {
         },
         judge: (instance, object, live) => this.#judge(kind, instance, object, live),
         supersedes: ({ time }, other) => this.#confirmation.supersedes(time, other.time),
-        vouchesFor: ({ time }) => this.#times.includes(time) || this.#confirmation.isStated(time),
+        knows: ({ time }) => this.#confirmation.knows(time),
+        vouchesFor: ({ time }) => this.#times.includes(time),
       });
     this.#tracks = {
       control: track('control'),
@@ -260,13 +261,15 @@ export class RemoteMember {
     this.#lookAgain();
   }
 
-  /** Looks again at what was stopped. Whoever sends nothing any more is in no doubt. */
+  /** Looks at what is played or held back. Whoever sends nothing any more is in no doubt, nor by what is somebody else's. */
   #lookAgain(): void {
-    if (this.#doubt === 'none') return;
     const { now } = this.#context.core.tasks;
     const doubts = mediaKinds.flatMap((kind) => {
-      const track = this.#tracks[kind].current;
-      return isWithin(track?.openedAt, LIVE_MS, now) ? [this.#confirmation.doubt(track?.time)] : [];
+      const { counting, current } = this.#tracks[kind];
+      if (!isWithin(current?.openedAt, LIVE_MS, now)) return [];
+      const isPlayed = current === counting;
+      if (!isPlayed && this.#confirmation.excludes(current?.time)) return [];
+      return [this.#confirmation.doubt(current?.time)];
     });
     const isForged = this.#confirmation.isForged;
     this.#play(isForged ? 'forged' : doubts.includes('unconfirmed') ? 'unconfirmed' : 'none');

@@ -1,6 +1,6 @@
 /**
- * The instance field of a member's media namespaces: which of its tracks, and which time of being a member
- * in one process: a membership that is taken up again, even by the same process, has another.
+ * The instance field of the namespaces of a member's tracks: which of them, and which time of being a member, in one process
+ * and over one session with a relay.
  * @see docs/protocol.md #rooms-generations-and-names
  */
 import { encodeBase64Url } from '../bytes/base64url.ts';
@@ -19,7 +19,7 @@ export type MediaTrackKind = Exclude<MemberTrackKind, 'control'>;
  */
 const FIELD = /^(?:(?<kind>catalog|audio|video)\.)?(?<time>[\w-]{22})$/u;
 
-/** Random bytes that make the tracks of each time their own. */
+/** Bytes of an instance, which make the tracks of each time their own. */
 export const INSTANCE_BYTES = 16;
 
 /** The instance field of a media track, for example `audio.q1…`. @param instance - random bytes. */

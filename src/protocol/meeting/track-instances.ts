@@ -27,17 +27,19 @@ export interface TrackInstancesOwner {
   supersedes(track: MemberTrack, other: MemberTrack): boolean;
   /** An instance has ended. */
   ended(): void;
-  /** Whether the name of an instance is known for the member's own, though nothing of it was opened yet. */
+  /** Whether the name of an instance is the member's, by what it has signed. */
+  knows(track: MemberTrack): boolean;
+  /** Whether the name of an instance seems to be the member's, though nothing of it was opened yet. */
   vouchesFor(track: MemberTrack): boolean;
 }
 
 /** An instance that brought something this lately is not replaced by another. */
 const TAKE_OVER_AFTER_MS = 1_000;
 /**
- * Of those that are the member's own for all we know, and of those that anybody may have offered: who comes late is offered
- * all of them at once, the true one at any place.
+ * Of those that are known to be the member's, of those that somebody with the keys may have made up, and of those that
+ * anybody may have offered: who comes late is offered all of them at once, the true one at any place.
  */
-const MOST = { own: 4, anybodys: 64 } as const;
+const MOST = { known: 4, members: 4, anybodys: 64 } as const;
 
 /** The instances. */
 export class TrackInstances implements MemberTrackOwner {
@@ -48,13 +50,18 @@ export class TrackInstances implements MemberTrackOwner {
   readonly #tracks = new Set<MemberTrack>();
   #counting: MemberTrack | undefined;
   /** What came of instances that the member has not signed for yet. */
-  readonly #heldBack = new HeldBack();
+  readonly #heldBack = { known: new HeldBack(), others: new HeldBack() };
   #unreadableBefore = 0;
 
   constructor(kind: MemberTrackKind, context: MemberTrackContext, owner: TrackInstancesOwner) {
     this.#kind = kind;
     this.#context = context;
     this.#owner = owner;
+  }
+
+  /** The instance that counts, once anything of one has. */
+  get counting(): MemberTrack | undefined {
+    return this.#counting;
   }
 
   /** The instance that counts; before anything was opened, the one that was offered last. */
@@ -73,7 +80,7 @@ export class TrackInstances implements MemberTrackOwner {
   offered(offer: PublishOffer, forward: boolean): MemberTrack {
     const track = new MemberTrack(offer, this.#kind, forward, this.#context, this);
     this.#tracks.add(track);
-    this.#bound('anybodys');
+    this.#bound(track);
     return track;
   }
 
@@ -89,7 +96,7 @@ export class TrackInstances implements MemberTrackOwner {
 
   /** Gives up what waited too long for its key. */
   expire(): void {
-    this.#heldBack.expire(this.#context.core.tasks.now);
+    for (const held of Object.values(this.#heldBack)) held.expire(this.#context.core.tasks.now);
     for (const track of this.#tracks) track.expire();
   }
 
@@ -108,20 +115,27 @@ export class TrackInstances implements MemberTrackOwner {
   opened(track: MemberTrack, object: OpenedObject, live: boolean): void {
     if (!this.#tracks.has(track)) return;
     const judgement = this.#owner.judge(track, object, live);
-    if (judgement === 'held') this.#heldBack.hold({ track, object, live }, this.#context.core.tasks.now);
+    if (judgement === 'held') this.#hold(track, object, live);
     else if (judgement === 'taken') this.#take(track, object, live);
-    this.#bound('own');
+    this.#bound(track);
   }
 
   /** The member has signed for the instance: what was held back of it counts. */
   release(time: string): void {
-    for (const { track, object, live } of this.#heldBack.take(time))
-      if (this.#tracks.has(track)) this.#take(track, object, live);
+    for (const held of Object.values(this.#heldBack))
+      for (const { track, object, live } of held.take(time))
+        if (this.#tracks.has(track)) this.#take(track, object, live);
   }
 
   ended(track: MemberTrack): void {
     this.#drop(track);
     this.#owner.ended();
+  }
+
+  /** What is the member's by its name waits apart: nobody else's pushes it out. */
+  #hold(track: MemberTrack, object: OpenedObject, live: boolean): void {
+    const held = this.#owner.knows(track) ? this.#heldBack.known : this.#heldBack.others;
+    held.hold({ track, object, live }, this.#context.core.tasks.now);
   }
 
   #take(track: MemberTrack, object: OpenedObject, live: boolean): void {
@@ -138,18 +152,21 @@ export class TrackInstances implements MemberTrackOwner {
   }
 
   /**
-   * Drops the oldest of those that are too many, first of those that never brought anything. The member's own and all others are counted for themselves: anybody can
-   * offer a name, and only who has the keys can push out one that was heard or vouched for.
+   * Drops the oldest of those that are too many beside a track, first of those that never brought anything. Each sort is counted
+   * for itself: anybody can offer a name, only who has the keys can push out one that was heard or vouched for, and nobody one
+   * that is known.
    */
-  #bound(whose: keyof typeof MOST): void {
-    const counted = [...this.#tracks].filter((track) => this.#isOwn(track) === (whose === 'own'));
+  #bound(track: MemberTrack): void {
+    const whose = this.#whose(track);
+    const counted = [...this.#tracks].filter((each) => this.#whose(each) === whose);
     const others = counted.filter((candidate) => candidate !== this.#counting);
     const oldest = others.find((candidate) => candidate.openedAt === undefined) ?? others[0];
     if (counted.length > MOST[whose] && oldest !== undefined) this.#drop(oldest);
   }
 
-  #isOwn(track: MemberTrack): boolean {
-    return track.openedAt !== undefined || this.#owner.vouchesFor(track);
+  #whose(track: MemberTrack): keyof typeof MOST {
+    if (this.#owner.knows(track)) return 'known';
+    return track.openedAt !== undefined || this.#owner.vouchesFor(track) ? 'members' : 'anybodys';
   }
 
   #drop(track: MemberTrack): void {

@@ -1,14 +1,16 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import { controlTrack } from '../../../src/protocol/group/names.ts';
 import { nodeGroupCrypto } from '../../../src/main/mls/node-group-crypto.ts';
 import type { MeetingCore } from '../../../src/protocol/meeting/core.ts';
 import { Confirmation } from '../../../src/protocol/meeting/confirmation.ts';
+import { InstanceChain } from '../../../src/protocol/meeting/instance-chain.ts';
 import { OwnStatements } from '../../../src/protocol/meeting/own-statements.ts';
 import { signedStatement, type SealedAt } from '../../../src/protocol/meeting/statement.ts';
-import type { MemberTrackKind } from '../../../src/protocol/meeting/track-instance.ts';
+import { controlInstance, type MemberTrackKind } from '../../../src/protocol/meeting/track-instance.ts';
 import { groupId, objectId } from '../../../src/protocol/moqt/model.ts';
 import { epoch } from '../../../src/protocol/units.ts';
 import { meetingCore } from '../../harness/meeting/core.ts';
-import { controlOf, person } from './people.ts';
+import { GROUP, person } from './people.ts';
 
 const BO = nodeGroupCrypto.ed25519Signer(new Uint8Array(32).fill(5));
 const MAL = nodeGroupCrypto.ed25519Signer(new Uint8Array(32).fill(6));
@@ -50,10 +52,15 @@ class Sender {
   readonly #control;
   readonly #statements = new OwnStatements();
 
-  constructor(instance: number) {
-    const { track } = controlOf(person(1), 1, instance);
-    this.#control = track;
-    this.time = Buffer.from(track.namespace.at(-1) ?? []).toString();
+  /** @param session - counts the sessions with a relay in which instances follow one another. */
+  constructor(instance: number, session = 1) {
+    const random = (length: number): Uint8Array => new Uint8Array(length).fill(instance);
+    const chain = new InstanceChain({ random, groupCrypto: nodeGroupCrypto });
+    let bytes = chain.next();
+    for (let count = 1; count < session; count += 1) bytes = chain.next();
+    const field = controlInstance(bytes);
+    this.#control = controlTrack(GROUP, person(1).senderId, field);
+    this.time = Buffer.from(field).toString();
   }
 
   seal(track: MemberTrackKind, object: SealedAt): SealedAt {
@@ -89,10 +96,10 @@ describe('a statement', () => {
     bo.speak(0, 3);
     expect(stated(bo, bo.state(MAL))).toBe(false);
     expect(stated(bo, bo.state(BO, epoch(2n)))).toBe(false);
-    expect(confirmation.isStated(bo.time)).toBe(false);
+    expect(confirmation.knows(bo.time)).toBe(false);
     const statement = bo.state();
     expect([stated(bo, statement), stated(bo, statement)]).toEqual([true, false]);
-    expect([confirmation.isStated(bo.time), alarms]).toEqual([true, 0]);
+    expect([confirmation.knows(bo.time), alarms]).toEqual([true, 0]);
   });
 
   test('of another instance says nothing here', () => {
@@ -105,19 +112,50 @@ describe('a statement', () => {
     expect(stated(second, { ...second.state(), statement, signature, epoch: of })).toBe(false);
   });
 
-  test('that is nobody’s is looked at sixteen times a second', () => {
-    const bo = new Sender(1);
-    bo.speak(0, 1);
-    for (let count = 0; count < 100; count += 1) stated(bo, bo.state(MAL));
+  test('that is nobody’s is looked at sixteen times a second, and four times of one instance', () => {
+    const fakes = Array.from({ length: 10 }, (_, at) => new Sender(2 + at));
+    for (const fake of fakes) fake.speak(0, 1);
+    const flood = (): void => {
+      for (let count = 0; count < 100; count += 1) for (const fake of fakes) stated(fake, fake.state(MAL));
+    };
+    flood();
     expect(verified).toBe(16);
     pass(1_000);
-    expect(stated(bo, bo.state())).toBe(true);
-    // Others of the same name do not keep the member's own from being heard.
-    const fake = new Sender(2);
-    fake.speak(0, 1);
-    for (let count = 0; count < 100; count += 1) stated(fake, fake.state(MAL));
+    flood();
+    pass(1_000);
+    flood();
+    expect(verified).toBe(40);
+    // Whatever they go on with, nobody is kept from being heard.
+    const bo = new Sender(1);
+    bo.speak(0, 1);
+    flood();
+    expect([stated(bo, bo.state()), verified]).toEqual([true, 41]);
+  });
+
+  test('of an instance that is known is looked at however much is said under other names', () => {
+    const [bo, later, fakes] = [new Sender(1), new Sender(1, 3), [2, 3, 4, 5].map((at) => new Sender(at))];
+    bo.speak(0, 1);
+    stated(bo, bo.state());
+    for (const fake of [...fakes, later]) fake.speak(0, 1);
+    for (const fake of fakes) for (let count = 0; count < 4; count += 1) stated(fake, fake.state(MAL));
+    expect(verified).toBe(17);
+    for (let count = 0; count < 100; count += 1) stated(later, later.state(MAL));
+    expect(verified).toBe(33);
+    pass(1_000);
     bo.speak(1, 1);
-    expect(stated(bo, bo.state())).toBe(true);
+    expect([stated(bo, bo.state()), stated(later, later.state())]).toEqual([true, true]);
+    // Those before it are what any other is.
+    pass(1_000);
+    for (let count = 0; count < 100; count += 1) stated(bo, bo.state(MAL));
+    expect(verified).toBe(39);
+  });
+
+  test('that cannot be read counts as one that is nobody’s', () => {
+    const bo = new Sender(1);
+    bo.speak(0, 1);
+    const unreadable = { ...bo.state(), statement: new Uint8Array(0) };
+    for (let count = 0; count < 4; count += 1) stated(bo, unreadable);
+    expect([stated(bo, bo.state()), verified]).toEqual([false, 0]);
   });
 });
 
@@ -244,6 +282,53 @@ describe('an instance', () => {
     stated(bo, bo.state());
     for (let count = 0; count < 1_000; count += 1)
       confirmation.opened(`instance ${String(count)}`, 'audio', at(0), true);
-    expect(confirmation.isStated(bo.time)).toBe(true);
+    expect(opened(bo, bo.seal('audio', at(1)))).toBe('taken');
+  });
+
+  test('that follows one with statements is not pushed out by a thousand that do not', () => {
+    const [bo, later] = [new Sender(1), new Sender(1, 9)];
+    bo.speak(0, 1);
+    stated(bo, bo.state());
+    later.speak(0, 1);
+    for (let count = 0; count < 1_000; count += 1)
+      confirmation.opened(`instance ${String(count)}`, 'audio', at(0), true);
+    expect(stated(later, later.state())).toBe(true);
+  });
+
+  test('is trusted no longer when others are made up beside it', () => {
+    const fakes = Array.from({ length: 40 }, (_, at) => new Sender(1 + at));
+    const judged = new Set<string>();
+    for (let step = 0; step < 200; step += 1) {
+      const fake = fakes[step % fakes.length]!;
+      judged.add(`${String(core.tasks.now < 3_000)} ${opened(fake, at(step))}`);
+      pass(20);
+    }
+    expect([...judged]).toEqual(['true taken', 'false held']);
+  });
+
+  test('is trusted anew over another session of ours, as long as none was in doubt', () => {
+    const [first, second, third] = [new Sender(1), new Sender(2), new Sender(3)];
+    opened(first, at(0));
+    pass(2_000);
+    confirmation.missed();
+    pass(2_000);
+    expect(opened(second, at(0))).toBe('taken');
+    pass(3_000);
+    confirmation.missed();
+    expect(opened(third, at(0))).toBe('held');
+  });
+
+  test('that the member had before goes before the later ones, in whichever order their statements come', () => {
+    const [before, later] = [new Sender(1), new Sender(1, 2)];
+    before.speak(0, 1);
+    const first = before.state();
+    later.speak(0, 1);
+    stated(later, later.state());
+    expect(stated(before, first)).toBe(true);
+    expect([
+      confirmation.supersedes(before.time, later.time),
+      confirmation.supersedes(later.time, before.time),
+      confirmation.knows(before.time),
+    ]).toEqual([false, true, false]);
   });
 });

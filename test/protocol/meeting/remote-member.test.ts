@@ -3,8 +3,10 @@ import { encodeUtf8 } from '../../../src/protocol/bytes/utf8.ts';
 import { encodeControlMessage } from '../../../src/protocol/group/control.ts';
 import { encodeCatalog, type CatalogTrack } from '../../../src/protocol/media/catalog.ts';
 import { encodeLocProperties } from '../../../src/protocol/media/loc.ts';
+import { nodeGroupCrypto } from '../../../src/main/mls/node-group-crypto.ts';
 import type { MeetingCore } from '../../../src/protocol/meeting/core.ts';
 import type { MeetingKeys } from '../../../src/protocol/meeting/meeting-keys.ts';
+import { encodeStatement, signedStatement } from '../../../src/protocol/meeting/statement.ts';
 import { RemoteMember } from '../../../src/protocol/meeting/remote-member.ts';
 import { MEMBER_TRACK_KINDS, type MemberTrackKind } from '../../../src/protocol/meeting/track-instance.ts';
 import { leafIndex } from '../../../src/protocol/group/roster.ts';
@@ -15,7 +17,8 @@ import { controlOf, mediaOf, person, senderOf } from './people.ts';
 import { beginEpoch, masterKey, meetingKeys, type PublishedTrack } from './published-track.ts';
 import { ScriptedRelay } from './scripted-relay.ts';
 
-const BO = person(1);
+const SIGNER = nodeGroupCrypto.ed25519Signer(new Uint8Array(32).fill(5));
+const BO = { ...person(1), signatureKey: SIGNER.publicKey };
 const ID = 'bo';
 const COMMON = { isLive: true, bitrate: 32_000 } as const;
 const AUDIO: CatalogTrack = {
@@ -77,6 +80,14 @@ function offered(kind: MemberTrackKind, instance = 1): PublishedTrack {
 }
 const catalogOf = (...tracks: readonly CatalogTrack[]): Uint8Array =>
   encodeCatalog({ generatedAt: 0, tracks });
+/** The member states that it has sealed nothing yet. */
+function stateNothing(control: PublishedTrack, of: bigint): void {
+  const nothing = { after: undefined, sealed: [] };
+  const tracks = { control: nothing, catalog: nothing, audio: nothing, video: nothing };
+  const statement = encodeStatement(0, tracks);
+  const signature = SIGNER.sign(signedStatement(control.track, epoch(of), statement));
+  control.send(of, encodeControlMessage({ kind: 'statement', statement, signature }));
+}
 const pass = (duration: number): void => {
   core.tasks.advance(core.tasks.after(duration));
 };
@@ -254,6 +265,7 @@ describe('the media of a member', () => {
     expect(state()).toBe('unreadable');
     pass(3_001);
     expect(state()).toBe('reconnecting');
+    stateNothing(offered('control'), 1n);
     catalog.send(1n, catalogOf());
     expect(state()).toBe('off');
   });
@@ -349,6 +361,17 @@ describe('a member', () => {
     bo.offered('catalog', anew.offer());
     anew.send(0n, catalogOf(AUDIO));
     expect(downlinkOf(core)).toEqual([AUDIO_ON]);
+  });
+
+  test('is in no doubt by what somebody else sends as it', () => {
+    stateNothing(offered('control'), 0n);
+    const fake = offered('audio', 2);
+    for (let passed = 0; passed < 5_000; passed += 100) {
+      fake.send(0n, Uint8Array.of(1));
+      bo.tick();
+      pass(100);
+    }
+    expect(bo.doubt).toBe('none');
   });
 
   test('whose track ends is looked at again', () => {

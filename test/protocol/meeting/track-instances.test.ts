@@ -19,6 +19,7 @@ let instances: TrackInstances;
 /** What counted, `> …` where it was the first of its instance. */
 let log: string[];
 const vouched = new Set<MemberTrack>();
+const known = new Set<MemberTrack>();
 /** What becomes of what comes of a track, and from which other one its member went over to it. */
 const judged = new Map<MemberTrack, Judgement>();
 const after = new Map<MemberTrack, MemberTrack>();
@@ -27,6 +28,8 @@ beforeEach(() => {
   keys = meetingKeys();
   log = [];
   judged.clear();
+  known.clear();
+  vouched.clear();
   after.clear();
   instances = new TrackInstances(
     'catalog',
@@ -38,6 +41,7 @@ beforeEach(() => {
       ended: () => log.push('ended'),
       judge: (track) => judged.get(track) ?? 'taken',
       supersedes: (track, other) => after.get(track) === other,
+      knows: (track) => known.has(track),
       vouchesFor: (track) => vouched.has(track),
     },
   );
@@ -166,7 +170,7 @@ describe('the instances of a track', () => {
     expect(log).toEqual(['> before', '> now', '> again']);
   });
 
-  test('that the member is known to have are not pushed out by others before they have brought anything', () => {
+  test('that the member seems to have are not pushed out by others before they have brought anything', () => {
     const silent = offer(1);
     vouched.add(silent.track);
     Array.from({ length: 100 }, (_, count) => offer(2 + count));
@@ -175,7 +179,38 @@ describe('the instances of a track', () => {
     expect(log).toEqual(['> at last']);
   });
 
-  test('that the member is known to have, and that brought nothing, go before one that brought something', () => {
+  test('that are known for the member’s are not pushed out by others that bring something, and neither is what waits of them', () => {
+    const [silent, waiting] = [offer(1), offer(2)];
+    for (const { track } of [silent, waiting]) known.add(track);
+    judged.set(waiting.track, 'held');
+    say(waiting, 'waits');
+    const fakes = Array.from({ length: 200 }, (_, count) => {
+      const fake = offer(3 + count);
+      judged.set(fake.track, 'held');
+      say(fake, 'send');
+      say(fake, 'the money');
+      return fake;
+    });
+    expect(cancelled(silent, waiting)).toEqual([0, 0]);
+    expect(cancelled(...fakes).filter((times) => times === 0)).toHaveLength(4);
+    instances.release(waiting.track.time ?? '');
+    say(silent, 'too early');
+    pass(1_001);
+    say(silent, 'at last');
+    expect(log).toEqual(['> waits', '> at last']);
+  });
+
+  test('that are known for the member’s are four at most', () => {
+    const offers = [1, 2, 3, 4, 5].map((instance) => {
+      const offered = offer(instance);
+      known.add(offered.track);
+      say(offered, String(instance));
+      return offered;
+    });
+    expect(cancelled(...offers)).toEqual([0, 1, 0, 0, 0]);
+  });
+
+  test('that the member seems to have, and that brought nothing, go before one that brought something', () => {
     const heard = [1, 2, 3].map((instance) => {
       const offered = offer(instance);
       say(offered, String(instance));

@@ -1,30 +1,15 @@
 /** Members that send as others: all have the keys of all, and none the leaf key of another. */
 import { describe, expect, test } from 'vitest';
-import { encodeUtf8 } from '../../../src/protocol/bytes/utf8.ts';
 import { encodeControlMessage } from '../../../src/protocol/group/control.ts';
-import {
-  classifyTrack,
-  controlTrack,
-  groupNamespace,
-  mediaTrack,
-  type GroupName,
-  type SenderId,
-} from '../../../src/protocol/group/names.ts';
-import { encodeLocProperties } from '../../../src/protocol/media/loc.ts';
-import { controlInstance, mediaInstance, mediaKindOf } from '../../../src/protocol/meeting/track-instance.ts';
-import { groupId, objectId, type FullTrackName } from '../../../src/protocol/moqt/model.ts';
+import type { FullTrackName } from '../../../src/protocol/moqt/model.ts';
 import type { TrackTreatment } from '../../../src/protocol/relay/policy.ts';
 import { passAccess } from '../../../src/services/relay/pass-access.ts';
 import { meetingTracks } from '../../../src/services/relay/meeting-tracks.ts';
 import { fakeCrypto } from '../../harness/group/simulation.ts';
-import { forge } from '../../harness/meeting/forge.ts';
-import { Intruder, passOf } from '../../harness/simulation/intruder.ts';
+import { Forger } from '../../harness/simulation/forger.ts';
 import { meetLive } from '../../harness/simulation/meet.ts';
-import {
-  RELAY_AUTHORITY,
-  SimulatedMeeting,
-  type SimulatedMember,
-} from '../../harness/simulation/simulated-meeting.ts';
+import { RELAY_AUTHORITY, SimulatedMeeting } from '../../harness/simulation/simulated-meeting.ts';
+import { FORGED, heard, notices, own, spoken, talk, three } from './who-speaks-scene.ts';
 
 /** A relay that lets anybody publish what one member says: one that works together with a member, say. */
 const COLLUDING = {
@@ -35,114 +20,6 @@ const COLLUDING = {
     firstWins: true,
   }),
 };
-const PRIORITY = { control: 8, catalog: 16, audio: 32, video: 128 } as const;
-type Kind = keyof typeof PRIORITY;
-const SOUND = encodeLocProperties({ timestamp: 1n, timescale: 1_000_000n });
-
-function groupOf(member: SimulatedMember): GroupName {
-  if (member.group === undefined) throw new Error('nobody is in a group');
-  return member.group.group;
-}
-
-/** A member with a session of its own, on which it sends as somebody else. */
-class Forger extends Intruder {
-  readonly #member: SimulatedMember;
-  readonly #published = new Map<FullTrackName, ReturnType<Intruder['publish']>>();
-
-  constructor(world: SimulatedMeeting, member: SimulatedMember) {
-    super(world, passOf(world));
-    this.#member = member;
-  }
-
-  /** A track of somebody's, as the relay has it. */
-  trackOf(victim: SimulatedMember, kind: Kind): FullTrackName {
-    const group = groupOf(this.#member);
-    if (this.requests('publish').length === 0) {
-      this.session.subscribeTracks(groupNamespace(group), { forward: false });
-      this.run();
-    }
-    const found = this.requests('publish').findLast(({ track }) => {
-      const named = classifyTrack(group, track);
-      if (named.kind !== 'control' && named.kind !== 'media') return false;
-      const isVictims = Buffer.from(named.sender).equals(this.#senderOf(victim));
-      return isVictims && (named.kind === 'control' ? 'control' : mediaKindOf(named.instance)) === kind;
-    });
-    if (found === undefined) throw new Error(`no ${kind} of ${victim.name}`);
-    return found.track;
-  }
-
-  /** A track under somebody's name that nobody has published before. */
-  newTrack(victim: SimulatedMember, kind: Kind, instance = 7): FullTrackName {
-    const [group, sender] = [groupOf(this.#member), this.#senderOf(victim)];
-    const bytes = new Uint8Array(16).fill(instance);
-    return kind === 'control'
-      ? controlTrack(group, sender, controlInstance(bytes))
-      : mediaTrack(group, sender, mediaInstance(kind, bytes));
-  }
-
-  /** Sends as the owner of a track. */
-  forge(track: FullTrackName, kind: Kind, group: number, payload: Uint8Array, object = 0): void {
-    const { epoch } = this.#member;
-    const masterKey = this.#member.memory.findLast(({ view }) => view.epoch === epoch)?.masterKey;
-    if (epoch === undefined || masterKey === undefined) throw new Error('has no keys');
-    const id = this.#published.get(track) ?? this.publish(track);
-    this.#published.set(track, id);
-    if (this.refusal(id) !== undefined) throw new Error('the relay refuses it');
-    const location = { group: groupId(BigInt(group)), object: objectId(BigInt(object)) };
-    const encrypted = kind === 'audio' || kind === 'video' ? { encrypted: SOUND } : {};
-    const forged = forge(
-      { epoch, masterKey },
-      { track, location, priority: PRIORITY[kind], payload, ...encrypted },
-    );
-    this.session.sendSingleObject(id, forged, false);
-    this.drain();
-  }
-
-  /** The name of a track of somebody's with something before its instance: nobody has it, and the relay lets anybody use it. */
-  besideTrackOf(victim: SimulatedMember, kind: Kind): FullTrackName {
-    const { namespace, name } = this.trackOf(victim, kind);
-    const field = Buffer.from(namespace.at(-1) ?? []).toString();
-    const beside = kind === 'control' ? `x.${field}` : field.replace('.', '.x.');
-    return { namespace: [...namespace.slice(0, -1), encodeUtf8(beside)], name };
-  }
-
-  #senderOf({ name, group }: SimulatedMember): SenderId {
-    const own = group?.participants.find(({ self }) => self);
-    if (own === undefined) throw new Error(`${name} is no member`);
-    return own.member.senderId;
-  }
-}
-
-/** How often somebody has spoken: as many groups of sound there are. */
-const spoken = new Map<SimulatedMember, number>();
-
-/** All speak for a while. */
-function talk(world: SimulatedMeeting, duration: number, ...speakers: readonly SimulatedMember[]): void {
-  for (let passed = 0; passed < duration; passed += 20) {
-    for (const speaker of speakers) {
-      speaker.speak(`${speaker.name} speaks`);
-      spoken.set(speaker, (spoken.get(speaker) ?? 0) + 1);
-    }
-    world.pass(20);
-  }
-}
-
-function three(world: SimulatedMeeting): [SimulatedMember, SimulatedMember, SimulatedMember] {
-  const [ana, bo, mal] = meetLive(world, 'Ana', 'Bo', 'Mal');
-  if (ana === undefined || bo === undefined || mal === undefined) throw new Error('nobody came');
-  return [ana, bo, mal];
-}
-
-const FORGED = encodeUtf8('send the money');
-const heard = (listener: SimulatedMember, speaker: SimulatedMember): number =>
-  listener.got(speaker, 'audio').filter((text) => text === 'send the money').length;
-const own = (listener: SimulatedMember, speaker: SimulatedMember): number =>
-  listener.got(speaker, 'audio').length - heard(listener, speaker);
-const notices = (member: SimulatedMember): string[] =>
-  member.view.notices.flatMap(({ news }) =>
-    news.kind === 'forged' ? [Buffer.from(news.member.fingerprint).toString('base64url')] : [],
-  );
-
 describe('a member who sends as another', () => {
   test('under a new name of theirs is not heard, while the other sends or is silent', () => {
     const world = new SimulatedMeeting();
