@@ -24,7 +24,15 @@ interface Stream {
   latest: number;
   /** The source before, and what it was up to: what of it is still under way. */
   before: { readonly room: RoomNumber; readonly offset: number; readonly until: number } | undefined;
+  /** Times of the packets of sound that were handed on last. */
+  readonly handedOn: Set<number>;
 }
+
+/**
+ * How many of them are remembered: 10 s of sound. Packets come in any order, more so to a machine that stood still, and each
+ * comes from both rooms.
+ */
+const MOST_HANDED_ON = 512;
 
 /** The splice. */
 export class Splice {
@@ -83,7 +91,7 @@ export class Splice {
     const items: DownlinkItem[] = [];
     const { before } = stream;
     if (stream.source !== room && before?.room === room && chunk.timestamp < before.until)
-      return [{ ...chunk, group: chunk.group + before.offset }];
+      return isRepeated(stream, chunk) ? [] : [{ ...chunk, group: chunk.group + before.offset }];
     if (stream.source !== room) {
       // A picture that nothing came before can be shown only where it stands alone. What came from the old room comes once.
       const isNew = chunk.keyframe && chunk.timestamp > stream.latest;
@@ -93,6 +101,7 @@ export class Splice {
       switchTo(stream, room, chunk.group);
       items.push({ kind: 'track-on', participant, config });
     }
+    if (isRepeated(stream, chunk)) return items;
     const group = chunk.group + stream.offset;
     stream.newest = Math.max(stream.newest, group);
     stream.latest = Math.max(stream.latest, chunk.timestamp);
@@ -112,10 +121,21 @@ export class Splice {
       newest: -1,
       latest: -Infinity,
       before: undefined,
+      handedOn: new Set(),
     };
     this.#streams.set(key, stream);
     return stream;
   }
+}
+
+/** Whether a packet of sound was handed on before; it is remembered as one that is. */
+function isRepeated({ media, handedOn }: Stream, { timestamp }: Chunk): boolean {
+  if (media !== 'audio') return false;
+  if (handedOn.has(timestamp)) return true;
+  handedOn.add(timestamp);
+  const [oldest] = handedOn;
+  if (handedOn.size > MOST_HANDED_ON && oldest !== undefined) handedOn.delete(oldest);
+  return false;
 }
 
 function switchTo(stream: Stream, room: RoomNumber, first: number): void {
