@@ -11,7 +11,15 @@ import { compareLocations, type FullTrackName, type Location } from '../moqt/mod
 import { millis, type Epoch, type Millis } from '../units.ts';
 import type { MeetingCore } from './core.ts';
 import { KnownInstances } from './known-instances.ts';
-import { decodeStatement, signedStatement, wordOn, type SealedAt, type Statement } from './statement.ts';
+import { SignatureAllowance } from './signature-allowance.ts';
+import {
+  decodeStatement,
+  signedStatement,
+  wordOn,
+  type SealedAt,
+  type Statement,
+  type Word,
+} from './statement.ts';
 import { MEMBER_TRACK_KINDS, type MemberTrackKind } from './track-instance.ts';
 
 /** What becomes of an object that was opened. */
@@ -49,8 +57,6 @@ const STATEMENTS = 16;
 const INSTANCES = 16;
 /** Objects of an instance that wait for their statement. */
 const WAITING = 1_024;
-/** Signatures that may turn out wrong in a second: of one instance that is known, and of all others together. */
-const WRONG_SIGNATURES = 16;
 /** Of an instance that is not known nothing is looked at after so many: whoever makes it up may have any number of them. */
 const WRONG_OF_UNKNOWN = 4;
 
@@ -68,7 +74,19 @@ interface TrackRecord {
   upTo: Location | undefined;
 }
 
+/** What is known of where an instance stands. */
+type Standing =
+  /** It has stated nothing yet. */
+  | 'unstated'
+  /** It has stated something, and all that came of it since came to us. */
+  | 'current'
+  /** Our session was lost after that, or the relay has cancelled one of its tracks: they may have ended meanwhile. */
+  | 'missed'
+  /** One of its tracks has ended after that, so that anybody may use its names. */
+  | 'ended';
+
 interface Instance {
+  standing: Standing;
   readonly firstAt: Millis;
   lastAt: Millis;
   /** Time in which objects came. */
@@ -80,27 +98,9 @@ interface Instance {
   highest: number;
   tracks: Map<MemberTrackKind, TrackRecord> | undefined;
   waiting: Waiting[];
-  readonly allowance: Allowance;
+  readonly allowance: SignatureAllowance;
   /** Signatures that turned out wrong. */
   wrong: number;
-}
-
-/** How many signatures may still turn out wrong in the second that runs. */
-class Allowance {
-  #until = millis(0);
-  #left = 0;
-
-  isLeft(now: Millis): boolean {
-    if (now >= this.#until) {
-      this.#until = millis(now + 1_000);
-      this.#left = WRONG_SIGNATURES;
-    }
-    return this.#left > 0;
-  }
-
-  spend(): void {
-    this.#left -= 1;
-  }
 }
 
 /** The confirmation of one member in one join. */
@@ -112,7 +112,7 @@ export class Confirmation {
   /** By what the instance fields of its tracks have in common. */
   readonly #instances = new Map<string, Instance>();
   /** Of all instances that are not known. */
-  readonly #allowance = new Allowance();
+  readonly #allowance = new SignatureAllowance();
   /** Until when instances that stated nothing are taken on trust: undefined before anything was opened. */
   #trustEnds: Millis | undefined;
   readonly #known: KnownInstances;
@@ -133,10 +133,11 @@ export class Confirmation {
 
   /**
    * Whether the names of an instance are the member's: it is the newest that has stated anything, or says by its name that it
-   * follows that one. A relay that gives a name one publisher has none of somebody else's there.
+   * follows that one, and none of its tracks has ended since. A relay that gives a name one publisher has none of somebody
+   * else's there.
    */
   knows(time: string | undefined): boolean {
-    return time !== undefined && this.#known.has(time);
+    return time !== undefined && this.#known.has(time) && this.#instanceOf(time)?.standing !== 'ended';
   }
 
   /** Whether an instance is somebody else's for all that the member has stated. */
@@ -180,8 +181,11 @@ export class Confirmation {
     forgetOld(instance);
     // Of the first, not of each: whoever makes up one after the other is not trusted for longer.
     this.#trustEnds ??= millis(now + CONFIRMED_WITHIN_MS);
-    if (!this.#holdAgainst(instance, track, object, live)) return 'dropped';
-    return instance.stated === undefined && now >= this.#trustEnds ? 'held' : 'taken';
+    const word = this.#holdAgainst(instance, track, object, live);
+    if (word !== 'nothing') return word === 'sealed' ? 'taken' : 'dropped';
+    const isTrusted =
+      instance.standing === 'unstated' ? now < this.#trustEnds : instance.standing === 'current';
+    return isTrusted ? 'taken' : 'held';
   }
 
   /**
@@ -202,6 +206,7 @@ export class Confirmation {
     }
     this.#remember(time, instance, statement);
     this.#trustEnds = now;
+    instance.standing = 'current';
     this.#settle(instance, statement);
     if (this.#cleanAfter !== undefined && now >= this.#cleanAfter) this.#cleanAfter = undefined;
     return true;
@@ -213,37 +218,43 @@ export class Confirmation {
     this.#alarms = 0;
   }
 
+  /**
+   * One of the tracks of an instance has ended: whoever publishes under its names now is not the member for that reason.
+   * @param isSaid - the relay has said so; else it has cancelled it, or our session is lost.
+   */
+  ended(time: string | undefined, isSaid: boolean): void {
+    const instance = this.#instanceOf(time);
+    if (instance === undefined) return;
+    if (isSaid) instance.standing = 'ended';
+    else if (instance.standing === 'current') instance.standing = 'missed';
+  }
+
   /** Objects and statements have been missed: what was before the next statement is before our time. */
   missed(): void {
     for (const [time, instance] of this.#instances) {
       instance.tracks = undefined;
       instance.waiting = [];
+      if (instance.standing === 'current') instance.standing = 'missed';
       if (instance.stated === undefined) this.#instances.delete(time);
     }
     if (this.#trustEnds !== undefined && this.#trustEnds > this.#core.tasks.now) this.#trustEnds = undefined;
   }
 
-  /** @returns whether the object may be the member's for all that was stated. */
-  #holdAgainst(instance: Instance, track: MemberTrackKind, object: SealedAt, live: boolean): boolean {
+  /** @returns what is known of the object by what was stated; of one that is too old it does not matter. */
+  #holdAgainst(instance: Instance, track: MemberTrackKind, object: SealedAt, live: boolean): Word {
     const record = instance.tracks?.get(track);
-    if (record === undefined || isAbove(object.location, record.upTo)) {
-      this.#wait(instance, track, object);
-      return true;
+    const isNewer = record !== undefined && isAbove(object.location, record.upTo);
+    const word = isNewer ? 'nothing' : wordOf(instance, track, object);
+    if (word === 'not-sealed') this.#alarm();
+    if (word !== 'nothing') return word;
+    if (record !== undefined && !isNewer) {
+      // What we fetch, and what was under way when we came, is older than what was stated to us.
+      if (!live || instance.flow - (instance.stated?.at ?? 0) < CONFIRMED_WITHIN_MS) return 'nothing';
+      if (!isAbove(object.location, oldestOf(instance)?.tracks[track].after)) return 'not-sealed';
     }
-    for (const statement of instance.statements.values()) {
-      const word = wordOn(statement.tracks[track], object);
-      if (word === 'sealed') return true;
-      if (word === 'not-sealed') {
-        this.#alarm();
-        return false;
-      }
-    }
-    // What we fetch, and what was under way when we came, is older than what was stated to us.
-    if (!live || instance.flow - (instance.stated?.at ?? 0) < CONFIRMED_WITHIN_MS) return true;
-    if (!isAbove(object.location, oldestOf(instance)?.tracks[track].after)) return false;
     // Its statement may still be under way.
     this.#wait(instance, track, object);
-    return true;
+    return 'nothing';
   }
 
   #wait({ waiting, flow }: Instance, track: MemberTrackKind, { location, tag }: SealedAt): void {
@@ -252,7 +263,7 @@ export class Confirmation {
   }
 
   /** What may be spent on statements of an instance; undefined: nothing any more. */
-  #allowanceOf(time: string, instance: Instance): Allowance | undefined {
+  #allowanceOf(time: string, instance: Instance): SignatureAllowance | undefined {
     if (this.knows(time)) return instance.allowance;
     return instance.wrong < WRONG_OF_UNKNOWN ? this.#allowance : undefined;
   }
@@ -305,6 +316,7 @@ export class Confirmation {
   #newInstance(time: string): Instance {
     const { now } = this.#core.tasks;
     const instance: Instance = {
+      standing: 'unstated',
       firstAt: now,
       lastAt: now,
       flow: 0,
@@ -313,7 +325,7 @@ export class Confirmation {
       highest: -1,
       tracks: undefined,
       waiting: [],
-      allowance: new Allowance(),
+      allowance: new SignatureAllowance(),
       wrong: 0,
     };
     this.#instances.set(time, instance);
@@ -332,6 +344,15 @@ export class Confirmation {
 
 function isAbove(location: Location, other: Location | undefined): boolean {
   return other === undefined || compareLocations(location, other) > 0;
+}
+
+/** What the statements that are remembered say of an object. */
+function wordOf({ statements }: Instance, track: MemberTrackKind, object: SealedAt): Word {
+  for (const statement of statements.values()) {
+    const word = wordOn(statement.tracks[track], object);
+    if (word !== 'nothing') return word;
+  }
+  return 'nothing';
 }
 
 /** Whether something has waited for its statement for too long. */

@@ -3,6 +3,7 @@
  * is on its way, and hands on what was opened. What cannot be opened is counted and goes nowhere.
  */
 import type { Fetch, PublishOffer, SubscriptionOwner, Subscription } from '../moqt/client/client-api.ts';
+import { PublishDoneCode } from '../moqt/codes.ts';
 import { objectId, type FullTrackName, type Location, type MoqtObject } from '../moqt/model.ts';
 import { objectTag } from '../secure-objects/object-tag.ts';
 import type { TrackOpener } from '../secure-objects/track-opener.ts';
@@ -37,8 +38,11 @@ export interface OpenedObject {
 export interface MemberTrackOwner {
   /** @param live - false when the object was published before we subscribed. */
   opened(track: MemberTrack, object: OpenedObject, live: boolean): void;
-  /** The publisher or the session is gone; the track is closed. */
-  ended(track: MemberTrack): void;
+  /**
+   * The publisher or the session is gone; the track is closed.
+   * @param isSaid - the relay has said that the track has ended.
+   */
+  ended(track: MemberTrack, isSaid: boolean): void;
 }
 
 const SUBSCRIBER_PRIORITY = { control: 8, catalog: 16, audio: 32, video: 128 } as const;
@@ -112,10 +116,10 @@ export class MemberTrack implements SubscriptionOwner {
   }
 
   /** The publisher or the session is gone. */
-  done(): void {
+  done(code: number): void {
     if (this.#ended) return;
     this.close();
-    this.#owner.ended(this);
+    this.#owner.ended(this, code !== PublishDoneCode.INTERNAL_ERROR);
   }
 
   /** Wants objects, or none for now. */

@@ -74,7 +74,8 @@ export class RemoteMember {
         opened: (object, begins) => {
           this.#opened(kind, object, begins);
         },
-        ended: () => {
+        ended: ({ time }, isSaid) => {
+          this.#confirmation.ended(time, isSaid);
           context.core.changed();
         },
         judge: (instance, object, live) => this.#judge(kind, instance, object, live),

@@ -25,8 +25,8 @@ export interface TrackInstancesOwner {
   judge(track: MemberTrack, object: OpenedObject, live: boolean): Judgement;
   /** Whether the member has signed for both instances and went over to the first from the other, or for the first alone. */
   supersedes(track: MemberTrack, other: MemberTrack): boolean;
-  /** An instance has ended. */
-  ended(): void;
+  /** An instance has ended. @param isSaid - the relay has said so. */
+  ended(track: MemberTrack, isSaid: boolean): void;
   /** Whether the name of an instance is the member's, by what it has signed. */
   knows(track: MemberTrack): boolean;
   /** Whether the name of an instance seems to be the member's, though nothing of it was opened yet. */
@@ -127,9 +127,9 @@ export class TrackInstances implements MemberTrackOwner {
         if (this.#tracks.has(track)) this.#take(track, object, live);
   }
 
-  ended(track: MemberTrack): void {
+  ended(track: MemberTrack, isSaid: boolean): void {
     this.#drop(track);
-    this.#owner.ended();
+    this.#owner.ended(track, isSaid);
   }
 
   /** What is the member's by its name waits apart: nobody else's pushes it out. */

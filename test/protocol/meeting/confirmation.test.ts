@@ -318,6 +318,37 @@ describe('an instance', () => {
     expect(opened(third, at(0))).toBe('held');
   });
 
+  test.each([
+    ['of which a track has ended', (time: string) => confirmation.ended(time, true)],
+    ['of which a track was cancelled', (time: string) => confirmation.ended(time, false)],
+    ['of which something was missed', () => confirmation.missed()],
+  ])('%s counts when it states something, and what it has stated before', (_, happens) => {
+    const bo = new Sender(1);
+    bo.speak(0, 3);
+    stated(bo, bo.state());
+    const again = bo.seal('audio', at(3));
+    happens(bo.time);
+    expect([opened(bo, at(2)), opened(bo, again), opened(bo, at(4))]).toEqual(['taken', 'held', 'held']);
+    expect(stated(bo, bo.state(MAL))).toBe(false);
+    bo.seal('audio', at(5));
+    expect([stated(bo, bo.state()), opened(bo, at(6))]).toEqual([true, 'taken']);
+  });
+
+  test('of which a track has ended is not known by its name any more, until it states something', () => {
+    const [bo, later] = [new Sender(1), new Sender(1, 2)];
+    bo.speak(0, 1);
+    stated(bo, bo.state());
+    confirmation.ended(bo.time, false);
+    expect(confirmation.knows(bo.time)).toBe(true);
+    confirmation.ended(bo.time, true);
+    expect([confirmation.knows(bo.time), confirmation.knows(later.time)]).toEqual([false, true]);
+    bo.speak(1, 1);
+    stated(bo, bo.state());
+    expect(confirmation.knows(bo.time)).toBe(true);
+    confirmation.missed();
+    expect(confirmation.knows(bo.time)).toBe(true);
+  });
+
   test('that the member had before goes before the later ones, in whichever order their statements come', () => {
     const [before, later] = [new Sender(1), new Sender(1, 2)];
     before.speak(0, 1);

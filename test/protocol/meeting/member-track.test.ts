@@ -5,6 +5,7 @@ import { HOLD_LIMIT_MS } from '../../../src/protocol/meeting/held-objects.ts';
 import type { MeetingKeys } from '../../../src/protocol/meeting/meeting-keys.ts';
 import { MemberTrack } from '../../../src/protocol/meeting/member-track.ts';
 import type { MoqtClient, PublishOffer } from '../../../src/protocol/moqt/client/client-api.ts';
+import { PublishDoneCode } from '../../../src/protocol/moqt/codes.ts';
 import type { MoqtObject, RequestId } from '../../../src/protocol/moqt/model.ts';
 import { epoch, type Epoch } from '../../../src/protocol/units.ts';
 import { DEAF_GROUP, meetingCore } from '../../harness/meeting/core.ts';
@@ -21,14 +22,15 @@ let keys: MeetingKeys;
 /** What came out, `(…)` where it was published before. */
 let opened: string[];
 let seen: Epoch[];
-let ended: number;
+/** Of each end whether the relay has said so. */
+let ended: boolean[];
 let published: PublishedTrack;
 beforeEach(() => {
   core = meetingCore();
   keys = meetingKeys();
   opened = [];
   seen = [];
-  ended = 0;
+  ended = [];
   published = mediaOf(BO, 'catalog');
 });
 
@@ -45,9 +47,7 @@ function receive(offer: PublishOffer = published.offer(), client?: MoqtClient): 
         const text = decodeUtf8(payload) ?? '';
         opened.push(live ? text : `(${text})`);
       },
-      ended: () => {
-        ended += 1;
-      },
+      ended: (_, isSaid) => ended.push(isSaid),
     },
   );
 }
@@ -167,9 +167,9 @@ describe('a track of another member', () => {
     track.close();
     track.close();
     track.object(late);
-    track.done();
+    track.done(PublishDoneCode.TRACK_ENDED);
     begin(4n, track);
-    expect([opened, published.cancelled, ended]).toEqual([['before'], 1, 0]);
+    expect([opened, published.cancelled, ended]).toEqual([['before'], 1, []]);
   });
 
   test('whose publisher is gone is over, and its owner hears of it once', () => {
@@ -178,7 +178,14 @@ describe('a track of another member', () => {
     published.owner?.done(2, 'over');
     published.owner?.done(2, 'over');
     send(3n, 'late');
-    expect([ended, opened, track.unreadable]).toEqual([1, [], 0]);
+    expect([ended, opened, track.unreadable]).toEqual([[true], [], 0]);
+  });
+
+  test('whose session is gone is over, and nobody has said that it has ended', () => {
+    begin(3n);
+    receive();
+    published.owner?.done(PublishDoneCode.INTERNAL_ERROR, 'closed');
+    expect(ended).toEqual([false]);
   });
 });
 
@@ -279,7 +286,7 @@ describe('what was published before', () => {
       },
       (track: MemberTrack) => track.handOver(),
       (track: MemberTrack) => {
-        track.done();
+        track.done(PublishDoneCode.TRACK_ENDED);
       },
     ]) {
       keys = meetingKeys();

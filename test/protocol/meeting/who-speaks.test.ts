@@ -75,6 +75,38 @@ describe('a member who sends as another', () => {
     expect(world.broken).toEqual([]);
   });
 
+  test('under the names that they had is not heard, while they are cut off, nor by whoever was cut off with them', () => {
+    const world = new SimulatedMeeting();
+    const [ana, bo, mal] = three(world);
+    talk(world, 1_000, bo);
+    const forger = new Forger(world, mal);
+    const tracks = { audio: forger.trackOf(bo, 'audio'), control: forger.trackOf(bo, 'control') };
+    for (const away of [ana, bo]) {
+      away.reachesRelay = false;
+      world.cut(away, 60_000);
+    }
+    // Until the relay has noticed.
+    world.pass(7_000);
+    const send = (duration: number, from: number): void => {
+      for (let group = from; group < from + duration / 20; group += 1) {
+        forger.forge(tracks.audio, 'audio', group, FORGED);
+        forger.forge(tracks.control, 'control', group, encodeControlMessage({ kind: 'leave' }));
+        world.pass(20);
+      }
+    };
+    send(3_000, 1_000);
+    ana.reachesRelay = true;
+    world.until('Ana is back', () => ana.view.connection.kind === 'connected');
+    send(3_000, 2_000);
+    expect([heard(ana, bo), heard(mal, bo), ana.sees(bo)?.leaving]).toEqual([0, 0, false]);
+    bo.reachesRelay = true;
+    world.until('Bo is back', () => bo.view.connection.kind === 'connected');
+    const before = own(ana, bo);
+    talk(world, 1_000, bo);
+    expect(own(ana, bo) - before).toBeGreaterThan(20);
+    expect([heard(ana, bo), notices(ana), world.broken]).toEqual([0, [], []]);
+  });
+
   test('in their place is noticed within a second: the tile says so, and nothing of them is played', () => {
     const world = new SimulatedMeeting({ policy: COLLUDING });
     const [ana, bo, mal] = three(world);
