@@ -4,68 +4,26 @@ import { RelayLink } from '../../../src/protocol/meeting/relay-link.ts';
 import type { MoqtClient, PublishOffer } from '../../../src/protocol/moqt/client/client-api.ts';
 import { SessionCode } from '../../../src/protocol/moqt/codes.ts';
 import { CROWDED_REASONS } from '../../../src/protocol/moqt/crowded.ts';
-import { draft18 } from '../../../src/protocol/moqt/draft18/draft18.ts';
 import { DEFAULT_LIMITS } from '../../../src/protocol/moqt/limits.ts';
-import { Session } from '../../../src/protocol/moqt/session.ts';
-import type { TransportCommand, TransportEvent } from '../../../src/protocol/moqt/transport.ts';
 import { millis } from '../../../src/protocol/units.ts';
-import { effectsOf, meetingCore } from '../../harness/meeting/core.ts';
+import { meetingCore } from '../../harness/meeting/core.ts';
 import { namespace, track } from '../../harness/moqt/names.ts';
-import { Peer } from '../../harness/moqt/session-pair.ts';
-import { Wire, type Side } from '../../harness/moqt/wire.ts';
+import { CalledRelays, ESTABLISHED } from './called-relays.ts';
 
-const ESTABLISHED = {
-  transport: 'webtransport',
-  protocol: draft18.protocol,
-  path: '/',
-  authority: 'r',
-} as const;
 const NO_ORIGIN = {
   fetch: () => undefined,
   largest: () => undefined,
   subscribed: () => ({ ended: () => undefined }),
 };
 
-/** How a relay takes a call. */
-type Manner =
-  | 'up'
-  /** The transport session stands, and nothing is said on it. */
-  | 'mute'
-  /** Neither accepts nor refuses: the test answers. */
-  | 'slow'
-  /** Speaks no draft that we know. */
-  | 'foreign';
-
-/** A transport session to a relay. */
-interface Connection {
-  readonly id: ConnectionId;
-  readonly relay: string;
-  /** The relay's end. */
-  readonly peer: Peer;
-  readonly wire: Wire;
-}
-
-/** Relays on virtual time, and the link that calls them. What is not in `manners` is down. */
-class World {
-  readonly manners = new Map<string, Manner>();
-  readonly calls: { readonly relay: string; readonly at: number; readonly id: ConnectionId }[] = [];
-  readonly connections: Connection[] = [];
-  readonly log: string[] = [];
-  /** Commands for connections that never stood. */
-  readonly strays: TransportCommand[] = [];
+/** The link, and relays that it calls. */
+class World extends CalledRelays {
   client: MoqtClient | undefined;
-  readonly core;
-  readonly link: RelayLink;
-  readonly #inbox: { readonly to: Side; readonly of: Connection; readonly event: TransportEvent }[] = [];
+  override readonly link: RelayLink;
 
   constructor(random: number) {
-    this.core = meetingCore({
-      relays: [
-        { url: 'a', pass: false },
-        { url: 'b', pass: false },
-      ],
-      random: (length) => new Uint8Array(length).fill(random),
-    });
+    const relays = ['a', 'b'].map((url) => ({ url, pass: false }));
+    super(meetingCore({ relays, random: (length) => new Uint8Array(length).fill(random) }));
     this.link = new RelayLink(this.core, {
       origin: NO_ORIGIN,
       connected: (client) => {
@@ -76,93 +34,9 @@ class World {
     });
   }
 
-  /** The newest connection. */
-  get last(): Connection {
-    const connection = this.connections.at(-1);
-    if (connection === undefined) throw new Error('no relay was reached');
-    return connection;
-  }
-
   start(): void {
     this.link.start();
     this.settle();
-  }
-
-  /** Carries everything to and fro until all is quiet. */
-  settle(): void {
-    for (let moving = true; moving;) {
-      moving = this.link.drain();
-      for (const effect of effectsOf(this.core)) {
-        moving = true;
-        if (effect.kind === 'connect') this.#call(effect.connection, effect.relay);
-        else if (effect.kind === 'transport') this.#command(effect.connection, effect.command);
-        else throw new Error(`a link wants no ${effect.kind}`);
-      }
-      for (const connection of this.connections) moving = this.#drainRelay(connection) || moving;
-      const next = this.#inbox.shift();
-      if (next === undefined) continue;
-      moving = true;
-      const { to, of, event } = next;
-      if (to === 'a') this.link.transport(of.id, event);
-      else of.peer.session.handle(event, this.core.tasks.now);
-    }
-  }
-
-  /** Lets time pass, deadline by deadline. */
-  pass(duration: number): void {
-    const end = this.core.tasks.after(duration);
-    for (;;) {
-      const deadline = this.link.deadline();
-      if (deadline === undefined || deadline > end) break;
-      this.core.tasks.advance(deadline);
-      this.link.expire(deadline);
-      this.settle();
-    }
-    this.core.tasks.advance(end);
-  }
-
-  /** The newest connection breaks. */
-  lose(reason: string): void {
-    this.last.wire.apply('b', { kind: 'close', code: 0, reason });
-    this.settle();
-  }
-
-  #call(id: ConnectionId, relay: string): void {
-    this.calls.push({ relay, at: this.core.tasks.now, id });
-    this.log.push(`call ${relay}`);
-    const manner = this.manners.get(relay);
-    if (manner === undefined) this.link.failed(id);
-    else if (manner === 'foreign') this.link.established(id, { ...ESTABLISHED, protocol: 'other-1' });
-    else if (manner !== 'slow') this.accept(id, relay);
-  }
-
-  /** The transport session stands. */
-  accept(id: ConnectionId, relay: string): void {
-    const peer = new Peer(
-      new Session({ role: 'server', draft: draft18, transport: 'webtransport', now: this.core.tasks.now }),
-    );
-    const wire = new Wire((to, event) => {
-      if (this.manners.get(relay) !== 'mute') this.#inbox.push({ to, of: connection, event });
-    });
-    const connection: Connection = { id, relay, peer, wire };
-    this.connections.push(connection);
-    this.link.established(id, ESTABLISHED);
-  }
-
-  #command(id: ConnectionId, command: TransportCommand): void {
-    const connection = this.connections.find((candidate) => candidate.id === id);
-    if (connection === undefined) this.strays.push(command);
-    else connection.wire.apply('a', command);
-  }
-
-  #drainRelay({ peer, wire }: Connection): boolean {
-    let any = false;
-    for (let effect = peer.session.poll(); effect !== undefined; effect = peer.session.poll()) {
-      any = true;
-      if (effect.kind === 'event') peer.events.push(effect.event);
-      else wire.apply('b', effect.command);
-    }
-    return any;
   }
 }
 
