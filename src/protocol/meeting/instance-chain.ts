@@ -1,7 +1,7 @@
 /**
  * The instances that one membership has in one process, one for each session with a relay. Each is a hash of the next one: so
  * whoever knows one for a member's own knows those that follow it by their names, which nobody else can find.
- * @see docs/protocol.md #rooms-generations-and-names
+ * @see docs/protocol.md #rooms-generations-and-names, docs/adr/0019-instances-are-a-chain.md
  */
 import { encodeBase64Url } from '../bytes/base64url.ts';
 import { concat } from '../bytes/concat.ts';

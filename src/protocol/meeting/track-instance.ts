@@ -22,7 +22,7 @@ const FIELD = /^(?:(?<kind>catalog|audio|video)\.)?(?<time>[\w-]{22})$/u;
 /** Bytes of an instance, which make the tracks of each time their own. */
 export const INSTANCE_BYTES = 16;
 
-/** The instance field of a media track, for example `audio.q1…`. @param instance - random bytes. */
+/** The instance field of a media track, for example `audio.q1…`. @param instance - {@link INSTANCE_BYTES} bytes. */
 export function mediaInstance(kind: MediaTrackKind, instance: Uint8Array): Uint8Array {
   return encodeUtf8(`${kind}.${encodeBase64Url(instance)}`);
 }
