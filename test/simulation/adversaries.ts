@@ -184,7 +184,9 @@ export class Adversaries {
     const held = who.memory.filter(({ view }) => equal(view.groupId, target.group));
     const newest = held.at(-1);
     if (newest === undefined) return 0;
-    const isInside = this.#world.members.some((member) => member !== who && member.sees(who) !== undefined);
+    const isInside = this.#world.members.some(
+      (member) => member.id !== who.id && member.sees(who) !== undefined,
+    );
     switch (does) {
       case 'calls-counter':
         this.#callCounter(who, held, target);
@@ -330,13 +332,14 @@ export class Adversaries {
     return { namespace: [...namespace.slice(0, -1), instance], name };
   }
 
+  /** In the first room, the link to which is theirs. */
   #target(): Target | undefined {
-    const group = this.#world.present.find((member) => member.group !== undefined)?.group;
-    const generation = GENERATIONS.find(
-      (each) => group !== undefined && equal(this.#groupOf(each), group.group),
-    );
-    if (group === undefined || generation === undefined) return undefined;
-    return { generation, group: group.group, epoch: group.epoch };
+    for (const { group } of this.#world.present) {
+      const generation = group && GENERATIONS.find((each) => equal(this.#groupOf(each), group.group));
+      if (group !== undefined && generation !== undefined)
+        return { generation, group: group.group, epoch: group.epoch };
+    }
+    return undefined;
   }
 
   #groupOf(generation: number): GroupName {

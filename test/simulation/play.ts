@@ -1,14 +1,14 @@
 /** Plays a schedule, then lets everything heal, and sees whether the meeting goes on as it must. */
-import { groupNameOf, type SenderId } from '../../src/protocol/group/names.ts';
-import { equal } from '../../src/protocol/bytes/equal.ts';
-import type { RoomKey } from '../../src/protocol/group/room-keys.ts';
-import { passAccess } from '../../src/services/relay/pass-access.ts';
+import { roomKeysOf } from '../../src/protocol/group/room-keys.ts';
+import { moveRefusalOf } from '../../src/protocol/meeting/permissions.ts';
 import { meetingTracks } from '../../src/services/relay/meeting-tracks.ts';
 import { openAccess, type RelayPolicy } from '../../src/protocol/relay/policy.ts';
 import { fakeCrypto } from '../harness/group/simulation.ts';
-import { RELAY, RELAY_AUTHORITY, type SimulatedMember } from '../harness/simulation/simulated-meeting.ts';
+import { policyOf, RELAY, RELAY_AUTHORITY } from '../harness/simulation/simulated-meeting.ts';
+import { areTogether, linkOf, secretOf, SimulatedPerson } from '../harness/simulation/simulated-person.ts';
 import { Adversaries } from './adversaries.ts';
-import type { Blow, Happening, Person, Schedule } from './schedule.ts';
+import { Reunion } from './reunion.ts';
+import { ANY, COMMAND, type Blow, type Happening, type Person, type Schedule } from './schedule.ts';
 import { WatchedMeeting } from './watched-meeting.ts';
 
 /** What a schedule came to. */
@@ -21,15 +21,12 @@ export interface Outcome {
   readonly stands: readonly string[];
 }
 
-/** All that are there must have met again this long after everything works. */
-const MEET_AGAIN_MS = 400_000;
 /** A session that is dead is noticed by its silence. */
 const SILENCE_MS = 8_000;
-/** In which all who have met hear each other. */
-const HEAR_MS = 15_000;
 const SAY_EVERY_MS = 1_000;
-const LOOK_EVERY_MS = 200;
 const ORDERLY_MS = 30_000;
+/** The first room. */
+const ROOM = 'the room of the schedule';
 /** Sessions that are cut for so long are given up. */
 const GIVEN_UP_MS = 9_000;
 
@@ -42,31 +39,28 @@ const forgetful: RelayPolicy = {
   ...openAccess,
   treatmentOf: () => ({ kept: false, reliable: true, exclusive: true, firstWins: false }),
 };
-const ours: RelayPolicy = { ...meetingTracks, ...passAccess(() => [RELAY_AUTHORITY], fakeCrypto) };
-const POLICIES = { ours, hostile, forgetful };
+const POLICIES = { ours: policyOf(RELAY_AUTHORITY), hostile, forgetful };
+
+/** Somebody's machine comes to a question, or to a command for the transport, while traps may snap. */
+export type Watcher = (who: Person, at: string, moment: 'before' | 'after') => void;
 
 /** Plays it. */
-export function play(schedule: Schedule): Outcome {
-  return new Play(schedule).run();
-}
-
-/** Somebody must be out, as long as whoever wanted that is the member that it was. */
-interface Kick {
-  readonly by: SimulatedMember;
-  readonly life: number;
-  readonly senderId: SenderId;
-  readonly who: SimulatedMember;
+export function play(schedule: Schedule, watcher?: Watcher): Outcome {
+  return new Play(schedule, watcher).run();
 }
 
 class Play {
   readonly #schedule: Schedule;
+  readonly #watcher: Watcher | undefined;
   readonly #world: WatchedMeeting;
   readonly #adversaries: Adversaries;
-  readonly #people = new Map<Person, SimulatedMember>();
-  readonly #kicks: Kick[] = [];
+  readonly #people = new Map<Person, SimulatedPerson>();
+  readonly #reunion: Reunion;
+  readonly #link: string;
   readonly #blocks = new Map<string, number>();
 
-  constructor(schedule: Schedule) {
+  constructor(schedule: Schedule, watcher: Watcher | undefined) {
+    this.#watcher = watcher;
     const { seed, latency, lossPercent, relay } = schedule;
     this.#schedule = schedule;
     this.#world = new WatchedMeeting({
@@ -74,7 +68,10 @@ class Play {
       network: { latency, lossPercent },
       policy: POLICIES[relay],
       relays: [{ url: RELAY, pass: relay === 'ours' }],
+      signer: roomKeysOf(secretOf(ROOM), fakeCrypto).signer,
     });
+    this.#link = linkOf(this.#world, ROOM);
+    this.#reunion = new Reunion(this.#world, this.#people);
     this.#world.counter.roundTrip = schedule.counterMs;
     const isAwake = schedule.steps.some(({ what }) => what.kind === 'attack');
     this.#adversaries = new Adversaries(this.#world, relay, isAwake);
@@ -89,56 +86,76 @@ class Play {
         world.pass(after);
         this.#happen(what);
       }
+      world.pass(this.#schedule.lasts);
       this.#heal();
-      this.#meetAgain();
+      this.#reunion.check(SAY_EVERY_MS);
     } catch (error) {
       world.fault(error instanceof Error ? (error.stack ?? error.message) : String(error));
     }
-    return { broken: world.broken, lasted: world.agenda.now, stands: world.members.map(String) };
+    return { broken: world.broken, lasted: world.agenda.now, stands: [...this.#people.values()].map(String) };
   }
 
   #begin(): void {
     const { size, isOrderly } = this.#schedule;
     for (let who = 0; who < size; who += 1) {
       this.#join(who, 0);
-      if (isOrderly && !this.#until(() => this.#world.agree(), ORDERLY_MS))
+      const isIn = (): boolean => areTogether([...this.#people.values()]);
+      if (isOrderly && !this.#world.comes(isIn, ORDERLY_MS))
         throw new Error(`person ${String(who)} was not let in`);
     }
   }
 
   #join(who: Person, clockOffset: number): void {
-    if (this.#people.has(who)) return;
-    const member = this.#world.make(`P${String(who)}`);
-    member.clockOffset = clockOffset;
-    this.#people.set(who, member);
-    member.start();
+    const person = this.#personOf(who);
+    if (person.life > 0) return;
+    person.clockOffset = clockOffset;
+    this.#start(person);
+  }
+
+  /** Somebody, who perhaps has not come yet. */
+  #personOf(who: Person): SimulatedPerson {
+    const known = this.#people.get(who);
+    if (known !== undefined) return known;
+    const person = new SimulatedPerson(`P${String(who)}`, this.#world, this.#link);
+    this.#world.watch(person);
+    person.meddle = (at, moment) => {
+      this.#watcher?.(who, at, moment);
+      return undefined;
+    };
+    this.#people.set(who, person);
+    return person;
+  }
+
+  #start(person: SimulatedPerson): void {
+    this.#reunion.starts(person);
+    person.start();
   }
 
   #speakOn(): void {
     this.#world.agenda.after(SAY_EVERY_MS, () => {
-      for (const member of this.#world.present) {
-        this.#world.say(member);
-        this.#openDoor(member);
+      for (const person of this.#present()) {
+        this.#world.say(person);
+        this.#openDoor(person);
+        // It may have crashed meanwhile.
+        if (person.isShown && person.view.asked !== undefined)
+          person.feed({ kind: 'answer-move', follows: this.#world.random() < 0.5 });
       }
       this.#speakOn();
     });
   }
 
-  /** Whoever may lets those in who are really there. */
-  #openDoor(member: SimulatedMember): void {
-    const { present } = this.#world;
-    for (const { id } of member.group === undefined ? [] : member.view.door)
-      if (present.some((each) => each.id === id)) member.feed({ kind: 'admit', participant: id });
+  /** Who runs, has not ended and sees the meeting, or the way there. */
+  #present(): readonly SimulatedPerson[] {
+    return [...this.#people.values()].filter(
+      (person) => person.isRunning && person.isShown && !person.hasEnded,
+    );
   }
 
-  /** @returns whether it came to be. */
-  #until(condition: () => boolean, limit: number): boolean {
-    const end = this.#world.agenda.now + limit;
-    while (!condition()) {
-      if (this.#world.agenda.now >= end) return false;
-      this.#world.pass(LOOK_EVERY_MS);
-    }
-    return true;
+  /** Whoever may lets those in who are really there. */
+  #openDoor(person: SimulatedPerson): void {
+    const present = this.#present();
+    for (const { id } of person.group === undefined ? [] : person.view.door)
+      if (present.some((each) => each.id === id)) person.feed({ kind: 'admit', participant: id });
   }
 
   #happen(what: Happening): void {
@@ -148,7 +165,7 @@ class Play {
         this.#join(what.who, what.clockOffset);
         return;
       case 'leave':
-        this.#of(what.who)?.feed({ kind: 'leave' });
+        this.#leave(this.#of(what.who));
         return;
       case 'return':
         this.#comeBack(this.#people.get(what.who));
@@ -165,12 +182,14 @@ class Play {
           this.#of(what.by)?.feed({ kind: 'organiser', participant, isOrganiser: what.is });
         return;
       }
+      case 'move':
+        this.#move(what);
+        return;
       case 'door':
         this.#of(what.by)?.feed({ kind: 'admission', admission: what.admission });
         return;
       case 'cut': {
-        const member = this.#of(what.who);
-        if (member !== undefined) world.cut(member, what.duration);
+        this.#of(what.who)?.cut(what.duration);
         this.#trouble(what.duration);
         return;
       }
@@ -200,8 +219,8 @@ class Play {
         });
         return;
       case 'blow': {
-        const member = this.#of(what.who);
-        if (member !== undefined) this.#strike(member, what.blow);
+        const person = this.#of(what.who);
+        if (person !== undefined) this.#strike(person, what.blow);
         return;
       }
       case 'sleep':
@@ -209,12 +228,12 @@ class Play {
         this.#of(what.who)?.sleep(what.duration, true);
         return;
       case 'disk-full': {
-        const member = this.#people.get(what.who);
-        if (member === undefined) return;
+        const person = this.#people.get(what.who);
+        if (person === undefined) return;
         this.#trouble(what.duration);
-        member.failDisk(true);
-        this.#hold(`disk of ${member.name}`, what.duration, () => {
-          member.failDisk(false);
+        person.failDisk(true);
+        this.#hold(`disk of ${person.name}`, what.duration, () => {
+          person.failDisk(false);
         });
         return;
       }
@@ -228,76 +247,98 @@ class Play {
   }
 
   /** Who runs and is in the meeting or on the way there. */
-  #of(who: Person): SimulatedMember | undefined {
-    const member = this.#people.get(who);
-    return member?.isRunning === true && !member.hasEnded ? member : undefined;
+  #of(who: Person): SimulatedPerson | undefined {
+    const person = this.#people.get(who);
+    return person?.isRunning === true && !person.hasEnded ? person : undefined;
   }
 
-  #comeBack(member: SimulatedMember | undefined): void {
-    if (member === undefined || (member.isRunning && !member.hasEnded)) return;
-    member.kill();
-    member.start();
+  #comeBack(person: SimulatedPerson | undefined): void {
+    if (person === undefined || person.life === 0 || (person.isRunning && !person.hasEnded)) return;
+    person.kill();
+    this.#start(person);
   }
 
-  #kick(by: SimulatedMember | undefined, who: SimulatedMember | undefined): void {
-    if (by?.group === undefined || who === undefined || by.sees(who) === undefined) return;
+  #leave(person: SimulatedPerson | undefined): void {
+    if (person === undefined) return;
+    this.#reunion.failed(person);
+    person.feed({ kind: 'leave' });
+  }
+
+  #kick(by: SimulatedPerson | undefined, who: SimulatedPerson | undefined): void {
+    if (by?.group === undefined || who === undefined || by.seen(who) === undefined) return;
     by.feed({ kind: 'kick', participant: who.id });
-    const { senderId, role } = by.group;
-    if (role === 'organiser') this.#kicks.push({ by, life: by.life, senderId, who });
+    if (by.group.role !== 'organiser') return;
+    this.#reunion.failed(who);
+    this.#reunion.kicks(by, who);
   }
 
-  #strike(member: SimulatedMember, blow: Blow): void {
+  /** An organiser moves the meeting, or a member that keeps to no rule tries to. */
+  #move({ by, leaveBehind, isRogue }: Extract<Happening, { kind: 'move' }>): void {
+    const mover = this.#of(by);
+    if (mover?.group === undefined) return;
+    const behind = leaveBehind.flatMap((who) => this.#people.get(who)?.id ?? []);
+    const refusal = moveRefusalOf(mover.view, behind);
+    if (refusal !== undefined && !(isRogue && refusal === 'not-organiser')) return;
+    this.#reunion.moves(mover, behind);
+    mover.feed({ kind: 'move', leaveBehind: behind });
+  }
+
+  #strike(person: SimulatedPerson, blow: Blow): void {
     switch (blow.kind) {
       case 'crash': {
-        member.kill();
-        if (blow.disk.kind === 'lost') member.loseDisk();
-        if (blow.disk.kind === 'older') member.disk.putBack(blow.disk.writes);
+        this.#reunion.failed(person);
+        person.kill();
+        if (blow.disk.kind === 'lost') person.loseDisk();
+        if (blow.disk.kind === 'older') person.putBack(blow.disk.writes);
         this.#trouble(blow.back ?? 0);
         if (blow.back === undefined) return;
-        const { life } = member;
+        const { life } = person;
         this.#world.agenda.after(blow.back, () => {
-          if (member.life === life) member.start();
+          if (person.life === life) this.#start(person);
         });
         return;
       }
       case 'halt':
         this.#trouble(blow.duration);
-        member.sleep(blow.duration, false);
+        person.sleep(blow.duration, false);
         return;
       case 'lose':
         return;
     }
   }
 
-  #trap({ who, at, moment, blow }: Extract<Happening, { kind: 'trap' }>): void {
-    const member = this.#people.get(who);
-    if (member === undefined) return;
-    const before = member.meddle;
-    member.meddle = (question, when) => {
-      if (question !== at || when !== moment) return before?.(question, when);
-      member.meddle = before;
-      this.#strike(member, blow);
+  #trap({ who, at, skip, moment, blow }: Extract<Happening, { kind: 'trap' }>): void {
+    const person = this.#personOf(who);
+    const before = person.meddle;
+    let passed = 0;
+    person.meddle = (question, when) => {
+      const fits = at === ANY ? question !== COMMAND : question === at;
+      if (!fits || when !== moment) return before?.(question, when);
+      passed += 1;
+      if (passed <= skip) return before?.(question, when);
+      person.meddle = before;
+      this.#strike(person, blow);
       return { delay: blow.kind === 'halt' ? blow.duration : 0, lost: blow.kind === 'lose' };
     };
   }
 
   #attack({ attack }: Extract<Happening, { kind: 'attack' }>): void {
-    const who = attack.by === 'former' ? this.#people.get(attack.who) : undefined;
+    const who = attack.by === 'former' ? this.#people.get(attack.who)?.homes.get(this.#link) : undefined;
     const mayDisturb = this.#adversaries.attack(attack, who);
     if (mayDisturb > 0) this.#trouble(mayDisturb);
   }
 
   #block(what: 'relay' | 'counter', who: Person, duration: number): void {
-    const member = this.#people.get(who);
-    if (member === undefined) return;
+    const person = this.#people.get(who);
+    if (person === undefined) return;
     this.#trouble(duration);
     if (what === 'relay') {
-      member.reachesRelay = false;
-      this.#world.cut(member, duration);
-    } else member.reachesCounter = false;
-    this.#hold(`${what} of ${member.name}`, duration, () => {
-      if (what === 'relay') member.reachesRelay = true;
-      else member.reachesCounter = true;
+      person.reachesRelay = false;
+      person.cut(duration);
+    } else person.reachesCounter = false;
+    this.#hold(`${what} of ${person.name}`, duration, () => {
+      if (what === 'relay') person.reachesRelay = true;
+      else person.reachesCounter = true;
     });
   }
 
@@ -312,6 +353,7 @@ class Play {
   }
 
   #trouble(duration: number): void {
+    this.#reunion.troubled(duration);
     const end = this.#world.agenda.now + duration;
     this.#world.calmSince = Math.max(this.#world.calmSince, end);
   }
@@ -319,56 +361,9 @@ class Play {
   /** Waits for all that is to end by itself; traps that did not snap are taken away. */
   #heal(): void {
     const world = this.#world;
-    for (const member of world.members) member.meddle = undefined;
+    for (const person of this.#people.values()) person.meddle = undefined;
     this.#adversaries.rest();
     world.pass(Math.max(0, world.calmSince - world.agenda.now) + SILENCE_MS);
     world.calmSince = Math.max(world.calmSince, world.agenda.now - SILENCE_MS);
-  }
-
-  #meetAgain(): void {
-    const world = this.#world;
-    if (!this.#until(() => this.#isTogether(), MEET_AGAIN_MS)) {
-      world.fault('those who are there have not met again');
-      return;
-    }
-    const there = this.#expected();
-    for (const { by, life, senderId, who } of this.#kicks) {
-      const now = by.life === life && there.includes(by) ? by.group : undefined;
-      const isSame = now?.role === 'organiser' && equal(now.senderId, senderId);
-      if (isSame && by.sees(who) !== undefined)
-        world.fault(`${who.name} is there, though ${by.name} removed it for good`);
-    }
-    const [first] = there;
-    if (first?.group === undefined) return;
-    const { meeting } = world.counter;
-    const lowest =
-      meeting === undefined ? undefined : groupNameOf(world.signer.publicKey as RoomKey, meeting, fakeCrypto);
-    if (lowest === undefined || !equal(lowest, first.group.group))
-      world.fault('those who are there are not in the lowest generation that is alive');
-    if (!this.#until(() => this.#allHear(there), HEAR_MS)) world.fault('not all hear all');
-  }
-
-  /** Who has to be in: all who run and have not ended, but those who were removed for good. */
-  #expected(): SimulatedMember[] {
-    const { present } = this.#world;
-    const group = present.find((member) => member.group !== undefined && !this.#isBarred(member))?.group;
-    return group === undefined ? present : present.filter((member) => !this.#world.isKicked(group, member));
-  }
-
-  #isBarred(member: SimulatedMember): boolean {
-    return member.group !== undefined && this.#world.isKicked(member.group, member);
-  }
-
-  #isTogether(): boolean {
-    const there = this.#expected();
-    return (
-      there.length === 0 ||
-      (this.#world.agree(there) && there.every(({ view }) => view.connection.kind === 'connected'))
-    );
-  }
-
-  #allHear(there: readonly SimulatedMember[]): boolean {
-    const since = this.#world.agenda.now - SAY_EVERY_MS * 2;
-    return there.every((by) => there.every((whom) => by === whom || this.#world.heardSince(by, whom, since)));
   }
 }

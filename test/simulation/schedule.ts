@@ -28,6 +28,10 @@ export const QUESTIONS = [
 ] as const;
 export type Question = (typeof QUESTIONS)[number];
 
+/** Any question; and what is commanded to the transport, which nothing answers. */
+export const ANY = 'any';
+export const COMMAND = 'command';
+
 /** What a crash leaves on the disk. */
 export type DiskAfter =
   | { readonly kind: 'as-it-was' }
@@ -54,6 +58,14 @@ export type Happening =
   | { readonly kind: 'renew'; readonly who: Person }
   /** Somebody is made an organiser, or is one no longer. */
   | { readonly kind: 'organiser'; readonly who: Person; readonly by: Person; readonly is: boolean }
+  /** The meeting moves to a new room, without these. @see docs/protocol.md#moving */
+  | {
+      readonly kind: 'move';
+      readonly by: Person;
+      readonly leaveBehind: readonly Person[];
+      /** Also where its keys do not let it: its client keeps to no rule. */
+      readonly isRogue: boolean;
+    }
   | { readonly kind: 'door'; readonly by: Person; readonly admission: 'open' | 'ask' }
   /** What is on its way waits. */
   | { readonly kind: 'cut'; readonly who: Person; readonly duration: number }
@@ -72,11 +84,12 @@ export type Happening =
   /** The machine sleeps and says so. */
   | { readonly kind: 'sleep'; readonly who: Person; readonly duration: number }
   | { readonly kind: 'disk-full'; readonly who: Person; readonly duration: number }
-  /** A blow at the next question of this kind, before or after it has taken effect. */
+  /** A blow at a question of this kind, or at any, before or after it has taken effect; so many such questions are let pass. */
   | {
       readonly kind: 'trap';
       readonly who: Person;
-      readonly at: Question;
+      readonly at: Question | typeof ANY | typeof COMMAND;
+      readonly skip: number;
       readonly moment: 'before' | 'after';
       readonly blow: Blow;
     }
@@ -115,12 +128,14 @@ export interface Schedule {
   /** Whose relay it is: ours; one whose operator means harm; one that keeps nothing and has one publisher for each track. */
   readonly relay: 'ours' | 'hostile' | 'forgetful';
   readonly steps: readonly Step[];
+  /** How long it goes on after the last step before everything heals, ms. */
+  readonly lasts: number;
 }
 
 /** How many there may be. */
 export const MOST_PEOPLE = 12;
 /** Longer than a lock of the simulated counter; longer than the lease of a generation. */
-const PAST_LOCK = 6_000;
+export const PAST_LOCK = 6_000;
 const PAST_LEASE = 65_000;
 
 type Draw = ReturnType<typeof drawFrom>;
@@ -149,7 +164,12 @@ export function scheduleOf(seed: number): Schedule {
     const what = happening(draw, people, relay);
     if (what === undefined) continue;
     if (what.kind === 'join') people += 1;
-    steps.push({ after: draw.chance(0.5) ? draw.integer(0, 300) : draw.integer(0, 6_000), what });
+    const after = draw.chance(0.5) ? draw.integer(0, 300) : draw.integer(0, 6_000);
+    if (what.kind === 'move' && people > 1 && draw.chance(0.4)) {
+      steps.push(...twoMoves(draw, what, after, people));
+      continue;
+    }
+    steps.push({ after, what });
     // Who was just removed has keys that some still honour.
     if (what.kind === 'kick' && draw.chance(0.6)) {
       const does = draw.one<'says-leave' | 'calls-counter' | 'speaks'>(
@@ -170,7 +190,23 @@ export function scheduleOf(seed: number): Schedule {
     counterMs: draw.one(4, 30, 200),
     relay,
     steps,
+    lasts: 0,
   };
+}
+
+/** Another organiser moves the meeting at the same time. */
+function twoMoves(
+  draw: Draw,
+  move: Extract<Happening, { kind: 'move' }>,
+  after: number,
+  people: number,
+): readonly Step[] {
+  const by = (move.by + draw.integer(1, people - 1)) % people;
+  return [
+    { after, what: { kind: 'organiser', who: by, by: move.by, is: true } },
+    { after: draw.integer(200, 2_000), what: { ...move, leaveBehind: [] } },
+    { after: draw.integer(0, 300), what: { ...move, by, leaveBehind: [] } },
+  ];
 }
 
 function happening(draw: Draw, people: number, relay: Schedule['relay']): Happening | undefined {
@@ -185,6 +221,8 @@ function happening(draw: Draw, people: number, relay: Schedule['relay']): Happen
     'kick',
     'renew',
     'organiser',
+    'move',
+    'move',
     'door',
     'cut',
     'apart',
@@ -214,6 +252,11 @@ function happening(draw: Draw, people: number, relay: Schedule['relay']): Happen
       return { kind, who };
     case 'organiser':
       return { kind, who, by: draw.integer(0, people - 1), is: draw.chance(0.7) };
+    case 'move': {
+      const others = Array.from({ length: people }, (_, each) => each).filter((each) => each !== who);
+      const leaveBehind = draw.chance(0.3) ? others.filter(() => draw.chance(0.3)) : [];
+      return { kind, by: who, leaveBehind, isRogue: draw.chance(0.2) };
+    }
     case 'door':
       return { kind, by: who, admission: draw.one('open', 'ask') };
     case 'kick': {
@@ -238,7 +281,7 @@ function happening(draw: Draw, people: number, relay: Schedule['relay']): Happen
       return { kind, who, blow: blow(draw) };
     case 'trap': {
       const at = draw.one(...(QUESTIONS as unknown as readonly [Question, ...Question[]]));
-      return { kind, who, at, moment: draw.one('before', 'after'), blow: blow(draw) };
+      return { kind, who, at, skip: 0, moment: draw.one('before', 'after'), blow: blow(draw) };
     }
     case 'attack':
       return { kind, attack: attack(draw, who, relay) };

@@ -8,6 +8,7 @@ import type { GroupName } from '../../src/protocol/group/names.ts';
 import type { DownlinkItem } from '../../src/protocol/media/encoded-media.ts';
 import type { GroupView, MeetingView } from '../../src/protocol/meeting/view.ts';
 import { SimulatedMeeting, type SimulatedMember } from '../harness/simulation/simulated-meeting.ts';
+import type { SimulatedPerson } from '../harness/simulation/simulated-person.ts';
 
 /** What an epoch is, by the first that showed it. */
 interface KnownEpoch {
@@ -58,7 +59,8 @@ export class WatchedMeeting extends SimulatedMeeting {
   readonly #groups = new Map<string, KnownGroup>();
   readonly #heard = new WeakMap<SimulatedMember, { life: number; said: Set<string> }>();
   readonly #shown = new WeakMap<SimulatedMember, Shown>();
-  readonly #lastHeard = new WeakMap<SimulatedMember, Map<string, number>>();
+  readonly #lastHeard = new WeakMap<SimulatedPerson, Map<string, number>>();
+  readonly #wasPlayed = new WeakMap<SimulatedPerson, { life: number; said: Set<string> }>();
   #said = 0;
 
   /** Something must never be, and is. Said once. */
@@ -66,14 +68,20 @@ export class WatchedMeeting extends SimulatedMeeting {
     if (!this.broken.includes(what)) this.broken.push(what);
   }
 
-  /** A member says something. */
-  say(member: SimulatedMember): void {
-    const { group } = member;
-    if (group === undefined || member.view.end !== undefined) return;
-    if (!member.view.sending.microphone) member.goOnAir();
+  /** Somebody says something, in each room that it is in. */
+  say(person: SimulatedPerson): void {
+    if (person.group === undefined || person.view.end !== undefined) return;
     this.#said += 1;
-    const where = [encodeHex(group.group), String(group.epoch)];
-    member.speak([member.name, String(member.life), String(this.#said), ...where].join('/'));
+    person.say([person.name, String(person.life), String(this.#said)].join('/'));
+  }
+
+  /** Watches somebody who was made. */
+  watch(person: SimulatedPerson): void {
+    person.wordsIn = ({ group }, text) =>
+      [text, group === undefined ? 'none' : encodeHex(group.group), String(group?.epoch ?? 0)].join('/');
+    person.played = (item) => {
+      this.#played(person, item);
+    };
   }
 
   override check(member: SimulatedMember, view: MeetingView): void {
@@ -102,8 +110,6 @@ export class WatchedMeeting extends SimulatedMeeting {
       return;
     }
     const speaker = this.members.find(({ name }) => name === saying.speaker);
-    const last = this.#lastHeard.get(member) ?? new Map<string, number>();
-    this.#lastHeard.set(member, last.set(item.participant, this.agenda.now));
     if (speaker?.id !== item.participant) this.fault(`${member.name} took ${text} for somebody else's`);
     const known = this.#heard.get(member);
     const said = known?.life === member.life ? known.said : new Set<string>();
@@ -115,14 +121,27 @@ export class WatchedMeeting extends SimulatedMeeting {
       this.fault(`${member.name} opened ${text} of an epoch that it was not in`);
   }
 
-  /** Whether a member has heard another since then. */
-  heardSince(by: SimulatedMember, whom: SimulatedMember, since: number): boolean {
+  /** Whether somebody has heard another since then. */
+  heardSince(by: SimulatedPerson, whom: SimulatedPerson, since: number): boolean {
     return (this.#lastHeard.get(by)?.get(whom.id) ?? -1) >= since;
   }
 
   /** Whether somebody was removed for good from a group. */
-  isKicked({ group }: GroupView, member: SimulatedMember): boolean {
-    return this.#groups.get(encodeHex(group))?.kicked.has(encodeHex(member.signatureKey)) === true;
+  isKicked({ group }: GroupView, { signatureKey }: { readonly signatureKey: Uint8Array }): boolean {
+    return this.#groups.get(encodeHex(group))?.kicked.has(encodeHex(signatureKey)) === true;
+  }
+
+  /** What is said in two rooms is played once. */
+  #played(by: SimulatedPerson, item: DownlinkItem): void {
+    if (item.kind !== 'chunk') return;
+    const last = this.#lastHeard.get(by) ?? new Map<string, number>();
+    this.#lastHeard.set(by, last.set(item.participant, this.agenda.now));
+    const words = Buffer.from(item.bytes).toString().split('/').slice(0, 3).join('/');
+    const known = this.#wasPlayed.get(by);
+    const said = known?.life === by.life ? known.said : new Set<string>();
+    if (known?.life !== by.life) this.#wasPlayed.set(by, { life: by.life, said });
+    if (said.has(words) && !words.startsWith(FORGED)) this.fault(`${by.name} was played ${words} twice`);
+    said.add(words);
   }
 
   #checkGroup(member: SimulatedMember, view: GroupView): void {

@@ -1,6 +1,9 @@
 /** What happens when, in a world whose time only the test moves. */
 import { millis, type Millis } from '../../../src/protocol/units.ts';
 
+/** When time 0 is, by clocks that are right, in ms since 1970: later than whatever a wrong clock is slow. */
+export const TIME_ORIGIN = 1_750_000_000_000;
+
 interface Entry {
   readonly at: number;
   /** Entries of one time run in the order in which they were made. */

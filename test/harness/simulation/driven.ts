@@ -12,6 +12,8 @@ export class Driven<Input, Effect> {
   #over = false;
   /** What came while the process was halted. */
   #waiting: Input[] | undefined;
+  /** How many halts have not ended. */
+  #halts = 0;
   /** How much of the agenda's time the process's clock has not counted. */
   #behind = 0;
   /** What its clock showed last. */
@@ -49,11 +51,15 @@ export class Driven<Input, Effect> {
 
   /** The process does nothing for a while; what comes meanwhile waits. @param counted - whether its clock goes on. */
   halt(duration: number, counted: boolean): void {
-    this.#waiting = [];
+    this.#waiting ??= [];
+    this.#halts += 1;
     this.#agenda.after(duration, () => {
+      this.#halts -= 1;
+      // One that begins in another and ends later counts from the end of the first.
+      if (!counted) this.#behind += duration;
+      if (this.#halts > 0) return;
       const waiting = this.#waiting ?? [];
       this.#waiting = undefined;
-      if (!counted) this.#behind += duration;
       if (this.#over) return;
       this.#expire();
       for (const input of waiting) this.feed(input);

@@ -20,7 +20,7 @@ export class Outsider extends Peer {
     super(new Session({ ...common, role: 'client', path: '/', authority: 'relay.test' }));
     this.world = world;
     if (passes.length > 0) this.session.present(passes.map((value) => ({ type: RELAY_PASS_TYPE, value })));
-    this.#link = world.reachRelay(undefined, (event) => {
+    this.#link = world.reachRelay((event) => {
       this.session.handle(event, world.agenda.now);
       this.drain();
     });

@@ -9,7 +9,7 @@ import { answerCounter } from '../counter/answer-counter.ts';
 import { MemoryCounterStore } from '../counter/memory-store.ts';
 import { fakeProof, type FakeMls } from '../group/fake-mls.ts';
 import { fakeCrypto, fakeSignature, serviceKey } from '../group/simulation.ts';
-import type { Agenda } from './agenda.ts';
+import { TIME_ORIGIN, type Agenda } from './agenda.ts';
 
 const LOCK_MS = 5_000;
 /** How long a client waits for a counter that does not answer. */
@@ -89,11 +89,16 @@ export class SimulatedCounter {
 
   /** The generation that is the meeting now. */
   get meeting(): number | undefined {
-    const room = this.#counter.room(this.#room, this.#now, () => true);
-    return room.kind === 'ok' ? room.meeting : undefined;
+    return this.meetingIn(this.#room);
+  }
+
+  /** The generation of a room that is its meeting now. */
+  meetingIn(room: Uint8Array): number | undefined {
+    const answer = this.#counter.room(room, this.#now, () => true);
+    return answer.kind === 'ok' ? answer.meeting : undefined;
   }
 
   get #now(): UnixMillis {
-    return unixMillis(Math.round(1_000_000 + this.#agenda.now));
+    return unixMillis(Math.round(TIME_ORIGIN + this.#agenda.now));
   }
 }

@@ -4,6 +4,7 @@
  */
 import { nodeCrypto } from '../../../src/io/crypto/node-crypto.ts';
 import type { CounterMode } from '../../../src/protocol/counter/client.ts';
+import type { Ed25519Signer } from '../../../src/protocol/group/crypto-port.ts';
 import { DEFAULT_TIMING, type Timing } from '../../../src/protocol/group/coordination/timing.ts';
 import type { MeetingParameters } from '../../../src/protocol/group/meeting-parameters.ts';
 import type { BegunEpoch } from '../../../src/protocol/group/mls.ts';
@@ -15,32 +16,34 @@ import type { ConnectionId, MeetingEffect } from '../../../src/protocol/meeting/
 import type { MeetingInput } from '../../../src/protocol/meeting/inputs.ts';
 import { Meeting } from '../../../src/protocol/meeting/meeting.ts';
 import type { GroupView, MeetingView, ParticipantView } from '../../../src/protocol/meeting/view.ts';
-import { negotiatedDraft } from '../../../src/protocol/moqt/drafts.ts';
 import type { TransportEvent } from '../../../src/protocol/moqt/transport.ts';
 import type { RelayPolicy } from '../../../src/protocol/relay/policy.ts';
-import { RelayNode, type RelayEffect, type RelayInput } from '../../../src/protocol/relay/relay-node.ts';
+import type { RelayNode } from '../../../src/protocol/relay/relay-node.ts';
 import { passAccess } from '../../../src/services/relay/pass-access.ts';
 import { meetingTracks } from '../../../src/services/relay/meeting-tracks.ts';
 import { unixMillis } from '../../../src/protocol/units.ts';
 import { FakeMls } from '../group/fake-mls.ts';
 import { fakeCrypto, fakeSignature } from '../group/simulation.ts';
 import { seededRandom } from '../moqt/wire.ts';
-import { Agenda } from './agenda.ts';
+import { Agenda, TIME_ORIGIN } from './agenda.ts';
 import { answerMls } from './answer-mls.ts';
 import { Driven } from './driven.ts';
-import { Link, type Network } from './link.ts';
+import type { Link, Network } from './link.ts';
 import { begunEpochIn, type Meddle, type Question } from './questions.ts';
 import type { Place } from './place.ts';
 import { SimulatedDisk } from './simulated-disk.ts';
 import { SimulatedCounter } from './simulated-counter.ts';
+import { PROTOCOL, SimulatedRelay } from './simulated-relay.ts';
 
-const PROTOCOL = 'moqt-18';
-/** Where the relay is; nobody answers anywhere else. */
+/** Where the relay is, and the second where there is one; nobody answers anywhere else. */
 export const RELAY = 'moqt://relay.test/';
-/** What passes call it. */
+export const SECOND_RELAY = 'moqt://second.test/';
+/** What passes call them. */
 export const RELAY_AUTHORITY = 'relay.test:443';
+export const SECOND_AUTHORITY = 'second.test:443';
 /** How often what is waited for is looked at: it may cost more than what happens meanwhile. */
 const LOOK_EVERY_MS = 2;
+const LOOK_SELDOM_MS = 200;
 /** How long MLS and the disk take. */
 const MLS_MS = 2;
 const DISK_MS = 1;
@@ -55,15 +58,12 @@ export interface WorldOptions {
   readonly cipher?: number;
   /** How the relay treats tracks; the default is that of Conclave's own. */
   readonly policy?: RelayPolicy;
+  /** That of the second relay; the default is that there is none. */
+  readonly secondPolicy?: RelayPolicy;
   /** Addresses of relays in the invitation, best first. */
   readonly relays?: readonly InvitedRelay[];
-}
-
-interface RelayLink {
-  readonly id: number;
-  readonly link: Link;
-  /** Undefined: it is no member's. */
-  readonly member: SimulatedMember | undefined;
+  /** The key of the room. */
+  readonly signer?: Ed25519Signer;
 }
 
 /** The world of one meeting. */
@@ -77,27 +77,32 @@ export class SimulatedMeeting {
   readonly timing: Timing;
   readonly relays: readonly InvitedRelay[];
   /** The key of the meeting's room, which all who were invited have. */
-  readonly signer = fakeCrypto.ed25519Signer(new Uint8Array(32).fill(1));
+  readonly signer: Ed25519Signer;
   /** The one transcript of each epoch of each group, by what members showed. */
   readonly codes = new Map<string, string>();
   /** What must never be, and was. */
   readonly broken: string[] = [];
   /** Whom somebody was in doubt about, and why, each time that it was shown. */
   readonly doubts: string[] = [];
-  readonly #policy: RelayPolicy;
-  readonly #links = new Map<number, RelayLink>();
-  #relay: Driven<RelayInput, RelayEffect> | undefined;
-  #relayNode: RelayNode | undefined;
-  #nextLink = 1;
+  readonly #relays: ReadonlyMap<string, SimulatedRelay<SimulatedMember>>;
+  readonly #relay: SimulatedRelay<SimulatedMember>;
   #fresh = 0;
 
   constructor(options: WorldOptions = {}) {
     const mode = options.mode ?? 'fenced';
     this.random = seededRandom(options.seed ?? 1);
+    this.signer = options.signer ?? fakeCrypto.ed25519Signer(new Uint8Array(32).fill(1));
     this.network = { latency: 10, lossPercent: 0, ...options.network };
     this.timing = options.timing ?? DEFAULT_TIMING;
     this.relays = options.relays ?? [{ url: RELAY, pass: true }];
-    this.#policy = options.policy ?? { ...meetingTracks, ...passAccess(() => [RELAY_AUTHORITY], fakeCrypto) };
+    const { policy = policyOf(RELAY_AUTHORITY), secondPolicy } = options;
+    this.#relay = new SimulatedRelay(this, policy);
+    this.#relays = new Map([
+      [RELAY, this.#relay],
+      ...(secondPolicy === undefined
+        ? []
+        : [[SECOND_RELAY, new SimulatedRelay<SimulatedMember>(this, secondPolicy)] as const]),
+    ]);
     this.counter = new SimulatedCounter(this.agenda, mode, this.signer.publicKey);
     this.parameters = {
       secureObjectsSuite: options.cipher ?? 4,
@@ -108,12 +113,11 @@ export class SimulatedMeeting {
       admission: 'open',
       organisers: [],
     };
-    this.startRelay();
   }
 
   /** The relay's own numbers. */
   get relay(): RelayNode | undefined {
-    return this.#relayNode;
+    return this.#relay.node;
   }
 
   /** A number that nobody was given before. */
@@ -139,6 +143,16 @@ export class SimulatedMeeting {
   /** Lets time pass. */
   pass(duration: number): void {
     this.agenda.runUntil(this.agenda.now + duration);
+  }
+
+  /** Lets time pass until something holds, which is looked at now and then. @returns whether it came to be in `limit` ms. */
+  comes(condition: () => boolean, limit: number): boolean {
+    const end = this.agenda.now + limit;
+    while (!condition()) {
+      if (this.agenda.now >= end) return false;
+      this.pass(LOOK_SELDOM_MS);
+    }
+    return true;
   }
 
   /** Lets time pass until something holds. @throws {Error} with how all stand, when it does not in `limit` ms. */
@@ -168,41 +182,16 @@ export class SimulatedMeeting {
 
   /** The relay's process dies without a word. */
   killRelay(): void {
-    this.#relay?.stop();
-    this.#relay = undefined;
-    this.#relayNode = undefined;
-    for (const { link } of this.#links.values()) link.kill('b');
-    this.#links.clear();
+    this.#relay.kill();
   }
 
   startRelay(): void {
-    const node = new RelayNode(this.#policy);
-    this.#relayNode = node;
-    this.#relay = new Driven<RelayInput, RelayEffect>(
-      node,
-      (effect) => {
-        if (effect.kind === 'transport') {
-          this.#links.get(effect.connection)?.link.command('b', effect.command);
-          if (effect.command.kind === 'write')
-            this.#relay?.feed({
-              kind: 'queued',
-              connection: effect.connection,
-              stream: effect.command.stream,
-              bytes: 0,
-            });
-        }
-        if (effect.kind === 'fault') this.broken.push(`the relay failed: ${String(effect.error)}`);
-        if (effect.kind === 'session-closed' && effect.event.clause !== undefined)
-          this.broken.push(`the relay saw a violation: ${effect.event.clause} ${effect.event.reason}`);
-      },
-      this.agenda,
-    );
-    this.#relay.drain();
+    this.#relay.start();
   }
 
   /** A member's network carries nothing for a while. */
   cut(member: SimulatedMember, duration: number): void {
-    for (const { link, member: whose } of this.#links.values()) if (whose === member) link.cut(duration);
+    for (const relay of this.#relays.values()) relay.cut(member, duration);
   }
 
   /** A member opens a connection. */
@@ -211,48 +200,26 @@ export class SimulatedMeeting {
       member.feed(input, life);
     };
     this.agenda.after(2 * this.network.latency, () => {
-      if (this.#relay === undefined || url !== RELAY || !member.reachesRelay) {
+      const relay = this.#relays.get(url);
+      if (relay?.node === undefined || !member.reachesRelay) {
         feed({ kind: 'connect-failed', connection, reason: 'refused' });
         return;
       }
-      const link = this.reachRelay(member, (event) => {
+      const link = relay.reach(member, (event) => {
         feed({ kind: 'transport', connection, event });
       });
       member.links.set(connection, link);
       feed({
         kind: 'connected',
         connection,
-        established: { transport: 'quic', protocol: PROTOCOL, path: '/', authority: 'relay.test' },
+        established: { transport: 'quic', protocol: PROTOCOL, path: '/', authority: new URL(url).host },
       });
     });
   }
 
-  /** A connection to the relay, whose end here is side `a`. @param member - whose network it is on, if a member's. */
-  reachRelay(member: SimulatedMember | undefined, deliver: (event: TransportEvent) => void): Link {
-    const id = this.#nextLink;
-    this.#nextLink += 1;
-    const link = new Link(this.agenda, this.network, this.random, {
-      a: deliver,
-      b: (event) => {
-        this.#relay?.feed({ kind: 'transport', connection: id, event });
-        if (event.kind === 'closed') {
-          this.#relay?.feed({ kind: 'gone', connection: id });
-          this.#links.delete(id);
-        }
-      },
-    });
-    this.#links.set(id, { id, link, member });
-    const draft = negotiatedDraft(PROTOCOL);
-    if (draft === undefined) throw new Error('no draft');
-    this.#relay?.feed({
-      kind: 'accepted',
-      connection: id,
-      draft,
-      transport: 'quic',
-      path: '/',
-      queuedBytes: () => 0,
-    });
-    return link;
+  /** A connection to the relay that is no member's; its end here is side `a`. */
+  reachRelay(deliver: (event: TransportEvent) => void): Link {
+    return this.#relay.reach(undefined, deliver);
   }
 
   /** A member was handed something to play or to do. */
@@ -270,6 +237,11 @@ export class SimulatedMeeting {
     this.codes.set(key, code);
     if (code !== group.securityCode) this.broken.push(`${member.name} sees another ${key}: a fork`);
   }
+}
+
+/** That of Conclave's own relay. @param authority - what passes call it. */
+export function policyOf(authority: string): RelayPolicy {
+  return { ...meetingTracks, ...passAccess(() => [authority], fakeCrypto) };
 }
 
 /** One member: its process may die and come back, its disk and its key stay. */
@@ -301,7 +273,7 @@ export class SimulatedMember {
   /** Whether what it signs with its own key is signed. */
   signs = true;
   readonly #world: SimulatedMeeting;
-  readonly #place: Place;
+  readonly #signer: Place['signer'];
   readonly #key: Uint8Array;
   readonly disk = new SimulatedDisk();
   #driven: Driven<MeetingInput, MeetingEffect> | undefined;
@@ -312,12 +284,20 @@ export class SimulatedMember {
   #mlsLife = 0;
   #timestamp = 0;
   #wantsKeyframe = true;
+  /** With what its group is made, should there be none. */
+  parameters: MeetingParameters;
 
   constructor(name: string, world: SimulatedMeeting, place: Place = world) {
     this.name = name;
     this.#world = world;
-    this.#place = place;
+    this.#signer = place.signer;
+    this.parameters = place.parameters;
     this.#key = fakeCrypto.sha256(Buffer.from(name));
+  }
+
+  /** The room that it is in. */
+  get room(): RoomKey {
+    return this.#signer.publicKey as RoomKey;
   }
 
   /** Counts processes. */
@@ -358,14 +338,15 @@ export class SimulatedMember {
 
   start(): void {
     const { random, relays, timing } = this.#world;
-    const { signer, parameters } = this.#place;
+    const { parameters } = this;
+    const signer = this.#signer;
     this.#life += 1;
     this.hasEnded = false;
     const life = this.#life;
     this.#mls = new FakeMls(this.#key, parameters, () => this.#world.fresh());
     const machine = new Meeting({
       relays,
-      room: signer.publicKey as RoomKey,
+      room: this.room,
       signer,
       headKey: new Uint8Array(16).fill(3),
       memberSigner: {
@@ -376,7 +357,7 @@ export class SimulatedMember {
       fingerprint: fingerprintOf(this.#key, fakeCrypto),
       displayName: this.name,
       timing,
-      timeOrigin: unixMillis(1_000_000 + this.clockOffset),
+      timeOrigin: unixMillis(TIME_ORIGIN + this.clockOffset),
       groupCrypto: fakeCrypto,
       mediaCrypto: nodeCrypto,
       random: (length) => Uint8Array.from({ length }, () => Math.floor(random() * 256)),
@@ -407,12 +388,17 @@ export class SimulatedMember {
    */
   sleep(duration: number, machine: boolean): void {
     if (machine) this.feed({ kind: 'sleeping' });
-    this.#driven?.halt(duration, !machine);
-    for (const link of this.links.values()) link.freeze('a', duration);
+    this.halt(duration, !machine);
     if (machine)
       this.#world.agenda.after(duration, () => {
         this.feed({ kind: 'woke' });
       });
+  }
+
+  /** Nothing happens in it for a while. @param counted - whether its clock goes on. */
+  halt(duration: number, counted: boolean): void {
+    this.#driven?.halt(duration, counted);
+    for (const link of this.links.values()) link.freeze('a', duration);
   }
 
   /** Writes fail from now on, or work again. */
@@ -443,7 +429,7 @@ export class SimulatedMember {
   /** MLS dies with all that it held, and is started anew. */
   loseMls(): void {
     this.#mlsLife += 1;
-    this.#mls = new FakeMls(this.#key, this.#place.parameters, () => this.#world.fresh());
+    this.#mls = new FakeMls(this.#key, this.parameters, () => this.#world.fresh());
     this.feed({ kind: 'mls-lost' });
   }
 
@@ -525,6 +511,8 @@ export class SimulatedMember {
     if (life !== this.#life) return;
     if (this.hasEnded) this.#world.broken.push(`${this.name} wants ${effect.kind} after its end`);
     this.performed(effect);
+    if (effect.kind === 'transport' || effect.kind === 'connect') this.meddle?.('command', 'before');
+    if (life !== this.#life) return;
     switch (effect.kind) {
       case 'connect':
         this.#world.connect(this, effect.connection, effect.relay, life);
@@ -574,7 +562,7 @@ export class SimulatedMember {
 
   #answer(effect: Question, life: number, mlsLife: number): void {
     const { agenda, counter } = this.#world;
-    const room = this.#place.signer.publicKey;
+    const { room } = this;
     const isOver = (): boolean => life !== this.#life || mlsLife !== this.#mlsLife;
     const answered = (answer: unknown): void => {
       this.#answered(effect, answer, life);

@@ -1,4 +1,7 @@
-/** Somebody in a meeting that moves: the real machine of all rooms over simulated members, one for each room that it is in. */
+/**
+ * Somebody in a meeting that moves: the real machine of all rooms over simulated members, one for each room that it was ever
+ * in. Its process may die and come back; what its members have on their disks stays, and the link that it was shown last.
+ */
 import { encodeInvitation, parseInvitation } from '../../../src/protocol/group/invitation.ts';
 import { encodeUtf8 } from '../../../src/protocol/bytes/utf8.ts';
 import { invariant } from '../../../src/protocol/errors.ts';
@@ -11,9 +14,12 @@ import type {
   RoomsView,
 } from '../../../src/protocol/meeting/rooms-api.ts';
 import { Rooms } from '../../../src/protocol/meeting/rooms.ts';
+import type { GroupView, ParticipantView } from '../../../src/protocol/meeting/view.ts';
 import { unixMillis } from '../../../src/protocol/units.ts';
 import { fakeCrypto } from '../group/simulation.ts';
+import { TIME_ORIGIN } from './agenda.ts';
 import { Driven } from './driven.ts';
+import type { Meddle } from './questions.ts';
 import { SimulatedMember, type SimulatedMeeting } from './simulated-meeting.ts';
 
 /** A link to a room on the world's servers. */
@@ -23,7 +29,7 @@ export function linkOf(world: SimulatedMeeting, name: string): string {
       name: 'Meeting',
       mode: 'fenced',
       suite: 0x0001,
-      secret: fakeCrypto.sha256(encodeUtf8(name)),
+      secret: secretOf(name),
       relays: world.relays,
       counter: 'https://counter.test/',
       receiptKey: world.counter.receiptKey,
@@ -34,37 +40,80 @@ export function linkOf(world: SimulatedMeeting, name: string): string {
   );
 }
 
+/** The secret of the room to which {@link linkOf} leads. */
+export function secretOf(name: string): Uint8Array {
+  return fakeCrypto.sha256(encodeUtf8(name));
+}
+
 /** Somebody. */
 export class SimulatedPerson {
   readonly name: string;
-  /** One for each room, in the order of entering. */
-  readonly members: SimulatedMember[] = [];
+  /** One for each room, in the order in which this process entered them. */
+  members: SimulatedMember[] = [];
+  /** One for each link that it ever followed, oldest first. */
+  readonly homes = new Map<string, SimulatedMember>();
   /** Everything that was played or shown, in order, with when it was. */
   readonly received: { readonly at: number; readonly item: DownlinkItem }[] = [];
+  /** How wrong its clock is, ms; looked at when its process starts. */
+  clockOffset = 0;
+  meddle: Meddle | undefined;
   hasEnded = false;
+  /** What its words are in a room. */
+  wordsIn: (room: SimulatedMember, text: string) => string = (_, text) => text;
+  /** Told of everything that is played or to be done. */
+  played: (item: DownlinkItem) => void = () => undefined;
   readonly #world: SimulatedMeeting;
-  readonly #driven: Driven<RoomsInput, RoomsEffect>;
+  /** The newest that it knows. */
+  #link: string;
+  #driven: Driven<RoomsInput, RoomsEffect> | undefined;
   #view: RoomsView | undefined;
+  #life = 0;
   #timestamp = 0;
+  #reaches = { relay: true, counter: true };
+  #diskFails = false;
 
   constructor(name: string, world: SimulatedMeeting, link: string) {
     this.name = name;
     this.#world = world;
-    const { random } = world;
+    this.#link = link;
+  }
+
+  /** Its process begins to join by the newest link that it knows. */
+  start(link = this.#link): void {
+    const { random } = this.#world;
+    this.#link = link;
+    this.#life += 1;
+    this.hasEnded = false;
+    this.members = [];
+    const life = this.#life;
     const rooms = new Rooms({
       link,
       crypto: fakeCrypto,
-      timeOrigin: unixMillis(1_000_000),
+      timeOrigin: unixMillis(TIME_ORIGIN + this.clockOffset),
       random: (length) => Uint8Array.from({ length }, () => Math.floor(random() * 256)),
     });
     this.#driven = new Driven(
       rooms,
       (effect) => {
-        this.#perform(effect);
+        if (life === this.#life) this.#perform(effect, life);
       },
-      world.agenda,
+      this.#world.agenda,
     );
     this.feed({ kind: 'start' });
+  }
+
+  /** Counts processes. */
+  get life(): number {
+    return this.#life;
+  }
+
+  get isRunning(): boolean {
+    return this.#driven !== undefined;
+  }
+
+  /** Whether it has been shown anything. */
+  get isShown(): boolean {
+    return this.#view !== undefined;
   }
 
   get view(): RoomsView {
@@ -79,23 +128,46 @@ export class SimulatedPerson {
     return member;
   }
 
+  /** The group of the room that is shown, in its newest epoch. */
+  get group(): GroupView | undefined {
+    return this.isRunning ? this.#view?.group : undefined;
+  }
+
+  /** What invites to the room that is shown, or was last. */
+  get link(): string {
+    return this.#link;
+  }
+
   get id(): string {
-    return this.member.id;
+    const [home] = this.homes.values();
+    invariant(home !== undefined, `${this.name} has come`);
+    return home.id;
   }
 
   /** Who is in the meeting, by what is shown. */
   get sees(): readonly string[] {
-    return (this.#view?.group?.participants ?? []).map(({ id }) => id);
+    return (this.group?.participants ?? []).map(({ id }) => id);
+  }
+
+  /** What is shown of somebody. */
+  seen(other: SimulatedPerson): ParticipantView | undefined {
+    return this.group?.participants.find(({ id }) => id === other.id);
   }
 
   feed(input: RoomsInput): void {
-    this.#driven.feed(input);
+    this.#driven?.feed(input);
   }
 
   goLive(): void {
     const config = { kind: 'audio', codec: 'opus', sampleRate: 48_000, channels: 1 } as const;
     this.feed({ kind: 'sending', sending: { microphone: true, camera: false } });
     this.feed({ kind: 'uplink', item: { kind: 'uplink-config', config, bitrate: 32_000 } });
+  }
+
+  /** Says something, and goes live before it where it is not. */
+  say(text: string): void {
+    if (!this.view.sending.microphone) this.goLive();
+    this.speak(text);
   }
 
   speak(text: string): void {
@@ -122,27 +194,77 @@ export class SimulatedPerson {
 
   /** The process dies without a word. */
   kill(): void {
-    this.#driven.stop();
+    this.#life += 1;
+    this.#driven?.stop();
+    this.#driven = undefined;
+    this.#view = undefined;
     for (const member of this.members) member.kill();
   }
 
-  toString(): string {
-    return `${this.name} in room ${String(this.#view?.room)}: ${this.members.map(String).join('; ')}`;
+  /** The process, or the whole machine, stands still for a while; see {@link SimulatedMember.sleep}. */
+  sleep(duration: number, machine: boolean): void {
+    if (machine) this.feed({ kind: 'sleeping' });
+    this.#driven?.halt(duration, !machine);
+    for (const member of this.members) member.halt(duration, !machine);
+    if (machine)
+      this.#world.agenda.after(duration, () => {
+        this.feed({ kind: 'woke' });
+      });
   }
 
-  #perform(effect: RoomsEffect): void {
+  /** Whether its network lets it connect to relays, and to the counter. */
+  set reachesRelay(reaches: boolean) {
+    this.#reaches.relay = reaches;
+    for (const home of this.homes.values()) home.reachesRelay = reaches;
+  }
+
+  set reachesCounter(reaches: boolean) {
+    this.#reaches.counter = reaches;
+    for (const home of this.homes.values()) home.reachesCounter = reaches;
+  }
+
+  /** Writes fail from now on, or work again. */
+  failDisk(fails: boolean): void {
+    this.#diskFails = fails;
+    for (const home of this.homes.values()) home.failDisk(fails);
+  }
+
+  loseDisk(): void {
+    for (const home of this.homes.values()) home.loseDisk();
+  }
+
+  /** Its disk holds again what it held some writes ago. */
+  putBack(writesAgo: number): void {
+    for (const home of this.homes.values()) home.disk.putBack(writesAgo);
+  }
+
+  /** Its network carries nothing for a while. */
+  cut(duration: number): void {
+    for (const home of this.homes.values()) this.#world.cut(home, duration);
+  }
+
+  toString(): string {
+    const room = this.#view === undefined ? 'dead' : `in room ${String(this.#view.room)}`;
+    return `${this.name} ${room}: ${this.members.map(String).join('; ')}`;
+  }
+
+  #perform(effect: RoomsEffect, life: number): void {
     switch (effect.kind) {
       case 'open':
-        this.#open(effect.room, effect.link, effect.founding);
+        this.#open(effect.room, effect.link, effect.founding, life);
         return;
-      case 'feed':
-        this.members[effect.room]?.feed(effect.input);
+      case 'feed': {
+        const member = this.members[effect.room];
+        if (member !== undefined) member.feed(this.#worded(member, effect.input));
         return;
+      }
       case 'downlink':
         this.received.push({ at: this.#world.agenda.now, item: effect.item });
+        this.played(effect.item);
         return;
       case 'show':
         this.#view = effect.view;
+        this.#link = effect.view.link;
         return;
       case 'ended':
         this.hasEnded = true;
@@ -150,16 +272,22 @@ export class SimulatedPerson {
     }
   }
 
-  #open(room: number, link: string, founding: Founding | undefined): void {
-    const outcome = parseInvitation(link, fakeCrypto);
-    invariant(outcome.kind === 'invitation', 'a link');
-    const { signer } = roomKeysOf(outcome.invitation.secret, fakeCrypto);
-    const parameters = { ...this.#world.parameters, ...founding };
-    const member = new SimulatedMember(this.name, this.#world, { signer, parameters });
+  #worded<Input extends Parameters<SimulatedMember['feed']>[0]>(
+    member: SimulatedMember,
+    input: Input,
+  ): Input {
+    if (input.kind !== 'uplink' || input.item.kind !== 'uplink-chunk') return input;
+    const text = this.wordsIn(member, Buffer.from(input.item.bytes).toString());
+    return { ...input, item: { ...input.item, bytes: encodeUtf8(text) } };
+  }
+
+  #open(room: number, link: string, founding: Founding | undefined, life: number): void {
+    const member = this.#homeOf(link);
+    member.parameters = { ...this.#world.parameters, ...founding };
+    member.clockOffset = this.clockOffset;
     this.members[room] = member;
-    this.#world.members.push(member);
     const report = (told: Extract<RoomsInput, { kind: 'room' }>['report']): void => {
-      this.feed({ kind: 'room', room, report: told });
+      if (life === this.#life) this.feed({ kind: 'room', room, report: told });
     };
     member.performed = (effect) => {
       if (effect.kind === 'show') report({ kind: 'view', view: effect.view });
@@ -168,6 +296,23 @@ export class SimulatedPerson {
       if (effect.kind === 'ended') report({ kind: 'over' });
     };
     member.start();
+  }
+
+  #homeOf(link: string): SimulatedMember {
+    const known = this.homes.get(link);
+    if (known !== undefined) return known;
+    const outcome = parseInvitation(link, fakeCrypto);
+    invariant(outcome.kind === 'invitation', 'a link');
+    const { signer } = roomKeysOf(outcome.invitation.secret, fakeCrypto);
+    const { parameters } = this.#world;
+    const member = new SimulatedMember(this.name, this.#world, { signer, parameters });
+    member.reachesRelay = this.#reaches.relay;
+    member.reachesCounter = this.#reaches.counter;
+    member.failDisk(this.#diskFails);
+    member.meddle = (ask, moment) => this.meddle?.(ask, moment);
+    this.homes.set(link, member);
+    this.#world.members.push(member);
+    return member;
   }
 }
 
@@ -179,7 +324,9 @@ export function gather(
 ): SimulatedPerson[] {
   const people: SimulatedPerson[] = [];
   for (const name of names) {
-    people.push(new SimulatedPerson(name, world, link));
+    const person = new SimulatedPerson(name, world, link);
+    person.start();
+    people.push(person);
     world.until(`${name} is in`, () => areTogether(people));
   }
   return people;
@@ -187,7 +334,7 @@ export function gather(
 
 /** Whether these are in one epoch of one room, by what they are shown, and nobody else is. */
 export function areTogether(people: readonly SimulatedPerson[]): boolean {
-  const codes = new Set(people.map(({ member }) => member.group?.securityCode));
+  const codes = new Set(people.map(({ group }) => group?.securityCode));
   return (
     codes.size === 1 && !codes.has(undefined) && people.every(({ sees }) => sees.length === people.length)
   );

@@ -88,6 +88,7 @@ describe('an organiser moves the meeting', () => {
     // Its key is barred in the new room, whoever gives it the link; and who comes with the old one finds Cy alone.
     const late = new SimulatedPerson('Cy', world, ana.view.link);
     const dee = new SimulatedPerson('Dee', world, link);
+    for (const person of [late, dee]) person.start();
     world.until('Dee is with Cy', () => areTogether([cy, dee]), 120_000);
     expect(late.view.group).toBeUndefined();
     expect(haveMoved([ana, bo])).toBe(true);
