@@ -1,13 +1,14 @@
 /** Schedules that fail, made as short as can be, in words. */
+import { faultsIn, scheduleWith, SCENARIOS, type Fault, type Scenario } from './exhaustive.ts';
 import { play } from './play.ts';
 import { describe, scheduleOf } from './schedule.ts';
 import { only, shrink } from './shrink.ts';
 
 /** A schedule that failed, as short as it was made. */
 export interface Failure {
-  readonly seed: number;
-  /** Which of the seed's steps are left, ascending. */
-  readonly kept: readonly number[];
+  readonly name: string;
+  /** Options that play it again. */
+  readonly again: string;
   readonly broken: readonly string[];
   /** What happened in it, and how all stood at the end. */
   readonly text: readonly string[];
@@ -21,9 +22,33 @@ export function failureOf(seed: number, kept?: readonly number[]): Failure | und
   const { steps, ...rest } = only(scheduleOf(seed), shrunk.kept);
   const { broken, stands } = shrunk.outcome;
   return {
-    seed,
-    kept: shrunk.kept,
+    name: `Seed ${String(seed)}`,
+    again: `--seed ${String(seed)} --only ${shrunk.kept.join(',')}`,
     broken,
     text: [JSON.stringify(rest), ...steps.map(describe), ...stands],
+  };
+}
+
+const everyFault: { readonly scenario: Scenario; readonly fault: Fault }[] = [];
+
+/** All faults of all scenarios, in a fixed order. */
+export function allFaults(): typeof everyFault {
+  if (everyFault.length === 0)
+    for (const scenario of SCENARIOS)
+      everyFault.push(...faultsIn(scenario).map((fault) => ({ scenario, fault })));
+  return everyFault;
+}
+
+/** Plays a scenario with one of {@link allFaults}. */
+export function failureWithFault(number: number): Failure | undefined {
+  const { scenario, fault } = allFaults()[number] ?? {};
+  if (scenario === undefined || fault === undefined) throw new Error(`there is no fault ${String(number)}`);
+  const { broken, stands } = play(scheduleWith(scenario, fault));
+  if (broken.length === 0) return undefined;
+  return {
+    name: `Fault ${String(number)}`,
+    again: `--exhaustive --seed ${String(number)} --schedules 1`,
+    broken,
+    text: [scenario.name, JSON.stringify(fault), ...stands],
   };
 }

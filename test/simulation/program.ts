@@ -5,6 +5,7 @@
  *   node sim.mjs --schedules 1000 --seed 1    those of the seeds 1 to 1000
  *   node sim.mjs --seed 7                     that of seed 7
  *   node sim.mjs --seed 7 --only 0,3          of that the steps 0 and 3 alone
+ *   node sim.mjs --exhaustive                 instead, short meetings with each fault at each point; --seed and --schedules choose some
  *   … --workers 4 --minutes 10 --keep-going   so many processes, for so long; goes on after a failure
  */
 import { fork, type ChildProcess } from 'node:child_process';
@@ -12,10 +13,11 @@ import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { failureOf, type Failure } from './failures.ts';
+import { allFaults, failureOf, failureWithFault, type Failure } from './failures.ts';
 
-/** Seeds that a process is to play; of one alone, which steps. */
+/** Seeds, or faults, that a process is to play; of one alone, which steps. */
 interface Order {
+  readonly isExhaustive: boolean;
   readonly from: number;
   readonly count: number;
   readonly kept?: readonly number[];
@@ -31,9 +33,11 @@ else process.exitCode = (await playAll()) > 0 ? 1 : 0;
 
 /** Answers orders with what failed. */
 function work(): void {
-  process.on('message', ({ from, count, kept }: Order) => {
-    const failures = Array.from({ length: count }, (_, at) => failureOf(from + at, kept) ?? []).flat();
-    process.send?.(failures);
+  process.on('message', ({ isExhaustive, from, count, kept }: Order) => {
+    const failures = Array.from({ length: count }, (_, at) =>
+      isExhaustive ? failureWithFault(from + at) : failureOf(from + at, kept),
+    );
+    process.send?.(failures.filter((failure) => failure !== undefined));
   });
 }
 
@@ -44,13 +48,16 @@ async function playAll(): Promise<number> {
       schedules: { type: 'string' },
       seed: { type: 'string' },
       only: { type: 'string' },
+      exhaustive: { type: 'boolean' },
       workers: { type: 'string' },
       minutes: { type: 'string' },
       'keep-going': { type: 'boolean' },
     },
   });
-  const first = Number(values.seed ?? 1);
-  const count = Number(values.schedules ?? (values.seed === undefined ? 1_000 : 1));
+  const isExhaustive = values.exhaustive === true;
+  const first = Number(values.seed ?? (isExhaustive ? 0 : 1));
+  const all = isExhaustive ? allFaults().length - first : values.seed === undefined ? 1_000 : 1;
+  const count = Math.min(Number(values.schedules ?? all), isExhaustive ? all : Infinity);
   const kept = values.only?.split(',').filter(Boolean).map(Number);
   const limit = Number(values.minutes ?? Infinity) * 60_000;
   const began = performance.now();
@@ -62,6 +69,7 @@ async function playAll(): Promise<number> {
     const isOver = (failed > 0 && values['keep-going'] !== true) || performance.now() - began > limit;
     if (isOver || given >= count) return undefined;
     const order = {
+      isExhaustive,
       from: first + given,
       count: Math.min(SEEDS_AT_ONCE, count - given),
       ...(kept && { kept }),
@@ -114,9 +122,9 @@ async function answer(child: ChildProcess, order: Order): Promise<readonly Failu
   }
 }
 
-function tell({ seed, kept, broken, text }: Failure): void {
-  console.log(`\nSeed ${String(seed)}:`);
+function tell({ name, again, broken, text }: Failure): void {
+  console.log(`\n${name}:`);
   for (const what of broken) console.log(`  ${what}`);
   for (const line of text) console.log(`    ${line}`);
-  console.log(`  again: --seed ${String(seed)} --only ${kept.join(',')}\n`);
+  console.log(`  again: ${again}\n`);
 }
