@@ -93,7 +93,9 @@ export type ChainVerdict =
   /** Another group, or an epoch that is not the next one. */
   | { readonly kind: 'not-next' }
   /** The next epoch, but signed over another past: the counter has signed two lines. */
-  | { readonly kind: 'other-past' };
+  | { readonly kind: 'other-past' }
+  /** Signed as of an earlier time: heads of such a line would count as said before anybody's time. */
+  | { readonly kind: 'earlier' };
 
 /**
  * Names a key in a receipt.
@@ -217,8 +219,8 @@ export function checkReceiptChain(
   if (!equal(previous.group, next.group) || next.epoch !== previous.epoch + 1n) {
     return { kind: 'not-next' };
   }
-  const samePast = equal(next.previousHash, receiptHash(previous, verifier));
-  return { kind: samePast ? 'follows' : 'other-past' };
+  if (!equal(next.previousHash, receiptHash(previous, verifier))) return { kind: 'other-past' };
+  return { kind: next.time >= previous.time ? 'follows' : 'earlier' };
 }
 
 function readReceipt(bytes: Uint8Array): Receipt {

@@ -198,7 +198,7 @@ describe('receipts', () => {
     expect(Buffer.from(receipt.group).toString('hex')).toBe(group);
   });
 
-  test('the chain tells the next receipt from another past and from a gap', () => {
+  test('the chain tells the next receipt from another past, an earlier time and a gap', () => {
     const chain = vectors.receipts.slice(0, 3).map((vector) => parseReceipt(bytesOf(vector)));
     const [zero, one, two] = chain as [Receipt, Receipt, Receipt];
     const check = (previous: Receipt | undefined, next: Receipt): string =>
@@ -209,6 +209,8 @@ describe('receipts', () => {
     expect(check(zero, two)).toBe('not-next');
     expect(check({ ...zero, group: Uint8Array.of(1) }, one)).toBe('not-next');
     expect(check(zero, { ...one, previousHash: receiptHash(one, receiptVerifier) })).toBe('other-past');
+    expect(check(zero, { ...one, time: zero.time })).toBe('follows');
+    expect(check(zero, { ...one, time: unixMillis(zero.time - 1) })).toBe('earlier');
   });
 });
 

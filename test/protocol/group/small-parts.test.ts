@@ -5,13 +5,14 @@ import type { Context, CoordinatorEvent } from '../../../src/protocol/group/coor
 import { isFailure } from '../../../src/protocol/group/coordination/counter-calls.ts';
 import { CounterContact } from '../../../src/protocol/group/coordination/counter-contact.ts';
 import { EpochHint } from '../../../src/protocol/group/coordination/epoch-hint.ts';
+import { parseReceipt } from '../../../src/protocol/counter/receipt.ts';
 import { ReceiptLog } from '../../../src/protocol/group/coordination/receipt-log.ts';
 import { SentWelcomes } from '../../../src/protocol/group/coordination/sent-welcomes.ts';
 import { Backoff, DEFAULT_TIMING, earliest } from '../../../src/protocol/group/coordination/timing.ts';
 import type { SenderId } from '../../../src/protocol/group/names.ts';
-import { epoch, millis } from '../../../src/protocol/units.ts';
+import { epoch, millis, unixMillis } from '../../../src/protocol/units.ts';
 import type { Millis } from '../../../src/protocol/units.ts';
-import { chainOf } from '../../harness/group/receipts.ts';
+import { chainOf, receiptFor } from '../../harness/group/receipts.ts';
 import { fakeCrypto } from '../../harness/group/simulation.ts';
 
 const { receipt, history, backoff, backoffMost } = DEFAULT_TIMING;
@@ -105,6 +106,8 @@ describe('the log of receipts', () => {
     const [, , elsewhere] = chainOf(new Uint8Array(16).fill(2), 3);
     if (elsewhere === undefined) throw new Error('a chain of three');
     expect(log.isFollowedBy(elsewhere, fakeCrypto)).toBe(false);
+    const bytes = receiptFor(GROUP, 2n, { ...two.receipt, time: unixMillis(one.receipt.time - 1) });
+    expect(log.isFollowedBy({ receipt: parseReceipt(bytes), bytes }, fakeCrypto)).toBe(false);
     log.append(two, new Uint8Array([2]));
     expect([log.isFollowedBy(two, fakeCrypto), log.isFollowedBy(three, fakeCrypto)]).toEqual([false, true]);
     expect(new ReceiptLog(undefined, []).isFollowedBy(three, fakeCrypto)).toBe(true);
