@@ -3,6 +3,7 @@
  * on when a relay says GOAWAY or does not let us in, and shows the meeting's pass to relays that ask for it.
  */
 import { invariant } from '../errors.ts';
+import { earliest } from '../group/coordination/timing.ts';
 import type { InvitedRelay } from '../group/invitation.ts';
 import { makeRelayPass, RELAY_PASS_TYPE, relayAuthorityOf } from '../group/relay-pass.ts';
 import { SessionClient } from '../moqt/client/client.ts';
@@ -15,6 +16,7 @@ import { Session } from '../moqt/session.ts';
 import type { SessionEvent } from '../moqt/session-api.ts';
 import type { TransportEvent } from '../moqt/transport.ts';
 import type { Millis } from '../units.ts';
+import { BetterRelay } from './better-relay.ts';
 import type { MeetingCore } from './core.ts';
 import type { ConnectionId } from './effects.ts';
 import type { EstablishedTransport, MeetingInput } from './inputs.ts';
@@ -77,6 +79,7 @@ export class RelayLink {
   readonly #core: MeetingCore;
   readonly #owner: RelayLinkOwner;
   readonly #options: LinkOptions;
+  readonly #better: BetterRelay;
   #state: State = { kind: 'idle' };
   #measured: { readonly connection: ConnectionId; readonly roundTrip: Millis } | undefined;
   /** Which of the relays is tried next. */
@@ -90,6 +93,7 @@ export class RelayLink {
     this.#core = core;
     this.#owner = owner;
     this.#options = options;
+    this.#better = new BetterRelay(core);
   }
 
   /** What people are told. */
@@ -127,7 +131,7 @@ export class RelayLink {
   /** Whether a connection is the newest of ours. */
   owns(connection: ConnectionId): boolean {
     const state = this.#state;
-    return 'connection' in state && state.connection === connection;
+    return ('connection' in state && state.connection === connection) || this.#better.owns(connection);
   }
 
   start(): void {
@@ -169,13 +173,12 @@ export class RelayLink {
     connection: ConnectionId,
     { transport, protocol, path, authority }: EstablishedTransport,
   ): void {
+    const better = this.#better.take(connection);
+    if (better !== undefined) this.#goTo(better, connection);
     const state = this.#state;
     if (state.kind !== 'connecting' || state.connection !== connection) {
-      this.#core.emit({
-        kind: 'transport',
-        connection,
-        command: { kind: 'close', code: SessionCode.NO_ERROR, reason: 'done' },
-      });
+      const command = { kind: 'close', code: SessionCode.NO_ERROR, reason: 'done' } as const;
+      this.#core.emit({ kind: 'transport', connection, command });
       return;
     }
     const draft = negotiatedDraft(protocol);
@@ -204,6 +207,7 @@ export class RelayLink {
 
   /** No transport session came about. */
   failed(connection: ConnectionId): void {
+    this.#better.failed(connection);
     const state = this.#state;
     if (state.kind !== 'connecting' || state.connection !== connection) return;
     this.#next += 1;
@@ -235,7 +239,8 @@ export class RelayLink {
 
   /** When {@link RelayLink.expire} wants to be called. */
   deadline(): Millis | undefined {
-    return this.#state.kind === 'waiting' ? this.#state.until : this.#open?.session.deadline();
+    if (this.#state.kind === 'waiting') return this.#state.until;
+    return earliest(this.#open?.session.deadline(), this.#better.deadline());
   }
 
   expire(now: Millis): void {
@@ -244,6 +249,7 @@ export class RelayLink {
       if (state.until <= now) this.#try(state.attempt);
       return;
     }
+    this.#better.expire(now);
     const session = this.#open?.session;
     const deadline = session?.deadline();
     if (deadline !== undefined && deadline <= now) session?.expire(now);
@@ -270,6 +276,7 @@ export class RelayLink {
     const open = this.#open;
     open?.session.close(SessionCode.NO_ERROR, 'done');
     this.drain();
+    this.#better.end(true);
     this.#state = { kind: 'stopped' };
   }
 
@@ -296,6 +303,7 @@ export class RelayLink {
         if (state.kind !== 'setting-up') return;
         this.#crowded = undefined;
         this.#state = { ...open, kind: 'connected', since: this.#core.tasks.now, goingAway: false };
+        this.#better.begin(this.#relays(), open.relay);
         this.#owner.connected(open.client);
         this.#core.changed();
         return;
@@ -324,6 +332,7 @@ export class RelayLink {
     }
     if (state.kind !== 'connected') return;
     const held = !this.#refused && this.#core.tasks.now - state.since >= HOLDS_AFTER_MS;
+    this.#better.end(held);
     if (state.goingAway || !held) this.#next += 1;
     this.#wait(held ? 1 : state.attempt + 1);
     this.#owner.lost();
@@ -348,11 +357,26 @@ export class RelayLink {
     this.#core.changed();
   }
 
-  #relay(): InvitedRelay {
+  /** A better relay can be reached: the session is given up for one with it. */
+  #goTo(relay: InvitedRelay, connection: ConnectionId): void {
+    this.#open?.session.close(SessionCode.NO_ERROR, 'back to the first relay');
+    // Tells that the session is gone.
+    this.drain();
+    this.#next = this.#relays().indexOf(relay);
+    this.#state = { kind: 'connecting', connection, relay, attempt: 1 };
+    this.#core.changed();
+  }
+
+  /** Best first. */
+  #relays(): readonly InvitedRelay[] {
     const not = this.#options.not?.();
     const all = this.#core.options.relays;
     const others = all.filter(({ url }) => url !== not);
-    const relays = others.length > 0 ? others : all;
+    return others.length > 0 ? others : all;
+  }
+
+  #relay(): InvitedRelay {
+    const relays = this.#relays();
     const relay = relays[this.#next % relays.length];
     invariant(relay !== undefined, 'a meeting has a relay');
     return relay;

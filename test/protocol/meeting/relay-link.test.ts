@@ -175,6 +175,38 @@ describe('the link to a relay', () => {
     expect(new Set(world.calls.map(({ relay }) => relay)).size).toBe(2);
   });
 
+  test('comes back to the first relay when that can be reached again, and loses nothing before', () => {
+    world.manners.set('b', 'up');
+    world.start();
+    world.pass(40_000);
+    expect(world.log).toEqual(['call a', 'call b', 'connected b', 'call a']);
+    world.manners.set('a', 'up');
+    world.pass(30_000);
+    expect(world.log.slice(4)).toEqual(['call a', 'lost', 'connected a']);
+    expect(world.connections[0]?.peer.last('closed')).toMatchObject({ reason: 'back to the first relay' });
+    world.pass(200_000);
+    expect(world.calls.length).toBe(4);
+    // It has held: should it go, it is looked for as soon as at first.
+    world.manners.delete('a');
+    world.lose('gone');
+    world.pass(17_000);
+    expect(world.log.slice(-3)).toEqual(['call b', 'connected b', 'call a']);
+  });
+
+  test.each<'foreign' | 'mute'>(['foreign', 'mute'])(
+    'looks ever less often for a first relay that is of no use: %s',
+    (manner) => {
+      world.manners.set('a', manner).set('b', 'up');
+      world.start();
+      world.pass(1_200_000);
+      const looks = world.calls.filter(({ relay }) => relay === 'a').map(({ at }) => at);
+      const gaps = looks.slice(1).map((at, index) => at - (looks[index] ?? 0));
+      expect(gaps.length).toBeLessThan(8);
+      expect(gaps.slice(1)).toEqual([...gaps.slice(1)].sort((x, y) => x - y));
+      expect(gaps.at(-1)).toBeGreaterThan(200_000);
+    },
+  );
+
   test('goes to the next relay when one is going away', () => {
     world.manners.set('a', 'up').set('b', 'up');
     world.start();
