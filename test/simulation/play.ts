@@ -266,8 +266,9 @@ class Play {
 
   #kick(by: SimulatedPerson | undefined, who: SimulatedPerson | undefined): void {
     if (by?.group === undefined || who === undefined || by.seen(who) === undefined) return;
+    const decides = by.group.role === 'organiser';
     by.feed({ kind: 'kick', participant: who.id });
-    if (by.group.role !== 'organiser') return;
+    if (!decides) return;
     this.#reunion.failed(who);
     this.#reunion.kicks(by, who);
   }
