@@ -10,7 +10,7 @@ import type { Doubt } from '../media/encoded-media.ts';
 import { compareLocations, type FullTrackName, type Location } from '../moqt/model.ts';
 import { millis, type Epoch, type Millis } from '../units.ts';
 import type { MeetingCore } from './core.ts';
-import { KnownInstances } from './known-instances.ts';
+import type { KnownInstances } from './known-instances.ts';
 import { SignatureAllowance } from './signature-allowance.ts';
 import {
   decodeStatement,
@@ -121,7 +121,7 @@ export class Confirmation {
 
   constructor(core: MeetingCore, signatureKey: Uint8Array, onForged: () => void) {
     this.#core = core;
-    this.#known = new KnownInstances(core.options.groupCrypto);
+    this.#known = core.known.of(signatureKey);
     this.#signatureKey = signatureKey;
     this.#onForged = onForged;
   }
@@ -183,9 +183,7 @@ export class Confirmation {
     this.#trustEnds ??= millis(now + CONFIRMED_WITHIN_MS);
     const word = this.#holdAgainst(instance, track, object, live);
     if (word !== 'nothing') return word === 'sealed' ? 'taken' : 'dropped';
-    const isTrusted =
-      instance.standing === 'unstated' ? now < this.#trustEnds : instance.standing === 'current';
-    return isTrusted ? 'taken' : 'held';
+    return instance.standing === 'current' || this.#isOnTrust(instance) ? 'taken' : 'held';
   }
 
   /**
@@ -260,6 +258,12 @@ export class Confirmation {
   #wait({ waiting, flow }: Instance, track: MemberTrackKind, { location, tag }: SealedAt): void {
     waiting.push({ track, location, tag, at: flow });
     if (waiting.length > WAITING) waiting.shift();
+  }
+
+  /** Whether an instance may be the member's though it has stated nothing: nothing else is known of it either. */
+  #isOnTrust({ standing }: Instance): boolean {
+    const { now } = this.#core.tasks;
+    return standing === 'unstated' && this.#known.isEmpty && now < (this.#trustEnds ?? now);
   }
 
   /** What may be spent on statements of an instance; undefined: nothing any more. */

@@ -10,6 +10,8 @@ import type { SecureObjectsCrypto } from '../secure-objects/crypto.ts';
 import { Pending, type Tasks } from '../tasks.ts';
 import { unixMillis, type Epoch, type UnixMillis } from '../units.ts';
 import type { AskId, ConnectionId, MeetingEffect } from './effects.ts';
+import { InstanceChain } from './instance-chain.ts';
+import { KnownMembers } from './known-instances.ts';
 
 /** What a meeting is told when it begins. */
 export interface MeetingOptions {
@@ -44,6 +46,10 @@ type WithoutId<Effect> = Effect extends AskEffect ? Omit<Effect, 'id'> : never;
 export class MeetingCore {
   readonly options: MeetingOptions;
   readonly tasks: Tasks;
+  /** Of our tracks, whatever join we are in. */
+  readonly instances: InstanceChain;
+  /** Whose names are known, whatever join they and we are in. */
+  readonly known: KnownMembers;
   readonly #effects: MeetingEffect[] = [];
   readonly #asks = new Map<AskId, (answer: unknown) => void>();
   #nextAsk = 1;
@@ -53,6 +59,8 @@ export class MeetingCore {
   constructor(options: MeetingOptions, tasks: Tasks) {
     this.options = options;
     this.tasks = tasks;
+    this.instances = new InstanceChain(options);
+    this.known = new KnownMembers(options.groupCrypto);
   }
 
   /** ms since 1970, by the machine's time. */

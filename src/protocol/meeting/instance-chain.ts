@@ -1,5 +1,5 @@
 /**
- * The instances that one membership has in one process, one for each session with a relay. Each is a hash of the next one: so
+ * The instances that one process has in one room, one for each join and session with a relay. Each is a hash of the next one: so
  * whoever knows one for a member's own knows those that follow it by their names, which nobody else can find.
  * @see docs/protocol.md #rooms-generations-and-names, docs/adr/0019-instances-are-a-chain.md
  */
@@ -8,10 +8,15 @@ import { concat } from '../bytes/concat.ts';
 import { encodeUtf8 } from '../bytes/utf8.ts';
 import { invariant } from '../errors.ts';
 import type { GroupCrypto } from '../group/crypto-port.ts';
-import type { MeetingOptions } from './core.ts';
 import { INSTANCE_BYTES } from './track-instance.ts';
 
 type Hash = Pick<GroupCrypto, 'sha256'>;
+/** What makes them. */
+interface Source {
+  /** Fresh bytes. */
+  readonly random: (length: number) => Uint8Array;
+  readonly groupCrypto: Hash;
+}
 
 /** Instances of a chain; after them the next one begins, and nobody is known by the name of its first. */
 const LENGTH = 64;
@@ -21,21 +26,21 @@ const LABEL = encodeUtf8('conclave instance v1');
 
 /** Our own. */
 export class InstanceChain {
-  readonly #options: Pick<MeetingOptions, 'random' | 'groupCrypto'>;
+  readonly #source: Source;
   /** The last one first. */
   #ahead: Uint8Array[] = [];
 
-  constructor(options: Pick<MeetingOptions, 'random' | 'groupCrypto'>) {
-    this.#options = options;
+  constructor(source: Source) {
+    this.#source = source;
   }
 
   /** The next one: as many bytes as {@link INSTANCE_BYTES} says. */
   next(): Uint8Array {
     if (this.#ahead.length === 0) {
-      let instance = this.#options.random(INSTANCE_BYTES);
+      let instance = this.#source.random(INSTANCE_BYTES);
       for (let left = LENGTH; left > 0; left -= 1) {
         this.#ahead.push(instance);
-        instance = instanceBefore(encodeBase64Url(instance), this.#options.groupCrypto);
+        instance = instanceBefore(encodeBase64Url(instance), this.#source.groupCrypto);
       }
     }
     const next = this.#ahead.pop();

@@ -1,17 +1,20 @@
 /**
- * In which order a member has had its instances, by what it has stated and by their names, and whose names are known for its
- * own: those of the newest one and of all that follow it.
+ * In which order a member has had its instances, by what it has stated and by their names, and which names are known for its
+ * own: those of the newest one and of all that follow it, also in its later joins.
  * @see docs/protocol.md #who-speaks
  */
+import { encodeHex } from '../bytes/hex.ts';
 import type { GroupCrypto } from '../group/crypto-port.ts';
 import { follows } from './instance-chain.ts';
 
 /** Names of which is remembered whether they follow: of all tracks of a member that may be offered at a time. */
-const NAMES = 512;
+const NAMES = 256;
+/** Members that are remembered, whoever is in the tree. */
+const MEMBERS = 1_024;
 /** Of an instance whose first statement comes behind such of a later one. */
 const BEFORE_ALL = -1;
 
-/** The instances of one member in one join. */
+/** The instances of one member. */
 export class KnownInstances {
   readonly #crypto: Pick<GroupCrypto, 'sha256'>;
   #newest: string | undefined;
@@ -51,5 +54,27 @@ export class KnownInstances {
     this.#follows.clear();
     this.#nextRank += 1;
     return this.#nextRank;
+  }
+}
+
+/** Those of all members that there were. */
+export class KnownMembers {
+  readonly #crypto: Pick<GroupCrypto, 'sha256'>;
+  /** By their signature keys, the one that joined last behind all others. */
+  readonly #members = new Map<string, KnownInstances>();
+
+  constructor(crypto: Pick<GroupCrypto, 'sha256'>) {
+    this.#crypto = crypto;
+  }
+
+  /** What is known of a member that joins, or that we find. */
+  of(signatureKey: Uint8Array): KnownInstances {
+    const key = encodeHex(signatureKey);
+    const known = this.#members.get(key) ?? new KnownInstances(this.#crypto);
+    this.#members.delete(key);
+    this.#members.set(key, known);
+    const [oldest] = this.#members.keys();
+    if (this.#members.size > MEMBERS && oldest !== undefined) this.#members.delete(oldest);
+    return known;
   }
 }

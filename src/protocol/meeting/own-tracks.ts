@@ -16,7 +16,6 @@ import { controlSize, soundSize, type PaddedSize } from '../secure-objects/paddi
 import type { SealOutcome, TrackSealer } from '../secure-objects/track-sealer.ts';
 import type { Millis } from '../units.ts';
 import type { MeetingCore } from './core.ts';
-import { InstanceChain } from './instance-chain.ts';
 import type { MeetingKeys } from './meeting-keys.ts';
 import { OutgoingTrack, type SealObject } from './outgoing-track.ts';
 import type { Encoding, OwnMedia } from './own-media.ts';
@@ -76,7 +75,6 @@ export class OwnTracks {
   readonly #media: OwnMedia;
   readonly #owner: OwnTracksOwner;
   readonly #namespaces: readonly TrackNamespace[];
-  readonly #instances: InstanceChain;
   #tracks: OwnTrackSet;
   /** Sealers of the tracks there are. */
   #sealers: TrackSealer[] = [];
@@ -108,7 +106,6 @@ export class OwnTracks {
       [...root, encodeUtf8('control'), senderId],
       [...root, encodeUtf8('media'), senderId],
     ];
-    this.#instances = new InstanceChain(core.options);
     this.#tracks = this.#newTracks();
   }
 
@@ -278,7 +275,7 @@ export class OwnTracks {
   #newTracks(): OwnTrackSet {
     const { group, senderId } = this.#names;
     // Made here, so that nothing seals a location twice, not even a membership that this process takes up again.
-    const instance = this.#instances.next();
+    const instance = this.#core.instances.next();
     const inMedia = (kind: MediaTrackKind): FullTrackName =>
       mediaTrack(group, senderId, mediaInstance(kind, instance));
     const control = controlTrack(group, senderId, controlInstance(instance));

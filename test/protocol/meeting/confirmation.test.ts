@@ -179,6 +179,7 @@ describe('an object', () => {
     ['where there is none', at(1, 1, 1)],
   ])('%s is forged, whether it comes before the statement or after it', (_, forged) => {
     for (const before of [true, false]) {
+      core = meetingCore();
       confirmation = new Confirmation(core, BO.publicKey, () => (alarms += 1));
       alarms = 0;
       const bo = new Sender(1);
@@ -347,6 +348,19 @@ describe('an instance', () => {
     expect(confirmation.knows(bo.time)).toBe(true);
     confirmation.missed();
     expect(confirmation.knows(bo.time)).toBe(true);
+  });
+
+  test('is known in a later join, too, and nobody else is trusted then', () => {
+    const [bo, later, fakes] = [new Sender(1), new Sender(1, 2), [2, 3, 4, 5].map((at) => new Sender(at))];
+    bo.speak(0, 1);
+    stated(bo, bo.state());
+    confirmation = new Confirmation(core, BO.publicKey, () => undefined);
+    expect([...fakes, later].map((sender) => opened(sender, at(0)))).toEqual(Array(5).fill('held'));
+    for (const fake of fakes) for (let count = 0; count < 4; count += 1) stated(fake, fake.state(MAL));
+    expect([stated(later, later.state()), opened(later, at(1))]).toEqual([true, 'taken']);
+    // Not so in the name of anybody else.
+    confirmation = new Confirmation(core, MAL.publicKey, () => undefined);
+    expect([confirmation.knows(later.time), opened(later, at(0))]).toEqual([false, 'taken']);
   });
 
   test('that the member had before goes before the later ones, in whichever order their statements come', () => {

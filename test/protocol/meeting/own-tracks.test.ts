@@ -3,7 +3,9 @@ import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { encodeUtf8 } from '../../../src/protocol/bytes/utf8.ts';
 import { decodeControlMessage } from '../../../src/protocol/group/control.ts';
 import type { UplinkItem } from '../../../src/protocol/media/encoded-media.ts';
+import { follows } from '../../../src/protocol/meeting/instance-chain.ts';
 import { OwnTracks } from '../../../src/protocol/meeting/own-tracks.ts';
+import { timeOf } from '../../../src/protocol/meeting/track-instance.ts';
 import { TrackSealer } from '../../../src/protocol/secure-objects/track-sealer.ts';
 import { trackNameKey } from '../../../src/protocol/moqt/names.ts';
 import { namespaceText } from '../../../src/protocol/moqt/name-text.ts';
@@ -259,8 +261,12 @@ describe('our tracks', () => {
     scene.own.attach(scene.pair.client);
     again.attach(scene.pair.client);
     scene.pair.run();
-    const names = scene.pair.requests('publish').map(({ track }) => trackNameKey(track));
+    const tracks = scene.pair.requests('publish').map(({ track }) => track);
+    const names = tracks.map(trackNameKey);
     expect([names.length, new Set(names).size]).toEqual([8, 8]);
+    // Who knows the ones knows the others, in whichever join they are.
+    const [before, after] = [tracks[0], tracks[4]].map((track) => timeOf(track?.namespace.at(-1) ?? SENDER));
+    expect(follows(after ?? '', before ?? '', scene.core.options.groupCrypto)).toBe(true);
   });
 
   test('are found by their names', () => {
