@@ -138,7 +138,8 @@ export class Moves {
     const byOrganiser = roleOf(parameters, mover.fingerprint) === 'organiser';
     const commitment = encodeHex(opened.commitment);
     const coming = roster.filter(({ leaf }) => leaf === mover.leaf || opened.recipients.includes(leaf));
-    const leftBehind = roster.filter((member) => !coming.includes(member));
+    // Whoever asked to be let in after it was said was not there to be taken along, or left behind.
+    const leftBehind = roster.filter((member) => !coming.includes(member) && member.asOf < opened.since);
     const isForUs = coming.some(({ leaf }) => leaf === ownLeaf);
     // By its word alone, a member that is none moves nobody.
     if (!byOrganiser && !isForUs) return;

@@ -94,6 +94,24 @@ describe('an organiser moves the meeting', () => {
     expect(haveMoved([ana, bo])).toBe(true);
   });
 
+  test('who came when it had been said, and is given the new link then, is nobody who was left behind', () => {
+    const { world, link, people } = meeting('Ana', 'Bo');
+    const [ana, bo] = people as [SimulatedPerson, SimulatedPerson];
+    world.cut(bo.member, 6_000);
+    ana.feed({ kind: 'move', leaveBehind: [] });
+    world.pass(1_000);
+    const dee = new SimulatedPerson('Dee', world, link);
+    dee.start();
+    world.until('Dee is in the old room', () => dee.group !== undefined);
+    world.until('both have moved', () => haveMoved([ana, bo]), 120_000);
+    expect([dee.view.room, kinds(dee).at(-1)]).toEqual([0, 'left-behind']);
+    dee.kill();
+    dee.start(ana.view.link);
+    world.until('all are in the new room', () => areTogether([ana, bo, dee]), 60_000);
+    expect(bo.view.end).toBeUndefined();
+    expect(world.broken).toEqual([]);
+  });
+
   test('who was away finds the move when it is back', () => {
     const { world, people } = meeting('Ana', 'Bo', 'Cy');
     const [ana, bo, cy] = people as Three;
