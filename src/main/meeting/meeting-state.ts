@@ -25,7 +25,7 @@ import type {
 } from '../../protocol/meeting/view.ts';
 import type { RoomsView } from '../../protocol/meeting/rooms-api.ts';
 import { fingerprintHue } from '../identity/fingerprint.ts';
-import { nameOf, noticeSentence } from './notice-sentences.ts';
+import { lineSentence, nameOf, noticeSentence } from './notice-sentences.ts';
 
 /** What is known of a meeting besides the meeting itself. */
 export interface MeetingContext {
@@ -131,7 +131,7 @@ function encryptionOf(view: MeetingView, group: GroupView, context: MeetingConte
   const stillHolding =
     hindrance === undefined ? [] : leaving.map(({ member }) => nameOf(member, context.names));
   const attention =
-    attentionSentence(view.attention) ??
+    attentionSentence(view.attention, lineSentence(view.line, context.names)) ??
     (hindrance === undefined ? undefined : stillHoldingSentence(stillHolding, hindrance));
   return {
     seal: attention !== undefined ? 'attention' : leaving.length > 0 ? 'changing' : 'sealed',
@@ -269,11 +269,12 @@ function joinSentence({
   }
 }
 
-function attentionSentence(attention: ReadonlySet<Attention>): string | undefined {
+function attentionSentence(attention: ReadonlySet<Attention>, line: string | undefined): string | undefined {
   if (attention.has('equivocation'))
     return 'This meeting was split in two. The counter service signed two different versions of it, and some people may be in the other one. Nothing you say or show is sent any more. Save the key history as proof, leave, and tell whoever runs the service.';
   if (attention.has('store-failing'))
     return 'This app cannot save its state to disk, and takes no part in key changes until it can. Free up some space.';
+  if (line !== undefined) return line;
   if (attention.has('mls-restarted'))
     return 'The part of this app that keeps the keys had failed. It was started again from its saved state, and the meeting goes on.';
   if (attention.has('full'))
@@ -322,6 +323,13 @@ function endOf(
         sentence:
           'Somebody who was removed for good has opened this room again, or was let in by others. This app does not sit with them. Start a new meeting and send its link to those you trust, or try again when they have gone.',
         link,
+      };
+    case 'line-broken':
+      return {
+        reason: 'failed',
+        sentence:
+          'Somebody in this meeting breaks it wherever it moves to, and nothing shows who. Start a new meeting, and invite only people whom you trust.',
+        link: undefined,
       };
     case 'replaced':
       return {

@@ -3,7 +3,7 @@ import { fingerprintGroups } from '../../protocol/group/fingerprint-text.ts';
 import type { Member } from '../../protocol/group/roster.ts';
 import type { Refusal } from '../../protocol/meeting/decisions.ts';
 import { participantIdOf } from '../../protocol/meeting/members.ts';
-import type { News } from '../../protocol/meeting/view.ts';
+import type { LineView, News } from '../../protocol/meeting/view.ts';
 
 /** What a member is called: by its name, or by the beginning of its fingerprint while that is not known. @param names - by participant. */
 export function nameOf(member: Member, names: ReadonlyMap<string, string>): string {
@@ -29,11 +29,40 @@ export function noticeSentence(news: News, names: ReadonlyMap<string, string>): 
       return `${nameOf(news.by, names)} moved the meeting elsewhere without you.`;
     case 'move-failed':
       return 'The meeting could not be moved: the new room could not be made. It goes on here, with the old link.';
+    case 'line-broken':
+      return news.then === 'moved'
+        ? escapeSentence(news.author, names)
+        : joinedAgainSentence(news.author, names);
     case 'refused':
       return news.decision === undefined
         ? 'You are no organiser any more, so what you had decided last was not done.'
         : refusalSentence(news.refusal);
   }
+}
+
+/** Where the line of changes is broken: what is done, while it is done. */
+export function lineSentence(line: LineView, names: ReadonlyMap<string, string>): string | undefined {
+  if (line.kind === 'whole') return undefined;
+  const { author } = line;
+  if (author === undefined)
+    return 'Somebody sent a change of keys that nobody can follow, and nothing shows who it was. The meeting moves to a new room with everybody. If it happens again, an organiser can move it without those they do not trust.';
+  const name = nameOf(author, names);
+  return `${name} sent a change that breaks this meeting’s rules. The meeting moves to a new room without ${name}.`;
+}
+
+function escapeSentence(author: Member | undefined, names: ReadonlyMap<string, string>): string {
+  if (author === undefined)
+    return 'Somebody sent a change of keys that nobody can follow, and nothing shows who it was. The meeting has moved to a new room with everybody; the old link does not lead here any more.';
+  const name = nameOf(author, names);
+  return `${name} sent a change that breaks this meeting’s rules. The meeting has moved to a new room without ${name}; the old link does not lead here any more.`;
+}
+
+function joinedAgainSentence(author: Member | undefined, names: ReadonlyMap<string, string>): string {
+  const what =
+    author === undefined
+      ? 'Somebody sent a change of keys that this app cannot follow'
+      : `${nameOf(author, names)} sent a change that breaks this meeting’s rules`;
+  return `${what}, and nobody was here to move to a new room with. This app has joined the meeting again. If people are missing, they have moved: ask them for the new link.`;
 }
 
 /** Why what a person decided is not done. */

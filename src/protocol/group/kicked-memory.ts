@@ -2,8 +2,9 @@
  * Which signature keys were kicked from which rooms, as far as we saw it: beyond the groups in which that happened, and
  * beyond our membership of them.
  *
- * Only kicks are remembered that we saw applied while we were a member, and those that a room was begun with when a meeting
- * moved there. What the GroupContext of a Welcome lists is not: whoever begins a group lists what it likes.
+ * Only kicks are remembered that we saw applied while we were a member, who was proven to have broken the line that we were in,
+ * and those that a room was begun with when a meeting moved there. What the GroupContext of a Welcome lists is not: whoever begins
+ * a group lists what it likes.
  * @see docs/protocol.md#kicked-keys
  */
 import { ByteReader } from '../bytes/byte-reader.ts';

@@ -27,6 +27,8 @@ export type StopReason =
   | 'kicked'
   /** Somebody is in the meeting, or began it, whose key was kicked from the room, as we remember: we are not there with it. */
   | 'kicked-is-there'
+  /** The line of changes was broken again and again, wherever the meeting moved, and nothing tells by whom. */
+  | 'line-broken'
   /** Our leaf was replaced by a join that this device did not make: somebody else has our key. */
   | 'replaced'
   /** The group's parameters are not those of the invitation. */

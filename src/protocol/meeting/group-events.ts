@@ -70,6 +70,8 @@ export type GroupEvent =
   | { readonly kind: 'kicked-asks'; readonly signatureKey: Uint8Array }
   /** The counter signed two different Commits for one epoch: it is not trusted any more. */
   | { readonly kind: 'equivocation'; readonly epoch: Epoch }
+  /** The counter has logged what we cannot follow; `author` is proven to have broken a rule. */
+  | { readonly kind: 'line-broken'; readonly author: Member | undefined }
   /** The membership cannot be written; it is tried again every second, and nothing is sent meanwhile. */
   | { readonly kind: 'store-failing' }
   /** After that: the store takes what is written again. */

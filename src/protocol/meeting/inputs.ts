@@ -2,6 +2,7 @@
 import type { DownlinkFeedback, ParticipantId, UplinkItem } from '../media/encoded-media.ts';
 import type { StreamHandle, TransportEvent } from '../moqt/transport.ts';
 import type { DatedAnswer } from '../counter/client.ts';
+import type { LeafIndex } from '../group/roster.ts';
 import type { Millis } from '../units.ts';
 import type { AskId, ConnectionId } from './effects.ts';
 import type { Decision } from './decisions.ts';
@@ -58,6 +59,10 @@ export type MeetingInput =
   | Decision
   /** We move the meeting: the invitation to its new room, whose bytes are erased, goes to these. */
   | { readonly kind: 'move'; readonly invitation: Uint8Array; readonly recipients: readonly ParticipantId[] }
+  /** Who said that it moves the meeting from a line that is broken did not bring us anywhere: its moves count no more. */
+  | { readonly kind: 'distrust-mover'; readonly leaf: LeafIndex }
+  /** Nobody moves the meeting from a line that is broken. `rejoins`: we seek it as a newcomer; else it ends for us. */
+  | { readonly kind: 'abandon'; readonly rejoins: boolean }
   /** A person wants a fresh key for our leaf. */
   | { readonly kind: 'renew' }
   /** A renderer has just begun: it is told what is on. */

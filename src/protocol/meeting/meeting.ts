@@ -11,7 +11,7 @@ import { earliest } from '../group/coordination/timing.ts';
 import type { Machine } from '../machine.ts';
 import type { ParticipantId, UplinkItem } from '../media/encoded-media.ts';
 import type { MoqtClient, PublishOffer } from '../moqt/client/client-api.ts';
-import { pause, Pending, settledUntil, Tasks, type Task } from '../tasks.ts';
+import { pause, Tasks, type Task } from '../tasks.ts';
 import { millis, type Epoch, type Millis } from '../units.ts';
 import { Asking } from './asking.ts';
 import { ClockCheck } from './clock-check.ts';
@@ -20,6 +20,7 @@ import { MeetingCore, type MeetingOptions } from './core.ts';
 import { EarlyOffers } from './early-offers.ts';
 import type { MeetingEffect } from './effects.ts';
 import { forGroup, type Decision } from './decisions.ts';
+import { Flush } from './flush.ts';
 import { Generation } from './generation.ts';
 import type { GroupStep } from '../group/progress.ts';
 import type { EpochBegun, GroupEvent } from './group-events.ts';
@@ -33,9 +34,10 @@ import { OwnMedia, type Sending } from './own-media.ts';
 import { ownOrigin } from './own-origin.ts';
 import { refusalOf } from './permissions.ts';
 import { RelayLink } from './relay-link.ts';
-import { showGroup } from './showing.ts';
+import { historyWith, showGroup } from './showing.ts';
 import { UndoneDecisions } from './undone-decisions.ts';
-import type { Absence, Attention, EpochRecord, MeetingEnd, MeetingView, OwnKey } from './view.ts';
+import { WHOLE_LINE } from './view.ts';
+import type { Absence, Attention, EpochRecord, LineView, MeetingEnd, MeetingView, OwnKey } from './view.ts';
 
 /** How often what depends on time alone is looked at: silence, overlaps of keys, signs of life. */
 const TICK_MS = 250;
@@ -43,13 +45,10 @@ const TICK_MS = 250;
 const HALTED_MS = 5_000;
 /** A view takes time in proportion to the members, and in a large meeting changes come by the hundred. */
 const SHOW_EVERY_MS = 50;
-const MAX_HISTORY = 500;
 /** How long our good-bye is said to those who are still about to listen: some round trips, and one committer that is gone. */
 const GOOD_BYE_MS = 2_000;
 /** How often it is looked whether somebody is removed. */
 const REMOVAL_STEP_MS = 50;
-/** How long the end of our tracks may take to be sent. */
-const FLUSH_MS = 600;
 /** How long erasing our state may take: a disk that fails must keep nobody in a meeting. */
 const ERASE_MS = 3_000;
 
@@ -83,6 +82,7 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
   #step: GroupStep = 'seeking';
   #absence: Absence = { kind: 'none' };
   #ownKey: OwnKey = { since: undefined, renewing: false };
+  #line: LineView = WHOLE_LINE;
   readonly #asking = new Asking();
   #begun: Omit<EpochBegun, 'masterKey'> | undefined;
   #history: readonly EpochRecord[] = [];
@@ -91,7 +91,7 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
   readonly #earlyOffers = new EarlyOffers();
   #watched: ReadonlySet<ParticipantId> = new Set();
   readonly #congestion: Congestion;
-  #flushed: Pending<unknown> | undefined;
+  readonly #flush: Flush;
   #tickAt: Millis | undefined;
   /** The next view is not drawn before this. */
   #showFrom = millis(0);
@@ -118,6 +118,7 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
         this.#lost();
       },
     });
+    this.#flush = new Flush(this.#core, this.#link);
     this.#group = this.#newGroup();
   }
 
@@ -209,7 +210,7 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
         this.#link.take(input);
         return;
       case 'flushed':
-        if (input.connection === this.#link.connection) this.#flushed?.settle(undefined);
+        this.#flush.done(input.connection);
         return;
       case 'answer':
         this.#core.answer(input.id, input.answer);
@@ -252,6 +253,12 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
         return;
       case 'move':
         this.#generation?.moves.move(input.invitation, input.recipients);
+        return;
+      case 'distrust-mover':
+        this.#generation?.moves.distrust(input.leaf);
+        return;
+      case 'abandon':
+        this.#group.abandon(input.rejoins);
         return;
       case 'announce':
         this.#generation?.members.announce();
@@ -355,7 +362,7 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
     if (!isAlone && this.#link.client !== undefined) yield* pause(this.#tasks.after(GOOD_BYE_MS));
     this.#generation?.own.end('left');
     // First, since the session ends with the membership.
-    yield* this.#flush();
+    yield* this.#flush.wait();
     yield* this.#erase();
   }
 
@@ -366,18 +373,6 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
     yield* pause(this.#tasks.after(ERASE_MS));
     this.#attention.add('store-failing');
     this.#end('left');
-  }
-
-  /** Waits until what was said is sent, and anyway not for long. */
-  *#flush(): Task {
-    const { connection } = this.#link;
-    if (connection === undefined) return;
-    const flushed = new Pending<unknown>();
-    this.#flushed = flushed;
-    // What was said reaches the transport before it is asked.
-    this.#link.drain();
-    this.#core.emit({ kind: 'flush', connection });
-    yield* settledUntil(flushed, this.#tasks.after(FLUSH_MS));
   }
 
   #offered(offer: PublishOffer): void {
@@ -414,6 +409,7 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
       case 'generation':
         this.#closeGeneration('over');
         this.#ownKey = { since: undefined, renewing: false };
+        this.#line = WHOLE_LINE;
         this.#attention.delete('newer-generation');
         this.#attention.delete('moved');
         return;
@@ -433,6 +429,10 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
       case 'not-kept-out':
       case 'store-failing':
         this.#attention.add(event.kind);
+        return;
+      case 'line-broken':
+        this.#line = event;
+        this.#generation?.moves.lineBroke(event.author?.leaf);
         return;
       case 'equivocation':
         this.#split(event.epoch);
@@ -500,9 +500,7 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
     if (this.#absence.kind === 'rejoining') this.#absence = { kind: 'rejoined', at: begun.change.time };
     // Who is in the group, and under which code, is shown at once.
     this.#showFrom = this.#tasks.now;
-    const { group, epoch, receipt, change, securityCode } = begun;
-    const record = { group, epoch, receipt, change, securityCode };
-    this.#history = [...this.#history, record].slice(-MAX_HISTORY);
+    this.#history = historyWith(this.#history, begun);
   }
 
   #generationOf(begun: EpochBegun): Generation | undefined {
@@ -585,6 +583,7 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
       group: begun && members && showGroup(begun, members, this.#media.sending),
       history: this.#history,
       ownKey: this.#ownKey,
+      line: this.#line,
       attention: new Set(this.#attention),
       fork: this.#fork,
       absence: this.#absence,

@@ -3,7 +3,7 @@
  * counter, MLS and the store outside, and by the group's MLS tracks.
  */
 import { InvariantError, unreachable } from '../errors.ts';
-import type { Answer, Ask, AskKind, AskTypes } from '../group/coordination/asks.ts';
+import type { Ask, AskKind, AskTypes } from '../group/coordination/asks.ts';
 import type { CoordinatorEvent } from '../group/coordination/context.ts';
 import type { Decision } from '../group/coordination/decisions.ts';
 import { Coordinator, type CoordinatorInput } from '../group/coordination/coordinator.ts';
@@ -14,9 +14,10 @@ import type { LeafIndex } from '../group/roster.ts';
 import type { MoqtClient, PublishOffer } from '../moqt/client/client-api.ts';
 import type { FullTrackName, MoqtObject } from '../moqt/model.ts';
 import { pause, Pending, settled, type Task } from '../tasks.ts';
-import { epoch, type Epoch, type Millis } from '../units.ts';
+import type { Epoch, Millis } from '../units.ts';
 import type { GroupNotices, MeetingCore } from './core.ts';
-import type { CounterAsk, LoadAnswer, MlsAsk, StoreAsk, WriteAnswer } from './effects.ts';
+import { probe } from './counter-probe.ts';
+import type { LoadAnswer, MlsAsk, StoreAsk, WriteAnswer } from './effects.ts';
 import type { GroupEvent } from './group-events.ts';
 import { MlsTracks } from './mls-tracks.ts';
 import type { UndoneDecisions } from './undone-decisions.ts';
@@ -41,9 +42,6 @@ type State =
   | { readonly kind: 'over' };
 
 const STORE_RETRY_MS = 1_000;
-/** A counter value that no group reaches: asking for it changes nothing and tells the current one. */
-const NEVER = epoch((1n << 53n) - 1n);
-
 /** The membership. */
 export class MlsGroup implements GroupNotices {
   readonly #core: MeetingCore;
@@ -148,6 +146,11 @@ export class MlsGroup implements GroupNotices {
     this.#input({ kind: 'forked', epoch: at });
   }
 
+  /** Our place in a line that is broken is given up. @param rejoins - whether we seek the meeting as a newcomer, or end. */
+  abandon(rejoins: boolean): void {
+    this.#input({ kind: 'abandon', rejoins });
+  }
+
   epochSeen(seen: Epoch): void {
     this.#input({ kind: 'epoch-hint', epoch: seen });
   }
@@ -218,7 +221,7 @@ export class MlsGroup implements GroupNotices {
   *#perform(ask: Ask): Task<unknown> {
     switch (ask.kind) {
       case 'probe':
-        return yield* this.#probe(ask.input.group);
+        return yield* probe(this.#core, ask.input.group);
       case 'room':
       case 'lock':
       case 'increment':
@@ -287,27 +290,6 @@ export class MlsGroup implements GroupNotices {
     }
   }
 
-  /** Which epoch the counter of a group has reached: by the log in fenced mode, by asking for an impossible value in plain mode. */
-  *#probe(group: GroupName): Task<Answer<'probe'>> {
-    if (this.#core.options.parameters.mode === 'fenced') {
-      const outcome = yield* this.#counter<'history'>({ kind: 'history', input: { group, from: NEVER } });
-      return outcome.kind === 'ok' ? { kind: 'ok', current: outcome.current } : outcome;
-    }
-    const request = { mode: 'plain', val: NEVER } as const;
-    const outcome = yield* this.#counter<'lock'>({ kind: 'lock', input: { group, request } });
-    switch (outcome.kind) {
-      case 'counter-error':
-        return { kind: 'ok', current: outcome.current };
-      case 'granted':
-      case 'locked':
-      case 'alive':
-      case 'gone':
-        return { kind: 'unreachable', reason: 'the counter has not compared the value' };
-      default:
-        return outcome;
-    }
-  }
-
   /** Writes until it is written, until something else is to be written instead, or until all is over. */
   *#write(ask: StoreAsk): Task {
     this.#writes += 1;
@@ -330,10 +312,6 @@ export class MlsGroup implements GroupNotices {
     if (fails === this.#storeFails || !this.#isRunning()) return;
     this.#storeFails = fails;
     this.#owner.event({ kind: fails ? 'store-failing' : 'store-working' });
-  }
-
-  *#counter<Kind extends CounterAsk['kind']>(ask: CounterAsk & { kind: Kind }): Task<Answer<Kind>> {
-    return yield* settled(this.#core.ask<Answer<Kind>>({ kind: 'counter', ask }));
   }
 
   *#answered<Kind extends MlsAsk['kind'] & AskKind>(ask: MlsAsk & { kind: Kind }): Task<AskTypes[Kind][1]> {

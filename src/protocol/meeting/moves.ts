@@ -7,7 +7,7 @@ import { encodeHex } from '../bytes/hex.ts';
 import type { OpenMoveOutcome, SealMoveOutcome } from '../group/mls.ts';
 import { commitmentOf, decodeMove } from '../group/move.ts';
 import { roleOf } from '../group/roles.ts';
-import type { LeafIndex } from '../group/roster.ts';
+import type { LeafIndex, Member } from '../group/roster.ts';
 import type { ParticipantId } from '../media/encoded-media.ts';
 import { settled, type Task } from '../tasks.ts';
 import type { Epoch, Millis } from '../units.ts';
@@ -20,10 +20,13 @@ import type { SeenMove } from './seen-move.ts';
 const MAX_LOOKING = 16;
 /** Moves that were looked at in this epoch. */
 const MAX_SEEN = 256;
+/** Moves of this epoch that are kept, the newest: what they are for us may change. */
+const MAX_KEPT = 16;
 /** How often our own is said: those who were away find it when they are back. */
 const SAY_EVERY_MS = 4_000;
 
 type Epochal = Omit<EpochBegun, 'masterKey'>;
+type Opened = Extract<OpenMoveOutcome, { kind: 'opened' }>;
 
 /** What decides between moves: the lowest counts. */
 interface Rank {
@@ -60,6 +63,12 @@ export class Moves {
   readonly #seen = new Set<string>();
   /** What was said to us last: it is not said twice. */
   #told: string | undefined;
+  /** The counter has logged what nobody can follow; who is proven to have done it. */
+  #broken: { readonly author: LeafIndex | undefined } | undefined;
+  /** The newest of each mover. */
+  readonly #kept = new Map<LeafIndex, Opened>();
+  /** Whose moves led nowhere. */
+  readonly #distrusted = new Set<LeafIndex>();
 
   constructor(core: MeetingCore, owner: MovesOwner) {
     this.#core = core;
@@ -69,7 +78,8 @@ export class Moves {
   /** An epoch begins: what was said before counts no more, and ours is said anew. */
   epochBegan(begun: Epochal): void {
     this.#begun = begun;
-    this.#seen.clear();
+    this.#broken = undefined;
+    this.#forget();
     this.#say();
   }
 
@@ -86,7 +96,23 @@ export class Moves {
     this.#own = undefined;
     this.#begun = undefined;
     this.#best = undefined;
-    this.#seen.clear();
+    this.#forget();
+  }
+
+  /**
+   * The counter has logged what we cannot follow: from now on members that are no organisers move the meeting, too.
+   * @param author - who is proven to have broken a rule: it moves nobody.
+   */
+  lineBroke(author: LeafIndex | undefined): void {
+    this.#broken = { author };
+    if (author !== undefined) this.#distrusted.add(author);
+    this.#lookAgain();
+  }
+
+  /** Somebody’s moves led nowhere: those of others count. */
+  distrust(leaf: LeafIndex): void {
+    this.#distrusted.add(leaf);
+    this.#lookAgain();
   }
 
   /** We move the meeting. @param recipients - who comes along; later comers of the same key are among them. */
@@ -127,14 +153,43 @@ export class Moves {
     this.#looking -= 1;
     if (outcome.kind === 'refused') return;
     // Roles and leaves are those of the epoch that it is of.
-    if (this.#begun === begun) this.#opened(begun, outcome);
-    else this.#seen.delete(hash);
+    if (this.#begun !== begun) {
+      this.#seen.delete(hash);
+      return;
+    }
+    this.#keep(outcome);
+    this.#opened(begun, outcome);
   }
 
-  #opened(begun: Epochal, opened: Extract<OpenMoveOutcome, { kind: 'opened' }>): void {
+  #keep(opened: Opened): void {
+    this.#kept.get(opened.mover)?.invitation?.fill(0);
+    this.#kept.delete(opened.mover);
+    this.#kept.set(opened.mover, { ...opened, invitation: opened.invitation?.slice() });
+    const [oldest] = this.#kept.keys();
+    if (this.#kept.size <= MAX_KEPT || oldest === undefined) return;
+    this.#kept.get(oldest)?.invitation?.fill(0);
+    this.#kept.delete(oldest);
+  }
+
+  /** What the moves of this epoch are for us has changed. */
+  #lookAgain(): void {
+    if (this.#best !== undefined && this.#distrusted.has(this.#best.leaf)) this.#best = undefined;
+    if (this.#begun === undefined) return;
+    for (const opened of this.#kept.values())
+      this.#opened(this.#begun, { ...opened, invitation: opened.invitation?.slice() });
+  }
+
+  #forget(): void {
+    this.#seen.clear();
+    this.#distrusted.clear();
+    for (const { invitation } of this.#kept.values()) invitation?.fill(0);
+    this.#kept.clear();
+  }
+
+  #opened(begun: Epochal, opened: Opened): void {
     const { roster, ownLeaf, parameters } = begun;
     const mover = roster.find(({ leaf }) => leaf === opened.mover);
-    if (mover === undefined) return;
+    if (mover === undefined || this.#distrusted.has(mover.leaf)) return;
     const byOrganiser = roleOf(parameters, mover.fingerprint) === 'organiser';
     const commitment = encodeHex(opened.commitment);
     const coming = roster.filter(({ leaf }) => leaf === mover.leaf || opened.recipients.includes(leaf));
@@ -143,16 +198,30 @@ export class Moves {
     const isForUs = coming.some(({ leaf }) => leaf === ownLeaf);
     // By its word alone, a member that is none moves nobody.
     if (!byOrganiser && !isForUs) return;
-    if (byOrganiser && !this.#wins({ byOrganiser, since: opened.since, leaf: mover.leaf, commitment }))
-      return;
-    const { invitation } = opened;
-    const kind = !isForUs ? 'left-behind' : byOrganiser ? 'follow' : 'ask';
+    const moves = byOrganiser || this.#escapes(begun, leftBehind);
+    const { since, invitation } = opened;
+    if (moves && !this.#wins(rankOf(begun, { byOrganiser, since, leaf: mover.leaf, commitment }))) return;
+    const kind = !isForUs ? 'left-behind' : moves ? 'follow' : 'ask';
     const told = `${kind} ${commitment}`;
     if (this.#told === told) return;
     this.#told = told;
     const move: SeenMove = { mover, kind, commitment, invitation, coming, leftBehind };
     this.#core.emit({ kind: 'moved', move });
     this.#core.changed();
+  }
+
+  /**
+   * Whether a member that is no organiser moves us from a line that is broken: we know so ourselves, and nobody is left behind but
+   * whoever is proven to have broken it. Organisers are moved by each other alone: they move the meeting themselves, and it
+   * stays theirs.
+   */
+  #escapes({ roster, ownLeaf, parameters }: Epochal, leftBehind: readonly Member[]): boolean {
+    const own = roster.find(({ leaf }) => leaf === ownLeaf);
+    if (this.#broken === undefined || own === undefined) return false;
+    if (roleOf(parameters, own.fingerprint) === 'organiser') return false;
+    const { author } = this.#broken;
+    const [left, ...others] = leftBehind.map(({ leaf }) => leaf);
+    return others.length === 0 && left === author;
   }
 
   /** Whether a move is the one that counts, of those that we know; ours is given up for one that does. */
@@ -173,7 +242,7 @@ export class Moves {
     if (begun === undefined || own === undefined || since === undefined || commitment === undefined)
       return undefined;
     const byOrganiser = roleOf(begun.parameters, own.fingerprint) === 'organiser';
-    return { byOrganiser, since, leaf: own.leaf, commitment };
+    return rankOf(begun, { byOrganiser, since, leaf: own.leaf, commitment });
   }
 
   #say(): void {
@@ -207,6 +276,11 @@ export class Moves {
     if (this.#begun !== begun) this.#say();
     else if (outcome.kind === 'sealed') this.#owner.say(outcome.move);
   }
+}
+
+/** Since when they say it counts among organisers alone: nobody gains by a lie. */
+function rankOf({ epoch }: Epochal, rank: Rank): Rank {
+  return rank.byOrganiser ? rank : { ...rank, since: epoch };
 }
 
 /** Of two moves: an organiser's, the one that was said first, that of the lower leaf, and any order that all have. */

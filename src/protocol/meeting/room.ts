@@ -3,6 +3,7 @@ import type { Member } from '../group/roster.ts';
 import type { ParticipantId } from '../media/encoded-media.ts';
 import { earliest } from '../group/coordination/timing.ts';
 import { millis, type Millis } from '../units.ts';
+import type { MeetingInput } from './inputs.ts';
 import type { RoomNumber } from './splice.ts';
 import type { MeetingView } from './view.ts';
 
@@ -19,6 +20,8 @@ export interface OwnRoomMove {
   readonly recipients: readonly ParticipantId[];
   /** The room is there, and the others were told. */
   isSaid: boolean;
+  /** We organise the new room only since somebody has to make it: an organiser who comes along takes over. */
+  isStandIn: boolean;
 }
 
 /** The room. */
@@ -60,6 +63,28 @@ export class Room {
   present(): ReadonlySet<ParticipantId> {
     const participants = this.view?.group?.participants ?? [];
     return new Set(participants.flatMap(({ id, leaving }) => (leaving ? [] : [id])));
+  }
+
+  /** Whether all who are expected here, and are in the old room still, are here. */
+  hasAllOf(old: Room): boolean {
+    const there = this.present();
+    return [...old.present()].every((id) => there.has(id) || !this.expected.has(id));
+  }
+
+  /** Whether somebody whom we move from here has not come there: perhaps it is away, and looks for us here when it is back. */
+  isAwaitedIn(there: Room): boolean {
+    const present = there.present();
+    return [...this.awaited].some((id) => !present.has(id));
+  }
+
+  /** Where we organise it for lack of somebody else, and an organiser has come: gives that back, once. */
+  handBack(): readonly MeetingInput[] {
+    const { own, view } = this;
+    const organisers = view?.group?.participants.filter(({ role }) => role === 'organiser') ?? [];
+    const self = organisers.find((each) => each.self);
+    if (own?.isStandIn !== true || self === undefined || organisers.length < 2) return [];
+    own.isStandIn = false;
+    return [{ kind: 'organiser', participant: self.id, isOrganiser: false }];
   }
 
   /** It is to be left, when those who come have come. */

@@ -11,23 +11,23 @@ import { earliest } from '../group/coordination/timing.ts';
 import { movedLink, sameButSecret } from '../group/moved-invitation.ts';
 import type { Member } from '../group/roster.ts';
 import type { Machine } from '../machine.ts';
-import type { ParticipantId, UplinkItem } from '../media/encoded-media.ts';
+import type { ParticipantId } from '../media/encoded-media.ts';
 import { millis, type Millis } from '../units.ts';
+import { Escapes } from './escapes.ts';
 import { foundingOf } from './founding.ts';
 import type { MeetingInput } from './inputs.ts';
 import { participantIdOf } from './members.ts';
-import type { Sending } from './own-media.ts';
 import { Room } from './room.ts';
 import { RoomNews } from './room-news.ts';
 import type { Founding, RoomReport, RoomsEffect, RoomsInput, RoomsOptions, RoomsView } from './rooms-api.ts';
 import type { SeenMove } from './seen-move.ts';
 import { Splice, type RoomNumber } from './splice.ts';
+import { SILENCE, StandingInputs } from './standing-inputs.ts';
 import type { MeetingView, News } from './view.ts';
 
 /** How long it is waited for the others before what is shown is the new room, and how long making that may take. */
 const SETTLE_MS = 3_000;
 const OPEN_MS = 30_000;
-const OFF: Sending = { microphone: false, camera: false };
 
 /** The machine. */
 export class Rooms implements Machine<RoomsInput, RoomsEffect> {
@@ -43,15 +43,15 @@ export class Rooms implements Machine<RoomsInput, RoomsEffect> {
   #now: Millis = millis(0);
   #isLeaving = false;
   #hasEnded = false;
-  #sending: Sending = OFF;
-  readonly #configs = new Map<string, UplinkItem>();
-  #watched: Extract<MeetingInput, { readonly kind: 'watch' }> | undefined;
+  readonly #standing = new StandingInputs();
+  readonly #escapes: Escapes;
   readonly #news: RoomNews;
   #changed = false;
 
   constructor(options: RoomsOptions) {
     this.#options = options;
     this.#news = new RoomNews(options.timeOrigin);
+    this.#escapes = new Escapes((length) => options.random(length));
     this.#shown = new Room(0, options.link, this.#now);
   }
 
@@ -73,7 +73,7 @@ export class Rooms implements Machine<RoomsInput, RoomsEffect> {
 
   deadline(): Millis | undefined {
     if (this.#hasEnded) return undefined;
-    return earliest(...this.#rooms.map((room) => this.#dueAt(room)));
+    return earliest(this.#escapes.dueAt, ...this.#rooms.map((room) => this.#dueAt(room)));
   }
 
   expire(now: Millis): void {
@@ -96,26 +96,17 @@ export class Rooms implements Machine<RoomsInput, RoomsEffect> {
         this.#answer(input.follows);
         return;
       case 'uplink':
-        if (input.item.kind === 'uplink-config') this.#configs.set(input.item.config.kind, input.item);
-        if (input.item.kind === 'uplink-off') this.#configs.delete(input.item.media);
-        this.#toAll(input, ({ isQuiet }) => !isQuiet);
-        return;
       case 'sending':
-        this.#sending = input.sending;
+        this.#standing.take(input);
         this.#toAll(input, ({ isQuiet }) => !isQuiet);
         return;
       case 'sleeping':
-        this.#sending = OFF;
-        this.#toAll(input);
-        return;
       case 'watch':
-        this.#watched = input;
-        this.#toAll(input);
-        return;
       case 'feedback':
       case 'rename':
       case 'announce':
       case 'woke':
+        this.#standing.take(input);
         this.#toAll(input);
         return;
       case 'kick':
@@ -165,8 +156,8 @@ export class Rooms implements Machine<RoomsInput, RoomsEffect> {
     room.view = view;
     // The others went on without us: whoever comes back has perhaps forgotten that it is heard, in whichever room.
     if (view.absence.kind === 'rejoining' && !wasAway) {
-      this.#sending = OFF;
-      this.#toAll({ kind: 'sending', sending: OFF });
+      this.#standing.take(SILENCE);
+      this.#toAll(SILENCE);
     }
     // Who decides in a room that is being left is no news any more.
     if (room !== this.#shown) return;
@@ -183,7 +174,8 @@ export class Rooms implements Machine<RoomsInput, RoomsEffect> {
     const leftBehind = members.filter((member) => leaveBehind.includes(participantIdOf(member)));
     const coming = members.filter((member) => !leftBehind.includes(member));
     const link = movedLink(from.link, this.#options, this.#options.crypto);
-    const own = { from, recipients: coming.map(participantIdOf), isSaid: false };
+    const isStandIn = from.view?.line.kind === 'line-broken' && group.role !== 'organiser';
+    const own = { from, recipients: coming.map(participantIdOf), isSaid: false, isStandIn };
     this.#head(from, link, coming, leftBehind).own = own;
   }
 
@@ -259,14 +251,12 @@ export class Rooms implements Machine<RoomsInput, RoomsEffect> {
     this.#rooms = [...this.#rooms, room];
     const { number, link } = room;
     this.#emit({ kind: 'open', room: number, link, founding });
-    // On if it was on, and never else.
-    this.#feed(room, { kind: 'sending', sending: this.#sending });
-    for (const item of this.#configs.values()) this.#feed(room, { kind: 'uplink', item });
-    if (this.#watched !== undefined) this.#feed(room, this.#watched);
+    for (const input of this.#standing.all) this.#feed(room, input);
   }
 
   /** Does what has become due. */
   #settle(): void {
+    this.#escape();
     this.#arrive();
     for (const room of this.#rooms) {
       this.#admit(room);
@@ -274,7 +264,7 @@ export class Rooms implements Machine<RoomsInput, RoomsEffect> {
       if (room.isLeft || room.isOver) continue;
       const isDone =
         room.isFree(this.#now) &&
-        (room.isMoversOwn ? !this.#isAwaited(room) : this.#areAllIn(this.#shown, room));
+        (room.isMoversOwn ? !room.isAwaitedIn(this.#shown) : this.#shown.hasAllOf(room));
       if (room.leaveAt <= this.#now || isDone) this.#leave(room);
       else if (room.quietAt !== undefined && room.quietAt <= this.#now) this.#quieten(room);
     }
@@ -309,20 +299,40 @@ export class Rooms implements Machine<RoomsInput, RoomsEffect> {
     }
     if (isOver) this.#switch(heading);
     else if (heading.inSince !== undefined) {
-      const isSettled = this.#now >= heading.inSince + SETTLE_MS || this.#areAllIn(heading, this.#shown);
-      if (isSettled) this.#switch(heading);
+      const isSettled = this.#now >= heading.inSince + SETTLE_MS || heading.hasAllOf(this.#shown);
+      if (isSettled && this.#escapes.mayArrive(this.#shown, heading)) this.#switch(heading);
     }
+  }
+
+  /** Gets away from a line of changes that nobody can follow. */
+  #escape(): void {
+    const step = this.#escapes.look(this.#shown, this.#heading, this.#now);
+    if (step === undefined || this.#isLeaving) return;
+    if (step.kind === 'move') {
+      this.#move(step.leaveBehind);
+      return;
+    }
+    const heading = this.#heading;
+    this.#heading = undefined;
+    if (heading !== undefined) this.#leave(heading);
+    if (step.kind === 'abandon') {
+      this.#feed(this.#shown, { kind: 'abandon', rejoins: step.rejoins });
+      if (step.rejoins) this.#note({ kind: 'line-broken', author: step.author, then: 'joined-again' });
+    } else if (step.mover !== undefined)
+      this.#feed(this.#shown, { kind: 'distrust-mover', leaf: step.mover });
+    this.#changed = true;
   }
 
   /** The meeting is in another room from now on. */
   #switch(room: Room): void {
+    const escaped = this.#escapes.arrived(this.#shown, room, this.#now);
     this.#news.leave(this.#shown.view);
     this.#news.take(room);
     for (const each of this.#rooms) if (each !== room) this.#part(each, room);
     this.#shown = room;
     this.#heading = undefined;
     this.#asked = undefined;
-    this.#note({ kind: 'moved', by: room.mover });
+    this.#note(escaped ?? { kind: 'moved', by: room.mover });
   }
 
   /** A room is to be left, when those who come have come. */
@@ -341,19 +351,7 @@ export class Rooms implements Machine<RoomsInput, RoomsEffect> {
   #quieten(room: Room): void {
     room.quietAt = undefined;
     room.isQuiet = true;
-    this.#feed(room, { kind: 'sending', sending: OFF });
-  }
-
-  /** Whether all who are expected in a room, and are in the old one still, are in it. */
-  #areAllIn(room: Room, old: Room): boolean {
-    const there = room.present();
-    return [...old.present()].every((id) => there.has(id) || !room.expected.has(id));
-  }
-
-  /** Whether somebody whom we move from a room has not come: perhaps it is away, and looks for us there when it is back. */
-  #isAwaited({ awaited }: Room): boolean {
-    const there = this.#shown.present();
-    return [...awaited].some((id) => !there.has(id));
+    this.#feed(room, SILENCE);
   }
 
   /** Lets those in whom the meeting moved with: they were let in before. */
@@ -365,13 +363,15 @@ export class Rooms implements Machine<RoomsInput, RoomsEffect> {
       room.admitted.add(id);
       this.#feed(room, { kind: 'admit', participant: id });
     }
+    for (const input of room.handBack()) this.#feed(room, input);
   }
 
   #dueAt(room: Room): Millis | undefined {
     if (room.isOver || room.isLeft) return undefined;
     if (room === this.#heading) {
-      if (room.inSince !== undefined) return millis(room.inSince + SETTLE_MS);
-      return room.own === undefined ? undefined : millis(room.openedAt + OPEN_MS);
+      const due = room.inSince === undefined ? room.own && room.openedAt + OPEN_MS : room.inSince + SETTLE_MS;
+      // Whoever is in and has to wait for others is told when they come.
+      return due !== undefined && due > this.#now ? millis(due) : undefined;
     }
     return room === this.#shown ? undefined : room.dueAt(this.#now);
   }

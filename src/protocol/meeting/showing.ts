@@ -3,7 +3,9 @@ import { roleOf } from '../group/roles.ts';
 import type { EpochBegun } from './group-events.ts';
 import { participantIdOf, type Members } from './members.ts';
 import type { Sending } from './own-media.ts';
-import type { GroupView, ParticipantView } from './view.ts';
+import type { EpochRecord, GroupView, ParticipantView } from './view.ts';
+
+const MAX_HISTORY = 500;
 
 /** The group in its newest epoch. Who is in it is read from the tree alone. */
 export function showGroup(
@@ -33,6 +35,14 @@ export function showGroup(
   const role = participants.find(({ self }) => self)?.role ?? 'member';
   const { admission } = parameters;
   return { group, senderId, epoch, ownLeaf, securityCode, suite, parameters, role, admission, participants };
+}
+
+/** The changes of keys that we have seen, with one more. */
+export function historyWith(
+  history: readonly EpochRecord[],
+  { group, epoch, receipt, change, securityCode }: Omit<EpochBegun, 'masterKey'>,
+): readonly EpochRecord[] {
+  return [...history, { group, epoch, receipt, change, securityCode }].slice(-MAX_HISTORY);
 }
 
 const onOrOff = (on: boolean): 'live' | 'off' => (on ? 'live' : 'off');

@@ -74,6 +74,15 @@ export interface OwnKey {
   readonly renewing: boolean;
 }
 
+/** Whether the changes of keys that the counter has logged can be followed. */
+export type LineView =
+  | { readonly kind: 'whole' }
+  /** The last one cannot: no keys are changed any more. `author`: who is proven to have broken a rule; undefined: anybody may have. */
+  | { readonly kind: 'line-broken'; readonly author: Member | undefined };
+
+/** One that can. */
+export const WHOLE_LINE: LineView = { kind: 'whole' };
+
 /** One leaf of the tree. */
 export interface ParticipantView {
   readonly id: ParticipantId;
@@ -123,6 +132,15 @@ export type News =
   | { readonly kind: 'left-behind'; readonly by: Member }
   /** It was to move to another room, which could not be made. */
   | { readonly kind: 'move-failed' }
+  /**
+   * Somebody has logged what nobody can follow: `author`, or nobody who is proven. `then`: the meeting has moved without the author, or
+   * nobody was there to move with, and we joined again.
+   */
+  | {
+      readonly kind: 'line-broken';
+      readonly author: Member | undefined;
+      readonly then: 'moved' | 'joined-again';
+    }
   /** What a person here decided is not done; which decision, where it is known. */
   | { readonly kind: 'refused'; readonly decision: Decision['kind'] | undefined; readonly refusal: Refusal };
 
@@ -160,6 +178,7 @@ export interface MeetingView {
   /** The changes of keys that we have seen, oldest first. */
   readonly history: readonly EpochRecord[];
   readonly ownKey: OwnKey;
+  readonly line: LineView;
   readonly attention: ReadonlySet<Attention>;
   /** The proof that the meeting was split, once there is one. */
   readonly fork: Fork | undefined;

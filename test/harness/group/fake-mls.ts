@@ -111,6 +111,11 @@ export class FakeMls {
     return { groups: this.#groups.size, keyPackages: this.#keyPackages.length };
   }
 
+  /** Its groups, oldest first. */
+  get handles(): readonly GroupHandle[] {
+    return [...this.#groups.keys()];
+  }
+
   /** @param others - organisers besides the founder. */
   createGroup(
     group: Uint8Array,

@@ -192,6 +192,11 @@ export class SimulatedPerson {
     );
   }
 
+  /** What leads it through rooms stands still, and its members go on. */
+  stand(): void {
+    this.#driven?.stop();
+  }
+
   /** The process dies without a word. */
   kill(): void {
     this.#life += 1;

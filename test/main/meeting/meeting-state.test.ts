@@ -33,6 +33,7 @@ function outside(end: MeetingEnd | undefined, ...attention: readonly Attention[]
     group: undefined,
     history: [],
     ownKey: { since: undefined, renewing: false },
+    line: { kind: 'whole' },
     absence: { kind: 'none' },
     isKeptWaiting: false,
     door: [],

@@ -8,6 +8,7 @@ import { fingerprintOf, senderIdOf } from '../../../src/protocol/group/names.ts'
 import { leafIndex } from '../../../src/protocol/group/roster.ts';
 import { epoch, millis } from '../../../src/protocol/units.ts';
 import type { Epoch } from '../../../src/protocol/units.ts';
+import { DEFAULT_TIMING } from '../../../src/protocol/group/coordination/timing.ts';
 import { fakeEpochKey, type FakeMls } from '../../harness/group/fake-mls.ts';
 import { OneCoordinator } from './one-coordinator.ts';
 import { joinId } from '../../harness/group/membership.ts';
@@ -15,6 +16,7 @@ import { joinId } from '../../harness/group/membership.ts';
 const OTHER_KEY = new Uint8Array(32).fill(2);
 const CY_KEY = new Uint8Array(32).fill(3);
 const WRONG = new Uint8Array(32).fill(9);
+const BROKEN = { kind: 'line-broken', author: undefined };
 
 /** Two members in epoch 1: ours, with the counter in fenced mode, and another whose Commits come by `deliver`. */
 function setUp(
@@ -76,22 +78,22 @@ describe('somebody’s Commit', () => {
     expect(kinds(member)).not.toContain('equivocation');
   });
 
-  test('that leads to another transcript than its receipt says ends the generation', () => {
+  test('that leads to another transcript than its receipt says breaks the line, and nobody is proven to have done it', () => {
     const { member, stage, deliver, last } = setUp();
     const { commit, nextKey, epoch: at } = stage();
     deliver(at, commit, member.receipt(at, WRONG, { commit, previous: last(), nextKey }));
     expect(member.epochs.map((view) => view.epoch)).toEqual([0n, 1n]);
     expect(member.asked('apply').length).toBe(1);
-    expect(member.events).toContainEqual({ kind: 'generation', generation: 1 });
+    expect(member.events).toContainEqual(BROKEN);
   });
 
-  test('that leads to another epoch key than its receipt says ends the generation', () => {
+  test('that leads to another epoch key than its receipt says breaks the line, and nobody is proven to have done it', () => {
     const { member, stage, deliver, last } = setUp();
     const { commit, transcript, epoch: at } = stage();
     deliver(at, commit, member.receipt(at, transcript, { commit, previous: last(), nextKey: WRONG }));
     expect(member.epochs.map((view) => view.epoch)).toEqual([0n, 1n]);
     expect(member.asked('apply').length).toBe(1);
-    expect(member.events).toContainEqual({ kind: 'generation', generation: 1 });
+    expect(member.events).toContainEqual(BROKEN);
   });
 
   test('whose receipt does not follow ours is an equivocation, and nothing is applied any more', () => {
@@ -162,7 +164,7 @@ describe('our own Commit', () => {
   });
 
   test.each(['transcript', 'epoch key'])(
-    'that the counter signed with another %s ends the generation',
+    'that the counter signed with another %s breaks the line, and nobody is proven to have done it',
     (what) => {
       const { member } = setUp((of, transcript, commit) => {
         const previous = of.asked('publish-receipt').at(-1)?.input.receipt;
@@ -173,7 +175,7 @@ describe('our own Commit', () => {
       member.input({ kind: 'update' });
       member.run(100);
       expect(member.epochs.map((view) => view.epoch)).toEqual([0n, 1n]);
-      expect(member.events).toContainEqual({ kind: 'generation', generation: 1 });
+      expect(member.events).toContainEqual(BROKEN);
     },
   );
 
@@ -217,21 +219,52 @@ test('the log that rests on disk has each receipt with its Commit', () => {
 });
 
 describe('in fenced mode', () => {
-  test('a Commit with a receipt that nobody can process ends the generation', () => {
+  test('a Commit with a receipt that nobody can process breaks the line: we wait for the meeting to move, and join again in the end', () => {
     const { member, deliver, last } = setUp();
     const commit = new Uint8Array(Buffer.from(JSON.stringify({ group: 'other' })));
     deliver(epoch(2n), commit, member.receipt(epoch(2n), WRONG, { commit, previous: last() }));
     expect(member.asked('process').length).toBe(1);
-    const kinds = member.asks.map(({ ask }) => ask.kind);
-    expect(kinds.slice(kinds.indexOf('process'), kinds.indexOf('process') + 4)).toEqual([
-      'process',
-      'forget-group',
-      'erase',
-      'room',
-    ]);
+    expect(member.events).toContainEqual(BROKEN);
+    // Whatever is wanted, and whoever comes: our place is kept, and nothing else is done in it.
+    const before = member.asks.length;
+    member.input({ kind: 'update' });
+    member.run(DEFAULT_TIMING.broken - 1_000);
+    expect(member.asks.slice(before)).toEqual([]);
+    expect(member.asked('remember-kicked')).toEqual([]);
+    member.run(2_000);
+    const kinds = member.asks.slice(before).map(({ ask }) => ask.kind);
+    expect(kinds.slice(0, 3)).toEqual(['forget-group', 'erase', 'room']);
     expect(member.events).toContainEqual({ kind: 'generation', generation: 1 });
     // Where the meeting is, the counter says: here it goes on without us.
     expect(member.asked('publish-key-package').at(-1)?.input.group).toEqual(member.group);
+  });
+
+  test.each([true, false])(
+    'a place in a line that is broken is given up when that is wanted (joins again: %s)',
+    (rejoins) => {
+      const { member, deliver, last } = setUp();
+      member.input({ kind: 'abandon', rejoins });
+      member.run(1_000);
+      expect(member.asked('erase')).toEqual([]);
+      const commit = new Uint8Array(Buffer.from(JSON.stringify({ group: 'other' })));
+      deliver(epoch(2n), commit, member.receipt(epoch(2n), WRONG, { commit, previous: last() }));
+      member.input({ kind: 'abandon', rejoins });
+      member.run(100);
+      expect(member.asked('erase')).toHaveLength(1);
+      if (rejoins) expect(member.events).toContainEqual({ kind: 'generation', generation: 1 });
+      else expect(member.events.at(-1)).toEqual({ kind: 'stopped', reason: 'line-broken' });
+    },
+  );
+
+  test('whoever signed a Commit that breaks a rule is named, and remembered as kicked', () => {
+    const { member, stage, deliver, last } = setUp();
+    const rogue = { ...(JSON.parse(Buffer.from(stage().commit).toString()) as object), removes: [7] };
+    const commit = new Uint8Array(Buffer.from(JSON.stringify(rogue)));
+    deliver(epoch(2n), commit, member.receipt(epoch(2n), WRONG, { commit, previous: last() }));
+    const author = member.epochs.at(-1)?.roster.find(({ signatureKey }) => equal(signatureKey, OTHER_KEY));
+    expect(author).toBeDefined();
+    expect(member.events).toContainEqual({ kind: 'line-broken', author });
+    expect(member.asked('remember-kicked').map(({ input }) => input.keys)).toEqual([[OTHER_KEY]]);
   });
 
   test('an epoch says who made it, when by the counter’s clock, and who came and went', () => {

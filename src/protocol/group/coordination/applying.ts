@@ -34,7 +34,7 @@ export function* applyReceipted(
   }
   const { stage } = state;
   if (stage !== undefined && state.isOurs(receipt)) {
-    if (!agrees(receipt, stage.commit)) return yield* leaveGeneration(state);
+    if (!agrees(receipt, stage.commit)) return yield* breakLine(state, undefined);
     return yield* merge(state, {
       staged: stage.commit.staged,
       committer: state.view.ownLeaf,
@@ -50,11 +50,11 @@ export function* applyReceipted(
     case 'own':
       return yield* joinAgain(state);
     case 'refused':
-      return yield* leaveGeneration(state);
+      return yield* breakLine(state, outcome.author);
     case 'removed':
       return yield* beRemoved(state, outcome);
     case 'staged': {
-      if (!agrees(receipt, outcome)) return yield* leaveGeneration(state);
+      if (!agrees(receipt, outcome)) return yield* breakLine(state, undefined);
       const { staged, contents, renews } = outcome;
       return yield* merge(state, { ...contents, staged, renews, commit, receipt });
     }
@@ -175,9 +175,30 @@ export function* joinAgain(state: MemberState): Job<Phase> {
 }
 
 /**
- * Erases our state, since nobody can apply a Commit that the counter has logged, and seeks the meeting: in plain mode in the
- * next generation, in fenced mode where the counter says that it is.
+ * The counter has logged what we cannot follow. We stay in our epoch for a while, so that the meeting can move.
+ * @param author - who has signed a Commit that breaks a rule; whoever logged one that is in order beside a wrong transcript or key, or
+ * bytes that are none, is anybody.
  */
+function* breakLine(state: MemberState, author: LeafIndex | undefined): Job<undefined> {
+  const { context, view } = state;
+  const member = view.roster.find(({ leaf }) => leaf === author);
+  state.lineBroke();
+  context.emit({ kind: 'line-broken', author: member });
+  if (member === undefined) return undefined;
+  // Whatever comes of the move: we are in no other epoch with it.
+  const keys = [member.signatureKey];
+  context.kicked.add(keys);
+  return yield* ask('remember-kicked', { keys });
+}
+
+/** Gives up our place in a line that is broken. @param rejoins - whether we seek the meeting as a newcomer, or end. */
+export function* abandonLine(state: MemberState, rejoins: boolean): Job<Phase> {
+  if (rejoins) return yield* leaveGeneration(state);
+  yield* ask('forget-group', { handle: state.handle });
+  return state.context.phases.stopped('line-broken');
+}
+
+/** Erases our state and seeks the meeting: in plain mode in the next generation, in fenced mode where the counter says that it is. */
 export function* leaveGeneration(state: MemberState): Job<Phase> {
   yield* drop(state);
   state.context.emit({ kind: 'generation', generation: state.generation + 1 });

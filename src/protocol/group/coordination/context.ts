@@ -7,7 +7,7 @@ import type { BegunEpoch, EpochView, GroupHandle, MasterKey, StagedCommit } from
 import type { Fingerprint, GroupName, SenderId } from '../names.ts';
 import type { RoomKey } from '../room-keys.ts';
 import type { GroupStep, StopReason } from '../progress.ts';
-import type { LeafIndex, RosterChange } from '../roster.ts';
+import type { LeafIndex, Member, RosterChange } from '../roster.ts';
 import type { Epoch } from '../../units.ts';
 import type { Ask, GroupObject, Job, LogEntry, MembershipRecord, StagedRecipient } from './asks.ts';
 import type { Caller } from './door.ts';
@@ -72,6 +72,11 @@ export type CoordinatorEvent =
   | { readonly kind: 'moved' }
   | { readonly kind: 'kicked-asks'; readonly signatureKey: Uint8Array }
   | { readonly kind: 'equivocation'; readonly epoch: Epoch }
+  /**
+   * The counter has logged what we cannot follow; we stay in our epoch until we are told to give that up, or for some minutes.
+   * `author`: who is proven to have broken a rule, if anybody.
+   */
+  | { readonly kind: 'line-broken'; readonly author: Member | undefined }
   | { readonly kind: 'stopped'; readonly reason: StopReason };
 
 /** Inputs of a membership other than answers. */
@@ -100,6 +105,8 @@ export type GroupInput =
   | { readonly kind: 'epoch-hint'; readonly epoch: Epoch }
   /** The counter has signed another line than ours. */
   | { readonly kind: 'forked'; readonly epoch: Epoch }
+  /** Our place in a line that is broken is given up. `rejoins`: we seek the meeting as a newcomer; else we end. */
+  | { readonly kind: 'abandon'; readonly rejoins: boolean }
   /** The relay is not reached: that nobody is heard says nothing. */
   | { readonly kind: 'disconnected' }
   /** The relay is reached (again): whatever was sent meanwhile is missing. */

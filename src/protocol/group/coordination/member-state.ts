@@ -1,7 +1,7 @@
 /** The state of a member: its epoch, log, received Commits, pending work, and the Commit that it has staged. */
 import { equal } from '../../bytes/equal.ts';
 import type { HistoryEntry } from '../../counter/client.ts';
-import { epoch } from '../../units.ts';
+import { epoch, millis } from '../../units.ts';
 import type { Epoch, Millis } from '../../units.ts';
 import type { EpochView, GroupHandle, StagedCommit } from '../mls.ts';
 import type { GroupName, SenderId } from '../names.ts';
@@ -55,6 +55,7 @@ export class MemberState {
   #view: EpochView;
   #stage: OwnStage | undefined;
   #isDistrusted = false;
+  #abandon: { readonly at: Millis; readonly rejoins: boolean } | undefined;
   #hasRejected = false;
   #isFull = false;
   #callers: readonly Caller[] = [];
@@ -83,6 +84,22 @@ export class MemberState {
   /** Whether the counter signed two different Commits for one epoch: no Commit is made or applied any more. */
   get isDistrusted(): boolean {
     return this.#isDistrusted;
+  }
+
+  /** The counter has logged what we cannot follow: no Commit is made or applied any more, and when our place in that line is given up. */
+  get abandon(): { readonly at: Millis; readonly rejoins: boolean } | undefined {
+    return this.#abandon;
+  }
+
+  /** The counter has logged what we cannot follow. */
+  lineBroke(): void {
+    const { now, options } = this.context;
+    this.#abandon = { at: millis(now + options.timing.broken), rejoins: true };
+  }
+
+  /** Nobody moves us from a line that is broken: our place in it is given up now. */
+  giveUpLine(rejoins: boolean): void {
+    if (this.#abandon !== undefined) this.#abandon = { at: this.context.now, rejoins };
   }
 
   /** The epoch that we are in. */

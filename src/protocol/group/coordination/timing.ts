@@ -20,6 +20,8 @@ export interface Timing {
   readonly step: Millis;
   /** A Commit without its receipt: `/history` is asked. */
   readonly receipt: Millis;
+  /** How long a member stays in a line that is broken, for the meeting to move from there. */
+  readonly broken: Millis;
   /** A member without transport is removed. */
   readonly grace: Millis;
   /** Somebody who waits at the door and is not heard for this long has gone. */
@@ -56,6 +58,7 @@ export const DEFAULT_TIMING: Timing = {
   batch: millis(30),
   step: millis(1_000),
   receipt: millis(700),
+  broken: millis(180_000),
   grace: millis(10_000),
   callerSilent: millis(30_000),
   declined: millis(120_000),

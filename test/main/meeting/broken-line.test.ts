@@ -1,0 +1,94 @@
+/** A member that logs a Commit which breaks a rule, with real members, a real relay and a real counter. */
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { createInvitation } from '../../../src/main/invitations.ts';
+import { noticeSentence } from '../../../src/main/meeting/notice-sentences.ts';
+import { TsMlsAdapter } from '../../../src/main/mls/ts-mls-adapter.ts';
+import { change, extensions, rogueCommit } from '../../harness/group/rogue-commit.ts';
+import { eventually, HeadlessMember } from '../../harness/meeting/headless-member.ts';
+import { startServices, type RunningServices } from '../../harness/meeting/services.ts';
+
+/** MLS of a member that closes the door though it organises nothing, and goes on alone. */
+class PresumptuousMls extends TsMlsAdapter {
+  presumes = false;
+
+  override async stageCommit(
+    ...[group, plan]: Parameters<TsMlsAdapter['stageCommit']>
+  ): ReturnType<TsMlsAdapter['stageCommit']> {
+    const outcome = await super.stageCommit(group, plan);
+    if (!this.presumes || outcome.kind !== 'staged') return outcome;
+    const parameters = this.parameters;
+    if (parameters === undefined) throw new Error('it is in an epoch');
+    const rule = extensions(change({ ...parameters, admission: 'ask' }));
+    return { kind: 'staged', commit: { ...outcome.commit, commit: await rogueCommit(this, group, [rule]) } };
+  }
+
+  parameters: Parameters<typeof change>[0] | undefined;
+}
+
+let services: RunningServices;
+const living: HeadlessMember[] = [];
+const join = (name: string, link: string, mls?: TsMlsAdapter): HeadlessMember => {
+  const member = new HeadlessMember(name, link, mls === undefined ? {} : { mls });
+  living.push(member);
+  return member;
+};
+const state = (): string =>
+  living.map(({ name, view, size }) => `${name} ${String(view.room)} ${view.step} ${String(size)}`).join();
+
+beforeAll(async () => {
+  services = await startServices();
+}, 240_000);
+afterEach(async () => {
+  await Promise.all(living.map(({ meeting }) => meeting.leave()));
+  living.length = 0;
+});
+afterAll(() => services.close());
+
+test('a member that logs a Commit which breaks a rule is left behind, in a room of its own, and the others are told', async () => {
+  const link = createInvitation(services.servers, 'Broken', 'classical');
+  const ana = join('Ana', link);
+  await eventually('Ana is in', () => ana.size === 1, 60, state);
+  const mls = new PresumptuousMls();
+  const bo = join('Bo', link, mls);
+  await eventually('Bo is in', () => bo.size === 2, 60, state);
+  const cy = join('Cy', link);
+  await eventually('all are in', () => living.every(({ size }) => size === 3), 60, state);
+  for (const member of living) member.goLive();
+  const author = bo.group?.participants.find(({ self }) => self)?.member;
+  const before = ana.epoch ?? 0n;
+
+  mls.parameters = bo.group?.parameters;
+  mls.presumes = true;
+  bo.meeting.renewKey();
+  const two = [ana, cy];
+  await eventually(
+    'two have moved',
+    () => two.every(({ view, size }) => view.room === 1 && size === 2 && !view.isMoving),
+    120,
+    state,
+  );
+  expect(cy.view.link).toBe(ana.view.link);
+  expect(ana.group?.securityCode).toBe(cy.group?.securityCode);
+  expect(ana.group?.parameters.kickedKeys).toEqual([author?.signatureKey]);
+  expect(two.map(({ view }) => view.sending)).toEqual(two.map(() => ({ microphone: true, camera: true })));
+  for (const { view } of two) {
+    const news = view.notices.at(-1)?.news;
+    expect(news).toEqual({ kind: 'line-broken', author, then: 'moved' });
+    if (news === undefined) expect.unreachable();
+    expect(noticeSentence(news, new Map([[bo.id ?? '', 'Bo']]))).toBe(
+      'Bo sent a change that breaks this meeting’s rules. The meeting has moved to a new room without Bo; the old link does not lead here any more.',
+    );
+  }
+  // What it logged, it alone follows.
+  expect([bo.view.room, bo.epoch]).toEqual([0, before + 1n]);
+  const word = new Uint8Array([1, 2, 3]);
+  await eventually(
+    'Cy is heard',
+    () => {
+      cy.speak(word);
+      return ana.chunksFrom(cy.id ?? '', 'audio').length > 0;
+    },
+    60,
+    state,
+  );
+}, 240_000);
