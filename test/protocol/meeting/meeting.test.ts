@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { groupNameOf } from '../../../src/protocol/group/names.ts';
 import type { RoomKey } from '../../../src/protocol/group/room-keys.ts';
 import type { DownlinkItem } from '../../../src/protocol/media/encoded-media.ts';
-import { epoch } from '../../../src/protocol/units.ts';
+import { epoch, unixMillis } from '../../../src/protocol/units.ts';
 import { fakeCrypto } from '../../harness/group/simulation.ts';
 import { meet } from '../../harness/simulation/meet.ts';
 import { RELAY, SimulatedMeeting, type SimulatedMember } from '../../harness/simulation/simulated-meeting.ts';
@@ -540,4 +540,17 @@ describe('a meeting that is over', () => {
     world.pass(100);
     expect([ana, bo].map(({ mlsHolds }) => mlsHolds)).toEqual(Array(2).fill({ groups: 0, keyPackages: 0 }));
   });
+});
+
+test('nobody is told of a wrong clock by a date that is behind what the counter has signed', () => {
+  const { world, ana } = pair();
+  const told = (behind: number): number | undefined => {
+    const now = unixMillis(Math.round(1_000_000 + world.agenda.now));
+    const served = unixMillis(now - behind);
+    ana.feed({ kind: 'dated', answer: { served, sentAt: now, receivedAt: now } });
+    world.pass(10);
+    return ana.view.clockOffset;
+  };
+  // A proxy's, say, while ours is like the one of the receipts; a date of later is the counter's own.
+  expect([told(500_000), told(-500_000)]).toEqual([undefined, -480_000]);
 });

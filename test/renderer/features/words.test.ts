@@ -42,6 +42,7 @@ describe('words', () => {
   test.each([
     [2, '2 minutes fast'],
     [89, '89 minutes fast'],
+    [90, '2 hours fast'],
     [-180, '3 hours slow'],
     [-2_100, '35 hours slow'],
     [2_880, '2 days fast'],
@@ -56,7 +57,9 @@ describe('words', () => {
     expect(describeChange({ ...change, added: ['Bo'], removed: ['Dan'] })).toBe(
       'Bo joined, Dan no longer holds keys.',
     );
+    expect(describeChange({ ...change, removed: ['Bo', 'Dan'] })).toBe('Bo and Dan no longer hold keys.');
     expect(describeChange(change)).toBe('The keys were renewed.');
+    expect(describeChange({ ...change, epoch: '0', added: ['Ana'] })).toBe('Ana started the meeting.');
   });
 
   test('initials are of the first and last word, in any script', () => {
@@ -75,6 +78,7 @@ describe('words', () => {
     expect(clock(0)).toBe('00:00:00');
     expect(clock(12 * 60_000 + 41_000)).toBe('00:12:41');
     expect(clock(161_000, true)).toBe('02:41');
+    expect(clock(3_761_000, true)).toBe('01:02:41');
     expect(clock(100 * 3_600_000)).toBe('100:00:00');
     expect(clock(-5)).toBe('00:00:00');
   });
