@@ -1,5 +1,4 @@
 /** A member of a meeting without a window: the real engine, with what it hears and sees in arrays. */
-import type { DownlinkItem } from '../../../src/contract/media.ts';
 import { nodeGroupCrypto } from '../../../src/main/mls/node-group-crypto.ts';
 import { fingerprintOf } from '../../../src/protocol/group/names.ts';
 import { createGuestIdentity, type Identity } from '../../../src/main/identity/identity.ts';
@@ -31,8 +30,8 @@ export class HeadlessMember {
   readonly meeting: JoinedMeeting;
   /** The history of the meeting's keys, as a file. */
   readonly keyHistory: () => Promise<KeyHistory>;
-  /** Everything that would have gone to the renderer, in order. */
-  readonly received: DownlinkItem[] = [];
+  /** The chunks that would have gone to the renderer, by participant and kind. */
+  readonly #chunks = new Map<string, Uint8Array[]>();
   #timestamp = 0;
   #wantsKeyframe = true;
 
@@ -50,7 +49,7 @@ export class HeadlessMember {
       displayName: name,
       downlink: (item) => {
         if (item.kind === 'keyframe-wanted') this.#wantsKeyframe = true;
-        else this.received.push(item);
+        if (item.kind === 'chunk') this.#chunksOf(item.participant, item.media).push(item.bytes);
       },
       changed: () => undefined,
     });
@@ -132,11 +131,16 @@ export class HeadlessMember {
     this.meeting.uplink({ kind: 'uplink-chunk', media: 'video', timestamp: this.#tick(), keyframe, bytes });
   }
 
-  /** The chunks of one kind that came from a participant. */
-  chunksFrom(participant: string, media: 'audio' | 'video'): Uint8Array[] {
-    return this.received.flatMap((item) =>
-      item.kind === 'chunk' && item.participant === participant && item.media === media ? [item.bytes] : [],
-    );
+  /** The chunks of one kind that came from a participant, so far and from now on. */
+  chunksFrom(participant: string, media: 'audio' | 'video'): readonly Uint8Array[] {
+    return this.#chunksOf(participant, media);
+  }
+
+  #chunksOf(participant: string, media: 'audio' | 'video'): Uint8Array[] {
+    const of = `${participant} ${media}`;
+    const chunks = this.#chunks.get(of) ?? [];
+    this.#chunks.set(of, chunks);
+    return chunks;
   }
 
   #tick(): number {
