@@ -2,6 +2,7 @@
 import { expect, test, type ElectronApplication, type Page } from '@playwright/test';
 import { startServices } from '../harness/meeting/services.ts';
 import { Machine } from './harness/machine.ts';
+import { copyInvitation } from './harness/person.ts';
 
 test('closing the window asks when others are there, and closes it though the page hangs', async () => {
   const info = test.info();
@@ -10,11 +11,7 @@ test('closing the window asks when others are there, and closes it though the pa
   const bo = await Machine.setUp('bo', info.outputPath('bo'), { keychain: false });
   try {
     const host = await ana.start(['--servers', services.file, '--guest', 'Ana', '--start-meeting']);
-    await host.page.getByRole('button', { name: 'Invite', exact: true }).click();
-    await expect(host.page.getByRole('status')).toHaveText(
-      'Invitation copied. Whoever has it comes in at once.',
-    );
-    const link = await host.electron.evaluate(({ clipboard }) => clipboard.readText());
+    const link = await copyInvitation(host);
     const join = ['--guest', 'Bo', '--join', link, '--auto-join'];
     let guest = await bo.start(join);
     await expectTogether(host.page, guest.page);

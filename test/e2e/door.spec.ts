@@ -2,6 +2,7 @@
 import { expect, test, type Locator, type Page } from '@playwright/test';
 import { startServices } from '../harness/meeting/services.ts';
 import { Machine } from './harness/machine.ts';
+import { copyInvitation } from './harness/person.ts';
 
 test('an organiser locks the meeting, lets one person in and another not', async () => {
   const info = test.info();
@@ -12,9 +13,7 @@ test('an organiser locks the meeting, lets one person in and another not', async
   const [ana, bo, chen] = machines;
   try {
     const host = await ana.start(['--servers', services.file, '--guest', 'Ana', '--start-meeting']);
-    await button(host.page, 'Invite').click();
-    await expect(host.page.getByRole('status')).toContainText('Whoever has it comes in at once.');
-    const link = await host.electron.evaluate(({ clipboard }) => clipboard.readText());
+    const link = await copyInvitation(host);
     const join = (name: string): string[] => ['--guest', name, '--join', link, '--auto-join'];
     const guest = await bo.start(join('Bo'));
     for (const { page } of [host, guest]) await expect(others(page)).toHaveCount(1);

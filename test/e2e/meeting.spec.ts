@@ -8,6 +8,8 @@ import { startServices } from '../harness/meeting/services.ts';
 import { Machine } from './harness/machine.ts';
 import { openedFrames, tapOpened } from './harness/opened-tap.ts';
 import {
+  clickControl,
+  copyInvitation,
   expectHears,
   expectSameKeys,
   expectSees,
@@ -47,8 +49,7 @@ test('people meet, come, go, vanish and return', async () => {
     await introduceOneself(ana.page, nameOf('ana'));
     await newMeeting(ana.page, 'Weekly review');
     await joinWithDevices(ana.page);
-    await ana.page.getByRole('button', { name: 'Invite' }).click();
-    const link = await ana.electron.evaluate(({ clipboard }) => clipboard.readText());
+    const link = await copyInvitation(ana);
     expect(link).toMatch(/^conclave:\/\/join\//);
 
     const bo = await open('bo');
@@ -86,7 +87,7 @@ test('people meet, come, go, vanish and return', async () => {
 
     await test.step('one leaves, and the keys change', async () => {
       await chen.page.mouse.move(400, 400);
-      await chen.page.getByRole('button', { name: 'Leave' }).click();
+      await clickControl(chen.page, 'Leave');
       await chen.page.getByRole('dialog').getByRole('button', { name: 'Leave' }).click();
       await expect(chen.page.getByRole('heading', { name: 'You left the meeting' })).toBeVisible();
       const epoch = await expectSameKeys([ana.page, bo.page, dina.page], 3);

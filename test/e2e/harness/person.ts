@@ -1,5 +1,5 @@
 /** What a person does in the app's window, and what they see and hear there. */
-import { expect, type Locator, type Page } from '@playwright/test';
+import { expect, type ElectronApplication, type Locator, type Page } from '@playwright/test';
 import { likeness, pictureFromPng } from './picture.ts';
 import { framesOf, people, speechOf, type Person } from './recordings.ts';
 import { listen } from './sound-tap.ts';
@@ -108,4 +108,24 @@ export async function expectSameKeys(pages: readonly Page[], size: number): Prom
     expect(agreed).toBeGreaterThan(0);
   }).toPass({ timeout: 60_000 });
   return agreed;
+}
+
+/** Clicks a control of the meeting's bar, as one does whose pointer comes from elsewhere: the bar hides from who is still. */
+export async function clickControl(page: Page, name: string): Promise<void> {
+  await page.mouse.move(20, 20);
+  await page.mouse.move(40, 40);
+  await page.getByRole('button', { name, exact: true }).click();
+}
+
+/** Copies the invitation of the meeting that one is in. @returns the link. */
+export async function copyInvitation({
+  page,
+  electron,
+}: {
+  page: Page;
+  electron: ElectronApplication;
+}): Promise<string> {
+  await clickControl(page, 'Invite');
+  await expect(page.getByRole('status')).toContainText('Whoever has it comes in at once.');
+  return await electron.evaluate(({ clipboard }) => clipboard.readText());
 }
