@@ -1,24 +1,28 @@
 /** The packaged app, with the fuses it ships with, meets the app that runs from the build. */
+import { spawnSync } from 'node:child_process';
 import { expect, test, type Page } from '@playwright/test';
 import { packApp, packagedExecutable } from '../../scripts/package.mjs';
 import { startServers } from '../../scripts/servers.mjs';
 import { Machine } from './harness/machine.ts';
+import { copyInvitation } from './harness/person.ts';
 import { likeness, pictureFromPng } from './harness/picture.ts';
 import { framesOf, speechOf, type Person } from './harness/recordings.ts';
 import { listen } from './harness/sound-tap.ts';
 import { bestHeard } from './harness/speech.ts';
 
+test.beforeAll(async () => {
+  await packApp(() => undefined);
+});
+
 test('a packaged app joins a meeting and is seen and heard', async () => {
   const info = test.info();
-  await packApp(() => undefined);
   const servers = await startServers({ folder: info.outputPath('servers') });
   const ana = await Machine.setUp('ana', info.outputPath('ana'));
   const bo = await Machine.setUp('bo', info.outputPath('bo'));
   try {
     const host = await ana.start(['--servers', servers.file, '--guest', 'Ana', '--start-meeting']);
     // What it prints at its start is gone before anybody can listen.
-    await host.page.getByRole('button', { name: 'Invite' }).click();
-    const link = await host.electron.evaluate(({ clipboard }) => clipboard.readText());
+    const link = await copyInvitation(host);
     const guest = await bo.startPackaged(packagedExecutable(), [
       '--guest',
       'Bo',
@@ -39,6 +43,13 @@ test('a packaged app joins a meeting and is seen and heard', async () => {
     await ana.tearDown();
     await bo.tearDown();
   }
+});
+
+test('a packaged app does not run as Node', () => {
+  const env = { ...process.env, ELECTRON_RUN_AS_NODE: '1' };
+  const { stdout, status } = spawnSync(packagedExecutable(), ['-p', '6 * 7'], { env, encoding: 'utf8' });
+  expect(stdout).not.toContain('42');
+  expect(status).not.toBe(0);
 });
 
 async function expectPicture(page: Page, person: Person): Promise<void> {

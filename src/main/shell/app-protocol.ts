@@ -31,6 +31,7 @@ const contentSecurityPolicy = [
   "base-uri 'none'",
   "form-action 'none'",
   "frame-ancestors 'none'",
+  "webrtc 'block'",
   "require-trusted-types-for 'script'",
   'trusted-types svelte-trusted-html conclave',
 ].join('; ');

@@ -1,6 +1,6 @@
 /** The app's window: sandboxed, isolated, showing nothing but our own pages. */
 import path from 'node:path';
-import { BrowserWindow, screen, session, shell } from 'electron';
+import { BrowserWindow, screen, session } from 'electron';
 import { APP_ORIGIN } from './app-file.ts';
 import { placeInRow, type Place } from './placement.ts';
 
@@ -40,10 +40,10 @@ export function openWindow(preload: string, place: Place | undefined): BrowserWi
   window.once('ready-to-show', () => {
     window.show();
   });
-  window.webContents.setWindowOpenHandler(({ url }) => {
-    if (url.startsWith('https://')) void shell.openExternal(url);
-    return { action: 'deny' };
-  });
+  // Not in the browser either, to which code in the page could give any address that it liked.
+  window.webContents.setWindowOpenHandler(() => ({ action: 'deny' }));
+  // Beside the page's policy, which is young there: a peer connection needs no proxy for its datagrams.
+  window.webContents.setWebRTCIPHandlingPolicy('disable_non_proxied_udp');
   window.webContents.on('will-navigate', (event, url) => {
     if (!url.startsWith(`${APP_ORIGIN}/`)) event.preventDefault();
   });
