@@ -168,6 +168,31 @@ describe('the table of conformance', () => {
   });
 });
 
+describe('the claims of security.md', () => {
+  const markdown = readFileSync(join(root, 'docs/security.md'), 'utf8');
+  const how = markdown.slice(markdown.indexOf('## How'), markdown.indexOf('## Limits'));
+
+  test('name tests that exist', () => {
+    const wrong: string[] = [];
+    let file = '';
+    for (const [, path, title] of markdown.matchAll(/`(test\/[^`]+)`|"([^"]+)"/g)) {
+      if (path !== undefined) file = path;
+      const isThere = existsSync(join(root, file)) && (title === undefined || textOf(file).includes(title));
+      if (!isThere) wrong.push(`${file} "${title ?? ''}"`);
+    }
+    expect(wrong).toEqual([]);
+  });
+
+  const paragraphs = how.split('\n\n').flatMap((text) => {
+    const name = /^\*\*(.+?)\*\*/.exec(text)?.[1];
+    return name === undefined ? [] : [[name, text] as const];
+  });
+
+  test.each(paragraphs)('name tests: %s', (_, paragraph) => {
+    expect(paragraph).toMatch(/`test\/[^`]+\.(?:test|spec)\.ts`/);
+  });
+});
+
 describe('links of the documents', () => {
   test.each(['conformance.md', 'protocol.md', 'dependencies.md', 'security.md', 'architecture.md'])(
     '%s',

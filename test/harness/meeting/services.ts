@@ -16,6 +16,8 @@ export interface RunningServices {
   /** The same as a file, for the app's `--servers`. */
   readonly file: string;
   readonly folder: string;
+  /** What our relay and the counter have written to standard error. */
+  readonly log: readonly string[];
   /** Ends the relay at once, without a word to anybody. */
   killRelay(): Promise<void>;
   /** Starts a relay at the address of the one that was killed. */
@@ -39,15 +41,10 @@ export async function startServices(
 ): Promise<RunningServices> {
   const folder = await mkdtemp(join(tmpdir(), 'conclave-services-'));
   const tls = join(folder, 'tls');
-  const counter = await startService('src/services/counter/main.ts', [
-    '--listen',
-    '127.0.0.1:0',
-    '--dev-ca',
-    tls,
-    '--data',
-    join(folder, 'counter'),
-  ]);
-  let relay = await startRelay(choice, tls, 0);
+  const log: string[] = [];
+  const args = ['--listen', '127.0.0.1:0', '--dev-ca', tls, '--data', join(folder, 'counter')];
+  const counter = await startService('src/services/counter/main.ts', args, {}, log);
+  let relay = await startRelay(choice, tls, 0, log);
   const servers: Servers = {
     relays: [{ url: relay.url, pass: choice.kind !== 'moq-relay-ietf' }],
     counter: String(counter.ready.url),
@@ -61,9 +58,10 @@ export async function startServices(
     servers,
     file,
     folder,
+    log,
     killRelay: () => relay.close(),
     restartRelay: async () => {
-      relay = await startRelay(choice, tls, Number(new URL(relay.url).port));
+      relay = await startRelay(choice, tls, Number(new URL(relay.url).port), log);
     },
     close: async () => {
       await Promise.all([relay.close(), endService(counter.process)]);
@@ -76,6 +74,7 @@ async function startRelay(
   choice: RelayChoice,
   tls: string,
   port: number,
+  log: string[],
 ): Promise<{ url: string; close(): Promise<void> }> {
   if (choice.kind === 'moq-relay-ietf') {
     const certificate = await ensureDevelopmentCertificate(tls, ['127.0.0.1']);
@@ -91,28 +90,33 @@ async function startRelay(
     entry,
     ['--listen', `127.0.0.1:${String(port)}`, '--dev-ca', tls],
     choice.kind === 'recording' ? { CONCLAVE_RECORDING: choice.file } : {},
+    log,
   );
   return { url: String(relay.ready.url), close: () => endService(relay.process) };
 }
 
-/** Starts a service from source. @returns what it prints once it is ready. */
+/**
+ * Starts a service from source.
+ * @param log - gets each line of its standard error.
+ * @returns what it prints once it is ready.
+ */
 export async function startService(
   entry: string,
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
+  log: string[] = [],
 ): Promise<{ ready: Record<string, unknown>; process: ChildProcess }> {
   const child = spawn(process.execPath, ['--import', 'tsx', join(root, entry), ...args], {
     cwd: root,
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  const said: string[] = [];
-  createInterface({ input: child.stderr }).on('line', (line) => said.push(line));
+  createInterface({ input: child.stderr }).on('line', (line) => log.push(line));
   for await (const line of createInterface({ input: child.stdout })) {
     const parsed: unknown = JSON.parse(line);
     if (typeof parsed === 'object' && parsed !== null) return { ready: { ...parsed }, process: child };
   }
-  throw new Error(`${entry} ended before it was ready:\n${said.join('\n')}`);
+  throw new Error(`${entry} ended before it was ready:\n${log.join('\n')}`);
 }
 
 /** Ends a service at once. */

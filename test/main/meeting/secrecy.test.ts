@@ -202,7 +202,7 @@ test('a joiner opens nothing from before, also of what the relay still serves', 
   await meeting.end();
 });
 
-test('the relay handled no plaintext', async () => {
+test('the relay handled no plaintext, and neither it nor the counter logs what a meeting is called', async () => {
   const [speech, picture] = [randomBytes(60), randomBytes(3_000)];
   const meeting = await scene(speech, picture);
   for (const name of NAMES) await meeting.join(name);
@@ -215,7 +215,18 @@ test('the relay handled no plaintext', async () => {
     ),
   );
   const namespace = groupNamespace(meeting.group)[0];
+  const ids = meeting.people.map(({ member: { id = '' } }) => id);
   await meeting.end();
+
+  const log = services.log.join('\n');
+  expect(log).toContain('session-opened');
+  const read = readInvitation(meeting.link);
+  invariant(read.ok, 'our own invitation is one');
+  const bytes = [meeting.group, read.value.secret].flatMap((each) =>
+    (['base64url', 'hex'] as const).map((encoding) => Buffer.from(each).toString(encoding)),
+  );
+  for (const text of [TITLE, 'Fabrikam', ...NAMES, 'Quillfeather', ...ids, ...bytes])
+    expect(log).not.toContain(text);
 
   const handled = streamsOf(await readFile(recording));
   const contains = (needle: Uint8Array): boolean =>
