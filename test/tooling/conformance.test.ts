@@ -168,19 +168,28 @@ describe('the table of conformance', () => {
   });
 });
 
+/** Tests that a text names and that are not there: each `` `test/…` `` as a file, each "…" as part of a title in the one before. */
+function danglingIn(markdown: string): string[] {
+  const wrong: string[] = [];
+  let file = '';
+  for (const [, path, title] of markdown.matchAll(/`(test\/[^`]+)`|"([^"]+)"/g)) {
+    if (path !== undefined) file = path;
+    const isThere = existsSync(join(root, file)) && (title === undefined || textOf(file).includes(title));
+    if (!isThere) wrong.push(`${file} "${title ?? ''}"`);
+  }
+  return wrong;
+}
+
+test('limits.md names tests that exist', () => {
+  expect(danglingIn(readFileSync(join(root, 'docs/limits.md'), 'utf8'))).toEqual([]);
+});
+
 describe('the claims of security.md', () => {
   const markdown = readFileSync(join(root, 'docs/security.md'), 'utf8');
   const how = markdown.slice(markdown.indexOf('## How'), markdown.indexOf('## Limits'));
 
   test('name tests that exist', () => {
-    const wrong: string[] = [];
-    let file = '';
-    for (const [, path, title] of markdown.matchAll(/`(test\/[^`]+)`|"([^"]+)"/g)) {
-      if (path !== undefined) file = path;
-      const isThere = existsSync(join(root, file)) && (title === undefined || textOf(file).includes(title));
-      if (!isThere) wrong.push(`${file} "${title ?? ''}"`);
-    }
-    expect(wrong).toEqual([]);
+    expect(danglingIn(markdown)).toEqual([]);
   });
 
   const paragraphs = how.split('\n\n').flatMap((text) => {
