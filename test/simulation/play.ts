@@ -23,7 +23,10 @@ export interface Outcome {
 
 /** A session that is dead is noticed by its silence. */
 const SILENCE_MS = 8_000;
+/** How often each says something for a while after something has happened, and otherwise. */
 const SAY_EVERY_MS = 1_000;
+const SAY_SELDOM_MS = 5_000;
+const LIVELY_MS = 10_000;
 const ORDERLY_MS = 30_000;
 /** The first room. */
 const ROOM = 'the room of the schedule';
@@ -57,6 +60,8 @@ class Play {
   readonly #people = new Map<Person, SimulatedPerson>();
   readonly #reunion: Reunion;
   readonly #link: string;
+  #happenedAt = 0;
+  #saidAt = -Infinity;
   readonly #blocks = new Map<string, number>();
 
   constructor(schedule: Schedule, watcher: Watcher | undefined) {
@@ -88,7 +93,7 @@ class Play {
       }
       world.pass(this.#schedule.lasts);
       this.#heal();
-      this.#reunion.check(SAY_EVERY_MS);
+      this.#reunion.check(SAY_SELDOM_MS);
     } catch (error) {
       world.fault(error instanceof Error ? (error.stack ?? error.message) : String(error));
     }
@@ -133,8 +138,11 @@ class Play {
 
   #speakOn(): void {
     this.#world.agenda.after(SAY_EVERY_MS, () => {
+      const { now } = this.#world.agenda;
+      const speaks = now - this.#happenedAt <= LIVELY_MS || now - this.#saidAt >= SAY_SELDOM_MS;
+      if (speaks) this.#saidAt = now;
       for (const person of this.#present()) {
-        this.#world.say(person);
+        if (speaks) this.#world.say(person);
         this.#openDoor(person);
         // It may have crashed meanwhile.
         if (person.isShown && person.view.asked !== undefined)
@@ -160,6 +168,7 @@ class Play {
 
   #happen(what: Happening): void {
     const world = this.#world;
+    this.#happenedAt = world.agenda.now;
     switch (what.kind) {
       case 'join':
         this.#join(what.who, what.clockOffset);
@@ -285,6 +294,7 @@ class Play {
   }
 
   #strike(person: SimulatedPerson, blow: Blow): void {
+    this.#happenedAt = this.#world.agenda.now;
     switch (blow.kind) {
       case 'crash': {
         this.#reunion.failed(person);
@@ -349,7 +359,9 @@ class Play {
     this.#world.agenda.after(duration, () => {
       const left = (this.#blocks.get(what) ?? 1) - 1;
       this.#blocks.set(what, left);
-      if (left === 0) end();
+      if (left > 0) return;
+      this.#happenedAt = this.#world.agenda.now;
+      end();
     });
   }
 

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 import type {
   BegunEpoch,
   CommitPlan,
@@ -80,7 +80,7 @@ interface FakeGroup {
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 const unhex = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'hex'));
-const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+const sha256 = (text: string): string => hash('sha256', text);
 const encode = (value: unknown): Uint8Array => new Uint8Array(Buffer.from(JSON.stringify(value)));
 /** What anybody may have made; nothing for what is not even of this format. */
 function decode(bytes: Uint8Array): unknown {
@@ -391,7 +391,7 @@ export class FakeMls {
 /** What the secrets of an epoch follow from: its members alone have them. */
 const rootOf = ({ founding, transcript }: FakeState): string =>
   transcript === '' ? sha256(founding) : transcript;
-const digest = (bytes: Uint8Array): Uint8Array => new Uint8Array(createHash('sha256').update(bytes).digest());
+const digest = (bytes: Uint8Array): Uint8Array => new Uint8Array(hash('sha256', bytes, 'buffer'));
 const moveSignature = (key: string, signed: Uint8Array): Uint8Array =>
   new Uint8Array(createHash('sha512').update(`move by ${key} `).update(signed).digest());
 
@@ -417,8 +417,7 @@ export function fakeProof(
   return (key, publicKey) => key === name && own !== undefined && hex(own) === hex(publicKey);
 }
 
-const fingerprint = (key: string): Fingerprint =>
-  new Uint8Array(createHash('sha256').update(unhex(key)).digest()) as Fingerprint;
+const fingerprint = (key: string): Fingerprint => digest(unhex(key)) as Fingerprint;
 const senderOf = (key: string, join: string): SenderId => senderIdOf(fingerprint(key), unhex(join) as JoinId);
 
 const isKeyPackage = (asked: Partial<FakeKeyPackage>): asked is FakeKeyPackage =>

@@ -1,4 +1,4 @@
-import { createHash, createHmac } from 'node:crypto';
+import { createHmac, hash } from 'node:crypto';
 import type { CounterFailure, CounterMode, LockToken } from '../../../src/protocol/counter/client.ts';
 import { DEFAULT_TIMES } from '../../../src/protocol/counter/room.ts';
 import { counterIdOf } from '../../../src/protocol/counter/rules.ts';
@@ -59,9 +59,9 @@ const RESTART_MS = 3_000;
 const STEP_MS = 2;
 
 /** Signatures that cost little: whoever could forge one would be the test. */
-const digest = (bytes: Uint8Array): Uint8Array => new Uint8Array(createHash('sha256').update(bytes).digest());
+const digest = (bytes: Uint8Array): Uint8Array => new Uint8Array(hash('sha256', bytes, 'buffer'));
 export const fakeSignature = (key: Uint8Array, message: Uint8Array): Uint8Array =>
-  new Uint8Array(createHash('sha512').update(key).update(message).digest());
+  new Uint8Array(hash('sha512', Buffer.concat([key, message]), 'buffer'));
 export const fakeCrypto: GroupCrypto = {
   sha256: digest,
   ed25519Signer: (seed) => {
