@@ -85,6 +85,7 @@ export function scheduleWith({ size, steps, lasts }: Scenario, fault?: Fault): S
     lossPercent: 0,
     counterMs: 30,
     relay: 'ours',
+    hasSecondRelay: false,
     steps: [...trap, ...steps],
     lasts,
   };

@@ -4,9 +4,16 @@ import { moveRefusalOf } from '../../src/protocol/meeting/permissions.ts';
 import { meetingTracks } from '../../src/services/relay/meeting-tracks.ts';
 import { openAccess, type RelayPolicy } from '../../src/protocol/relay/policy.ts';
 import { fakeCrypto } from '../harness/group/simulation.ts';
-import { policyOf, RELAY, RELAY_AUTHORITY } from '../harness/simulation/simulated-meeting.ts';
+import {
+  policyOf,
+  RELAY,
+  RELAY_AUTHORITY,
+  SECOND_AUTHORITY,
+  SECOND_RELAY,
+} from '../harness/simulation/simulated-meeting.ts';
 import { areTogether, linkOf, secretOf, SimulatedPerson } from '../harness/simulation/simulated-person.ts';
 import { Adversaries } from './adversaries.ts';
+import { checkForks } from './forks.ts';
 import { Reunion } from './reunion.ts';
 import { ANY, COMMAND, type Blow, type Happening, type Person, type Schedule } from './schedule.ts';
 import { WatchedMeeting } from './watched-meeting.ts';
@@ -66,13 +73,17 @@ class Play {
 
   constructor(schedule: Schedule, watcher: Watcher | undefined) {
     this.#watcher = watcher;
-    const { seed, latency, lossPercent, relay } = schedule;
+    const { seed, latency, lossPercent, relay, hasSecondRelay } = schedule;
     this.#schedule = schedule;
     this.#world = new WatchedMeeting({
       seed,
       network: { latency, lossPercent },
       policy: POLICIES[relay],
-      relays: [{ url: RELAY, pass: relay === 'ours' }],
+      ...(hasSecondRelay && { secondPolicy: policyOf(SECOND_AUTHORITY) }),
+      relays: [
+        { url: RELAY, pass: relay === 'ours' },
+        ...(hasSecondRelay ? [{ url: SECOND_RELAY, pass: true }] : []),
+      ],
       signer: roomKeysOf(secretOf(ROOM), fakeCrypto).signer,
     });
     this.#link = linkOf(this.#world, ROOM);
@@ -93,7 +104,8 @@ class Play {
       }
       world.pass(this.#schedule.lasts);
       this.#heal();
-      this.#reunion.check(SAY_SELDOM_MS);
+      if (world.counter.isSplit) checkForks(world, () => this.#present());
+      else this.#reunion.check(SAY_SELDOM_MS);
     } catch (error) {
       world.fault(error instanceof Error ? (error.stack ?? error.message) : String(error));
     }
@@ -227,6 +239,9 @@ class Play {
           world.counter.reachable = true;
         });
         return;
+      case 'split':
+        this.#split(what.to);
+        return;
       case 'blow': {
         const person = this.#of(what.who);
         if (person !== undefined) this.#strike(person, what.blow);
@@ -331,6 +346,13 @@ class Play {
       this.#strike(person, blow);
       return { delay: blow.kind === 'halt' ? blow.duration : 0, lost: blow.kind === 'lose' };
     };
+  }
+
+  #split(to: readonly Person[]): void {
+    const { counter } = this.#world;
+    if (counter.isSplit) return;
+    const others = to.map((who) => this.#personOf(who));
+    counter.split((mls) => others.some(({ homes }) => [...homes.values()].some((home) => home.mls === mls)));
   }
 
   #attack({ attack }: Extract<Happening, { kind: 'attack' }>): void {

@@ -80,6 +80,8 @@ export type Happening =
   /** All sessions end; the relay keeps what it has. */
   | { readonly kind: 'relay-lost' }
   | { readonly kind: 'counter-lost'; readonly duration: number }
+  /** The counter signs a second line from now on, and shows it to these. */
+  | { readonly kind: 'split'; readonly to: readonly Person[] }
   | { readonly kind: 'blow'; readonly who: Person; readonly blow: Blow }
   /** The machine sleeps and says so. */
   | { readonly kind: 'sleep'; readonly who: Person; readonly duration: number }
@@ -127,6 +129,8 @@ export interface Schedule {
   readonly counterMs: number;
   /** Whose relay it is: ours; one whose operator means harm; one that keeps nothing and has one publisher for each track. */
   readonly relay: 'ours' | 'hostile' | 'forgetful';
+  /** Whether the invitation names a second one, which is ours. */
+  readonly hasSecondRelay: boolean;
   readonly steps: readonly Step[];
   /** How long it goes on after the last step before everything heals, ms. */
   readonly lasts: number;
@@ -189,6 +193,7 @@ export function scheduleOf(seed: number): Schedule {
     lossPercent: draw.one(0, 0, 2, 10),
     counterMs: draw.one(4, 30, 200),
     relay,
+    hasSecondRelay: draw.chance(0.2),
     steps,
     lasts: 0,
   };
@@ -229,6 +234,7 @@ function happening(draw: Draw, people: number, relay: Schedule['relay']): Happen
     'relay-dies',
     'relay-lost',
     'counter-lost',
+    'split',
     'blow',
     'blow',
     'sleep',
@@ -273,6 +279,11 @@ function happening(draw: Draw, people: number, relay: Schedule['relay']): Happen
       return { kind };
     case 'counter-lost':
       return { kind, duration: absence(draw) };
+    case 'split': {
+      const to = Array.from({ length: people }, (_, each) => each).filter(() => draw.chance(0.5));
+      // There is little else to look at afterwards.
+      return draw.chance(0.3) && to.length > 0 && to.length < people ? { kind, to } : undefined;
+    }
     case 'sleep':
       return { kind, who, duration: absence(draw) };
     case 'disk-full':

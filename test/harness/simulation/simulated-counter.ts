@@ -28,7 +28,8 @@ export class SimulatedCounter {
   readonly #crypto: ConstructorParameters<typeof EpochCounter>[1];
   readonly #times: ConstructorParameters<typeof EpochCounter>[2];
   /** What it shows to some, who do not know that it is another line. */
-  #other: { readonly counter: EpochCounter; readonly members: ReadonlySet<FakeMls | undefined> } | undefined;
+  #other:
+    { readonly counter: EpochCounter; readonly isShown: (mls: FakeMls | undefined) => boolean } | undefined;
   #tokens = 0;
 
   /** @param room - public key of the room of whoever asks. */
@@ -45,10 +46,15 @@ export class SimulatedCounter {
     this.#counter = new EpochCounter(this.#store, this.#crypto, this.#times);
   }
 
-  /** From now on it keeps a second line, under the same key, for some: by their MLS. */
-  split(members: readonly (FakeMls | undefined)[]): void {
+  /** From now on it keeps a second line, under the same key. @param isShown - to whom it shows that, by their MLS. */
+  split(isShown: (mls: FakeMls | undefined) => boolean): void {
     const counter = new EpochCounter(this.#store.copy(), this.#crypto, this.#times);
-    this.#other = { counter, members: new Set(members) };
+    this.#other = { counter, isShown };
+  }
+
+  /** Whether it keeps two lines. */
+  get isSplit(): boolean {
+    return this.#other !== undefined;
   }
 
   /**
@@ -71,7 +77,7 @@ export class SimulatedCounter {
       this.#agenda.after(TIMEOUT_MS, lost);
       return;
     }
-    const counter = this.#other?.members.has(mls) === true ? this.#other.counter : this.#counter;
+    const counter = this.#other?.isShown(mls) === true ? this.#other.counter : this.#counter;
     this.#agenda.after(this.roundTrip / 2, () => {
       const value = this.answer(ask, proof, counter, room);
       this.#agenda.after(this.roundTrip / 2, () => {
