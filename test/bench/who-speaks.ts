@@ -10,6 +10,7 @@ import { nodeGroupCrypto } from '../../src/main/mls/node-group-crypto.ts';
 import { encodeUtf8 } from '../../src/protocol/bytes/utf8.ts';
 import { InvariantError } from '../../src/protocol/errors.ts';
 import type { Ed25519Signer } from '../../src/protocol/group/crypto-port.ts';
+import { fingerprintOf } from '../../src/protocol/group/names.ts';
 import { Confirmation, type ReceivedStatement } from '../../src/protocol/meeting/confirmation.ts';
 import { OwnStatements } from '../../src/protocol/meeting/own-statements.ts';
 import { signedStatement } from '../../src/protocol/meeting/statement.ts';
@@ -121,7 +122,9 @@ class Receiver {
 
   constructor(sender: Sender, of: number) {
     this.#sender = sender;
-    this.#confirmation = new Confirmation(this.#core, sender.signer.publicKey, () => {
+    const { publicKey: signatureKey } = sender.signer;
+    const fingerprint = fingerprintOf(signatureKey, nodeGroupCrypto);
+    this.#confirmation = new Confirmation(this.#core, { signatureKey, fingerprint }, () => {
       throw new InvariantError('nothing is forged');
     });
     const opener = (kind: Kind): TrackOpener => {

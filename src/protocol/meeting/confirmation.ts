@@ -6,6 +6,8 @@
  * confirmed_, which a slow or wicked relay can bring about, and accuses nobody.
  * @see docs/protocol.md #who-speaks
  */
+import { encodeBase64Url } from '../bytes/base64url.ts';
+import type { Member } from '../group/roster.ts';
 import type { Doubt } from '../media/encoded-media.ts';
 import { compareLocations, type FullTrackName, type Location } from '../moqt/model.ts';
 import { millis, type Epoch, type Millis } from '../units.ts';
@@ -119,9 +121,13 @@ export class Confirmation {
   #cleanAfter: Millis | undefined;
   #alarms = 0;
 
-  constructor(core: MeetingCore, signatureKey: Uint8Array, onForged: () => void) {
+  constructor(
+    core: MeetingCore,
+    { fingerprint, signatureKey }: Pick<Member, 'fingerprint' | 'signatureKey'>,
+    onForged: () => void,
+  ) {
     this.#core = core;
-    this.#known = core.known.of(signatureKey);
+    this.#known = core.known.of(encodeBase64Url(fingerprint));
     this.#signatureKey = signatureKey;
     this.#onForged = onForged;
   }

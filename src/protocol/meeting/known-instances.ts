@@ -3,8 +3,8 @@
  * own: those of the newest one and of all that follow it, also in its later joins.
  * @see docs/protocol.md #who-speaks
  */
-import { encodeHex } from '../bytes/hex.ts';
 import type { GroupCrypto } from '../group/crypto-port.ts';
+import type { ParticipantId } from '../media/encoded-media.ts';
 import { follows } from './instance-chain.ts';
 
 /** Names of which is remembered whether they follow: of all tracks of a member that may be offered at a time. */
@@ -60,21 +60,25 @@ export class KnownInstances {
 /** Those of all members that there were. */
 export class KnownMembers {
   readonly #crypto: Pick<GroupCrypto, 'sha256'>;
-  /** By their signature keys, the one that joined last behind all others. */
-  readonly #members = new Map<string, KnownInstances>();
+  /** The one that joined last behind all others. */
+  readonly #members = new Map<ParticipantId, KnownInstances>();
 
   constructor(crypto: Pick<GroupCrypto, 'sha256'>) {
     this.#crypto = crypto;
   }
 
   /** What is known of a member that joins, or that we find. */
-  of(signatureKey: Uint8Array): KnownInstances {
-    const key = encodeHex(signatureKey);
-    const known = this.#members.get(key) ?? new KnownInstances(this.#crypto);
-    this.#members.delete(key);
-    this.#members.set(key, known);
+  of(id: ParticipantId): KnownInstances {
+    const known = this.#members.get(id) ?? new KnownInstances(this.#crypto);
+    this.#members.delete(id);
+    this.#members.set(id, known);
     const [oldest] = this.#members.keys();
     if (this.#members.size > MEMBERS && oldest !== undefined) this.#members.delete(oldest);
     return known;
+  }
+
+  /** Whether an instance is one of somebody's that {@link KnownInstances.has} knows. */
+  has(id: ParticipantId, time: string): boolean {
+    return this.#members.get(id)?.has(time) === true;
   }
 }

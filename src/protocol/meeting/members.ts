@@ -13,7 +13,7 @@ import type { Epoch, Millis } from '../units.ts';
 import type { EpochBegun } from './group-events.ts';
 import type { MemberTrackContext } from './member-track.ts';
 import { RemoteMember, type RemoteMemberOwner } from './remote-member.ts';
-import { isControlInstance, mediaKindOf, type MemberTrackKind } from './track-instance.ts';
+import { isControlInstance, mediaKindOf, timeOf, type MemberTrackKind } from './track-instance.ts';
 
 /** How long nothing may be heard of a member before it counts as silent. */
 export const SILENT_AFTER_MS = 12_000;
@@ -250,8 +250,19 @@ export class Members {
   #wait(offered: Offered): void {
     this.#waiting.push(offered);
     const ofOne = this.#waiting.filter(({ id }) => id === offered.id);
-    if (ofOne.length > MAX_WAITING_OF_ONE) this.#refuse(ofOne[0]);
-    if (this.#waiting.length > MAX_WAITING_OFFERS) this.#refuse(this.#waiting[0]);
+    if (ofOne.length > MAX_WAITING_OF_ONE) this.#refuseOne(ofOne);
+    if (this.#waiting.length > MAX_WAITING_OFFERS) this.#refuseOne(this.#waiting);
+  }
+
+  /** The oldest goes whose name is not known for its sender's own: anybody can offer any number of others. */
+  #refuseOne(waiting: readonly Offered[]): void {
+    this.#refuse(waiting.find((offered) => !this.#isKnown(offered)) ?? waiting[0]);
+  }
+
+  #isKnown({ id, offer }: Offered): boolean {
+    const instance = offer.track.namespace.at(-1);
+    const time = instance && timeOf(instance);
+    return time !== undefined && this.#context.core.known.has(id, time);
   }
 
   /** Waits no longer for the sender of a track; the relay does not offer it again. */

@@ -236,7 +236,7 @@ export class RemoteMember {
   }
 
   #newConfirmation(): Confirmation {
-    return new Confirmation(this.#context.core, this.#member.signatureKey, () => {
+    return new Confirmation(this.#context.core, this.#member, () => {
       // What was forged of it must not outlast the alarm.
       this.#catalogGroup = undefined;
       this.#play('forged');

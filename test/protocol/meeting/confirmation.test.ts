@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { controlTrack } from '../../../src/protocol/group/names.ts';
+import { controlTrack, fingerprintOf } from '../../../src/protocol/group/names.ts';
+import type { Member } from '../../../src/protocol/group/roster.ts';
 import { nodeGroupCrypto } from '../../../src/main/mls/node-group-crypto.ts';
 import type { MeetingCore } from '../../../src/protocol/meeting/core.ts';
 import { Confirmation } from '../../../src/protocol/meeting/confirmation.ts';
@@ -14,6 +15,10 @@ import { GROUP, person } from './people.ts';
 
 const BO = nodeGroupCrypto.ed25519Signer(new Uint8Array(32).fill(5));
 const MAL = nodeGroupCrypto.ed25519Signer(new Uint8Array(32).fill(6));
+const memberOf = ({ publicKey: signatureKey }: typeof BO): Pick<Member, 'fingerprint' | 'signatureKey'> => ({
+  signatureKey,
+  fingerprint: fingerprintOf(signatureKey, nodeGroupCrypto),
+});
 const EPOCH = epoch(3n);
 
 let core: MeetingCore;
@@ -33,7 +38,7 @@ beforeEach(() => {
       },
     },
   });
-  confirmation = new Confirmation(core, BO.publicKey, () => {
+  confirmation = new Confirmation(core, memberOf(BO), () => {
     alarms += 1;
   });
 });
@@ -180,7 +185,7 @@ describe('an object', () => {
   ])('%s is forged, whether it comes before the statement or after it', (_, forged) => {
     for (const before of [true, false]) {
       core = meetingCore();
-      confirmation = new Confirmation(core, BO.publicKey, () => (alarms += 1));
+      confirmation = new Confirmation(core, memberOf(BO), () => (alarms += 1));
       alarms = 0;
       const bo = new Sender(1);
       for (const group of [0, 1, 2]) bo.seal('audio', at(group));
@@ -354,12 +359,12 @@ describe('an instance', () => {
     const [bo, later, fakes] = [new Sender(1), new Sender(1, 2), [2, 3, 4, 5].map((at) => new Sender(at))];
     bo.speak(0, 1);
     stated(bo, bo.state());
-    confirmation = new Confirmation(core, BO.publicKey, () => undefined);
+    confirmation = new Confirmation(core, memberOf(BO), () => undefined);
     expect([...fakes, later].map((sender) => opened(sender, at(0)))).toEqual(Array(5).fill('held'));
     for (const fake of fakes) for (let count = 0; count < 4; count += 1) stated(fake, fake.state(MAL));
     expect([stated(later, later.state()), opened(later, at(1))]).toEqual([true, 'taken']);
     // Not so in the name of anybody else.
-    confirmation = new Confirmation(core, MAL.publicKey, () => undefined);
+    confirmation = new Confirmation(core, memberOf(MAL), () => undefined);
     expect([confirmation.knows(later.time), opened(later, at(0))]).toEqual([false, 'taken']);
   });
 

@@ -10,6 +10,7 @@ import type { MeetingCore } from '../../../src/protocol/meeting/core.ts';
 import type { EpochBegun } from '../../../src/protocol/meeting/group-events.ts';
 import type { MeetingKeys } from '../../../src/protocol/meeting/meeting-keys.ts';
 import { Members, participantIdOf, SILENT_AFTER_MS } from '../../../src/protocol/meeting/members.ts';
+import { timeOf } from '../../../src/protocol/meeting/track-instance.ts';
 import { epoch, millis } from '../../../src/protocol/units.ts';
 import { downlinkOf, meetingCore } from '../../harness/meeting/core.ts';
 import { controlOf, GROUP, mediaOf, person, senderOf } from './people.ts';
@@ -95,6 +96,17 @@ describe('tracks of others', () => {
     );
     members.offered(foreign.offer());
     expect(foreign.rejected).toBe(1);
+  });
+
+  test('of one stranger that are known by their names stay, whatever else is offered in its name', () => {
+    begin(0n, [SELF]);
+    const own = [controlOf(person(2), 1, 1), mediaOf(person(2), 'audio', 1, 1)];
+    core.known.of(participantIdOf(person(2))).add(timeOf(own[0]?.track.namespace.at(-1) ?? GROUP) ?? '');
+    for (const track of own) members.offered(track.offer());
+    for (let at = 0; at < 1_000; at += 1) members.offered(controlOf(person(2), 1, 2 + (at % 250)).offer());
+    for (let at = 0; at < 5_000; at += 1)
+      members.offered(controlOf(person(3 + (at % 200)), 1, at % 256).offer());
+    expect(own.map(({ rejected }) => rejected)).toEqual([0, 0]);
   });
 
   test('of one stranger wait in small number, and displace nobody else', () => {
