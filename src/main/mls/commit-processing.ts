@@ -12,6 +12,7 @@ import type { CiphersuiteImpl, ClientState, PrivateMessage } from 'ts-mls';
 import { makeKeyPackageRef } from 'ts-mls/keyPackage.js';
 import { unprotectPrivateMessage } from 'ts-mls/messageProtection.js';
 import { InternalError, MlsError, ValidationError } from 'ts-mls/mlsError.js';
+import { directPath, leafToNodeIndex, leafWidth, toLeafIndex } from 'ts-mls/treemath.js';
 import { equal } from '../../protocol/bytes/equal.ts';
 import { MAX_MEMBERS } from '../../protocol/group/coordination/commit-size.ts';
 import { isKicked } from '../../protocol/group/meeting-parameters.ts';
@@ -20,7 +21,7 @@ import { leafIndex, type LeafIndex } from '../../protocol/group/roster.ts';
 import { commitPolicy, signatureKeysOf, type PolicyGroup, type SeenCommit } from './commit-policy.ts';
 import { DerivedSecrets } from './derived-secrets.ts';
 import { InvitationPskIndex } from './invitation-psk.ts';
-import { addsFault } from './key-package-check.ts';
+import { addsFault, canSealTo } from './key-package-check.ts';
 import { keepsAuthor } from './leaf-joins.ts';
 import { decodeWhole, MLS_LIMITS, nameOf, requiredParameters } from './mls-messages.ts';
 import type { MlsMembership } from './mls-port.ts';
@@ -93,7 +94,7 @@ async function tryCommit(group: ProcessingGroup, commit: Uint8Array): Promise<Re
   const fault =
     seen.refusal ??
     (await addsFault(group, seen.added, seen.parameters)) ??
-    (committer === undefined ? 'no Commit' : changeFault(state, newState, committer));
+    (committer === undefined ? 'no Commit' : await changeFault(group, newState, committer));
   if (committer === own) return { kind: 'own' };
   if (committer === undefined || fault !== undefined) return refusedOf(fault ?? 'no Commit', committer);
   const contents = {
@@ -113,10 +114,30 @@ async function tryCommit(group: ProcessingGroup, commit: Uint8Array): Promise<Re
 }
 
 /** What a Commit makes of the group that none may; a member that it removes has no new state that tells. */
-function changeFault(before: ClientState, after: ClientState, committer: LeafIndex): string | undefined {
+async function changeFault(
+  { state: before, suite }: ProcessingGroup,
+  after: ClientState,
+  committer: LeafIndex,
+): Promise<string | undefined> {
   if (after.groupActiveState.kind === 'removedFromGroup') return undefined;
   if (after.groupActiveState.kind !== 'active') return 'a reinitialisation of the group';
-  return keepsAuthor(before, after, committer) ? undefined : 'a Commit that makes its author another';
+  if (!keepsAuthor(before, after, committer)) return 'a Commit that makes its author another';
+  for (const key of pathKeys(before, after, committer))
+    if (!(await canSealTo(key, suite))) return 'a path with a key that nothing can be sealed to';
+  return undefined;
+}
+
+/** The HPKE keys that a path brings, its author's own among them. */
+function pathKeys(before: ClientState, after: ClientState, committer: LeafIndex): readonly Uint8Array[] {
+  const leaf = leafToNodeIndex(toLeafIndex(committer));
+  return [leaf, ...directPath(leaf, leafWidth(after.ratchetTree.length))].flatMap((node) => {
+    const [old, key] = [keyOf(before.ratchetTree[node]), keyOf(after.ratchetTree[node])];
+    return key === undefined || (old !== undefined && equal(old, key)) ? [] : [key];
+  });
+}
+
+function keyOf(node: ClientState['ratchetTree'][number]): Uint8Array | undefined {
+  return node?.nodeType === 'leaf' ? node.leaf.hpkePublicKey : node?.parent.hpkePublicKey;
 }
 
 /**

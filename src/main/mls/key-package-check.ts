@@ -163,7 +163,7 @@ function malformation(
 }
 
 /** Whether a Commit or a Welcome can be sealed to an HPKE key: right length, and not of small order (RFC 9180 §7.1.4). */
-async function canSealTo(publicKey: Uint8Array, { hpke }: CiphersuiteImpl): Promise<boolean> {
+export async function canSealTo(publicKey: Uint8Array, { hpke }: CiphersuiteImpl): Promise<boolean> {
   const nothing = new Uint8Array(0);
   try {
     await hpke.seal(await hpke.importPublicKey(publicKey), nothing, nothing);

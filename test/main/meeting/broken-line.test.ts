@@ -7,22 +7,21 @@ import { change, extensions, rogueCommit } from '../../harness/group/rogue-commi
 import { eventually, HeadlessMember } from '../../harness/meeting/headless-member.ts';
 import { startServices, type RunningServices } from '../../harness/meeting/services.ts';
 
-/** MLS of a member that closes the door though it organises nothing, and goes on alone. */
+/** MLS of a member that closes the door once, though it organises nothing, and goes on alone. */
 class PresumptuousMls extends TsMlsAdapter {
-  presumes = false;
+  /** Those of its epoch, when it is about to. */
+  parameters: Parameters<typeof change>[0] | undefined;
 
   override async stageCommit(
     ...[group, plan]: Parameters<TsMlsAdapter['stageCommit']>
   ): ReturnType<TsMlsAdapter['stageCommit']> {
     const outcome = await super.stageCommit(group, plan);
-    if (!this.presumes || outcome.kind !== 'staged') return outcome;
-    const parameters = this.parameters;
-    if (parameters === undefined) throw new Error('it is in an epoch');
+    const { parameters } = this;
+    if (parameters === undefined || outcome.kind !== 'staged') return outcome;
+    this.parameters = undefined;
     const rule = extensions(change({ ...parameters, admission: 'ask' }));
     return { kind: 'staged', commit: { ...outcome.commit, commit: await rogueCommit(this, group, [rule]) } };
   }
-
-  parameters: Parameters<typeof change>[0] | undefined;
 }
 
 let services: RunningServices;
@@ -58,16 +57,17 @@ test('a member that logs a Commit which breaks a rule is left behind, in a room 
   const before = ana.epoch ?? 0n;
 
   mls.parameters = bo.group?.parameters;
-  mls.presumes = true;
   bo.meeting.renewKey();
   const two = [ana, cy];
   await eventually(
     'two have moved',
-    () => two.every(({ view, size }) => view.room === 1 && size === 2 && !view.isMoving),
+    // A slow machine may have begun a room of its own before it hears of the other's.
+    () =>
+      two.every(({ view, size }) => view.room > 0 && size === 2 && !view.isMoving) &&
+      cy.view.link === ana.view.link,
     120,
     state,
   );
-  expect(cy.view.link).toBe(ana.view.link);
   expect(ana.group?.securityCode).toBe(cy.group?.securityCode);
   expect(ana.group?.parameters.kickedKeys).toEqual([author?.signatureKey]);
   expect(two.map(({ view }) => view.sending)).toEqual(two.map(() => ({ microphone: true, camera: true })));

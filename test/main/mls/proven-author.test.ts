@@ -135,6 +135,32 @@ describe('whoever has signed what breaks a rule', () => {
   });
 });
 
+test.each([
+  ['of its leaf', 0],
+  ['above it', 1],
+])(
+  'whose path brings a key %s that nothing can be sealed to is refused, and its author proven',
+  async (_, at) => {
+    const { mls, ana, bo, cy } = await setUp();
+    const suite = await suiteImplementation(0x0001);
+    let exported = 0;
+    const exportPublicKey: typeof suite.hpke.exportPublicKey = async (key) => {
+      const bytes = await suite.hpke.exportPublicKey(key);
+      exported += 1;
+      return exported === at + 1 ? new Uint8Array(bytes.length) : bytes;
+    };
+    const cipherSuite = { ...suite, hpke: { ...suite.hpke, exportPublicKey } };
+    const { commit } = await createCommit({ state: await stateOf(mls, bo), cipherSuite }, {});
+    const bytes = encodeMlsMessage(commit);
+    for (const member of [ana, cy])
+      expect(await mls.processCommit(member, bytes)).toEqual({
+        kind: 'refused',
+        reason: 'a path with a key that nothing can be sealed to',
+        author: BO,
+      });
+  },
+);
+
 describe('nobody is proven', () => {
   test('by a Commit that is in order under a tag that another member made', async () => {
     const { mls, ana, bo, cy, stage } = await setUp();
