@@ -43,12 +43,19 @@ export function allFaults(): typeof everyFault {
 export function failureWithFault(number: number): Failure | undefined {
   const { scenario, fault } = allFaults()[number] ?? {};
   if (scenario === undefined || fault === undefined) throw new Error(`there is no fault ${String(number)}`);
+  const failure = failureWith(scenario, fault);
+  return (
+    failure && {
+      name: `Fault ${String(number)}`,
+      again: `--exhaustive --seed ${String(number)} --schedules 1`,
+      ...failure,
+    }
+  );
+}
+
+/** Plays a scenario with a fault. */
+export function failureWith(scenario: Scenario, fault: Fault): Pick<Failure, 'broken' | 'text'> | undefined {
   const { broken, stands } = play(scheduleWith(scenario, fault));
   if (broken.length === 0) return undefined;
-  return {
-    name: `Fault ${String(number)}`,
-    again: `--exhaustive --seed ${String(number)} --schedules 1`,
-    broken,
-    text: [scenario.name, JSON.stringify(fault), ...stands],
-  };
+  return { broken, text: [scenario.name, JSON.stringify(fault), ...stands] };
 }
