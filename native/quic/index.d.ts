@@ -1,5 +1,5 @@
 /**
- * The native addon `conclave-quic.node`: QUIC and WebTransport sessions.
+ * The native addon `conclave-quic.node`: QUIC and WebTransport sessions, and AES-GCM for what they carry.
  *
  * Calls on a session are synchronous and only queue work; what comes of it arrives as events from
  * {@link Session.next}. Byte arrays are copied in both directions: the caller keeps what it passed, and owns
@@ -176,3 +176,28 @@ export function connect(options: ConnectOptions): Promise<Session>;
 
 /** Listens for both transports on one UDP port. Rejects with an error that has a {@link QuicErrorCode}. */
 export function listen(options: ListenOptions): Promise<Server>;
+
+/**
+ * Seals by AES-GCM in place, and keeps nothing: of the key, no copy is left in the addon's memory.
+ * @param key - 16 bytes for AES-128, 32 for AES-256; read.
+ * @param nonce - 12 bytes, never used before with `key`; read.
+ * @param aad - authenticated only, at most 8 MiB; read.
+ * @param sealed - plaintext of at most 8 MiB, and 16 bytes behind it: becomes ciphertext and tag. Shares no byte with the others.
+ * @throws with ERR_QUIC_INVALID_OPTION when anything has another length, or shares bytes; nothing is written then.
+ */
+export function sealAesGcm(key: Uint8Array, nonce: Uint8Array, aad: Uint8Array, sealed: Uint8Array): void;
+
+/**
+ * Opens what {@link sealAesGcm} sealed.
+ * @param sealed - ciphertext and tag; read.
+ * @param text - 16 bytes shorter than `sealed`: becomes the plaintext, or zeros. Shares no byte with the others.
+ * @returns whether it is authentic.
+ * @throws as {@link sealAesGcm}.
+ */
+export function openAesGcm(
+  key: Uint8Array,
+  nonce: Uint8Array,
+  aad: Uint8Array,
+  sealed: Uint8Array,
+  text: Uint8Array,
+): boolean;

@@ -8,7 +8,7 @@
 export const areas = {
   'protocol/secure-objects': {
     mutate: ['src/protocol/secure-objects/**/*.ts'],
-    tests: ['test/protocol/secure-objects/*.test.ts', 'test/io/crypto/node-crypto.test.ts'],
+    tests: ['test/protocol/secure-objects/*.test.ts', 'test/io/crypto/secure-objects-crypto.test.ts'],
   },
   'protocol/counter': {
     mutate: ['src/protocol/counter/**/*.ts'],

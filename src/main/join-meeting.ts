@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { systemClock } from '../io/clock.ts';
 import { HttpsCounterClient } from '../io/counter/counter-client.ts';
-import { nodeCrypto } from '../io/crypto/node-crypto.ts';
+import { addonCrypto } from '../io/crypto/addon-crypto.ts';
 import { ed25519Signer } from '../io/crypto/raw-keys.ts';
 import { quic, type TlsTrust } from '../io/quic/addon.ts';
 import { encodeBase64Url } from '../protocol/bytes/base64url.ts';
@@ -138,7 +138,7 @@ function openRoom(
       timing: DEFAULT_TIMING,
       timeOrigin: timeOrigin(),
       groupCrypto: nodeGroupCrypto,
-      mediaCrypto: nodeCrypto,
+      mediaCrypto: addonCrypto,
       random: (length) => new Uint8Array(randomBytes(length)),
     },
     counter,

@@ -5,7 +5,7 @@
 import { createCipheriv, createDecipheriv } from 'node:crypto';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { nodeCrypto } from '../../src/io/crypto/node-crypto.ts';
+import { addonCrypto } from '../../src/io/crypto/addon-crypto.ts';
 import { encodeUtf8 } from '../../src/protocol/bytes/utf8.ts';
 import { InvariantError } from '../../src/protocol/errors.ts';
 import { groupId, objectId } from '../../src/protocol/moqt/model.ts';
@@ -36,7 +36,7 @@ export function secureObjectsFigures(say: (line: string) => void): Figure[] {
     const payload = new Uint8Array(size).fill(0x5a);
     const turn = Math.min(MAX_TURN, Math.max(8, Math.round(TURN_BYTES / size)));
     const fewer = Math.max(2, turn >> 4);
-    const [ours, bare] = [turns(nodeCrypto, payload, turn), bareTurns(payload, turn)];
+    const [ours, bare] = [turns(addonCrypto, payload, turn), bareTurns(payload, turn)];
     const twin = turns(nobleCrypto, payload, fewer);
     // What was made to be sealed and opened is nobody's garbage from here on, and is not moved about any more.
     gc();

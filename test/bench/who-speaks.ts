@@ -5,7 +5,7 @@
  *     npx tsx test/bench/who-speaks.ts
  */
 import { fileURLToPath } from 'node:url';
-import { nodeCrypto } from '../../src/io/crypto/node-crypto.ts';
+import { addonCrypto } from '../../src/io/crypto/addon-crypto.ts';
 import { nodeGroupCrypto } from '../../src/main/mls/node-group-crypto.ts';
 import { encodeUtf8 } from '../../src/protocol/bytes/utf8.ts';
 import { InvariantError } from '../../src/protocol/errors.ts';
@@ -74,7 +74,7 @@ class Sender {
     this.signer = nodeGroupCrypto.ed25519Signer(new Uint8Array(32).fill(of + 1));
     this.control = nameOf('control', of);
     const sealer = (kind: Kind): TrackSealer => {
-      const made = new TrackSealer({ track: nameOf(kind, of), suite: 0x0004, crypto: nodeCrypto });
+      const made = new TrackSealer({ track: nameOf(kind, of), suite: 0x0004, crypto: addonCrypto });
       made.setKey(EPOCH, BASE_KEY);
       return made;
     };
@@ -128,7 +128,7 @@ class Receiver {
       throw new InvariantError('nothing is forged');
     });
     const opener = (kind: Kind): TrackOpener => {
-      const made = new TrackOpener({ track: nameOf(kind, of), suite: 0x0004, crypto: nodeCrypto });
+      const made = new TrackOpener({ track: nameOf(kind, of), suite: 0x0004, crypto: addonCrypto });
       made.setKey(EPOCH, BASE_KEY, millis(0));
       return made;
     };

@@ -1,6 +1,7 @@
-//! QUIC and WebTransport sessions for Node.
+//! QUIC and WebTransport sessions for Node, and the AES-GCM that media is sealed with.
 //!
-//! JavaScript sees three things: `connect`, `listen` and the sessions that both give. A session is driven by
+//! JavaScript sees `connect`, `listen` and the sessions that both give; beside them `seal_aes_gcm` and
+//! `open_aes_gcm`, which work on JavaScript's own memory while they are called. A session is driven by
 //! synchronous calls that only queue work, and read through `next`, which hands over a batch of events.
 //! Everything slow happens on the tokio runtime of [`runtime`].
 //!
@@ -11,6 +12,7 @@
 // Only the exports use the crate, and they are not part of its tests.
 #![cfg_attr(test, allow(dead_code))]
 
+mod aes_gcm;
 mod batch;
 mod budget;
 mod codes;

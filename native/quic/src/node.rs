@@ -6,6 +6,7 @@ use napi::bindgen_prelude::*;
 use napi::{Env, JsDeferred};
 use napi_derive::napi;
 
+use crate::aes_gcm::{self, With};
 use crate::batch::Batch;
 use crate::connect;
 use crate::events::Take;
@@ -398,4 +399,42 @@ impl Session {
     pub fn close(&self, code: u32, reason: String) {
         self.inner.close(code, &reason);
     }
+}
+
+/// What is written is no part of what is read: JavaScript may give views of the same bytes, Rust may not have them.
+fn apart(env: &Env, written: &[u8], read: &[&[u8]]) -> Result<()> {
+    let written = written.as_ptr_range();
+    let overlap = |read: &&[u8]| {
+        let read = read.as_ptr_range();
+        read.start < written.end && written.start < read.end
+    };
+    if read.iter().any(overlap) {
+        return Err(thrown(env, &Failure::option("what is written must not be part of what is read")));
+    }
+    Ok(())
+}
+
+#[napi(strict, catch_unwind)]
+pub fn seal_aes_gcm(
+    env: &Env,
+    key: &[u8],
+    nonce: &[u8],
+    aad: &[u8],
+    mut sealed: BufferSlice<'_>,
+) -> Result<()> {
+    apart(env, &sealed, &[key, nonce, aad])?;
+    aes_gcm::seal(&With { key, nonce, aad }, &mut sealed).map_err(|failure| thrown(env, &failure))
+}
+
+#[napi(strict, catch_unwind)]
+pub fn open_aes_gcm(
+    env: &Env,
+    key: &[u8],
+    nonce: &[u8],
+    aad: &[u8],
+    sealed: &[u8],
+    mut text: BufferSlice<'_>,
+) -> Result<bool> {
+    apart(env, &text, &[key, nonce, aad, sealed])?;
+    aes_gcm::open(&With { key, nonce, aad }, sealed, &mut text).map_err(|failure| thrown(env, &failure))
 }

@@ -1,5 +1,5 @@
 /**
- * Secure Objects over node:crypto: the implementation that media is sealed and opened with.
+ * Secure Objects over node:crypto alone: all suites, where there is no addon (`addon-crypto.ts`), and those that it has not.
  *
  * Results are plain `Uint8Array`s: a `Buffer`'s `slice` shares memory, which code written for bytes does not expect.
  */
@@ -14,12 +14,6 @@ const HASHES: Readonly<Record<HashName, string>> = {
   'SHA-512': 'sha512',
 };
 
-/** Parts smaller than this are joined before encryption: a call into OpenSSL costs more than the copy. */
-const JOIN_BELOW = 16_384;
-/** Larger parts are encrypted in pieces of this size, which are copied while the cache has them. */
-const PIECE = 32_768;
-/** Memory that sealed objects are cut from: to have an ArrayBuffer for each costs as much as to encrypt a short one. */
-const SLAB = 65_536;
 const GCM_TAG_LENGTH = 16;
 
 /** Secure Objects over node:crypto. */
@@ -38,20 +32,14 @@ const AEADS = {
   'AES-128-CTR-HMAC': ctrHmac,
 };
 
-interface Ciphering {
-  update(data: Uint8Array): Buffer;
-}
-
 function gcm(algorithm: CipherGCMTypes): Aead {
-  /** The tag of the object that is being opened. */
-  const tag = new Uint8Array(GCM_TAG_LENGTH);
   return {
     seal(key, nonce, aad, ...plaintext) {
       const cipher = createCipheriv(algorithm, key, nonce);
       cipher.setAAD(aad);
-      const sealed = update(cipher, plaintext, GCM_TAG_LENGTH);
+      const { sealed, tag } = encrypt(cipher, plaintext, GCM_TAG_LENGTH);
       cipher.final();
-      sealed.set(cipher.getAuthTag(), sealed.length - GCM_TAG_LENGTH);
+      tag.set(cipher.getAuthTag());
       return sealed;
     },
     open(key, nonce, aad, sealed) {
@@ -60,8 +48,7 @@ function gcm(algorithm: CipherGCMTypes): Aead {
       const decipher = createDecipheriv(algorithm, key, nonce);
       decipher.setAAD(aad);
       // Always a whole tag: GCM would take one that was cut, too.
-      for (let at = 0; at < GCM_TAG_LENGTH; at += 1) tag[at] = sealed[length + at] ?? 0;
-      decipher.setAuthTag(tag);
+      decipher.setAuthTag(sealed.subarray(length));
       const plaintext = decipher.update(sealed.subarray(0, length));
       try {
         decipher.final();
@@ -92,9 +79,8 @@ function ctrHmac(Nt: number): Aead {
 
   return {
     seal(key, nonce, aad, ...plaintext) {
-      const sealed = update(start(key, nonce), plaintext, Nt);
-      const length = sealed.length - Nt;
-      sealed.set(tagOf(key, nonce, aad, sealed.subarray(0, length)), length);
+      const { sealed, ciphertext, tag } = encrypt(start(key, nonce), plaintext, Nt);
+      tag.set(tagOf(key, nonce, aad, ciphertext));
       return sealed;
     },
     open(key, nonce, aad, sealed) {
@@ -107,48 +93,20 @@ function ctrHmac(Nt: number): Aead {
   };
 }
 
+interface Ciphering {
+  update(data: Uint8Array): Buffer;
+}
+
 /** Ciphers all parts into fresh bytes with room for a tag behind. */
-function update(cipher: Ciphering, parts: readonly Uint8Array[], tagLength: number): Uint8Array {
-  let length = 0;
-  for (const part of parts) length += part.length;
-  if (length < JOIN_BELOW) {
-    const output = cutFromSlab(length + tagLength);
-    fill(output, parts);
-    output.set(cipher.update(output.subarray(0, length)));
-    return output;
-  }
-  // Memory of its own that is not zeroed first: all of it is written.
-  const output = plain(Buffer.allocUnsafeSlow(length + tagLength));
+function encrypt(cipher: Ciphering, parts: readonly Uint8Array[], tagLength: number) {
+  const length = parts.reduce((sum, part) => sum + part.length, 0);
+  const sealed = new Uint8Array(length + tagLength);
   let offset = 0;
   for (const part of parts) {
-    for (let at = 0; at < part.length; at += PIECE) {
-      output.set(cipher.update(part.length <= PIECE ? part : part.subarray(at, at + PIECE)), offset + at);
-    }
+    sealed.set(cipher.update(part), offset);
     offset += part.length;
   }
-  return output;
-}
-
-let slab: ArrayBuffer = new ArrayBuffer(0);
-let slabUsed = 0;
-
-/** Bytes that no other object has, in memory that others are cut from, too; not zeroed first, as all of them are written. */
-function cutFromSlab(length: number): Uint8Array {
-  if (slabUsed + length > slab.byteLength) {
-    slab = Buffer.allocUnsafeSlow(SLAB).buffer;
-    slabUsed = 0;
-  }
-  const cut = new Uint8Array(slab, slabUsed, length);
-  slabUsed += length;
-  return cut;
-}
-
-function fill(output: Uint8Array, parts: readonly Uint8Array[]): void {
-  let offset = 0;
-  for (const part of parts) {
-    output.set(part, offset);
-    offset += part.length;
-  }
+  return { sealed, ciphertext: sealed.subarray(0, length), tag: sealed.subarray(length) };
 }
 
 /** A buffer's bytes as what code written for bytes expects; shared, not copied. */

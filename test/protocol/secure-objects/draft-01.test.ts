@@ -1,6 +1,7 @@
 /** The draft's own vectors. They write properties in a way of their own, so they are met at the level of AAD and plaintext. */
 import { createHmac } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
+import { addonCrypto } from '../../../src/io/crypto/addon-crypto.ts';
 import { nodeCrypto } from '../../../src/io/crypto/node-crypto.ts';
 import { concat } from '../../../src/protocol/bytes/concat.ts';
 import { decodeHex, encodeHex } from '../../../src/protocol/bytes/hex.ts';
@@ -37,6 +38,7 @@ test.each(vectors.nonce_aad)('nonce and AAD of group $group_id', (vector) => {
 });
 
 describe.each([
+  ['the addon', addonCrypto],
   ['node:crypto', nodeCrypto],
   ['@noble', nobleCrypto],
 ])('over %s', (_, crypto) => {

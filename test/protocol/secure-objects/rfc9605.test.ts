@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { addonCrypto } from '../../../src/io/crypto/addon-crypto.ts';
 import { nodeCrypto } from '../../../src/io/crypto/node-crypto.ts';
 import { decodeHex, encodeHex } from '../../../src/protocol/bytes/hex.ts';
 import { InvariantError } from '../../../src/protocol/errors.ts';
@@ -19,6 +20,7 @@ function suiteOf(id: number): Suite {
 }
 
 describe.each([
+  ['the addon', addonCrypto],
   ['node:crypto', nodeCrypto],
   ['@noble', nobleCrypto],
 ])('the vectors of RFC 9605 over %s', (_, crypto) => {

@@ -9,6 +9,7 @@ import { hmac } from '@noble/hashes/hmac.js';
 import { sha256, sha384, sha512 } from '@noble/hashes/sha2.js';
 import { describe, expect, test } from 'vitest';
 import { secureObjectsVectorsText } from '../../../scripts/vectors/secure-objects.ts';
+import { addonCrypto } from '../../../src/io/crypto/addon-crypto.ts';
 import { nodeCrypto } from '../../../src/io/crypto/node-crypto.ts';
 import { decodeHex, encodeHex } from '../../../src/protocol/bytes/hex.ts';
 import { InvariantError } from '../../../src/protocol/errors.ts';
@@ -141,6 +142,7 @@ test('every value of the objects follows from the key profile', () => {
 });
 
 describe.each([
+  ['the addon', addonCrypto],
   ['node:crypto', nodeCrypto],
   ['@noble', nobleCrypto],
 ])('the product over %s', (_, crypto) => {
