@@ -1,6 +1,7 @@
 /** The invitation to a room that a meeting moves to: that of its room, with another secret. @see docs/protocol.md#moving */
 import type { GroupCrypto } from './crypto-port.ts';
 import { encodeInvitation, parseInvitation } from './invitation.ts';
+import { decodeUtf8 } from '../bytes/utf8.ts';
 import { invariant } from '../errors.ts';
 import { SECRET_BYTES } from './room-keys.ts';
 
@@ -25,4 +26,14 @@ export function sameButSecret(link: string, moved: string, crypto: Pick<GroupCry
   const { secret } = before.invitation;
   const unchanged = encodeInvitation({ ...after.invitation, secret }, crypto);
   return unchanged === encodeInvitation(before.invitation, crypto);
+}
+
+/** The link in what a move sealed; undefined where it is none that may be followed from a room: see {@link sameButSecret}. */
+export function movedLinkIn(
+  invitation: Uint8Array,
+  from: string,
+  crypto: Pick<GroupCrypto, 'sha256'>,
+): string | undefined {
+  const link = decodeUtf8(invitation);
+  return link !== undefined && sameButSecret(from, link, crypto) ? link : undefined;
 }

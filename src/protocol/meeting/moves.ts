@@ -15,10 +15,11 @@ import type { MeetingCore } from './core.ts';
 import type { EpochBegun } from './group-events.ts';
 import { participantIdOf } from './members.ts';
 import type { SeenMove } from './seen-move.ts';
+import { SignatureAllowance } from './signature-allowance.ts';
 
-/** Moves that wait to be looked at; a member says its own again. */
-const MAX_LOOKING = 16;
-/** Moves that were looked at in this epoch. */
+/** Moves of one member that wait to be looked at; it says its own again. */
+const MAX_LOOKING = 4;
+/** Moves of this epoch that are not looked at again, the newest. */
 const MAX_SEEN = 256;
 /** Moves of this epoch that are kept, the newest: what they are for us may change. */
 const MAX_KEPT = 16;
@@ -43,6 +44,11 @@ interface OwnMove {
   since: Epoch | undefined;
 }
 
+interface Spent {
+  readonly allowance: SignatureAllowance;
+  looking: number;
+}
+
 /** What the moves need. */
 export interface MovesOwner {
   /** Says it on our control track. */
@@ -58,7 +64,8 @@ export class Moves {
   #sayAt: Millis | undefined;
   #isSaying = false;
   #best: Rank | undefined;
-  #looking = 0;
+  /** What is spent on each mover in this epoch: whoever says ever new moves keeps us from those of nobody else. */
+  readonly #spent = new Map<LeafIndex, Spent>();
   /** Hashes of what was looked at in this epoch. */
   readonly #seen = new Set<string>();
   /** What was said to us last: it is not said twice. */
@@ -85,7 +92,6 @@ export class Moves {
 
   /** MLS was lost, and has the group again: what was asked of it is not answered. */
   resumed(begun: Epochal): void {
-    this.#looking = 0;
     this.#isSaying = false;
     this.epochBegan(begun);
   }
@@ -140,17 +146,23 @@ export class Moves {
     if (begun === undefined || reading.kind === 'malformed' || reading.content.epoch !== begun.epoch) return;
     if (reading.content.mover !== from) return;
     const hash = encodeHex(this.#core.options.groupCrypto.sha256(move));
-    if (this.#seen.has(hash) || this.#looking >= MAX_LOOKING || this.#seen.size >= MAX_SEEN) return;
+    const spent = this.#spent.get(from) ?? { allowance: new SignatureAllowance(), looking: 0 };
+    this.#spent.set(from, spent);
+    const mayLook = spent.looking < MAX_LOOKING && spent.allowance.isLeft(this.#core.tasks.now);
+    if (this.#seen.has(hash) || !mayLook) return;
+    spent.allowance.spend();
+    spent.looking += 1;
     this.#seen.add(hash);
-    this.#looking += 1;
-    this.#core.tasks.start(this.#look(begun, move, hash));
+    const [oldest] = this.#seen;
+    if (this.#seen.size > MAX_SEEN && oldest !== undefined) this.#seen.delete(oldest);
+    this.#core.tasks.start(this.#look(begun, move, hash, spent));
   }
 
-  *#look(begun: Epochal, move: Uint8Array, hash: string): Task {
+  *#look(begun: Epochal, move: Uint8Array, hash: string, spent: Spent): Task {
     const { handle } = begun;
     const ask = { kind: 'open-move', input: { handle, move } } as const;
     const outcome = yield* settled(this.#core.ask<OpenMoveOutcome>({ kind: 'mls', ask }));
-    this.#looking -= 1;
+    spent.looking -= 1;
     if (outcome.kind === 'refused') return;
     // Roles and leaves are those of the epoch that it is of.
     if (this.#begun !== begun) {
@@ -180,6 +192,7 @@ export class Moves {
   }
 
   #forget(): void {
+    this.#spent.clear();
     this.#seen.clear();
     this.#distrusted.clear();
     for (const { invitation } of this.#kept.values()) invitation?.fill(0);
@@ -198,7 +211,7 @@ export class Moves {
     const isForUs = coming.some(({ leaf }) => leaf === ownLeaf);
     // By its word alone, a member that is none moves nobody.
     if (!byOrganiser && !isForUs) return;
-    const moves = byOrganiser || this.#escapes(begun, leftBehind);
+    const moves = byOrganiser || this.#escapes(begun, coming);
     const { since, invitation } = opened;
     if (moves && !this.#wins(rankOf(begun, { byOrganiser, since, leaf: mover.leaf, commitment }))) return;
     const kind = !isForUs ? 'left-behind' : moves ? 'follow' : 'ask';
@@ -211,17 +224,17 @@ export class Moves {
   }
 
   /**
-   * Whether a member that is no organiser moves us from a line that is broken: we know so ourselves, and nobody is left behind but
-   * whoever is proven to have broken it. Organisers are moved by each other alone: they move the meeting themselves, and it
+   * Whether a member that is no organiser moves us from a line that is broken: we know so ourselves, and nobody of the tree is left
+   * behind but whoever is proven to have broken it, since when ever it says that it moves. Organisers are moved by each other alone: they move the meeting themselves, and it
    * stays theirs.
    */
-  #escapes({ roster, ownLeaf, parameters }: Epochal, leftBehind: readonly Member[]): boolean {
+  #escapes({ roster, ownLeaf, parameters }: Epochal, coming: readonly Member[]): boolean {
     const own = roster.find(({ leaf }) => leaf === ownLeaf);
     if (this.#broken === undefined || own === undefined) return false;
     if (roleOf(parameters, own.fingerprint) === 'organiser') return false;
     const { author } = this.#broken;
-    const [left, ...others] = leftBehind.map(({ leaf }) => leaf);
-    return others.length === 0 && left === author;
+    const [left, ...others] = roster.filter((member) => !coming.includes(member));
+    return others.length === 0 && left?.leaf === author;
   }
 
   /** Whether a move is the one that counts, of those that we know; ours is given up for one that does. */

@@ -7,6 +7,10 @@ import type { MeetingInput } from './inputs.ts';
 import type { RoomNumber } from './splice.ts';
 import type { MeetingView } from './view.ts';
 
+/** How long it is waited for the others before what is shown is the new room. */
+export const SETTLE_MS = 3_000;
+/** How long making a room may take. */
+export const OPEN_MS = 30_000;
 /** How long a room is not left at least: who is in the new one may not be heard there yet. */
 const LEAST_OVERLAP_MS = 2_000;
 /** How long media is sent in it for those who come later. */
@@ -97,6 +101,13 @@ export class Room {
   /** Whether it can be left as soon as nobody is waited for. */
   isFree(now: Millis): boolean {
     return this.#freeAt !== undefined && this.#freeAt <= now;
+  }
+
+  /** When something about getting there becomes due. */
+  arrivalDueAt(now: Millis): Millis | undefined {
+    const due = this.inSince === undefined ? this.own && this.openedAt + OPEN_MS : this.inSince + SETTLE_MS;
+    // Whoever is in and has to wait for others is told when they come.
+    return due !== undefined && due > now ? millis(due) : undefined;
   }
 
   /** When something about leaving it becomes due. */

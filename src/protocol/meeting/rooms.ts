@@ -5,11 +5,11 @@
  * {@link Meeting} of its own.
  * @see docs/protocol.md#moving
  */
-import { decodeUtf8, encodeUtf8 } from '../bytes/utf8.ts';
+import { encodeUtf8 } from '../bytes/utf8.ts';
 import { unreachable } from '../errors.ts';
 import { earliest } from '../group/coordination/timing.ts';
-import { movedLink, sameButSecret } from '../group/moved-invitation.ts';
-import type { Member } from '../group/roster.ts';
+import { movedLink, movedLinkIn } from '../group/moved-invitation.ts';
+import type { LeafIndex, Member } from '../group/roster.ts';
 import type { Machine } from '../machine.ts';
 import type { ParticipantId } from '../media/encoded-media.ts';
 import { millis, type Millis } from '../units.ts';
@@ -17,17 +17,13 @@ import { Escapes } from './escapes.ts';
 import { foundingOf } from './founding.ts';
 import type { MeetingInput } from './inputs.ts';
 import { participantIdOf } from './members.ts';
-import { Room } from './room.ts';
+import { OPEN_MS, Room, SETTLE_MS } from './room.ts';
 import { RoomNews } from './room-news.ts';
 import type { Founding, RoomReport, RoomsEffect, RoomsInput, RoomsOptions, RoomsView } from './rooms-api.ts';
 import type { SeenMove } from './seen-move.ts';
 import { Splice, type RoomNumber } from './splice.ts';
 import { SILENCE, StandingInputs } from './standing-inputs.ts';
 import type { MeetingView, News } from './view.ts';
-
-/** How long it is waited for the others before what is shown is the new room, and how long making that may take. */
-const SETTLE_MS = 3_000;
-const OPEN_MS = 30_000;
 
 /** The machine. */
 export class Rooms implements Machine<RoomsInput, RoomsEffect> {
@@ -209,6 +205,7 @@ export class Rooms implements Machine<RoomsInput, RoomsEffect> {
   #follow(from: Room, move: SeenMove): void {
     const link = this.#linkOf(from, move);
     const before = this.#heading ?? this.#shown;
+    if (link === undefined) this.#distrust(from, move.mover.leaf);
     if (link === undefined || link === before.link) return;
     if (this.#rooms.some((room) => room.link === link && (room.isLeft || room.isOver))) return;
     // Ours is given up for one that counts, and those who followed us are led on.
@@ -227,10 +224,15 @@ export class Rooms implements Machine<RoomsInput, RoomsEffect> {
     this.#feed(from, { kind: 'move', invitation: encodeUtf8(link), recipients });
   }
 
-  /** The link of a move, which differs from that of its room in the secret alone; undefined where it does not. */
-  #linkOf(from: Room, { invitation }: SeenMove): string | undefined {
-    const link = invitation && decodeUtf8(invitation);
-    return link !== undefined && sameButSecret(from.link, link, this.#options.crypto) ? link : undefined;
+  /** Somebody's moves lead nowhere: what others say counts, and ours, which was perhaps given up for one of them. */
+  #distrust(from: Room, leaf: LeafIndex): void {
+    const { own, link } = this.#heading ?? this.#shown;
+    if (own?.isSaid === true && own.from === from) this.#lead(from, own.recipients, link);
+    this.#feed(from, { kind: 'distrust-mover', leaf });
+  }
+
+  #linkOf({ link }: Room, { invitation }: SeenMove): string | undefined {
+    return invitation && movedLinkIn(invitation, link, this.#options.crypto);
   }
 
   /** Sets out for a room. */
@@ -318,8 +320,7 @@ export class Rooms implements Machine<RoomsInput, RoomsEffect> {
     if (step.kind === 'abandon') {
       this.#feed(this.#shown, { kind: 'abandon', rejoins: step.rejoins });
       if (step.rejoins) this.#note({ kind: 'line-broken', author: step.author, then: 'joined-again' });
-    } else if (step.mover !== undefined)
-      this.#feed(this.#shown, { kind: 'distrust-mover', leaf: step.mover });
+    } else if (step.mover !== undefined) this.#distrust(this.#shown, step.mover);
     this.#changed = true;
   }
 
@@ -368,11 +369,7 @@ export class Rooms implements Machine<RoomsInput, RoomsEffect> {
 
   #dueAt(room: Room): Millis | undefined {
     if (room.isOver || room.isLeft) return undefined;
-    if (room === this.#heading) {
-      const due = room.inSince === undefined ? room.own && room.openedAt + OPEN_MS : room.inSince + SETTLE_MS;
-      // Whoever is in and has to wait for others is told when they come.
-      return due !== undefined && due > this.#now ? millis(due) : undefined;
-    }
+    if (room === this.#heading) return room.arrivalDueAt(this.#now);
     return room === this.#shown ? undefined : room.dueAt(this.#now);
   }
 

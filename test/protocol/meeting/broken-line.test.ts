@@ -3,9 +3,12 @@
  * @see docs/protocol.md#a-broken-line
  */
 import { describe, expect, test } from 'vitest';
+import { encodeUtf8 } from '../../../src/protocol/bytes/utf8.ts';
 import type { Member } from '../../../src/protocol/group/roster.ts';
 import type { IncrementRequest } from '../../../src/protocol/counter/client.ts';
 import type { News } from '../../../src/protocol/meeting/view.ts';
+import { epoch } from '../../../src/protocol/units.ts';
+import { FakeMls } from '../../harness/group/fake-mls.ts';
 import { breakLine, log, type Breach } from '../../harness/simulation/line-breaker.ts';
 import { SimulatedMeeting } from '../../harness/simulation/simulated-meeting.ts';
 import { areTogether, gather, linkOf, SimulatedPerson } from '../../harness/simulation/simulated-person.ts';
@@ -40,6 +43,18 @@ const haveMoved = (people: readonly SimulatedPerson[]): boolean =>
   areTogether(people) &&
   people.every(({ view }) => view.room > 0 && !view.isMoving) &&
   new Set(people.map(({ view }) => view.link)).size === 1;
+
+const knowsOfIt = ({ member }: SimulatedPerson): boolean => member.view.line.kind === 'line-broken';
+
+/** A meeting whose organiser is away for long, so that whoever moves it is none. */
+function withoutOrganiser() {
+  const { world, people } = meeting('Ana', 'Bo', 'Cy', 'Di');
+  const [ana, bo, cy, di] = people as [...Three, SimulatedPerson];
+  world.cut(ana.member, 200_000);
+  ana.member.reachesCounter = false;
+  world.pass(20_000);
+  return { world, ana, bo, cy, di };
+}
 
 describe('a line that a member breaks', () => {
   test('by a Commit that breaks a rule: the meeting moves by itself, without that member', () => {
@@ -322,6 +337,40 @@ describe('whoever does harm with a line that is broken', () => {
     bo.stand();
     world.until('the others have moved', () => haveMoved([cy, di]), 120_000);
     expect(cy.sees).not.toContain(bo.id);
+  });
+
+  test('leaves nobody behind by a lie about when it said its move', () => {
+    const { world, bo, cy, di } = withoutOrganiser();
+    const { mls } = bo.member;
+    if (mls === undefined) expect.unreachable();
+    mls.sealMove = (handle, plan) =>
+      FakeMls.prototype.sealMove.call(mls, handle, { ...plan, since: epoch(0n) });
+    expect(breakLine(world, bo, 'no commit')).toBe(true);
+    world.until('all know', () => [bo, cy, di].every(knowsOfIt));
+    bo.feed({ kind: 'move', leaveBehind: [cy.id] });
+    world.until('the others have moved', () => haveMoved([cy, di]), 60_000);
+  });
+
+  test('holds nobody up with a move that leads nowhere', () => {
+    const { world, ana, bo, cy, di } = withoutOrganiser();
+    expect(breakLine(world, bo, 'no commit')).toBe(true);
+    world.until('all know', () => [bo, cy, di].every(knowsOfIt));
+    bo.stand();
+    const recipients = [ana.id, cy.id, di.id];
+    bo.member.feed({ kind: 'move', invitation: encodeUtf8('nowhere'), recipients });
+    world.until('the others have moved', () => haveMoved([cy, di]), 20_000);
+  });
+
+  test('keeps nobody from the moves of others by ever new ones of its own', () => {
+    const { world, ana, bo, cy, di } = withoutOrganiser();
+    bo.stand();
+    for (let move = 0; move < 300; move += 1) {
+      const invitation = encodeUtf8(`nowhere ${String(move)}`);
+      bo.member.feed({ kind: 'move', invitation, recipients: [ana.id, cy.id, di.id] });
+      world.pass(20);
+    }
+    expect(breakLine(world, bo, 'no commit')).toBe(true);
+    world.until('the others have moved', () => haveMoved([cy, di]), 40_000);
   });
 
   test('ends the meeting where it breaks each room that it moves to, and tells who may move it in time', () => {

@@ -1,5 +1,8 @@
 /** A meeting that moves to another room, in virtual time: real machines, a real relay, the counter's real rules. */
 import { describe, expect, test } from 'vitest';
+import { encodeUtf8 } from '../../../src/protocol/bytes/utf8.ts';
+import { epoch } from '../../../src/protocol/units.ts';
+import { FakeMls } from '../../harness/group/fake-mls.ts';
 import { SimulatedMeeting } from '../../harness/simulation/simulated-meeting.ts';
 import { areTogether, gather, linkOf, SimulatedPerson } from '../../harness/simulation/simulated-person.ts';
 
@@ -71,6 +74,24 @@ describe('an organiser moves the meeting', () => {
     expect(people.map(({ view }) => view.group?.admission)).toEqual(['ask', 'ask', 'ask']);
     expect(people.map(({ view }) => view.group?.role)).toEqual(['organiser', 'organiser', 'member']);
     expect(world.broken).toEqual([]);
+  });
+
+  test('a move of another organiser that leads nowhere keeps nobody from it who was away', () => {
+    const { world, people } = meeting('Ana', 'Bo', 'Cy', 'Di');
+    const [ana, bo, cy, di] = people as [...Three, SimulatedPerson];
+    promote(world, ana, bo);
+    const { mls } = bo.member;
+    if (mls === undefined) expect.unreachable();
+    // As if it had been said before all others.
+    mls.sealMove = (handle, plan) =>
+      FakeMls.prototype.sealMove.call(mls, handle, { ...plan, since: epoch(0n) });
+    bo.stand();
+    world.cut(di.member, 8_000);
+    ana.feed({ kind: 'move', leaveBehind: [bo.id] });
+    world.until('two have moved', () => haveMoved([ana, cy]), 7_000);
+    const recipients = [ana.id, cy.id, di.id];
+    bo.member.feed({ kind: 'move', invitation: encodeUtf8('nowhere'), recipients });
+    world.until('Di has moved, too', () => haveMoved([ana, cy, di]), 30_000);
   });
 
   test('who is left behind is told so, stays where it is, and comes in with no link', () => {
