@@ -11,8 +11,8 @@ import { Tasks } from '../../../src/protocol/tasks.ts';
 import { unixMillis } from '../../../src/protocol/units.ts';
 import { seededRandom } from '../moqt/wire.ts';
 
-/** When time 0 of the tests is, in ms since 1970. */
-export const TIME_ORIGIN = unixMillis(1_750_000_000_000);
+/** When time 0 of the tests is by this machine's clock, in ms since 1970: an hour ahead of the simulated counter's. */
+export const TIME_ORIGIN = unixMillis(1_750_003_600_000);
 
 const SIGNER = nodeGroupCrypto.ed25519Signer(new Uint8Array(32).fill(1));
 

@@ -5,6 +5,7 @@ import type { RoomKey } from '../../../src/protocol/group/room-keys.ts';
 import type { DownlinkItem } from '../../../src/protocol/media/encoded-media.ts';
 import { epoch, unixMillis } from '../../../src/protocol/units.ts';
 import { fakeCrypto } from '../../harness/group/simulation.ts';
+import { TIME_ORIGIN } from '../../harness/simulation/agenda.ts';
 import { meet } from '../../harness/simulation/meet.ts';
 import { RELAY, SimulatedMeeting, type SimulatedMember } from '../../harness/simulation/simulated-meeting.ts';
 
@@ -545,7 +546,7 @@ describe('a meeting that is over', () => {
 test('nobody is told of a wrong clock by a date that is behind what the counter has signed', () => {
   const { world, ana } = pair();
   const told = (behind: number): number | undefined => {
-    const now = unixMillis(Math.round(1_000_000 + world.agenda.now));
+    const now = unixMillis(Math.round(TIME_ORIGIN + world.agenda.now));
     const served = unixMillis(now - behind);
     ana.feed({ kind: 'dated', answer: { served, sentAt: now, receivedAt: now } });
     world.pass(10);
