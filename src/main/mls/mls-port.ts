@@ -48,7 +48,7 @@ export interface MlsMembership {
 }
 
 /** How a group is founded. */
-export interface Founding {
+export interface GroupFounding {
   /** Of the group; the founder is an organiser besides those who are named. */
   readonly parameters: MeetingParameters;
   /** Of the founder. */
@@ -77,7 +77,7 @@ export type InspectedKeyPackage =
 /** The port. Byte arrays passed in are only read; byte arrays returned belong to the caller. */
 export interface MlsPort {
   /** Creates a group of one, at epoch 0. */
-  createGroup(membership: MlsMembership, founding: Founding): Promise<CreatedGroup>;
+  createGroup(membership: MlsMembership, founding: GroupFounding): Promise<CreatedGroup>;
   /** Makes a KeyPackage with its proof of the invitation; its private part stays here until {@link MlsPort.forgetKeyPackages}. */
   keyPackage(membership: MlsMembership, request: KeyPackageRequest): Promise<OwnKeyPackage>;
   /** Forgets the private parts of all KeyPackages made for a membership. */

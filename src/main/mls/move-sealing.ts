@@ -58,7 +58,7 @@ export async function sealMove(
     const signed = encodeMoveContent({ ...base, sealedInvitation, parts });
     const { seed } = membership.identity;
     const signature = await signWithLabel(seed, MOVE_SIGNATURE_LABEL, signed, suite.signature);
-    return { kind: 'sealed', move: encodeMove(signed, signature), commitment };
+    return { kind: 'sealed', move: encodeMove(signed, signature) };
   } finally {
     key.fill(0);
   }

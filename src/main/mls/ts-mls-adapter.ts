@@ -56,7 +56,13 @@ import {
   rosterOf,
   splitWelcome,
 } from './mls-messages.ts';
-import type { Founding, InspectedKeyPackage, KeyPackageRequest, MlsMembership, MlsPort } from './mls-port.ts';
+import type {
+  GroupFounding,
+  InspectedKeyPackage,
+  KeyPackageRequest,
+  MlsMembership,
+  MlsPort,
+} from './mls-port.ts';
 import { openMove, sealMove } from './move-sealing.ts';
 import { nodeGroupCrypto } from './node-group-crypto.ts';
 import { StagedCommits } from './staged-commits.ts';
@@ -88,7 +94,10 @@ export class TsMlsAdapter implements MlsPort {
     this.#nextHandle = firstHandle;
   }
 
-  async createGroup(membership: MlsMembership, { parameters, joinId, now }: Founding): Promise<CreatedGroup> {
+  async createGroup(
+    membership: MlsMembership,
+    { parameters, joinId, now }: GroupFounding,
+  ): Promise<CreatedGroup> {
     const suite = await suiteImplementation(membership.suite);
     const join = { asOf: GENESIS, joinId };
     const fingerprint = fingerprintOf(membership.identity.publicKey, nodeGroupCrypto);

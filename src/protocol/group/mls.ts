@@ -194,7 +194,7 @@ export interface MovePlan {
 
 /** Outcome of making one. */
 export type SealMoveOutcome =
-  | { readonly kind: 'sealed'; readonly move: Uint8Array; readonly commitment: Uint8Array }
+  | { readonly kind: 'sealed'; readonly move: Uint8Array }
   /** The group is not held any more. */
   | { readonly kind: 'refused'; readonly reason: string };
 

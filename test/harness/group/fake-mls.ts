@@ -268,7 +268,7 @@ export class FakeMls {
       parts: recipients.map((leaf) => ({ leaf, encapsulated: none, sealedKey: none })),
     };
     const signed = encodeMoveContent(content);
-    return { kind: 'sealed', move: encodeMove(signed, moveSignature(this.#key, signed)), commitment };
+    return { kind: 'sealed', move: encodeMove(signed, moveSignature(this.#key, signed)) };
   }
 
   openMove(handle: GroupHandle, move: Uint8Array): OpenMoveOutcome {

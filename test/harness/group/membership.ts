@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import type { Founding, KeyPackageRequest, MlsMembership } from '../../../src/main/mls/mls-port.ts';
+import type { GroupFounding, KeyPackageRequest, MlsMembership } from '../../../src/main/mls/mls-port.ts';
 import { ed25519PublicKey } from '../../../src/io/crypto/raw-keys.ts';
 import type { MeetingParameters } from '../../../src/protocol/group/meeting-parameters.ts';
 import { JOIN_ID_BYTES } from '../../../src/protocol/group/leaf-join.ts';
@@ -43,7 +43,7 @@ export const wallClock = (): UnixMillis => unixMillis(Date.now());
 export const joinId = (name = 0): JoinId => new Uint8Array(JOIN_ID_BYTES).fill(name) as JoinId;
 
 /** How a test founds a group. */
-export function founding(parameters = testParameters): Founding {
+export function founding(parameters = testParameters): GroupFounding {
   return { parameters, joinId: new Uint8Array(randomBytes(JOIN_ID_BYTES)) as JoinId, now: wallClock() };
 }
 

@@ -14,6 +14,8 @@ export class KickedKeys {
   readonly #crypto: GroupCrypto;
   #keys: readonly Uint8Array[] = [];
   #names: ReadonlySet<string> = new Set();
+  /** Those of the keys, in hexadecimal. */
+  #fingerprints: ReadonlySet<string> = new Set();
 
   constructor(keys: readonly Uint8Array[], crypto: GroupCrypto) {
     this.#crypto = crypto;
@@ -33,14 +35,12 @@ export class KickedKeys {
     if (keys.length === 0) return;
     this.#keys = newest([...this.#keys, ...keys]);
     this.#names = new Set(this.#keys.map((key) => encodeHex(key)));
+    this.#fingerprints = new Set(this.#keys.map((key) => encodeHex(fingerprintOf(key, this.#crypto))));
   }
 
   /** Whether one of these keys is that of a member, or of an organiser, who is one as soon as it is back. */
   areIn({ roster, parameters }: EpochView): boolean {
-    return (
-      this.#keys.length > 0 &&
-      (roster.some(({ signatureKey }) => this.has(signatureKey)) || this.#decide(parameters.organisers))
-    );
+    return roster.some(({ signatureKey }) => this.has(signatureKey)) || this.#decide(parameters.organisers);
   }
 
   /**
@@ -56,8 +56,7 @@ export class KickedKeys {
   }
 
   #decide(organisers: readonly Fingerprint[]): boolean {
-    const named = new Set(organisers.map((each) => encodeHex(each)));
-    return this.#keys.some((key) => named.has(encodeHex(fingerprintOf(key, this.#crypto))));
+    return organisers.some((each) => this.#fingerprints.has(encodeHex(each)));
   }
 
   /**
