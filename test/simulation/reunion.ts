@@ -185,7 +185,9 @@ export class Reunion {
       ({ there }) =>
         there.length === 0 ||
         (areTogether(there) &&
-          there.every(({ view }) => view.connection.kind === 'connected' && !view.isMoving)),
+          there.every(({ view }) => view.connection.kind === 'connected' && !view.isMoving) &&
+          // On their way back to the first relay not all are at one.
+          new Set(there.map(({ view }) => view.connection.relay)).size === 1),
     );
     return areAll && this.#apart().length === 0;
   }
