@@ -31,7 +31,7 @@ export async function rememberMeeting(
   before: readonly RecentMeeting[],
   meeting: RecentMeeting,
 ): Promise<readonly RecentMeeting[]> {
-  const recent = [meeting, ...before.filter(({ link }) => link !== meeting.link)].slice(0, MAX_RECENT);
+  const recent = withNewest(before, meeting);
   await store.save(STORE_NAME, encodeUtf8(JSON.stringify(recent)));
   return recent;
 }
@@ -47,6 +47,10 @@ export async function rememberMove(
   try {
     return await rememberMeeting(store, others, meeting);
   } catch {
-    return [meeting, ...others].slice(0, MAX_RECENT);
+    return withNewest(others, meeting);
   }
+}
+
+function withNewest(before: readonly RecentMeeting[], meeting: RecentMeeting): readonly RecentMeeting[] {
+  return [meeting, ...before.filter(({ link }) => link !== meeting.link)].slice(0, MAX_RECENT);
 }

@@ -53,7 +53,7 @@ function write(all: readonly Figure[]): void {
     date,
     figures: all,
   };
-  const file = join(folder, `${date.slice(0, 16).replaceAll(':', '')}.json`);
+  const file = join(folder, `${date.slice(0, 19).replaceAll(':', '')}.json`);
   writeFileSync(file, `${JSON.stringify(result, undefined, 2)}\n`);
   process.stdout.write(`\nWritten to ${file.slice(root.length + 1)}\n`);
 }

@@ -20,7 +20,7 @@ export function movedLink(
  * Whether a link is another in the secret alone: whoever moves a meeting takes nobody to other servers, and has nobody trust
  * other certificates or keys.
  */
-export function sameButSecret(link: string, moved: string, crypto: Pick<GroupCrypto, 'sha256'>): boolean {
+function sameButSecret(link: string, moved: string, crypto: Pick<GroupCrypto, 'sha256'>): boolean {
   const [before, after] = [parseInvitation(link, crypto), parseInvitation(moved, crypto)];
   if (before.kind !== 'invitation' || after.kind !== 'invitation') return false;
   const { secret } = before.invitation;

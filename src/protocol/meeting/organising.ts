@@ -12,7 +12,8 @@ import type { Decision, Refusal } from './decisions.ts';
 import type { EpochBegun } from './group-events.ts';
 import type { CallerView, News, Notice } from './view.ts';
 
-const MAX_NOTICES = 50;
+/** Notices that are shown, the newest. */
+export const MAX_NOTICES = 50;
 
 type Epoch = Omit<EpochBegun, 'masterKey'>;
 

@@ -1,10 +1,9 @@
 /** What happened in all rooms of a meeting, as one: each room begins to count anew. */
 import { unixMillis, type Millis, type UnixMillis } from '../units.ts';
+import { MAX_NOTICES } from './organising.ts';
 import type { Room } from './room.ts';
+import { MAX_HISTORY } from './showing.ts';
 import type { EpochRecord, MeetingView, News, Notice } from './view.ts';
-
-const MAX_NOTICES = 50;
-const MAX_HISTORY = 500;
 
 /** Notices and changes of keys. */
 export class RoomNews {

@@ -84,9 +84,10 @@ export class Room {
   /** Where we organise it for lack of somebody else, and an organiser has come: gives that back, once. */
   handBack(): readonly MeetingInput[] {
     const { own, view } = this;
+    if (own?.isStandIn !== true) return [];
     const organisers = view?.group?.participants.filter(({ role }) => role === 'organiser') ?? [];
     const self = organisers.find((each) => each.self);
-    if (own?.isStandIn !== true || self === undefined || organisers.length < 2) return [];
+    if (self === undefined || organisers.length < 2) return [];
     own.isStandIn = false;
     return [{ kind: 'organiser', participant: self.id, isOrganiser: false }];
   }

@@ -91,3 +91,8 @@ export interface RoomsView extends MeetingView {
   /** Somebody who is no organiser moves the meeting: a person decides whether to go along. */
   readonly asked: { readonly by: Member } | undefined;
 }
+
+/** Whether an input is one of the many that bring media. */
+export function isMedia(input: RoomsInput): boolean {
+  return input.kind === 'uplink' || (input.kind === 'room' && input.report.kind === 'downlink');
+}

@@ -19,6 +19,7 @@ import type { MeetingInput } from './inputs.ts';
 import { participantIdOf } from './members.ts';
 import { OPEN_MS, Room, SETTLE_MS } from './room.ts';
 import { RoomNews } from './room-news.ts';
+import { isMedia } from './rooms-api.ts';
 import type { Founding, RoomReport, RoomsEffect, RoomsInput, RoomsOptions, RoomsView } from './rooms-api.ts';
 import type { SeenMove } from './seen-move.ts';
 import { Splice, type RoomNumber } from './splice.ts';
@@ -55,7 +56,8 @@ export class Rooms implements Machine<RoomsInput, RoomsEffect> {
     this.#now = now;
     if (this.#hasEnded) return;
     this.#take(input);
-    this.#settle();
+    // Media comes hundreds of times a second, and nothing else follows from it.
+    if (!isMedia(input)) this.#settle();
   }
 
   poll(): RoomsEffect | undefined {

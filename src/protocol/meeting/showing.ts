@@ -5,7 +5,8 @@ import { participantIdOf, type Members } from './members.ts';
 import type { Sending } from './own-media.ts';
 import type { EpochRecord, GroupView, ParticipantView } from './view.ts';
 
-const MAX_HISTORY = 500;
+/** Changes of keys that are shown, the newest. */
+export const MAX_HISTORY = 500;
 
 /** The group in its newest epoch. Who is in it is read from the tree alone. */
 export function showGroup(

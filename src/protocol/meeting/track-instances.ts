@@ -40,6 +40,7 @@ const TAKE_OVER_AFTER_MS = 1_000;
  * anybody may have offered: who comes late is offered all of them at once, the true one at any place.
  */
 const MOST = { known: 4, members: 4, anybodys: 64 } as const;
+const FEWEST = Math.min(...Object.values(MOST));
 
 /** The instances. */
 export class TrackInstances implements MemberTrackOwner {
@@ -157,6 +158,8 @@ export class TrackInstances implements MemberTrackOwner {
    * that is known.
    */
   #bound(track: MemberTrack): void {
+    // Each object comes by here, and nearly always there are one or two.
+    if (this.#tracks.size <= FEWEST) return;
     const whose = this.#whose(track);
     const counted = [...this.#tracks].filter((each) => this.#whose(each) === whose);
     const others = counted.filter((candidate) => candidate !== this.#counting);
