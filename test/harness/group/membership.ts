@@ -39,6 +39,9 @@ export const testParameters: MeetingParameters = {
 /** The wall clock, by which nothing is decided. */
 export const wallClock = (): UnixMillis => unixMillis(Date.now());
 
+/** A plan of a Commit that does nothing; one is made of it by saying what it is to do. */
+export const NO_CHANGE = { adds: [], removes: [], kicks: [] };
+
 /** A join of somebody, named by a number. */
 export const joinId = (name = 0): JoinId => new Uint8Array(JOIN_ID_BYTES).fill(name) as JoinId;
 

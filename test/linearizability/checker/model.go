@@ -222,26 +222,15 @@ func (s *state) stepLock(c call, now span, a *answer, t times) []*state {
 	if !counter.allows(c.Signer) {
 		return only(s, a.is("forbidden"))
 	}
-	var after []*state
+	if c.Val == 0 && c.Generation != s.next {
+		return only(s, a.saysCurrent(counter))
+	}
+	after, mayGoOn := s.barred(c, now, a, t)
+	if !mayGoOn {
+		return after
+	}
 	granted := s
-	if c.Val == 0 {
-		if c.Generation != s.next {
-			return only(s, a.saysCurrent(counter))
-		}
-		if left, may := s.longest(now, t); may && a.is("alive") && (a == nil || left.lo <= a.RetryLater && a.RetryLater <= left.hi) {
-			after = append(after, s)
-		}
-		if !s.allMayRest(now, t) {
-			return after
-		}
-	} else {
-		known := s.find(c.Generation)
-		if (known == nil || known.mayBeGone(now, t)) && a.is("gone") {
-			after = append(after, s)
-		}
-		if known == nil || !known.mayReturn(now, t) {
-			return after
-		}
+	if c.Val > 0 {
 		granted = s.heard(c.Generation, now)
 	}
 	held := counter.lock
@@ -263,6 +252,23 @@ func (s *state) stepLock(c call, now span, a *answer, t times) []*state {
 	next.lock = &lock{attempt: counter.nextAttempt, token: token, nonce: c.Nonce, granted: now}
 	next.nextAttempt++
 	return append(after, granted.with(c.Generation, next))
+}
+
+// barred is a lock or an increment that another generation, or the end of its own, stands in the way of: where the answer says so,
+// the state as it is; and whether the call may have gone on.
+func (s *state) barred(c call, now span, a *answer, t times) ([]*state, bool) {
+	var after []*state
+	if c.Val == 0 {
+		if left, may := s.longest(now, t); may && a.is("alive") && (a == nil || left.lo <= a.RetryLater && a.RetryLater <= left.hi) {
+			after = append(after, s)
+		}
+		return after, s.allMayRest(now, t)
+	}
+	known := s.find(c.Generation)
+	if (known == nil || known.mayBeGone(now, t)) && a.is("gone") {
+		after = append(after, s)
+	}
+	return after, known != nil && known.mayReturn(now, t)
 }
 
 // stepHeld is a lock of a counter that may be locked.
@@ -311,22 +317,9 @@ func (s *state) stepIncrement(c call, now span, a *answer, t times) []*state {
 	if !counter.allows(c.Signer) {
 		return only(s, a.is("forbidden"))
 	}
-	var after []*state
-	if c.Val == 0 {
-		if left, may := s.longest(now, t); may && a.is("alive") && (a == nil || left.lo <= a.RetryLater && a.RetryLater <= left.hi) {
-			after = append(after, s)
-		}
-		if !s.allMayRest(now, t) {
-			return after
-		}
-	} else {
-		known := s.find(c.Generation)
-		if (known == nil || known.mayBeGone(now, t)) && a.is("gone") {
-			after = append(after, s)
-		}
-		if known == nil || !known.mayReturn(now, t) {
-			return after
-		}
+	after, mayGoOn := s.barred(c, now, a, t)
+	if !mayGoOn {
+		return after
 	}
 	held := counter.lock
 	isHolder := held != nil && held.token == c.Token

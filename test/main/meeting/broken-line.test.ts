@@ -1,11 +1,11 @@
 /** A member that logs a Commit which breaks a rule, with real members, a real relay and a real counter. */
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { createInvitation } from '../../../src/main/invitations.ts';
 import { noticeSentence } from '../../../src/main/meeting/notice-sentences.ts';
 import { TsMlsAdapter } from '../../../src/main/mls/ts-mls-adapter.ts';
 import { change, extensions, rogueCommit } from '../../harness/group/rogue-commit.ts';
-import { eventually, HeadlessMember } from '../../harness/meeting/headless-member.ts';
-import { startServices, type RunningServices } from '../../harness/meeting/services.ts';
+import { Gathering } from '../../harness/meeting/gathering.ts';
+import { eventually } from '../../harness/meeting/headless-member.ts';
 
 /** MLS of a member that closes the door once, though it organises nothing, and goes on alone. */
 class PresumptuousMls extends TsMlsAdapter {
@@ -24,35 +24,19 @@ class PresumptuousMls extends TsMlsAdapter {
   }
 }
 
-let services: RunningServices;
-const living: HeadlessMember[] = [];
-const join = (name: string, link: string, mls?: TsMlsAdapter): HeadlessMember => {
-  const member = new HeadlessMember(name, link, mls === undefined ? {} : { mls });
-  living.push(member);
-  return member;
-};
-const state = (): string =>
-  living.map(({ name, view, size }) => `${name} ${String(view.room)} ${view.step} ${String(size)}`).join();
-
-beforeAll(async () => {
-  services = await startServices();
-}, 240_000);
-afterEach(async () => {
-  await Promise.all(living.map(({ meeting }) => meeting.leave()));
-  living.length = 0;
-});
-afterAll(() => services.close());
+const gathering = new Gathering();
+const state = (): string => gathering.state();
 
 test('a member that logs a Commit which breaks a rule is left behind, in a room of its own, and the others are told', async () => {
-  const link = createInvitation(services.servers, 'Broken', 'classical');
-  const ana = join('Ana', link);
+  const link = createInvitation(gathering.services.servers, 'Broken', 'classical');
+  const ana = gathering.join('Ana', link);
   await eventually('Ana is in', () => ana.size === 1, 60, state);
   const mls = new PresumptuousMls();
-  const bo = join('Bo', link, mls);
+  const bo = gathering.join('Bo', link, { mls });
   await eventually('Bo is in', () => bo.size === 2, 60, state);
-  const cy = join('Cy', link);
-  await eventually('all are in', () => living.every(({ size }) => size === 3), 60, state);
-  for (const member of living) member.goLive();
+  const cy = gathering.join('Cy', link);
+  await eventually('all are in', () => gathering.living.every(({ size }) => size === 3), 60, state);
+  for (const member of gathering.living) member.goLive();
   const author = bo.group?.participants.find(({ self }) => self)?.member;
   const before = ana.epoch ?? 0n;
 

@@ -1,33 +1,17 @@
 /** Moving a meeting with real members, a real relay and a real counter. */
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { createInvitation } from '../../../src/main/invitations.ts';
-import { eventually, HeadlessMember } from '../../harness/meeting/headless-member.ts';
-import { startServices, type RunningServices } from '../../harness/meeting/services.ts';
+import { Gathering } from '../../harness/meeting/gathering.ts';
+import { eventually } from '../../harness/meeting/headless-member.ts';
 
-let services: RunningServices;
-const living: HeadlessMember[] = [];
-const join = (name: string, link: string): HeadlessMember => {
-  const member = new HeadlessMember(name, link);
-  living.push(member);
-  return member;
-};
-const state = (): string =>
-  living.map(({ name, view, size }) => `${name} ${view.step} ${String(size)}`).join();
-
-beforeAll(async () => {
-  services = await startServices();
-}, 240_000);
-afterEach(async () => {
-  await Promise.all(living.map(({ meeting }) => meeting.leave()));
-  living.length = 0;
-});
-afterAll(() => services.close());
+const gathering = new Gathering();
+const state = (): string => gathering.state();
 
 test('an organiser moves the meeting without one: the others follow by themselves, and hear each other there', async () => {
-  const link = createInvitation(services.servers, 'Leaked', 'classical');
-  const ana = join('Ana', link);
+  const link = createInvitation(gathering.services.servers, 'Leaked', 'classical');
+  const ana = gathering.join('Ana', link);
   await eventually('Ana is in', () => ana.size === 1, 60, state);
-  const [bo, cy] = [join('Bo', link), join('Cy', link)];
+  const [bo, cy] = [gathering.join('Bo', link), gathering.join('Cy', link)];
   const three = [ana, bo, cy];
   await eventually('all are in', () => three.every(({ size }) => size === 3), 60, state);
   for (const member of three) member.goLive();

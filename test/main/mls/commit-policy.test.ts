@@ -15,7 +15,13 @@ import { MAX_KICKED_KEYS } from '../../../src/protocol/group/meeting-parameters.
 import type { CommitPlan, EpochView, GroupHandle } from '../../../src/protocol/group/mls.ts';
 import { leafIndex, type LeafIndex, type Member } from '../../../src/protocol/group/roster.ts';
 import { craftKeyPackage } from '../../harness/group/crafted-key-package.ts';
-import { founding, joinRequest, makeMembership, testParameters } from '../../harness/group/membership.ts';
+import {
+  founding,
+  joinRequest,
+  makeMembership,
+  NO_CHANGE,
+  testParameters,
+} from '../../harness/group/membership.ts';
 import {
   addOf,
   addsOf,
@@ -27,8 +33,6 @@ import {
   rogueWelcome,
 } from '../../harness/group/rogue-commit.ts';
 import type { RoguePsk } from '../../harness/group/rogue-commit.ts';
-
-const NO_CHANGE = { adds: [], removes: [], kicks: [] };
 
 /** A group of two: ours, and one whose member keeps to no rule. */
 async function setUp() {

@@ -10,11 +10,16 @@ import type { GroupRecord } from '../../../src/main/mls/group-state-codec.ts';
 import { TsMlsAdapter } from '../../../src/main/mls/ts-mls-adapter.ts';
 import { encodeUtf8 } from '../../../src/protocol/bytes/utf8.ts';
 import type { GroupHandle, StagedCommit } from '../../../src/protocol/group/mls.ts';
-import { founding, joinRequest, makeMembership, testParameters } from '../../harness/group/membership.ts';
+import {
+  founding,
+  joinRequest,
+  makeMembership,
+  NO_CHANGE,
+  testParameters,
+} from '../../harness/group/membership.ts';
 import { addsOf, change, extensions, rogueCommit } from '../../harness/group/rogue-commit.ts';
 import { watchSecrets } from '../../harness/group/watch-secrets.ts';
 
-const NO_CHANGE = { adds: [], removes: [], kicks: [] };
 const isErased = (bytes: Uint8Array): boolean => bytes.every((byte) => byte === 0);
 afterEach(() => {
   vi.restoreAllMocks();

@@ -9,11 +9,10 @@ import { startMlsWorker } from '../../../src/main/mls/worker-mls-port.ts';
 import type { GroupHandle, MlsSuite } from '../../../src/protocol/group/mls.ts';
 import { craftKeyPackage } from '../../harness/group/crafted-key-package.ts';
 import type { Craft } from '../../harness/group/crafted-key-package.ts';
-import { founding, joinRequest, makeMembership } from '../../harness/group/membership.ts';
+import { founding, joinRequest, makeMembership, NO_CHANGE } from '../../harness/group/membership.ts';
 import { leafIndex } from '../../../src/protocol/group/roster.ts';
 import { addOf, addsOf, rogueCommit } from '../../harness/group/rogue-commit.ts';
 
-const NO_CHANGE = { adds: [], removes: [], kicks: [] };
 const bytesOf = (hex: string): Uint8Array => new Uint8Array(Buffer.from(hex, 'hex'));
 const without = (change: Partial<Capabilities>): Craft => ({
   leaf: { capabilities: { ...capabilitiesOf(0x0001), ...change } },

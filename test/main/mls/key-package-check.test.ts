@@ -17,9 +17,7 @@ import type { LeafIndex } from '../../../src/protocol/group/roster.ts';
 import { epoch } from '../../../src/protocol/units.ts';
 import { nodeGroupCrypto } from '../../../src/main/mls/node-group-crypto.ts';
 import { craftKeyPackage } from '../../harness/group/crafted-key-package.ts';
-import { founding, joinRequest, makeMembership } from '../../harness/group/membership.ts';
-
-const NO_CHANGE = { adds: [], removes: [], kicks: [] };
+import { founding, joinRequest, makeMembership, NO_CHANGE } from '../../harness/group/membership.ts';
 
 let mls: TsMlsAdapter;
 let creator: MlsMembership;

@@ -18,10 +18,15 @@ import {
 } from '../../../src/protocol/group/meeting-parameters.ts';
 import { leafIndex } from '../../../src/protocol/group/roster.ts';
 import { craftKeyPackage } from '../../harness/group/crafted-key-package.ts';
-import { founding, joinRequest, makeMembership, testParameters } from '../../harness/group/membership.ts';
+import {
+  founding,
+  joinRequest,
+  makeMembership,
+  NO_CHANGE,
+  testParameters,
+} from '../../harness/group/membership.ts';
 
 const membership = makeMembership(randomBytes(16), randomBytes(32));
-const NO_CHANGE = { adds: [], removes: [], kicks: [] };
 const keyPackageOf = async (member: MlsMembership): Promise<Uint8Array> =>
   (await new TsMlsAdapter().keyPackage(member, joinRequest())).keyPackage;
 const privateMessage = (bytes: number): Uint8Array =>

@@ -4,11 +4,9 @@ import { startMlsWorker } from '../../../src/main/mls/worker-mls-port.ts';
 import type { MlsMembership, MlsPort } from '../../../src/main/mls/mls-port.ts';
 import { TsMlsAdapter } from '../../../src/main/mls/ts-mls-adapter.ts';
 import type { GroupHandle, MlsSuite } from '../../../src/protocol/group/mls.ts';
-import { founding, joinRequest, makeMembership } from '../../harness/group/membership.ts';
+import { founding, joinRequest, makeMembership, NO_CHANGE } from '../../harness/group/membership.ts';
 import { leafIndex } from '../../../src/protocol/group/roster.ts';
 import { addsOf, rogueCommit } from '../../harness/group/rogue-commit.ts';
-
-const NO_CHANGE = { adds: [], removes: [], kicks: [] };
 
 /** The same promises for every implementation of the port. */
 describe.each<[string, () => MlsPort]>([

@@ -1,9 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { MlsThreadLost, startMlsWorker } from '../../../src/main/mls/worker-mls-port.ts';
-import { founding, makeMembership } from '../../harness/group/membership.ts';
+import { founding, makeMembership, NO_CHANGE } from '../../harness/group/membership.ts';
 
-const NO_CHANGE = { adds: [], removes: [], kicks: [] };
 const script = (name: string): URL => new URL(`../../harness/group/${name}`, import.meta.url);
 
 test('a rejected promise that nobody waits for does not end the thread', async () => {

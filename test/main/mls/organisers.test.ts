@@ -11,10 +11,14 @@ import type { CommitPlan, EpochView, GroupHandle, StagedCommit } from '../../../
 import { fingerprintOf } from '../../../src/protocol/group/names.ts';
 import type { Fingerprint } from '../../../src/protocol/group/names.ts';
 import { leafIndex, type Member } from '../../../src/protocol/group/roster.ts';
-import { founding, joinRequest, makeMembership, testParameters } from '../../harness/group/membership.ts';
+import {
+  founding,
+  joinRequest,
+  makeMembership,
+  NO_CHANGE,
+  testParameters,
+} from '../../harness/group/membership.ts';
 import { addsOf, change, extensions, rogueCommit } from '../../harness/group/rogue-commit.ts';
-
-const NO_CHANGE = { adds: [], removes: [], kicks: [] };
 
 /** A Commit of the first of these, which all of them apply. */
 async function commit(

@@ -1,5 +1,4 @@
 /** RFC 9420 §12.4: a Commit that removes somebody has a path. Without one its secrets follow from those of before. */
-import { randomBytes } from 'node:crypto';
 import { encodeMlsMessage, mlsExporter } from 'ts-mls';
 import type { ClientState } from 'ts-mls';
 import { nextEpochContext } from 'ts-mls/clientState.js';
@@ -16,34 +15,8 @@ import { TsMlsAdapter } from '../../../src/main/mls/ts-mls-adapter.ts';
 import { encodeHex } from '../../../src/protocol/bytes/hex.ts';
 import type { GroupHandle } from '../../../src/protocol/group/mls.ts';
 import { leafIndex } from '../../../src/protocol/group/roster.ts';
-import { founding, joinRequest, makeMembership } from '../../harness/group/membership.ts';
-
-const NO_CHANGE = { adds: [], removes: [], kicks: [] };
-
-/** Three members: at leaves 0, 1 and 2. */
-async function setUp(): Promise<{
-  mls: TsMlsAdapter;
-  groups: readonly [GroupHandle, GroupHandle, GroupHandle];
-}> {
-  const mls = new TsMlsAdapter();
-  const [groupId, secret] = [new Uint8Array(randomBytes(16)), new Uint8Array(randomBytes(32))];
-  const { group } = await mls.createGroup(makeMembership(groupId, secret), founding());
-  const joiners = [makeMembership(groupId, secret), makeMembership(groupId, secret)];
-  const adds: Uint8Array[] = [];
-  for (const joiner of joiners) adds.push((await mls.keyPackage(joiner, joinRequest())).keyPackage);
-  const outcome = await mls.stageCommit(group, { ...NO_CHANGE, adds });
-  if (outcome.kind !== 'staged') throw new Error(outcome.reason);
-  await mls.apply(group, outcome.commit.staged);
-  const joined: GroupHandle[] = [];
-  for (const [at, joiner] of joiners.entries()) {
-    const one = await mls.join(joiner, outcome.commit.welcomes[at]?.welcome ?? new Uint8Array(0));
-    if (one.kind !== 'joined') throw new Error(one.reason);
-    joined.push(one.group);
-  }
-  const [second, third] = joined;
-  if (second === undefined || third === undefined) throw new Error('two have joined');
-  return { mls, groups: [group, second, third] };
-}
+import { NO_CHANGE } from '../../harness/group/membership.ts';
+import { makeThree } from '../../harness/group/three-members.ts';
 
 async function stateOf(mls: TsMlsAdapter, group: GroupHandle): Promise<ClientState> {
   const record = decodeGroupRecord(await mls.serialise(group));
@@ -113,7 +86,8 @@ async function pathLessRemoval(state: ClientState, removed: number) {
 }
 
 test('a Commit that removes somebody without a path is refused: the one removed could go on listening', async () => {
-  const { mls, groups } = await setUp();
+  const mls = new TsMlsAdapter();
+  const { groups } = await makeThree(mls);
   const [remover, stays, removed] = groups;
   const { commit, masterKeyFrom } = await pathLessRemoval(await stateOf(mls, remover), 2);
   // The attack that this is about: all that the next epoch comes from is known to who was removed.
@@ -128,7 +102,8 @@ test('a Commit that removes somebody without a path is refused: the one removed 
 });
 
 test('one that we make has a path, for one who is removed as for several', async () => {
-  const { mls, groups } = await setUp();
+  const mls = new TsMlsAdapter();
+  const { groups } = await makeThree(mls);
   const [remover, stays] = groups;
   for (const removes of [[2], [1, 2]]) {
     const outcome = await mls.stageCommit(remover, { ...NO_CHANGE, removes: removes.map(leafIndex) });

@@ -10,38 +10,23 @@ import { decodeGroupRecord } from '../../../src/main/mls/group-state-codec.ts';
 import { decodeWhole } from '../../../src/main/mls/mls-messages.ts';
 import { TsMlsAdapter } from '../../../src/main/mls/ts-mls-adapter.ts';
 import type { CommitPlan, GroupHandle } from '../../../src/protocol/group/mls.ts';
-import { founding, joinRequest, makeMembership, testParameters } from '../../harness/group/membership.ts';
+import { joinRequest, NO_CHANGE, testParameters } from '../../harness/group/membership.ts';
 import { change, extensions, rogueCommit } from '../../harness/group/rogue-commit.ts';
+import { makeThree } from '../../harness/group/three-members.ts';
 
-const NO_CHANGE = { adds: [], removes: [], kicks: [] };
 const BO = 1;
 
 /** Ana, who organises, Bo and Cy, at leaves 0, 1 and 2. */
 async function setUp() {
   const mls = new TsMlsAdapter();
-  const [groupId, secret] = [new Uint8Array(randomBytes(16)), new Uint8Array(randomBytes(32))];
-  const creator = makeMembership(groupId, secret);
-  const { group: ana } = await mls.createGroup(creator, founding());
-  const joiners = [makeMembership(groupId, secret), makeMembership(groupId, secret)];
-  const adds: Uint8Array[] = [];
-  for (const joiner of joiners) adds.push((await mls.keyPackage(joiner, joinRequest())).keyPackage);
-  const outcome = await mls.stageCommit(ana, { ...NO_CHANGE, adds });
-  if (outcome.kind !== 'staged') throw new Error(outcome.reason);
-  await mls.apply(ana, outcome.commit.staged);
-  const joined: GroupHandle[] = [];
-  for (const [at, joiner] of joiners.entries()) {
-    const one = await mls.join(joiner, outcome.commit.welcomes[at]?.welcome ?? new Uint8Array(0));
-    if (one.kind !== 'joined') throw new Error(one.reason);
-    joined.push(one.group);
-  }
-  const [bo, cy] = joined;
-  if (bo === undefined || cy === undefined) throw new Error('two have joined');
+  const { creator, groups, newcomer } = await makeThree(mls);
+  const [ana, bo, cy] = groups;
   const stage = async (group: GroupHandle, plan: Partial<CommitPlan> = {}): Promise<Uint8Array> => {
     const staged = await mls.stageCommit(group, { ...NO_CHANGE, ...plan });
     if (staged.kind !== 'staged') throw new Error(staged.reason);
     return staged.commit.commit;
   };
-  return { mls, creator, newcomer: () => makeMembership(groupId, secret), ana, bo, cy, stage };
+  return { mls, creator, newcomer, ana, bo, cy, stage };
 }
 
 async function stateOf(mls: TsMlsAdapter, group: GroupHandle): Promise<ClientState> {

@@ -10,9 +10,13 @@ import { OVERHEAD_BYTES, PATH_BYTES } from '../../../src/protocol/group/coordina
 import type { CommitPlan, EpochView, GroupHandle, StagedCommit } from '../../../src/protocol/group/mls.ts';
 import { leafIndex } from '../../../src/protocol/group/roster.ts';
 import { craftKeyPackage } from '../../harness/group/crafted-key-package.ts';
-import { founding, joinRequest, makeMembership, testParameters } from '../../harness/group/membership.ts';
-
-const NO_CHANGE = { adds: [], removes: [], kicks: [] };
+import {
+  founding,
+  joinRequest,
+  makeMembership,
+  NO_CHANGE,
+  testParameters,
+} from '../../harness/group/membership.ts';
 
 let mls: TsMlsAdapter;
 let groupId: Uint8Array;
