@@ -62,13 +62,18 @@ async function useSessions(server: Server, transport: Transport, count: number):
 describe.each(transports)('%s', (transport) => {
   test('1,000 sessions opened and closed leave nothing behind', { timeout: 300_000 }, async () => {
     const server = await listen();
-    // Until the allocator and the compiler have what they keep: flat from here on for thousands.
-    await useSessions(server, transport, 1000);
+    // Until the allocator and the compiler have what they keep.
+    await useSessions(server, transport, 2000);
     const before = await residentMib();
-    await useSessions(server, transport, 1000);
-    const grown = (await residentMib()) - before;
-    // The allocator's noise is some 10 MiB.
-    expect(grown).toBeLessThan(32);
+    // From here they take up to 50 MiB at moments of their own choice, some of it never; what sessions
+    // leave behind grows with their number. So: a mean over as many thousands as it takes to tell.
+    let [thousands, mean] = [0, Infinity];
+    while (thousands < 3 || (thousands < 20 && mean >= 5)) {
+      await useSessions(server, transport, 1000);
+      thousands += 1;
+      mean = ((await residentMib()) - before) / thousands;
+    }
+    expect(mean).toBeLessThan(5);
   });
 
   test('a handle that nobody holds closes its session', async () => {
