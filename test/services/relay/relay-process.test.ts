@@ -336,7 +336,7 @@ async function stalledSubscriber(
     transport: 'quic',
     path: '/',
     authority: 'localhost',
-    now: millis(0),
+    now: systemClock.now(),
   });
   let told: () => void = () => undefined;
   const subscribed = new Promise<void>((resolve) => (told = resolve));
