@@ -37,7 +37,7 @@ const nonceOf = (suite: CiphersuiteImpl): Uint8Array => new Uint8Array(suite.hpk
 /** Makes a move in the epoch that a group is in. */
 export async function sealMove(
   group: MoveGroup | undefined,
-  { invitation, since, recipients }: MovePlan,
+  { invitation, since, recipients, leftBehind }: MovePlan,
 ): Promise<SealMoveOutcome> {
   if (group === undefined) return refused(FORGOTTEN);
   const { state, suite, membership } = group;
@@ -49,13 +49,14 @@ export async function sealMove(
   const key = suite.rng.randomBytes(suite.hpke.keyLength);
   try {
     const sealedInvitation = await suite.hpke.encryptAead(key, nonceOf(suite), header, invitation);
-    const others = [...new Set(recipients)].filter((leaf) => leaf !== mover).sort((a, b) => a - b);
+    const others = inLeafOrder(recipients).filter((leaf) => leaf !== mover);
+    const behind = inLeafOrder(leftBehind).filter((leaf) => leafOf(state, leaf) !== undefined);
     const parts: MovePart[] = [];
     for (const leaf of others) {
       const part = await sealPart({ state, suite }, leaf, key, partContextOf(header, leaf));
       if (part !== undefined) parts.push(part);
     }
-    const signed = encodeMoveContent({ ...base, sealedInvitation, parts });
+    const signed = encodeMoveContent({ ...base, sealedInvitation, parts, leftBehind: behind });
     const { seed } = membership.identity;
     const signature = await signWithLabel(seed, MOVE_SIGNATURE_LABEL, signed, suite.signature);
     return { kind: 'sealed', move: encodeMove(signed, signature) };
@@ -63,6 +64,9 @@ export async function sealMove(
     key.fill(0);
   }
 }
+
+const inLeafOrder = (leaves: readonly LeafIndex[]): readonly LeafIndex[] =>
+  [...new Set(leaves)].sort((a, b) => a - b);
 
 /** @returns undefined for a leaf that is not there, or whose key nothing can be sealed to: it keeps nobody else from coming. */
 async function sealPart(
@@ -102,6 +106,8 @@ export async function openMove(group: MoveGroup | undefined, bytes: Uint8Array):
   if (mover === undefined) return refused('a move by nobody in the tree');
   if (content.parts.some(({ leaf }) => leafOf(state, leaf) === undefined))
     return refused('a part for nobody in the tree');
+  if (content.leftBehind.some((leaf) => leafOf(state, leaf) === undefined))
+    return refused('nobody in the tree is left behind');
   // Taken before anything is awaited: the epoch may end meanwhile, and its keys with it.
   const privateKey = state.privatePath.privateKeys[leafToNodeIndex(toLeafIndex(own))]?.slice();
   try {
@@ -117,6 +123,7 @@ export async function openMove(group: MoveGroup | undefined, bytes: Uint8Array):
       since: content.since,
       commitment: content.commitment.slice(),
       recipients: content.parts.map(({ leaf }) => leaf),
+      leftBehind: content.leftBehind,
       invitation,
     };
   } catch (error) {

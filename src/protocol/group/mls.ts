@@ -190,6 +190,8 @@ export interface MovePlan {
   readonly since: Epoch;
   /** Who comes along; passed over are our own leaf and those that are not there. */
   readonly recipients: readonly LeafIndex[];
+  /** Who is left behind, and named so; passed over are those that are not there. */
+  readonly leftBehind: readonly LeafIndex[];
 }
 
 /** Outcome of making one. */
@@ -206,6 +208,8 @@ export interface OpenedMove {
   readonly commitment: Uint8Array;
   /** Who comes along besides the mover, in leaf order. */
   readonly recipients: readonly LeafIndex[];
+  /** Whom it leaves behind, in leaf order. Whoever is in neither came when it was decided. */
+  readonly leftBehind: readonly LeafIndex[];
   /** Link of the new room, in UTF-8: secret; undefined when we are not among the recipients. */
   readonly invitation: Uint8Array | undefined;
 }

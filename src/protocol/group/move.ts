@@ -20,7 +20,7 @@ export const MOVE_SIGNATURE_LABEL = 'Conclave Move';
 export const MOVE_KEY_LABEL = 'Conclave Move Key';
 /** Largest move: 1,000 members with keys as long as they may be do not fit, 300 with X-Wing do. */
 export const MAX_MOVE_BYTES = 512 * 1024;
-/** Most members of a group. */
+/** Most members of a group: so many parts, and so many who are left behind. */
 const MAX_PARTS = 1_000;
 const GROUP_BYTES = 16;
 const HASH_BYTES = 32;
@@ -58,6 +58,8 @@ export interface MoveContent extends MoveHeader {
   readonly sealedInvitation: Uint8Array;
   /** In leaf order, each leaf once; without the mover's own. */
   readonly parts: readonly MovePart[];
+  /** Who is left behind: in leaf order, each leaf once, without the mover's own and those that have a part. */
+  readonly leftBehind: readonly LeafIndex[];
 }
 
 /** Outcome of reading a move. */
@@ -95,6 +97,8 @@ export function encodeMoveContent(content: MoveContent): Uint8Array {
     .vi64(content.parts.length);
   for (const { leaf, encapsulated, sealedKey } of content.parts)
     writer.u32(leaf).lengthPrefixed(encapsulated).lengthPrefixed(sealedKey);
+  writer.vi64(content.leftBehind.length);
+  for (const leaf of content.leftBehind) writer.u32(leaf);
   return writer.finish();
 }
 
@@ -140,8 +144,18 @@ function readContent(reader: ByteReader): MoveContent | string {
     const encapsulated = reader.lengthPrefixed(MAX_ENCAPSULATED);
     parts.push({ leaf, encapsulated, sealedKey: reader.lengthPrefixed(MAX_SEALED_KEY) });
   }
-  if (reader.remaining > 0) return 'bytes after the last part';
-  return { group, epoch: at, since, mover, commitment, sealedInvitation, parts };
+  const leftBehind: LeafIndex[] = [];
+  for (let left = reader.vi64Number(MAX_PARTS); left > 0; left -= 1) {
+    const leaf = leafIndex(reader.u32());
+    const before = leftBehind.at(-1);
+    if (before !== undefined && leaf <= before) return 'who is left behind is not in leaf order, each once';
+    leftBehind.push(leaf);
+  }
+  if (leftBehind.includes(mover)) return 'the mover among those who are left behind';
+  const coming = new Set(parts.map(({ leaf }) => leaf));
+  if (leftBehind.some((leaf) => coming.has(leaf))) return 'somebody who comes along and is left behind';
+  if (reader.remaining > 0) return 'bytes after those who are left behind';
+  return { group, epoch: at, since, mover, commitment, sealedInvitation, parts, leftBehind };
 }
 
 const malformed = (fault: string): MoveReading => ({ kind: 'malformed', fault });

@@ -57,8 +57,13 @@ export type MeetingInput =
   | { readonly kind: 'rename'; readonly displayName: string }
   /** What a person decides as an organiser; what cannot be done is told by a notice. */
   | Decision
-  /** We move the meeting: the invitation to its new room, whose bytes are erased, goes to these. */
-  | { readonly kind: 'move'; readonly invitation: Uint8Array; readonly recipients: readonly ParticipantId[] }
+  /** We move the meeting: the invitation to its new room, whose bytes are erased, goes to some, and some are left behind. */
+  | {
+      readonly kind: 'move';
+      readonly invitation: Uint8Array;
+      readonly recipients: readonly ParticipantId[];
+      readonly leftBehind: readonly ParticipantId[];
+    }
   /** Who said that it moves the meeting from a line that is broken did not bring us anywhere: its moves count no more. */
   | { readonly kind: 'distrust-mover'; readonly leaf: LeafIndex }
   /** Nobody moves the meeting from a line that is broken. `rejoins`: we seek it as a newcomer; else it ends for us. */

@@ -252,7 +252,7 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
         this.#core.changed();
         return;
       case 'move':
-        this.#generation?.moves.move(input.invitation, input.recipients);
+        this.#generation?.moves.move(input);
         return;
       case 'distrust-mover':
         this.#generation?.moves.distrust(input.leaf);

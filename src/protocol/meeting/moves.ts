@@ -13,6 +13,7 @@ import { settled, type Task } from '../tasks.ts';
 import type { Epoch, Millis } from '../units.ts';
 import type { MeetingCore } from './core.ts';
 import type { EpochBegun } from './group-events.ts';
+import type { MeetingInput } from './inputs.ts';
 import { participantIdOf } from './members.ts';
 import type { SeenMove } from './seen-move.ts';
 import { SignatureAllowance } from './signature-allowance.ts';
@@ -40,6 +41,7 @@ interface Rank {
 interface OwnMove {
   readonly invitation: Uint8Array;
   readonly recipients: ReadonlySet<ParticipantId>;
+  readonly leftBehind: ReadonlySet<ParticipantId>;
   readonly commitment: string;
   since: Epoch | undefined;
 }
@@ -121,10 +123,15 @@ export class Moves {
     this.#lookAgain();
   }
 
-  /** We move the meeting. @param recipients - who comes along; later comers of the same key are among them. */
-  move(invitation: Uint8Array, recipients: readonly ParticipantId[]): void {
-    const commitment = encodeHex(commitmentOf(invitation, this.#core.options.groupCrypto));
-    this.#own = { invitation, recipients: new Set(recipients), commitment, since: undefined };
+  /** We move the meeting: who comes again with the same key is who it was. */
+  move({ invitation, recipients, leftBehind }: Extract<MeetingInput, { readonly kind: 'move' }>): void {
+    this.#own = {
+      invitation,
+      recipients: new Set(recipients),
+      leftBehind: new Set(leftBehind),
+      commitment: encodeHex(commitmentOf(invitation, this.#core.options.groupCrypto)),
+      since: undefined,
+    };
     this.#say();
   }
 
@@ -206,8 +213,8 @@ export class Moves {
     const byOrganiser = roleOf(parameters, mover.fingerprint) === 'organiser';
     const commitment = encodeHex(opened.commitment);
     const coming = roster.filter(({ leaf }) => leaf === mover.leaf || opened.recipients.includes(leaf));
-    // Whoever asked to be let in after it was said was not there to be taken along, or left behind.
-    const leftBehind = roster.filter((member) => !coming.includes(member) && member.asOf < opened.since);
+    // Whoever is in neither had not come when it was decided: nobody wanted it left behind.
+    const leftBehind = roster.filter(({ leaf }) => opened.leftBehind.includes(leaf));
     const isForUs = coming.some(({ leaf }) => leaf === ownLeaf);
     // By its word alone, a member that is none moves nobody.
     if (!byOrganiser && !isForUs) return;
@@ -264,24 +271,17 @@ export class Moves {
     const own = this.#own;
     if (begun === undefined || own === undefined) return;
     this.#sayAt = this.#core.tasks.after(SAY_EVERY_MS);
-    const awaited = begun.roster.filter(
-      (member) => member.leaf !== begun.ownLeaf && own.recipients.has(participantIdOf(member)),
-    );
     if (this.#isSaying) return;
     own.since ??= begun.epoch;
     this.#isSaying = true;
-    this.#core.tasks.start(
-      this.#seal(
-        begun,
-        own,
-        own.since,
-        awaited.map(({ leaf }) => leaf),
-      ),
-    );
+    this.#core.tasks.start(this.#seal(begun, own, own.since));
   }
 
-  *#seal(begun: Epochal, own: OwnMove, since: Epoch, recipients: readonly LeafIndex[]): Task {
-    const plan = { invitation: own.invitation, since, recipients };
+  *#seal(begun: Epochal, own: OwnMove, since: Epoch): Task {
+    const { invitation } = own;
+    const others = begun.roster.filter(({ leaf }) => leaf !== begun.ownLeaf);
+    const recipients = leavesOf(others, own.recipients);
+    const plan = { invitation, since, recipients, leftBehind: leavesOf(others, own.leftBehind) };
     const ask = { kind: 'seal-move', input: { handle: begun.handle, plan } } as const;
     const outcome = yield* settled(this.#core.ask<SealMoveOutcome>({ kind: 'mls', ask }));
     this.#isSaying = false;
@@ -289,6 +289,10 @@ export class Moves {
     if (this.#begun !== begun) this.#say();
     else if (outcome.kind === 'sealed') this.#owner.say(outcome.move);
   }
+}
+
+function leavesOf(roster: readonly Member[], people: ReadonlySet<ParticipantId>): readonly LeafIndex[] {
+  return roster.filter((member) => people.has(participantIdOf(member))).map(({ leaf }) => leaf);
 }
 
 /** Since when they say it counts among organisers alone: nobody gains by a lie. */

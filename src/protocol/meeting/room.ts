@@ -4,6 +4,7 @@ import type { ParticipantId } from '../media/encoded-media.ts';
 import { earliest } from '../group/coordination/timing.ts';
 import { millis, type Millis } from '../units.ts';
 import type { MeetingInput } from './inputs.ts';
+import { participantIdOf } from './members.ts';
 import type { RoomNumber } from './splice.ts';
 import type { MeetingView } from './view.ts';
 
@@ -18,10 +19,27 @@ const OVERLAP_MS = 10_000;
 /** How long the mover is in it for those who were away. */
 const MOVER_STAYS_MS = 120_000;
 
+/** Who is led on from a room, and who is not. */
+export interface Led {
+  readonly recipients: readonly ParticipantId[];
+  readonly leftBehind: readonly ParticipantId[];
+}
+
+/** Who follows a move, and who does not. */
+export function ledBy(coming: readonly Member[], leftBehind: readonly Member[]): Led {
+  return { recipients: coming.map(participantIdOf), leftBehind: leftBehind.map(participantIdOf) };
+}
+
+/** Those of a move that was beaten, but whom the one that counts leaves behind. */
+export function ledOn({ recipients }: Led, members: readonly Member[]): Led {
+  const leftBehind = members.map(participantIdOf);
+  return { recipients: recipients.filter((id) => !leftBehind.includes(id)), leftBehind };
+}
+
 /** A move of our own, which led to a room. */
 export interface OwnRoomMove {
   readonly from: Room;
-  readonly recipients: readonly ParticipantId[];
+  readonly led: Led;
   /** The room is there, and the others were told. */
   isSaid: boolean;
   /** We organise the new room only since somebody has to make it: an organiser who comes along takes over. */

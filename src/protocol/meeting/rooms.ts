@@ -17,7 +17,7 @@ import { Escapes } from './escapes.ts';
 import { foundingOf } from './founding.ts';
 import type { MeetingInput } from './inputs.ts';
 import { participantIdOf } from './members.ts';
-import { OPEN_MS, Room, SETTLE_MS } from './room.ts';
+import { ledBy, ledOn, OPEN_MS, Room, SETTLE_MS, type Led } from './room.ts';
 import { RoomNews } from './room-news.ts';
 import { isMedia } from './rooms-api.ts';
 import type { Founding, RoomReport, RoomsEffect, RoomsInput, RoomsOptions, RoomsView } from './rooms-api.ts';
@@ -173,7 +173,7 @@ export class Rooms implements Machine<RoomsInput, RoomsEffect> {
     const coming = members.filter((member) => !leftBehind.includes(member));
     const link = movedLink(from.link, this.#options, this.#options.crypto);
     const isStandIn = from.view?.line.kind === 'line-broken' && group.role !== 'organiser';
-    const own = { from, recipients: coming.map(participantIdOf), isSaid: false, isStandIn };
+    const own = { from, led: ledBy(coming, leftBehind), isSaid: false, isStandIn };
     this.#head(from, link, coming, leftBehind).own = own;
   }
 
@@ -214,22 +214,22 @@ export class Rooms implements Machine<RoomsInput, RoomsEffect> {
     if (before.own?.isSaid === true && before !== from) {
       before.own.from.isMoversOwn = false;
       before.own.from.leaveAt = undefined;
-      this.#lead(before, before.own.recipients, link);
+      this.#lead(before, ledOn(before.own.led, move.leftBehind), link);
     }
     this.#head(from, link, move.coming, move.leftBehind).mover ??= move.mover;
   }
 
   /** Says in a room where the meeting moves to. */
-  #lead(from: Room, recipients: readonly ParticipantId[], link: string): void {
+  #lead(from: Room, led: Led, link: string): void {
     from.isMoversOwn = true;
-    from.awaited = new Set(recipients);
-    this.#feed(from, { kind: 'move', invitation: encodeUtf8(link), recipients });
+    from.awaited = new Set(led.recipients);
+    this.#feed(from, { kind: 'move', invitation: encodeUtf8(link), ...led });
   }
 
   /** Somebody's moves lead nowhere: what others say counts, and ours, which was perhaps given up for one of them. */
   #distrust(from: Room, leaf: LeafIndex): void {
     const { own, link } = this.#heading ?? this.#shown;
-    if (own?.isSaid === true && own.from === from) this.#lead(from, own.recipients, link);
+    if (own?.isSaid === true && own.from === from) this.#lead(from, own.led, link);
     this.#feed(from, { kind: 'distrust-mover', leaf });
   }
 
@@ -298,7 +298,7 @@ export class Rooms implements Machine<RoomsInput, RoomsEffect> {
       const { own, link } = heading;
       if (own !== undefined) {
         own.isSaid = true;
-        this.#lead(own.from, own.recipients, link);
+        this.#lead(own.from, own.led, link);
       }
     }
     if (isOver) this.#switch(heading);

@@ -12,5 +12,6 @@ export interface SeenMove {
   readonly invitation: Uint8Array | undefined;
   /** Who comes along, the mover among them. */
   readonly coming: readonly Member[];
+  /** Whom the mover names. Whoever is in neither came when it had been decided. */
   readonly leftBehind: readonly Member[];
 }

@@ -254,7 +254,7 @@ export class FakeMls {
   }
 
   /** A move that hides nothing, and is signed by a hash of the key's name. */
-  sealMove(handle: GroupHandle, { invitation, since, recipients }: MovePlan): SealMoveOutcome {
+  sealMove(handle: GroupHandle, { invitation, since, recipients, leftBehind }: MovePlan): SealMoveOutcome {
     const { state } = this.#group(handle);
     const none = new Uint8Array(0);
     const commitment = commitmentOf(invitation, { sha256: digest });
@@ -266,6 +266,7 @@ export class FakeMls {
       commitment,
       sealedInvitation: invitation,
       parts: recipients.map((leaf) => ({ leaf, encapsulated: none, sealedKey: none })),
+      leftBehind,
     };
     const signed = encodeMoveContent(content);
     return { kind: 'sealed', move: encodeMove(signed, moveSignature(this.#key, signed)) };
@@ -276,7 +277,7 @@ export class FakeMls {
     const reading = decodeMove(move);
     if (state === undefined || reading.kind === 'malformed') return { kind: 'refused', reason: 'malformed' };
     const { content, signed, signature } = reading;
-    const { mover, since, commitment, parts, sealedInvitation } = content;
+    const { mover, since, parts, leftBehind, sealedInvitation } = content;
     const author = state.roster.find(({ leaf }) => leaf === mover);
     const isOfNow = hex(content.group) === state.group && content.epoch === BigInt(state.epoch);
     if (author === undefined || !isOfNow || hex(moveSignature(author.key, signed)) !== hex(signature))
@@ -284,7 +285,8 @@ export class FakeMls {
     const recipients = parts.map(({ leaf }) => leaf);
     const isOurs = recipients.includes(leafIndex(state.own));
     const invitation = isOurs ? sealedInvitation.slice() : undefined;
-    return { kind: 'opened', mover, since, commitment: commitment.slice(), recipients, invitation };
+    const commitment = content.commitment.slice();
+    return { kind: 'opened', mover, since, commitment, recipients, leftBehind, invitation };
   }
 
   forgetKeyPackages(): void {

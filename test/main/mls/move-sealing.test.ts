@@ -59,11 +59,17 @@ async function commit(mls: TsMlsAdapter, all: readonly GroupHandle[], plan: obje
   return outcome.commit.welcomes[0]?.welcome;
 }
 
-async function moveOf(mls: TsMlsAdapter, group: GroupHandle, recipients: readonly number[], link = LINK) {
+async function moveOf(
+  mls: TsMlsAdapter,
+  group: GroupHandle,
+  recipients: readonly number[],
+  leftBehind: readonly number[] = [],
+) {
   const sealed = await mls.sealMove(group, {
-    invitation: link,
+    invitation: LINK,
     since: ZERO,
     recipients: recipients.map(leafIndex),
+    leftBehind: leftBehind.map(leafIndex),
   });
   if (sealed.kind !== 'sealed') throw new Error(sealed.reason);
   return sealed.move;
@@ -88,9 +94,10 @@ const reasonOf = (outcome: OpenMoveOutcome): string | undefined =>
 describe('a move', () => {
   test.each<[MlsSuite]>([[0x0001], [0x0053]])('in suite %i opens for its recipients alone', async (suite) => {
     const { mls, a, b, c } = await three(suite);
-    const move = await moveOf(mls, a, [0, 1, 7]);
+    const move = await moveOf(mls, a, [0, 1, 7], [2, 7, 2]);
     const commitment = commitmentOf(LINK, nodeGroupCrypto);
-    const base = { kind: 'opened', mover: leafIndex(0), since: ZERO, commitment, recipients: [leafIndex(1)] };
+    const people = { recipients: [leafIndex(1)], leftBehind: [leafIndex(2)] };
+    const base = { kind: 'opened', mover: leafIndex(0), since: ZERO, commitment, ...people };
     expect(await mls.openMove(b, move)).toEqual({ ...base, invitation: LINK });
     expect(await mls.openMove(c, move)).toEqual({ ...base, invitation: undefined });
     expect(reasonOf(await mls.openMove(a, move))).toBe('a move of our own leaf');
@@ -173,6 +180,7 @@ describe('a move', () => {
     expect(await open({ parts: [...content.parts, { ...cy!, leaf: leafIndex(9) }] })).toBe(
       'a part for nobody in the tree',
     );
+    expect(await open({ leftBehind: [leafIndex(9)] })).toBe('nobody in the tree is left behind');
     expect(reasonOf(await mls.openMove(b, new Uint8Array(63)))).toBe(
       'a malformed move: shorter than a signature',
     );
@@ -183,7 +191,7 @@ describe('a move', () => {
     const move = await moveOf(mls, a, [1, 2]);
     await mls.forget(b);
     expect(reasonOf(await mls.openMove(b, move))).toBe('a group that is not held any more');
-    const plan = { invitation: LINK, since: ZERO, recipients: [leafIndex(0)] };
+    const plan = { invitation: LINK, since: ZERO, recipients: [leafIndex(0)], leftBehind: [] };
     expect(await mls.sealMove(b, plan)).toEqual({
       kind: 'refused',
       reason: 'a group that is not held any more',

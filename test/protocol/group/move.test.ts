@@ -28,9 +28,11 @@ const content: MoveContent = {
     { leaf: leafIndex(0), encapsulated: filled(2, 0x44), sealedKey: filled(1, 0x55) },
     { leaf: leafIndex(5), encapsulated: filled(0, 0), sealedKey: filled(2, 0x66) },
   ],
+  leftBehind: [leafIndex(1), leafIndex(4)],
 };
 const header = `${'11'.repeat(16)}0000000000000102000000000000010100000002${'22'.repeat(32)}`;
 const parts = '00000000' + '024444' + '0155' + '00000005' + '00' + '026666';
+const leftBehind = '02' + '00000001' + '00000004';
 
 /** The content with something else in it, as bytes of a move. */
 const moved = (change: Partial<MoveContent>): Uint8Array =>
@@ -43,7 +45,7 @@ const faultOf = (bytes: Uint8Array): string | undefined => {
 describe('a move', () => {
   test('has the bytes of docs/protocol.md', () => {
     const signed = encodeMoveContent(content);
-    expect(hex(signed)).toBe(`${header}0333333302${parts}`);
+    expect(hex(signed)).toBe(`${header}0333333302${parts}${leftBehind}`);
     expect(decodeMove(encodeMove(signed, signature))).toEqual({ kind: 'move', content, signed, signature });
     expect(hex(encodeMoveHeader(content))).toBe(header);
     expect(hex(partContextOf(encodeMoveHeader(content), leafIndex(7)))).toBe(`${header}00000007`);
@@ -60,6 +62,14 @@ describe('a move', () => {
   test.each([
     ['said first in an epoch to come', { since: epoch(259n) }],
     ['a part for the mover itself', { mover: leafIndex(5) }],
+    ['the mover among those who are left behind', { mover: leafIndex(4) }],
+    ['somebody who comes along and is left behind', { leftBehind: [leafIndex(5)] }],
+    ['who is left behind is not in leaf order, each once', { leftBehind: content.leftBehind.toReversed() }],
+    ['who is left behind is not in leaf order, each once', { leftBehind: [leafIndex(1), leafIndex(1)] }],
+    [
+      'a length or a count beyond its bound',
+      { leftBehind: Array.from({ length: 1_001 }, (_, at) => leafIndex(at + 10)) },
+    ],
     ['parts that are not in leaf order, each once', { parts: content.parts.toReversed() }],
     ['parts that are not in leaf order, each once', { parts: [content.parts[0]!, content.parts[0]!] }],
     ['a length or a count beyond its bound', { sealedInvitation: filled(8_209, 1) }],
@@ -90,7 +100,7 @@ describe('a move', () => {
     // What is left of a move that lacks its last bytes ends in what is no signature, and lacks parts.
     for (let end = 0; end < whole.length; end += 1) expect(faultOf(whole.subarray(0, end))).toBeDefined();
     const more = encodeMove(new Uint8Array([...encodeMoveContent(content), 0]), signature);
-    expect(faultOf(more)).toBe('bytes after the last part');
+    expect(faultOf(more)).toBe('bytes after those who are left behind');
   });
 
   test('is a value or a fault, whatever the bytes', () => {

@@ -7,7 +7,6 @@ import { encodeUtf8 } from '../../../src/protocol/bytes/utf8.ts';
 import type { Member } from '../../../src/protocol/group/roster.ts';
 import type { IncrementRequest } from '../../../src/protocol/counter/client.ts';
 import type { News } from '../../../src/protocol/meeting/view.ts';
-import { epoch } from '../../../src/protocol/units.ts';
 import { FakeMls } from '../../harness/group/fake-mls.ts';
 import { breakLine, log, type Breach } from '../../harness/simulation/line-breaker.ts';
 import { SimulatedMeeting } from '../../harness/simulation/simulated-meeting.ts';
@@ -360,12 +359,12 @@ describe('whoever does harm with a line that is broken', () => {
     expect(ana.view.group?.parameters.kickedKeys).toEqual([]);
   });
 
-  test('leaves nobody behind by a lie about when it said its move', () => {
+  test('leaves nobody behind by not naming it', () => {
     const { world, bo, cy, di } = withoutOrganiser();
     const { mls } = bo.member;
     if (mls === undefined) expect.unreachable();
     mls.sealMove = (handle, plan) =>
-      FakeMls.prototype.sealMove.call(mls, handle, { ...plan, since: epoch(0n) });
+      FakeMls.prototype.sealMove.call(mls, handle, { ...plan, leftBehind: [] });
     expect(breakLine(world, bo, 'no commit')).toBe(true);
     world.until('all know', () => [bo, cy, di].every(knowsOfIt));
     bo.feed({ kind: 'move', leaveBehind: [cy.id] });
@@ -378,7 +377,7 @@ describe('whoever does harm with a line that is broken', () => {
     world.until('all know', () => [bo, cy, di].every(knowsOfIt));
     bo.stand();
     const recipients = [ana.id, cy.id, di.id];
-    bo.member.feed({ kind: 'move', invitation: encodeUtf8('nowhere'), recipients });
+    bo.member.feed({ kind: 'move', invitation: encodeUtf8('nowhere'), recipients, leftBehind: [] });
     world.until('the others have moved', () => haveMoved([cy, di]), 20_000);
   });
 
@@ -387,7 +386,8 @@ describe('whoever does harm with a line that is broken', () => {
     bo.stand();
     for (let move = 0; move < 300; move += 1) {
       const invitation = encodeUtf8(`nowhere ${String(move)}`);
-      bo.member.feed({ kind: 'move', invitation, recipients: [ana.id, cy.id, di.id] });
+      const recipients = [ana.id, cy.id, di.id];
+      bo.member.feed({ kind: 'move', invitation, recipients, leftBehind: [] });
       world.pass(20);
     }
     expect(breakLine(world, bo, 'no commit')).toBe(true);

@@ -90,7 +90,7 @@ describe('an organiser moves the meeting', () => {
     ana.feed({ kind: 'move', leaveBehind: [bo.id] });
     world.until('two have moved', () => haveMoved([ana, cy]), 7_000);
     const recipients = [ana.id, cy.id, di.id];
-    bo.member.feed({ kind: 'move', invitation: encodeUtf8('nowhere'), recipients });
+    bo.member.feed({ kind: 'move', invitation: encodeUtf8('nowhere'), recipients, leftBehind: [] });
     world.until('Di has moved, too', () => haveMoved([ana, cy, di]), 30_000);
   });
 
@@ -131,6 +131,33 @@ describe('an organiser moves the meeting', () => {
     world.until('all are in the new room', () => areTogether([ana, bo, dee]), 60_000);
     expect(bo.view.end).toBeUndefined();
     expect(world.broken).toEqual([]);
+  });
+
+  test('who asked to be let in while the new room was made is left behind by nobody', () => {
+    const { world, link, people } = meeting('Ana', 'Bo');
+    const [ana, bo] = people as [SimulatedPerson, SimulatedPerson];
+    ana.meddle = (ask, moment) =>
+      ask === 'create-group' && moment === 'before' ? { delay: 5_000 } : undefined;
+    ana.feed({ kind: 'move', leaveBehind: [] });
+    const dee = new SimulatedPerson('Dee', world, link);
+    dee.start();
+    world.until('Dee is in the old room', () => areTogether([ana, bo, dee]));
+    expect(ana.view.isMoving).toBe(true);
+    world.until('both have moved', () => haveMoved([ana, bo]));
+    expect([dee.view.room, kinds(dee).at(-1)]).toEqual([0, 'left-behind']);
+    dee.kill();
+    dee.start(ana.view.link);
+    world.until('all are in the new room', () => areTogether([ana, bo, dee]), 60_000);
+    expect(bo.view.end).toBeUndefined();
+    expect(world.broken).toEqual([]);
+  });
+
+  test('who is left behind is named by it: the others let it in no more, should they begin the room', () => {
+    const { world, people } = meeting('Ana', 'Bo', 'Cy');
+    const [ana, bo, cy] = people as Three;
+    ana.feed({ kind: 'move', leaveBehind: [cy.id] });
+    world.until('two have moved', () => haveMoved([ana, bo]));
+    expect(bo.member.parameters.kickedKeys).toEqual([cy.member.signatureKey]);
   });
 
   test('who was away finds the move when it is back', () => {
