@@ -37,14 +37,14 @@ const nonceOf = (suite: CiphersuiteImpl): Uint8Array => new Uint8Array(suite.hpk
 /** Makes a move in the epoch that a group is in. */
 export async function sealMove(
   group: MoveGroup | undefined,
-  { invitation, since, recipients, leftBehind }: MovePlan,
+  { invitation, number, since, recipients, leftBehind }: MovePlan,
 ): Promise<SealMoveOutcome> {
   if (group === undefined) return refused(FORGOTTEN);
   const { state, suite, membership } = group;
   const mover = leafIndex(state.privatePath.leafIndex);
   const at = epoch(state.groupContext.epoch);
   const commitment = commitmentOf(invitation, nodeGroupCrypto);
-  const base = { group: membership.groupId, epoch: at, since, mover, commitment };
+  const base = { group: membership.groupId, epoch: at, since, mover, number, commitment };
   const header = encodeMoveHeader(base);
   const key = suite.rng.randomBytes(suite.hpke.keyLength);
   try {
@@ -120,6 +120,7 @@ export async function openMove(group: MoveGroup | undefined, bytes: Uint8Array):
     return {
       kind: 'opened',
       mover: content.mover,
+      number: content.number,
       since: content.since,
       commitment: content.commitment.slice(),
       recipients: content.parts.map(({ leaf }) => leaf),

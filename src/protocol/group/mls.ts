@@ -186,6 +186,8 @@ export interface RestoredGroup extends BegunEpoch {
 export interface MovePlan {
   /** Link of the new room, in UTF-8: secret. */
   readonly invitation: Uint8Array;
+  /** Counts our moves in the group. */
+  readonly number: number;
   /** The epoch in which we said it first. */
   readonly since: Epoch;
   /** Who comes along; passed over are our own leaf and those that are not there. */
@@ -203,6 +205,8 @@ export type SealMoveOutcome =
 /** A move of somebody else, with its signature verified and its parts opened as far as they are ours. */
 export interface OpenedMove {
   readonly mover: LeafIndex;
+  /** Of one mover the move of the highest number counts. */
+  readonly number: number;
   readonly since: Epoch;
   /** Equal for all who are invited to one room. */
   readonly commitment: Uint8Array;

@@ -40,6 +40,8 @@ export interface MoveHeader {
   /** The epoch in which its mover said it first, which is not above {@link MoveHeader.epoch}. */
   readonly since: Epoch;
   readonly mover: LeafIndex;
+  /** Counts the moves of the mover in the group: of one mover the highest counts. */
+  readonly number: number;
   /** {@link commitmentOf} the invitation, 32 bytes: equal for all who are invited. */
   readonly commitment: Uint8Array;
 }
@@ -74,12 +76,20 @@ export type MoveReading =
   | { readonly kind: 'malformed'; readonly fault: string };
 
 /** The header's bytes: the AAD of the invitation, and the beginning of {@link partContextOf}. */
-export function encodeMoveHeader({ group, epoch: at, since, mover, commitment }: MoveHeader): Uint8Array {
-  return new ByteWriter(GROUP_BYTES + HASH_BYTES + 20)
+export function encodeMoveHeader({
+  group,
+  epoch: at,
+  since,
+  mover,
+  number,
+  commitment,
+}: MoveHeader): Uint8Array {
+  return new ByteWriter(GROUP_BYTES + HASH_BYTES + 24)
     .bytes(group)
     .u64(at)
     .u64(since)
     .u32(mover)
+    .u32(number)
     .bytes(commitment)
     .finish();
 }
@@ -132,6 +142,7 @@ function readContent(reader: ByteReader): MoveContent | string {
   const at = epoch(reader.u64());
   const since = epoch(reader.u64());
   const mover = leafIndex(reader.u32());
+  const number = reader.u32();
   const commitment = reader.bytes(HASH_BYTES);
   if (since > at) return 'said first in an epoch to come';
   const sealedInvitation = reader.lengthPrefixed(INVITATION_LIMITS.link + TAG_BYTES);
@@ -155,7 +166,7 @@ function readContent(reader: ByteReader): MoveContent | string {
   const coming = new Set(parts.map(({ leaf }) => leaf));
   if (leftBehind.some((leaf) => coming.has(leaf))) return 'somebody who comes along and is left behind';
   if (reader.remaining > 0) return 'bytes after those who are left behind';
-  return { group, epoch: at, since, mover, commitment, sealedInvitation, parts, leftBehind };
+  return { group, epoch: at, since, mover, number, commitment, sealedInvitation, parts, leftBehind };
 }
 
 const malformed = (fault: string): MoveReading => ({ kind: 'malformed', fault });

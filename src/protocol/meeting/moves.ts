@@ -6,7 +6,6 @@
 import { encodeHex } from '../bytes/hex.ts';
 import type { OpenMoveOutcome, SealMoveOutcome } from '../group/mls.ts';
 import { commitmentOf, decodeMove } from '../group/move.ts';
-import { roleOf } from '../group/roles.ts';
 import type { LeafIndex, Member } from '../group/roster.ts';
 import type { ParticipantId } from '../media/encoded-media.ts';
 import { settled, type Task } from '../tasks.ts';
@@ -15,6 +14,14 @@ import type { MeetingCore } from './core.ts';
 import type { EpochBegun } from './group-events.ts';
 import type { MeetingInput } from './inputs.ts';
 import { participantIdOf } from './members.ts';
+import {
+  judgeMove,
+  movesUs,
+  rankOf,
+  type OpenedMove,
+  type OwnMoveRank,
+  type Situation,
+} from './move-order.ts';
 import type { SeenMove } from './seen-move.ts';
 import { SignatureAllowance } from './signature-allowance.ts';
 
@@ -26,23 +33,17 @@ const MAX_SEEN = 256;
 const MAX_KEPT = 16;
 /** How often our own is said: those who were away find it when they are back. */
 const SAY_EVERY_MS = 4_000;
+/** Rooms about each of which a person was asked, the newest. */
+const MAX_ASKED = 256;
 
 type Epochal = Omit<EpochBegun, 'masterKey'>;
-type Opened = Extract<OpenMoveOutcome, { kind: 'opened' }>;
-
-/** What decides between moves: the lowest counts. */
-interface Rank {
-  readonly byOrganiser: boolean;
-  readonly since: Epoch;
-  readonly leaf: LeafIndex;
-  readonly commitment: string;
-}
 
 interface OwnMove {
   readonly invitation: Uint8Array;
   readonly recipients: ReadonlySet<ParticipantId>;
   readonly leftBehind: ReadonlySet<ParticipantId>;
   readonly commitment: string;
+  readonly number: number;
   since: Epoch | undefined;
 }
 
@@ -65,17 +66,22 @@ export class Moves {
   #own: OwnMove | undefined;
   #sayAt: Millis | undefined;
   #isSaying = false;
-  #best: Rank | undefined;
   /** What is spent on each mover in this epoch: whoever says ever new moves keeps us from those of nobody else. */
   readonly #spent = new Map<LeafIndex, Spent>();
   /** Hashes of what was looked at in this epoch. */
   readonly #seen = new Set<string>();
-  /** What was said to us last: it is not said twice. */
-  #told: string | undefined;
+  /** What we told of the move that counts, which is one, whoever says it: it is not told again before another counts. */
+  #counts: string | undefined;
+  /** About which rooms a person was asked: others may say theirs at the same time. */
+  readonly #asked = new Set<string>();
+  /** Counts our moves in this group. */
+  #number = 0;
+  /** Rooms that we moved people to before we moved on: nobody leads us there any more. */
+  readonly #passed = new Set<string>();
   /** The counter has logged what nobody can follow; who is proven to have done it. */
   #broken: { readonly author: LeafIndex | undefined } | undefined;
   /** The newest of each mover. */
-  readonly #kept = new Map<LeafIndex, Opened>();
+  readonly #kept = new Map<LeafIndex, OpenedMove>();
   /** Whose moves led nowhere. */
   readonly #distrusted = new Set<LeafIndex>();
 
@@ -103,7 +109,6 @@ export class Moves {
     this.#own?.invitation.fill(0);
     this.#own = undefined;
     this.#begun = undefined;
-    this.#best = undefined;
     this.#forget();
   }
 
@@ -114,23 +119,31 @@ export class Moves {
   lineBroke(author: LeafIndex | undefined): void {
     this.#broken = { author };
     if (author !== undefined) this.#distrusted.add(author);
-    this.#lookAgain();
+    this.#weigh();
   }
 
   /** Somebody’s moves led nowhere: those of others count. */
   distrust(leaf: LeafIndex): void {
     this.#distrusted.add(leaf);
-    this.#lookAgain();
+    // What counted did perhaps on its word alone.
+    this.#counts = undefined;
+    this.#weigh();
   }
 
-  /** We move the meeting: who comes again with the same key is who it was. */
+  /** We move the meeting, or move on: who comes again with the same key is who it was. */
   move({ invitation, recipients, leftBehind }: Extract<MeetingInput, { readonly kind: 'move' }>): void {
+    const before = this.#own;
+    before?.invitation.fill(0);
+    this.#number += 1;
+    const commitment = encodeHex(commitmentOf(invitation, this.#core.options.groupCrypto));
+    if (before !== undefined && before.commitment !== commitment) this.#passed.add(before.commitment);
     this.#own = {
       invitation,
       recipients: new Set(recipients),
       leftBehind: new Set(leftBehind),
-      commitment: encodeHex(commitmentOf(invitation, this.#core.options.groupCrypto)),
-      since: undefined,
+      commitment,
+      number: this.#number,
+      since: before?.since,
     };
     this.#say();
   }
@@ -151,7 +164,8 @@ export class Moves {
     const reading = decodeMove(move);
     // It is said again in the next epoch.
     if (begun === undefined || reading.kind === 'malformed' || reading.content.epoch !== begun.epoch) return;
-    if (reading.content.mover !== from) return;
+    const { mover, number } = reading.content;
+    if (mover !== from || number < (this.#kept.get(mover)?.number ?? 0)) return;
     const hash = encodeHex(this.#core.options.groupCrypto.sha256(move));
     const spent = this.#spent.get(from) ?? { allowance: new SignatureAllowance(), looking: 0 };
     this.#spent.set(from, spent);
@@ -177,25 +191,20 @@ export class Moves {
       return;
     }
     this.#keep(outcome);
-    this.#opened(begun, outcome);
+    this.#weigh();
   }
 
-  #keep(opened: Opened): void {
-    this.#kept.get(opened.mover)?.invitation?.fill(0);
+  /** Of each mover the one of the highest number: whoever moves on leads to where it is. */
+  #keep(opened: OpenedMove): void {
+    const before = this.#kept.get(opened.mover);
+    if (before !== undefined && isNewer(before, opened)) return;
+    before?.invitation?.fill(0);
     this.#kept.delete(opened.mover);
-    this.#kept.set(opened.mover, { ...opened, invitation: opened.invitation?.slice() });
+    this.#kept.set(opened.mover, opened);
     const [oldest] = this.#kept.keys();
     if (this.#kept.size <= MAX_KEPT || oldest === undefined) return;
     this.#kept.get(oldest)?.invitation?.fill(0);
     this.#kept.delete(oldest);
-  }
-
-  /** What the moves of this epoch are for us has changed. */
-  #lookAgain(): void {
-    if (this.#best !== undefined && this.#distrusted.has(this.#best.leaf)) this.#best = undefined;
-    if (this.#begun === undefined) return;
-    for (const opened of this.#kept.values())
-      this.#opened(this.#begun, { ...opened, invitation: opened.invitation?.slice() });
   }
 
   #forget(): void {
@@ -206,63 +215,45 @@ export class Moves {
     this.#kept.clear();
   }
 
-  #opened(begun: Epochal, opened: Opened): void {
-    const { roster, ownLeaf, parameters } = begun;
-    const mover = roster.find(({ leaf }) => leaf === opened.mover);
-    if (mover === undefined || this.#distrusted.has(mover.leaf)) return;
-    const byOrganiser = roleOf(parameters, mover.fingerprint) === 'organiser';
-    const commitment = encodeHex(opened.commitment);
-    const coming = roster.filter(({ leaf }) => leaf === mover.leaf || opened.recipients.includes(leaf));
-    // Whoever is in neither had not come when it was decided: nobody wanted it left behind.
-    const leftBehind = roster.filter(({ leaf }) => opened.leftBehind.includes(leaf));
-    const isForUs = coming.some(({ leaf }) => leaf === ownLeaf);
-    // By its word alone, a member that is none moves nobody.
-    if (!byOrganiser && !isForUs) return;
-    const moves = byOrganiser || this.#escapes(begun, coming);
-    const { since, invitation } = opened;
-    if (moves && !this.#wins(rankOf(begun, { byOrganiser, since, leaf: mover.leaf, commitment }))) return;
-    const kind = !isForUs ? 'left-behind' : moves ? 'follow' : 'ask';
-    const told = `${kind} ${commitment}`;
-    if (this.#told === told) return;
-    this.#told = told;
-    const move: SeenMove = { mover, kind, commitment, invitation, coming, leftBehind };
-    this.#core.emit({ kind: 'moved', move });
+  /** Looks at which move counts, of those that we know; ours is given up for it. */
+  #weigh(): void {
+    const begun = this.#begun;
+    if (begun === undefined) return;
+    const situation = { begun, broken: this.#broken };
+    const judged = [...this.#kept.values()]
+      .filter(({ mover }) => !this.#distrusted.has(mover))
+      .flatMap((opened) => judgeMove(opened, situation) ?? [])
+      .filter(({ seen }) => !this.#passed.has(seen.commitment));
+    for (const { seen, isSpoilt } of judged) if (seen.kind === 'ask' && !isSpoilt) this.#ask(seen);
+    const counts = movesUs(judged, this.#ownRank(situation));
+    if (counts === undefined) return;
+    this.#own?.invitation.fill(0);
+    this.#own = undefined;
+    const told = `${counts.seen.kind} ${counts.seen.commitment}`;
+    if (this.#counts === told) return;
+    this.#counts = told;
+    this.#tell(counts.seen);
+  }
+
+  #ask(move: SeenMove): void {
+    if (this.#asked.has(move.commitment)) return;
+    this.#asked.add(move.commitment);
+    const [oldest] = this.#asked;
+    if (this.#asked.size > MAX_ASKED && oldest !== undefined) this.#asked.delete(oldest);
+    this.#tell(move);
+  }
+
+  #tell(move: SeenMove): void {
+    this.#core.emit({ kind: 'moved', move: { ...move, invitation: move.invitation?.slice() } });
     this.#core.changed();
   }
 
-  /**
-   * Whether a member that is no organiser moves us from a line that is broken: we know so ourselves, and nobody of the tree is left
-   * behind but whoever is proven to have broken it, since when ever it says that it moves. Organisers are moved by each other alone: they move the meeting themselves, and it
-   * stays theirs.
-   */
-  #escapes({ roster, ownLeaf, parameters }: Epochal, coming: readonly Member[]): boolean {
-    const own = roster.find(({ leaf }) => leaf === ownLeaf);
-    if (this.#broken === undefined || own === undefined) return false;
-    if (roleOf(parameters, own.fingerprint) === 'organiser') return false;
-    const { author } = this.#broken;
-    const [left, ...others] = roster.filter((member) => !coming.includes(member));
-    return others.length === 0 && left?.leaf === author;
-  }
-
-  /** Whether a move is the one that counts, of those that we know; ours is given up for one that does. */
-  #wins(rank: Rank): boolean {
-    const own = this.#ownRank();
-    if (own !== undefined && isBefore(own, rank)) return false;
-    if (this.#best !== undefined && isBefore(this.#best, rank)) return false;
-    this.#best = rank;
-    this.#own?.invitation.fill(0);
-    this.#own = undefined;
-    return true;
-  }
-
-  #ownRank(): Rank | undefined {
-    const begun = this.#begun;
-    const { since, commitment } = this.#own ?? {};
-    const own = begun?.roster.find(({ leaf }) => leaf === begun.ownLeaf);
-    if (begun === undefined || own === undefined || since === undefined || commitment === undefined)
-      return undefined;
-    const byOrganiser = roleOf(begun.parameters, own.fingerprint) === 'organiser';
-    return rankOf(begun, { byOrganiser, since, leaf: own.leaf, commitment });
+  #ownRank(situation: Situation): OwnMoveRank | undefined {
+    const { roster, ownLeaf } = situation.begun;
+    const self = roster.find(({ leaf }) => leaf === ownLeaf);
+    if (this.#own === undefined || self === undefined) return undefined;
+    const { commitment, since } = this.#own;
+    return { commitment, rank: since === undefined ? undefined : rankOf(self, since, situation) };
   }
 
   #say(): void {
@@ -278,15 +269,14 @@ export class Moves {
   }
 
   *#seal(begun: Epochal, own: OwnMove, since: Epoch): Task {
-    const { invitation } = own;
+    const { invitation, number } = own;
     const others = begun.roster.filter(({ leaf }) => leaf !== begun.ownLeaf);
     const recipients = leavesOf(others, own.recipients);
-    const plan = { invitation, since, recipients, leftBehind: leavesOf(others, own.leftBehind) };
+    const plan = { invitation, number, since, recipients, leftBehind: leavesOf(others, own.leftBehind) };
     const ask = { kind: 'seal-move', input: { handle: begun.handle, plan } } as const;
     const outcome = yield* settled(this.#core.ask<SealMoveOutcome>({ kind: 'mls', ask }));
     this.#isSaying = false;
-    if (this.#own !== own) return;
-    if (this.#begun !== begun) this.#say();
+    if (this.#own !== own || this.#begun !== begun) this.#say();
     else if (outcome.kind === 'sealed') this.#owner.say(outcome.move);
   }
 }
@@ -295,15 +285,8 @@ function leavesOf(roster: readonly Member[], people: ReadonlySet<ParticipantId>)
   return roster.filter((member) => people.has(participantIdOf(member))).map(({ leaf }) => leaf);
 }
 
-/** Since when they say it counts among organisers alone: nobody gains by a lie. */
-function rankOf({ epoch }: Epochal, rank: Rank): Rank {
-  return rank.byOrganiser ? rank : { ...rank, since: epoch };
-}
-
-/** Of two moves: an organiser's, the one that was said first, that of the lower leaf, and any order that all have. */
-function isBefore(a: Rank, b: Rank): boolean {
-  if (a.byOrganiser !== b.byOrganiser) return a.byOrganiser;
-  if (a.since !== b.since) return a.since < b.since;
-  if (a.leaf !== b.leaf) return a.leaf < b.leaf;
-  return a.commitment < b.commitment;
+/** Whether what we have of a mover is newer than what has come. Who says two things by one number counts with one of them. */
+function isNewer(known: OpenedMove, { number, commitment }: OpenedMove): boolean {
+  if (known.number !== number) return known.number > number;
+  return encodeHex(known.commitment) < encodeHex(commitment);
 }

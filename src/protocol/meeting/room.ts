@@ -4,9 +4,8 @@ import type { ParticipantId } from '../media/encoded-media.ts';
 import { earliest } from '../group/coordination/timing.ts';
 import { millis, type Millis } from '../units.ts';
 import type { MeetingInput } from './inputs.ts';
-import { participantIdOf } from './members.ts';
 import type { RoomNumber } from './splice.ts';
-import type { MeetingView } from './view.ts';
+import type { GroupView, MeetingView } from './view.ts';
 
 /** How long it is waited for the others before what is shown is the new room. */
 export const SETTLE_MS = 3_000;
@@ -23,17 +22,6 @@ const MOVER_STAYS_MS = 120_000;
 export interface Led {
   readonly recipients: readonly ParticipantId[];
   readonly leftBehind: readonly ParticipantId[];
-}
-
-/** Who follows a move, and who does not. */
-export function ledBy(coming: readonly Member[], leftBehind: readonly Member[]): Led {
-  return { recipients: coming.map(participantIdOf), leftBehind: leftBehind.map(participantIdOf) };
-}
-
-/** Those of a move that was beaten, but whom the one that counts leaves behind. */
-export function ledOn({ recipients }: Led, members: readonly Member[]): Led {
-  const leftBehind = members.map(participantIdOf);
-  return { recipients: recipients.filter((id) => !leftBehind.includes(id)), leftBehind };
 }
 
 /** A move of our own, which led to a room. */
@@ -61,11 +49,9 @@ export class Room {
   own: OwnRoomMove | undefined;
   /** Who comes with us. */
   expected: ReadonlySet<ParticipantId> = new Set();
-  readonly admitted = new Set<ParticipantId>();
-  /** We move people from here, and say so. */
-  isMoversOwn = false;
-  /** Whom. */
-  awaited: ReadonlySet<ParticipantId> = new Set();
+  readonly #admitted = new Set<ParticipantId>();
+  /** We move people from here, and say so: whom, and where to. */
+  leads: { readonly link: string; readonly led: Led } | undefined;
   /** When it is left at the earliest. */
   #freeAt: Millis | undefined;
   /** When it is left at the latest, and when nothing more is sent there. */
@@ -93,17 +79,36 @@ export class Room {
     return [...old.present()].every((id) => there.has(id) || !this.expected.has(id));
   }
 
-  /** Whether somebody whom we move from here has not come there: perhaps it is away, and looks for us here when it is back. */
-  isAwaitedIn(there: Room): boolean {
+  /**
+   * Whether nobody looks for the way there here any more. Whoever is moved from here by us and has not come is perhaps away, and
+   * looks for us when it is back.
+   */
+  isDone(there: Room, now: Millis): boolean {
+    if (this.#freeAt === undefined || this.#freeAt > now) return false;
+    if (this.leads === undefined) return there.hasAllOf(this);
     const present = there.present();
-    return [...this.awaited].some((id) => !present.has(id));
+    return this.leads.led.recipients.every((id) => present.has(id));
+  }
+
+  /**
+   * What is decided here without a question, where we organise it: those are let in with whom the meeting moves, as they were in
+   * before.
+   */
+  decisions(): readonly MeetingInput[] {
+    if (this.view?.group?.role !== 'organiser' || this.isLeft) return [];
+    const expected = this.view.door.filter(({ id }) => this.expected.has(id) && !this.#admitted.has(id));
+    for (const { id } of expected) this.#admitted.add(id);
+    return [
+      ...expected.map(({ id }) => ({ kind: 'admit', participant: id }) as const),
+      ...this.#handBack(this.view.group),
+    ];
   }
 
   /** Where we organise it for lack of somebody else, and an organiser has come: gives that back, once. */
-  handBack(): readonly MeetingInput[] {
-    const { own, view } = this;
+  #handBack({ participants }: GroupView): readonly MeetingInput[] {
+    const { own } = this;
     if (own?.isStandIn !== true) return [];
-    const organisers = view?.group?.participants.filter(({ role }) => role === 'organiser') ?? [];
+    const organisers = participants.filter(({ role }) => role === 'organiser');
     const self = organisers.find((each) => each.self);
     if (self === undefined || organisers.length < 2) return [];
     own.isStandIn = false;
@@ -114,12 +119,7 @@ export class Room {
   part(now: Millis): void {
     this.#freeAt = millis(now + LEAST_OVERLAP_MS);
     this.quietAt = millis(now + OVERLAP_MS);
-    this.leaveAt = millis(now + (this.isMoversOwn ? MOVER_STAYS_MS : OVERLAP_MS));
-  }
-
-  /** Whether it can be left as soon as nobody is waited for. */
-  isFree(now: Millis): boolean {
-    return this.#freeAt !== undefined && this.#freeAt <= now;
+    this.leaveAt = millis(now + (this.leads === undefined ? OVERLAP_MS : MOVER_STAYS_MS));
   }
 
   /** When something about getting there becomes due. */
@@ -131,6 +131,7 @@ export class Room {
 
   /** When something about leaving it becomes due. */
   dueAt(now: Millis): Millis | undefined {
-    return earliest(this.leaveAt, this.quietAt, this.isFree(now) ? undefined : this.#freeAt);
+    const isFree = this.#freeAt !== undefined && this.#freeAt <= now;
+    return earliest(this.leaveAt, this.quietAt, isFree ? undefined : this.#freeAt);
   }
 }

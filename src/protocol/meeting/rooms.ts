@@ -16,8 +16,10 @@ import { millis, type Millis } from '../units.ts';
 import { Escapes } from './escapes.ts';
 import { foundingOf } from './founding.ts';
 import type { MeetingInput } from './inputs.ts';
+import { expectedIn, ledBy, ledFurther, ledToWinner } from './latecomers.ts';
 import { participantIdOf } from './members.ts';
-import { ledBy, ledOn, OPEN_MS, Room, SETTLE_MS, type Led } from './room.ts';
+import { MoveQuestions } from './move-questions.ts';
+import { OPEN_MS, Room, SETTLE_MS, type Led } from './room.ts';
 import { RoomNews } from './room-news.ts';
 import { isMedia } from './rooms-api.ts';
 import type { Founding, RoomReport, RoomsEffect, RoomsInput, RoomsOptions, RoomsView } from './rooms-api.ts';
@@ -35,8 +37,7 @@ export class Rooms implements Machine<RoomsInput, RoomsEffect> {
   #shown: Room;
   /** Where we are on our way to. */
   #heading: Room | undefined;
-  #asked: { readonly from: Room; readonly move: SeenMove } | undefined;
-  readonly #declined = new Set<string>();
+  readonly #questions = new MoveQuestions();
   #now: Millis = millis(0);
   #isLeaving = false;
   #hasEnded = false;
@@ -121,7 +122,7 @@ export class Rooms implements Machine<RoomsInput, RoomsEffect> {
         return;
       case 'leave':
         this.#isLeaving = true;
-        this.#asked = undefined;
+        this.#questions.clear();
         this.#toAll(input);
         return;
       default:
@@ -185,8 +186,7 @@ export class Rooms implements Machine<RoomsInput, RoomsEffect> {
         if (from === this.#shown) this.#note({ kind: 'left-behind', by: move.mover });
         return;
       case 'ask':
-        if (this.#declined.has(move.commitment) || this.#linkOf(from, move) === undefined) return;
-        this.#asked = { from, move };
+        if (this.#linkOf(from, move) !== undefined) this.#questions.ask({ from, move });
         this.#changed = true;
         return;
       case 'follow':
@@ -196,12 +196,9 @@ export class Rooms implements Machine<RoomsInput, RoomsEffect> {
   }
 
   #answer(follows: boolean): void {
-    const asked = this.#asked;
-    this.#asked = undefined;
     this.#changed = true;
-    if (asked === undefined) return;
-    if (follows) this.#follow(asked.from, asked.move);
-    else this.#declined.add(asked.move.commitment);
+    const followed = this.#questions.answer(follows);
+    if (followed !== undefined) this.#follow(followed.from, followed.move);
   }
 
   #follow(from: Room, move: SeenMove): void {
@@ -212,18 +209,28 @@ export class Rooms implements Machine<RoomsInput, RoomsEffect> {
     if (this.#rooms.some((room) => room.link === link && (room.isLeft || room.isOver))) return;
     // Ours is given up for one that counts, and those who followed us are led on.
     if (before.own?.isSaid === true && before !== from) {
-      before.own.from.isMoversOwn = false;
+      before.own.from.leads = undefined;
       before.own.from.leaveAt = undefined;
-      this.#lead(before, ledOn(before.own.led, move.leftBehind), link);
+      this.#lead(before, ledToWinner(before.own.led, move.leftBehind), link);
     }
     this.#head(from, link, move.coming, move.leftBehind).mover ??= move.mover;
   }
 
   /** Says in a room where the meeting moves to. */
   #lead(from: Room, led: Led, link: string): void {
-    from.isMoversOwn = true;
-    from.awaited = new Set(led.recipients);
+    from.leads = { link, led };
     this.#feed(from, { kind: 'move', invitation: encodeUtf8(link), ...led });
+  }
+
+  /** The meeting has gone on: those whom we lead elsewhere from a room are led where it is. */
+  #leadOn(from: Room): void {
+    const { leads } = from;
+    const { link } = this.#shown;
+    if (leads === undefined || leads.link === link || from.isLeft || from.isOver) return;
+    const via = this.#rooms.find((room) => room.link === leads.link);
+    const led = ledFurther(from, leads.led, via, this.#shown);
+    if (led.recipients.length > 0) this.#lead(from, led, link);
+    else from.leads = { link, led };
   }
 
   /** Somebody's moves lead nowhere: what others say counts, and ours, which was perhaps given up for one of them. */
@@ -241,7 +248,7 @@ export class Rooms implements Machine<RoomsInput, RoomsEffect> {
   #head(from: Room, link: string, coming: readonly Member[], leftBehind: readonly Member[]): Room {
     const known = this.#rooms.find((room) => room.link === link);
     const room = known ?? new Room(this.#rooms.length, link, this.#now);
-    room.expected = new Set(coming.map(participantIdOf));
+    room.expected = expectedIn(from, coming, leftBehind);
     const given = this.#heading;
     this.#heading = room;
     this.#splice.prefer(room.number);
@@ -263,13 +270,10 @@ export class Rooms implements Machine<RoomsInput, RoomsEffect> {
     this.#escape();
     this.#arrive();
     for (const room of this.#rooms) {
-      this.#admit(room);
+      for (const input of room.decisions()) this.#feed(room, input);
       if (room === this.#shown || room === this.#heading || room.leaveAt === undefined) continue;
       if (room.isLeft || room.isOver) continue;
-      const isDone =
-        room.isFree(this.#now) &&
-        (room.isMoversOwn ? !room.isAwaitedIn(this.#shown) : this.#shown.hasAllOf(room));
-      if (room.leaveAt <= this.#now || isDone) this.#leave(room);
+      if (room.leaveAt <= this.#now || room.isDone(this.#shown, this.#now)) this.#leave(room);
       else if (room.quietAt !== undefined && room.quietAt <= this.#now) this.#quieten(room);
     }
     if (!this.#rooms.every(({ isOver }) => isOver) || this.#rooms.length === 0) return;
@@ -334,7 +338,8 @@ export class Rooms implements Machine<RoomsInput, RoomsEffect> {
     for (const each of this.#rooms) if (each !== room) this.#part(each, room);
     this.#shown = room;
     this.#heading = undefined;
-    this.#asked = undefined;
+    this.#questions.clear();
+    for (const each of this.#rooms) this.#leadOn(each);
     this.#note(escaped ?? { kind: 'moved', by: room.mover });
   }
 
@@ -357,18 +362,6 @@ export class Rooms implements Machine<RoomsInput, RoomsEffect> {
     this.#feed(room, SILENCE);
   }
 
-  /** Lets those in whom the meeting moved with: they were let in before. */
-  #admit(room: Room): void {
-    const { view } = room;
-    if (view?.group?.role !== 'organiser' || room.isLeft) return;
-    for (const { id } of view.door) {
-      if (!room.expected.has(id) || room.admitted.has(id)) continue;
-      room.admitted.add(id);
-      this.#feed(room, { kind: 'admit', participant: id });
-    }
-    for (const input of room.handBack()) this.#feed(room, input);
-  }
-
   #dueAt(room: Room): Millis | undefined {
     if (room.isOver || room.isLeft) return undefined;
     if (room === this.#heading) return room.arrivalDueAt(this.#now);
@@ -376,7 +369,7 @@ export class Rooms implements Machine<RoomsInput, RoomsEffect> {
   }
 
   #moving(): Pick<RoomsView, 'isMoving' | 'asked'> {
-    const by = this.#asked?.move.mover;
+    const { by } = this.#questions;
     return { isMoving: this.#heading !== undefined, asked: by && { by } };
   }
 

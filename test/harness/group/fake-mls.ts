@@ -254,7 +254,10 @@ export class FakeMls {
   }
 
   /** A move that hides nothing, and is signed by a hash of the key's name. */
-  sealMove(handle: GroupHandle, { invitation, since, recipients, leftBehind }: MovePlan): SealMoveOutcome {
+  sealMove(
+    handle: GroupHandle,
+    { invitation, number, since, recipients, leftBehind }: MovePlan,
+  ): SealMoveOutcome {
     const { state } = this.#group(handle);
     const none = new Uint8Array(0);
     const commitment = commitmentOf(invitation, { sha256: digest });
@@ -263,6 +266,7 @@ export class FakeMls {
       epoch: epoch(BigInt(state.epoch)),
       since,
       mover: leafIndex(state.own),
+      number,
       commitment,
       sealedInvitation: invitation,
       parts: recipients.map((leaf) => ({ leaf, encapsulated: none, sealedKey: none })),
@@ -277,7 +281,7 @@ export class FakeMls {
     const reading = decodeMove(move);
     if (state === undefined || reading.kind === 'malformed') return { kind: 'refused', reason: 'malformed' };
     const { content, signed, signature } = reading;
-    const { mover, since, parts, leftBehind, sealedInvitation } = content;
+    const { mover, number, since, parts, leftBehind, sealedInvitation } = content;
     const author = state.roster.find(({ leaf }) => leaf === mover);
     const isOfNow = hex(content.group) === state.group && content.epoch === BigInt(state.epoch);
     if (author === undefined || !isOfNow || hex(moveSignature(author.key, signed)) !== hex(signature))
@@ -286,7 +290,7 @@ export class FakeMls {
     const isOurs = recipients.includes(leafIndex(state.own));
     const invitation = isOurs ? sealedInvitation.slice() : undefined;
     const commitment = content.commitment.slice();
-    return { kind: 'opened', mover, since, commitment, recipients, leftBehind, invitation };
+    return { kind: 'opened', mover, number, since, commitment, recipients, leftBehind, invitation };
   }
 
   forgetKeyPackages(): void {

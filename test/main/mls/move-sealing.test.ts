@@ -67,6 +67,7 @@ async function moveOf(
 ) {
   const sealed = await mls.sealMove(group, {
     invitation: LINK,
+    number: 7,
     since: ZERO,
     recipients: recipients.map(leafIndex),
     leftBehind: leftBehind.map(leafIndex),
@@ -97,7 +98,7 @@ describe('a move', () => {
     const move = await moveOf(mls, a, [0, 1, 7], [2, 7, 2]);
     const commitment = commitmentOf(LINK, nodeGroupCrypto);
     const people = { recipients: [leafIndex(1)], leftBehind: [leafIndex(2)] };
-    const base = { kind: 'opened', mover: leafIndex(0), since: ZERO, commitment, ...people };
+    const base = { kind: 'opened', mover: leafIndex(0), number: 7, since: ZERO, commitment, ...people };
     expect(await mls.openMove(b, move)).toEqual({ ...base, invitation: LINK });
     expect(await mls.openMove(c, move)).toEqual({ ...base, invitation: undefined });
     expect(reasonOf(await mls.openMove(a, move))).toBe('a move of our own leaf');
@@ -191,7 +192,7 @@ describe('a move', () => {
     const move = await moveOf(mls, a, [1, 2]);
     await mls.forget(b);
     expect(reasonOf(await mls.openMove(b, move))).toBe('a group that is not held any more');
-    const plan = { invitation: LINK, since: ZERO, recipients: [leafIndex(0)], leftBehind: [] };
+    const plan = { invitation: LINK, number: 1, since: ZERO, recipients: [leafIndex(0)], leftBehind: [] };
     expect(await mls.sealMove(b, plan)).toEqual({
       kind: 'refused',
       reason: 'a group that is not held any more',

@@ -22,6 +22,7 @@ const content: MoveContent = {
   epoch: epoch(258n),
   since: epoch(257n),
   mover: leafIndex(2),
+  number: 3,
   commitment: filled(32, 0x22),
   sealedInvitation: filled(3, 0x33),
   parts: [
@@ -30,7 +31,7 @@ const content: MoveContent = {
   ],
   leftBehind: [leafIndex(1), leafIndex(4)],
 };
-const header = `${'11'.repeat(16)}0000000000000102000000000000010100000002${'22'.repeat(32)}`;
+const header = `${'11'.repeat(16)}000000000000010200000000000001010000000200000003${'22'.repeat(32)}`;
 const parts = '00000000' + '024444' + '0155' + '00000005' + '00' + '026666';
 const leftBehind = '02' + '00000001' + '00000004';
 
