@@ -115,8 +115,7 @@ export async function openMove(group: MoveGroup | undefined, bytes: Uint8Array):
     const isSigned = await verifyWithLabel(key, MOVE_SIGNATURE_LABEL, signed, signature, suite.signature);
     if (!isSigned) return refused('a move that its mover has not signed');
     const part = content.parts.find(({ leaf }) => leaf === own);
-    const invitation = part && privateKey && (await openPart(suite, content, part, privateKey));
-    if (typeof invitation === 'string') return refused(invitation);
+    const opened = part && privateKey && (await openPart(suite, content, part, privateKey));
     return {
       kind: 'opened',
       mover: content.mover,
@@ -125,7 +124,9 @@ export async function openMove(group: MoveGroup | undefined, bytes: Uint8Array):
       commitment: content.commitment.slice(),
       recipients: content.parts.map(({ leaf }) => leaf),
       leftBehind: content.leftBehind,
-      invitation,
+      ...(typeof opened === 'string'
+        ? { invitation: undefined, fault: opened }
+        : { invitation: opened, fault: undefined }),
     };
   } catch (error) {
     return refused(nameOf(error));

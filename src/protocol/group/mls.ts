@@ -214,8 +214,10 @@ export interface OpenedMove {
   readonly recipients: readonly LeafIndex[];
   /** Whom it leaves behind, in leaf order. Whoever is in neither came when it was decided. */
   readonly leftBehind: readonly LeafIndex[];
-  /** Link of the new room, in UTF-8: secret; undefined when we are not among the recipients. */
+  /** Link of the new room, in UTF-8: secret; undefined when we are not among the recipients, or our part is spoilt. */
   readonly invitation: Uint8Array | undefined;
+  /** What is wrong with our part, if so: those of the others may be in order. */
+  readonly fault: string | undefined;
 }
 
 /** Outcome of looking at one. */

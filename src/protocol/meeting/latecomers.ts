@@ -4,13 +4,60 @@
  * @see docs/protocol.md#moving
  */
 import { equal } from '../bytes/equal.ts';
+import { encodeUtf8 } from '../bytes/utf8.ts';
 import type { Member } from '../group/roster.ts';
 import type { ParticipantId } from '../media/encoded-media.ts';
+import type { Millis } from '../units.ts';
+import type { MeetingInput } from './inputs.ts';
 import { participantIdOf } from './members.ts';
 import type { Led, Room } from './room.ts';
 
 /** Followers who say a move again: one is enough, and perhaps some of them mean harm. */
 const MOST_STAND_INS = 3;
+
+/** Tells them. */
+export class Latecomers {
+  readonly #feed: (room: Room, input: MeetingInput) => void;
+
+  /** @param feed - says something to a room. */
+  constructor(feed: (room: Room, input: MeetingInput) => void) {
+    this.#feed = feed;
+  }
+
+  /** Says in a room where the meeting moves to. */
+  lead(from: Room, led: Led, link: string): void {
+    from.leads = { link, led };
+    this.#feed(from, { kind: 'move', invitation: encodeUtf8(link), ...led });
+  }
+
+  /** The meeting has gone on to a room: those whom we lead elsewhere are led there. */
+  goOn(rooms: readonly Room[], shown: Room): void {
+    for (const from of rooms) {
+      const { leads } = from;
+      if (leads === undefined || leads.link === shown.link || from.isLeft || from.isOver) continue;
+      const via = rooms.find(({ link }) => link === leads.link);
+      const led = ledFurther(from, leads.led, via, shown);
+      if (led.recipients.length > 0) this.lead(from, led, shown.link);
+      else from.leads = { link: shown.link, led };
+    }
+  }
+
+  /**
+   * Looks after a room that is being left. @param shown - the one that the meeting is in.
+   * @returns what is to be done about our own place there.
+   */
+  look(room: Room, shown: Room, now: Millis): 'leave' | 'quieten' | undefined {
+    const { leaveAt, standIn, quietAt } = room;
+    if (leaveAt === undefined) return undefined;
+    if (room.isDone(shown, now) || (leaveAt <= now && !stays(room, shown, now))) return 'leave';
+    if (standIn !== undefined && room.leads === undefined && standIn.at <= now) {
+      const { followed, link } = standIn.to;
+      if (followed !== undefined) this.lead(room, followed.led, link);
+      this.goOn([room, standIn.to], shown);
+    }
+    return quietAt !== undefined && quietAt <= now ? 'quieten' : undefined;
+  }
+}
 
 /** Who follows a move, and who does not. */
 export function ledBy(coming: readonly Member[], leftBehind: readonly Member[]): Led {
@@ -45,7 +92,7 @@ export function expectedIn(
  * moves all.
  * @param via - the one before, where we are in it still.
  */
-export function ledFurther(from: Room, led: Led, via: Room | undefined, next: Room): Led {
+function ledFurther(from: Room, led: Led, via: Room | undefined, next: Room): Led {
   const { view } = from;
   const group = view?.group;
   const kicked = next.view?.group?.parameters.kickedKeys ?? [];
@@ -65,11 +112,20 @@ export function ledFurther(from: Room, led: Led, via: Room | undefined, next: Ro
  * it: the followers of the lowest leaves, 0 first.
  * @returns undefined: it is not for us.
  */
-export function turnToStandIn(from: Room, next: Room): number | undefined {
+function turnToStandIn(from: Room, next: Room): number | undefined {
   const there = next.present();
   const followers = (from.view?.group?.participants ?? [])
     .filter(({ id, member }) => there.has(id) && member.leaf !== next.mover?.leaf)
     .sort((a, b) => a.member.leaf - b.member.leaf);
   const turn = followers.findIndex(({ self }) => self);
   return turn === -1 || turn >= MOST_STAND_INS ? undefined : turn;
+}
+
+/** Whether we stay, to say again where we went from a line that is broken: somebody has not come, perhaps as it could not. */
+function stays(room: Room, shown: Room, now: Millis): boolean {
+  const isBroken = room.view?.line.kind === 'line-broken';
+  if (!isBroken || shown.followed?.from !== room || room.standIn !== undefined) return false;
+  const turn = turnToStandIn(room, shown);
+  if (turn !== undefined) room.stay(shown, turn, now);
+  return turn !== undefined;
 }

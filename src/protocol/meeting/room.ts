@@ -17,6 +17,8 @@ const LEAST_OVERLAP_MS = 2_000;
 const OVERLAP_MS = 10_000;
 /** How long the mover is in it for those who were away. */
 const MOVER_STAYS_MS = 120_000;
+/** How much longer each next follower waits who says a move again. */
+const STAND_IN_TURN_MS = 5_000;
 
 /** Who is led on from a room, and who is not. */
 export interface Led {
@@ -47,11 +49,15 @@ export class Room {
   /** Who moved us here; undefined for ourselves, and for the first room. */
   mover: Member | undefined;
   own: OwnRoomMove | undefined;
+  /** A move of somebody else, which led here. */
+  followed: { readonly from: Room; readonly led: Led } | undefined;
   /** Who comes with us. */
   expected: ReadonlySet<ParticipantId> = new Set();
   readonly #admitted = new Set<ParticipantId>();
   /** We move people from here, and say so: whom, and where to. */
   leads: { readonly link: string; readonly led: Led } | undefined;
+  /** We stay to say to which room we have followed somebody from here, unless all have come by then. */
+  standIn: { readonly to: Room; readonly at: Millis } | undefined;
   /** When it is left at the earliest. */
   #freeAt: Millis | undefined;
   /** When it is left at the latest, and when nothing more is sent there. */
@@ -81,13 +87,21 @@ export class Room {
 
   /**
    * Whether nobody looks for the way there here any more. Whoever is moved from here by us and has not come is perhaps away, and
-   * looks for us when it is back.
+   * looks for us when it is back; from a line that is broken nobody is removed meanwhile, so that we know who that is.
    */
   isDone(there: Room, now: Millis): boolean {
     if (this.#freeAt === undefined || this.#freeAt > now) return false;
-    if (this.leads === undefined) return there.hasAllOf(this);
+    const led = this.leads?.led ?? this.#ledWithUs(there);
+    if (led === undefined) return there.hasAllOf(this);
     const present = there.present();
-    return this.leads.led.recipients.every((id) => present.has(id));
+    return led.recipients.every((id) => present.has(id));
+  }
+
+  /** Who was led from here by whom we followed, where the line is broken. */
+  #ledWithUs(there: Room): Led | undefined {
+    if (this.standIn !== undefined) return this.standIn.to.followed?.led;
+    const { followed } = there;
+    return this.view?.line.kind === 'line-broken' && followed?.from === this ? followed.led : undefined;
   }
 
   /**
@@ -122,6 +136,12 @@ export class Room {
     this.leaveAt = millis(now + (this.leads === undefined ? OVERLAP_MS : MOVER_STAYS_MS));
   }
 
+  /** We stay as long as a mover does. @param turn - how many say it before us. */
+  stay(to: Room, turn: number, now: Millis): void {
+    this.standIn = { to, at: millis(now + turn * STAND_IN_TURN_MS) };
+    this.leaveAt = millis(now + MOVER_STAYS_MS - OVERLAP_MS);
+  }
+
   /** When something about getting there becomes due. */
   arrivalDueAt(now: Millis): Millis | undefined {
     const due = this.inSince === undefined ? this.own && this.openedAt + OPEN_MS : this.inSince + SETTLE_MS;
@@ -132,6 +152,7 @@ export class Room {
   /** When something about leaving it becomes due. */
   dueAt(now: Millis): Millis | undefined {
     const isFree = this.#freeAt !== undefined && this.#freeAt <= now;
-    return earliest(this.leaveAt, this.quietAt, isFree ? undefined : this.#freeAt);
+    const sayAt = this.leads === undefined ? this.standIn?.at : undefined;
+    return earliest(this.leaveAt, this.quietAt, sayAt, isFree ? undefined : this.#freeAt);
   }
 }

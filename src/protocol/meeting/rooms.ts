@@ -5,7 +5,6 @@
  * {@link Meeting} of its own.
  * @see docs/protocol.md#moving
  */
-import { encodeUtf8 } from '../bytes/utf8.ts';
 import { unreachable } from '../errors.ts';
 import { earliest } from '../group/coordination/timing.ts';
 import { movedLink, movedLinkIn } from '../group/moved-invitation.ts';
@@ -16,10 +15,10 @@ import { millis, type Millis } from '../units.ts';
 import { Escapes } from './escapes.ts';
 import { foundingOf } from './founding.ts';
 import type { MeetingInput } from './inputs.ts';
-import { expectedIn, ledBy, ledFurther, ledToWinner } from './latecomers.ts';
+import { expectedIn, Latecomers, ledBy, ledToWinner } from './latecomers.ts';
 import { participantIdOf } from './members.ts';
 import { MoveQuestions } from './move-questions.ts';
-import { OPEN_MS, Room, SETTLE_MS, type Led } from './room.ts';
+import { OPEN_MS, Room, SETTLE_MS } from './room.ts';
 import { RoomNews } from './room-news.ts';
 import { isMedia } from './rooms-api.ts';
 import type { Founding, RoomReport, RoomsEffect, RoomsInput, RoomsOptions, RoomsView } from './rooms-api.ts';
@@ -43,6 +42,9 @@ export class Rooms implements Machine<RoomsInput, RoomsEffect> {
   #hasEnded = false;
   readonly #standing = new StandingInputs();
   readonly #escapes: Escapes;
+  readonly #latecomers = new Latecomers((room, input) => {
+    this.#feed(room, input);
+  });
   readonly #news: RoomNews;
   #changed = false;
 
@@ -211,32 +213,17 @@ export class Rooms implements Machine<RoomsInput, RoomsEffect> {
     if (before.own?.isSaid === true && before !== from) {
       before.own.from.leads = undefined;
       before.own.from.leaveAt = undefined;
-      this.#lead(before, ledToWinner(before.own.led, move.leftBehind), link);
+      this.#latecomers.lead(before, ledToWinner(before.own.led, move.leftBehind), link);
     }
-    this.#head(from, link, move.coming, move.leftBehind).mover ??= move.mover;
-  }
-
-  /** Says in a room where the meeting moves to. */
-  #lead(from: Room, led: Led, link: string): void {
-    from.leads = { link, led };
-    this.#feed(from, { kind: 'move', invitation: encodeUtf8(link), ...led });
-  }
-
-  /** The meeting has gone on: those whom we lead elsewhere from a room are led where it is. */
-  #leadOn(from: Room): void {
-    const { leads } = from;
-    const { link } = this.#shown;
-    if (leads === undefined || leads.link === link || from.isLeft || from.isOver) return;
-    const via = this.#rooms.find((room) => room.link === leads.link);
-    const led = ledFurther(from, leads.led, via, this.#shown);
-    if (led.recipients.length > 0) this.#lead(from, led, link);
-    else from.leads = { link, led };
+    const room = this.#head(from, link, move.coming, move.leftBehind);
+    room.mover ??= move.mover;
+    room.followed ??= { from, led: ledBy(move.coming, move.leftBehind) };
   }
 
   /** Somebody's moves lead nowhere: what others say counts, and ours, which was perhaps given up for one of them. */
   #distrust(from: Room, leaf: LeafIndex): void {
     const { own, link } = this.#heading ?? this.#shown;
-    if (own?.isSaid === true && own.from === from) this.#lead(from, own.led, link);
+    if (own?.isSaid === true && own.from === from) this.#latecomers.lead(from, own.led, link);
     this.#feed(from, { kind: 'distrust-mover', leaf });
   }
 
@@ -271,10 +258,10 @@ export class Rooms implements Machine<RoomsInput, RoomsEffect> {
     this.#arrive();
     for (const room of this.#rooms) {
       for (const input of room.decisions()) this.#feed(room, input);
-      if (room === this.#shown || room === this.#heading || room.leaveAt === undefined) continue;
-      if (room.isLeft || room.isOver) continue;
-      if (room.leaveAt <= this.#now || room.isDone(this.#shown, this.#now)) this.#leave(room);
-      else if (room.quietAt !== undefined && room.quietAt <= this.#now) this.#quieten(room);
+      if (room === this.#shown || room === this.#heading || room.isLeft || room.isOver) continue;
+      const step = this.#latecomers.look(room, this.#shown, this.#now);
+      if (step === 'leave') this.#leave(room);
+      if (step === 'quieten') this.#quieten(room);
     }
     if (!this.#rooms.every(({ isOver }) => isOver) || this.#rooms.length === 0) return;
     this.#hasEnded = true;
@@ -302,7 +289,7 @@ export class Rooms implements Machine<RoomsInput, RoomsEffect> {
       const { own, link } = heading;
       if (own !== undefined) {
         own.isSaid = true;
-        this.#lead(own.from, own.led, link);
+        this.#latecomers.lead(own.from, own.led, link);
       }
     }
     if (isOver) this.#switch(heading);
@@ -339,7 +326,7 @@ export class Rooms implements Machine<RoomsInput, RoomsEffect> {
     this.#shown = room;
     this.#heading = undefined;
     this.#questions.clear();
-    for (const each of this.#rooms) this.#leadOn(each);
+    this.#latecomers.goOn(this.#rooms, room);
     this.#note(escaped ?? { kind: 'moved', by: room.mover });
   }
 

@@ -26,7 +26,7 @@ import type { Fingerprint, SenderId } from '../../../src/protocol/group/names.ts
 import type { CallProof } from '../../../src/protocol/counter/rules.ts';
 import { hasOrganiser, roleOf, successionOf } from '../../../src/protocol/group/roles.ts';
 import { commitmentOf, decodeMove, encodeMove, encodeMoveContent } from '../../../src/protocol/group/move.ts';
-import { leafIndex } from '../../../src/protocol/group/roster.ts';
+import { leafIndex, type LeafIndex } from '../../../src/protocol/group/roster.ts';
 import { epoch } from '../../../src/protocol/units.ts';
 
 /** MLS reduced to what the coordinator can see: epochs, transcripts, rosters, who can open what. No cryptography. */
@@ -93,6 +93,8 @@ function decode(bytes: Uint8Array): unknown {
 
 /** One device's MLS. What it would write to disk is {@link FakeMls.serialise}. */
 export class FakeMls {
+  /** Whose parts of its moves nobody can open. */
+  spoilsPartsOf: readonly LeafIndex[] = [];
   readonly #key: string;
   readonly #parameters: MeetingParameters;
   readonly #groups = new Map<GroupHandle, FakeGroup>();
@@ -253,7 +255,7 @@ export class FakeMls {
     return { kind: 'joined', group, ...this.#begun(group) };
   }
 
-  /** A move that hides nothing, and is signed by a hash of the key's name. */
+  /** A move that hides nothing, and is signed by a hash of the key's name. A part with a key in it is spoilt. */
   sealMove(
     handle: GroupHandle,
     { invitation, number, since, recipients, leftBehind }: MovePlan,
@@ -269,7 +271,11 @@ export class FakeMls {
       number,
       commitment,
       sealedInvitation: invitation,
-      parts: recipients.map((leaf) => ({ leaf, encapsulated: none, sealedKey: none })),
+      parts: recipients.map((leaf) => ({
+        leaf,
+        encapsulated: none,
+        sealedKey: this.spoilsPartsOf.includes(leaf) ? new Uint8Array(1) : none,
+      })),
       leftBehind,
     };
     const signed = encodeMoveContent(content);
@@ -287,10 +293,11 @@ export class FakeMls {
     if (author === undefined || !isOfNow || hex(moveSignature(author.key, signed)) !== hex(signature))
       return { kind: 'refused', reason: 'not signed for this epoch' };
     const recipients = parts.map(({ leaf }) => leaf);
-    const isOurs = recipients.includes(leafIndex(state.own));
-    const invitation = isOurs ? sealedInvitation.slice() : undefined;
+    const part = parts.find(({ leaf }) => leaf === state.own);
+    const fault = (part?.sealedKey.length ?? 0) > 0 ? 'a part for us that cannot be opened' : undefined;
+    const invitation = part && fault === undefined ? sealedInvitation.slice() : undefined;
     const commitment = content.commitment.slice();
-    return { kind: 'opened', mover, number, since, commitment, recipients, leftBehind, invitation };
+    return { kind: 'opened', mover, number, since, commitment, recipients, leftBehind, invitation, fault };
   }
 
   forgetKeyPackages(): void {
