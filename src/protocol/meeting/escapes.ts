@@ -159,12 +159,17 @@ export class Escapes {
   }
 }
 
-/** Who is there to move the meeting, organisers first: without whoever has broken its line. */
+/**
+ * Who is there to move the meeting, organisers first: without whoever has broken its line. Who is in the tree and not heard would take
+ * no turn.
+ */
 function inTurn(
   participants: readonly ParticipantView[],
   author: Member | undefined,
 ): readonly ParticipantView[] {
-  const there = participants.filter(({ member, leaving }) => !leaving && member.leaf !== author?.leaf);
+  const there = participants.filter(
+    ({ member, heard, leaving }) => heard && !leaving && member.leaf !== author?.leaf,
+  );
   const [first, then] = (['organiser', 'member'] as const).map((each) =>
     there.filter(({ role }) => role === each),
   );

@@ -44,6 +44,8 @@ export class Members {
   readonly #joinedEpochs = new Map<ParticipantId, Epoch>();
   readonly #leaving = new Set<ParticipantId>();
   readonly #vanished = new Set<ParticipantId>();
+  /** Of whom something came in this session with the relay, and of late. */
+  readonly #heard = new Set<ParticipantId>();
   /** Whom a person here removes: nothing more is taken from them, whatever leaf they have. */
   readonly #cut = new Set<ParticipantId>();
   #watched: ReadonlySet<ParticipantId> = new Set();
@@ -63,6 +65,14 @@ export class Members {
   /** Said good-bye, fell silent or is being removed, and still has the keys. */
   isLeaving(id: ParticipantId): boolean {
     return this.#leaving.has(id) || this.#vanished.has(id) || this.#cut.has(id);
+  }
+
+  /**
+   * Whether something of a member has come in this session with the relay, and of late. Silence tells nobody apart from those who are
+   * there before a session has lasted for a while; this does.
+   */
+  isHeard(id: ParticipantId): boolean {
+    return this.#heard.has(id);
   }
 
   /** Whether a member was heard of late, and has not said good-bye. */
@@ -171,6 +181,7 @@ export class Members {
       if (member !== undefined) this.#context.notices.memberAlive(member.member.leaf);
     }
     this.#vanished.clear();
+    this.#heard.clear();
   }
 
   /**
@@ -183,7 +194,9 @@ export class Members {
     for (const [id, member] of this.#members) {
       member.tick();
       if (connectedAt === undefined) continue;
-      const silent = now - Math.max(member.lastHeard, connectedAt) > SILENT_AFTER_MS;
+      const { lastHeard } = member;
+      this.#noteHeard(id, lastHeard >= connectedAt && now - lastHeard <= SILENT_AFTER_MS);
+      const silent = now - Math.max(lastHeard, connectedAt) > SILENT_AFTER_MS;
       if (silent === this.#vanished.has(id)) continue;
       if (silent) {
         this.#vanished.add(id);
@@ -228,6 +241,14 @@ export class Members {
     this.#joinedEpochs.delete(id);
     this.#leaving.delete(id);
     this.#vanished.delete(id);
+    this.#heard.delete(id);
+  }
+
+  #noteHeard(id: ParticipantId, isHeard: boolean): void {
+    if (isHeard === this.#heard.has(id)) return;
+    if (isHeard) this.#heard.add(id);
+    else this.#heard.delete(id);
+    this.#context.core.changed();
   }
 
   #takeWaiting(): void {

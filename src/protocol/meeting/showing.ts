@@ -27,6 +27,7 @@ export function showGroup(
       displayName: remote?.displayName,
       joinedEpoch: members.joinedEpoch(id) ?? epoch,
       leaving: members.isLeaving(id),
+      heard: self || members.isHeard(id),
       removing: members.isCut(id),
       audio: self ? onOrOff(sending.microphone) : (remote?.mediaState('audio') ?? 'starting'),
       video: self ? onOrOff(sending.camera) : (remote?.mediaState('video') ?? 'starting'),

@@ -96,6 +96,8 @@ export interface ParticipantView {
   readonly joinedEpoch: Epoch;
   /** Said good-bye or fell silent, and still has the keys. */
   readonly leaving: boolean;
+  /** Something of it came in this session with the relay, and of late; of ourselves always. */
+  readonly heard: boolean;
   /** A person here removes it, and it still has the keys; it is {@link ParticipantView.leaving}, too. */
   readonly removing: boolean;
   readonly audio: MediaState;

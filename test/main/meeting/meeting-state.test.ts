@@ -135,6 +135,7 @@ describe('somebody who left and still holds the keys', () => {
     doubt: 'none',
     joinedEpoch: epoch(0n),
     leaving,
+    heard: true,
     audio: 'off',
     video: 'off',
   });

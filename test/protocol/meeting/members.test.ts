@@ -341,6 +341,25 @@ describe('silence', () => {
     expect(log).toEqual(['vanished 1', 'alive 1']);
   });
 
+  test('is nothing heard yet, where a session has just begun: who is there is heard first', () => {
+    begin(1n, [SELF, BO]);
+    pass(1_000);
+    const connectedAt = core.tasks.now;
+    const id = participantIdOf(BO);
+    members.tick(connectedAt);
+    expect([members.isHeard(id), members.isLeaving(id)]).toEqual([false, false]);
+    const track = controlOf(BO, 1, 1);
+    members.offered(track.offer());
+    track.send(1n, hello('Bo'));
+    members.tick(connectedAt);
+    expect(members.isHeard(id)).toBe(true);
+    pass(SILENT_AFTER_MS + 1);
+    members.tick(connectedAt);
+    expect([members.isHeard(id), members.isLeaving(id)]).toEqual([false, true]);
+    members.detach();
+    expect(members.isHeard(id)).toBe(false);
+  });
+
   test('or a good-bye: either way the member is leaving', () => {
     begin(0n, [SELF, BO]);
     members.left(participantIdOf(BO));
