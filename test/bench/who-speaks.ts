@@ -10,7 +10,8 @@ import { nodeGroupCrypto } from '../../src/main/mls/node-group-crypto.ts';
 import { encodeUtf8 } from '../../src/protocol/bytes/utf8.ts';
 import { InvariantError } from '../../src/protocol/errors.ts';
 import type { Ed25519Signer } from '../../src/protocol/group/crypto-port.ts';
-import { fingerprintOf } from '../../src/protocol/group/names.ts';
+import { fingerprintOf, senderIdOf } from '../../src/protocol/group/names.ts';
+import { leafIndex } from '../../src/protocol/group/roster.ts';
 import { Confirmation, type ReceivedStatement } from '../../src/protocol/meeting/confirmation.ts';
 import { OwnStatements } from '../../src/protocol/meeting/own-statements.ts';
 import { signedStatement } from '../../src/protocol/meeting/statement.ts';
@@ -19,6 +20,7 @@ import { objectTag } from '../../src/protocol/secure-objects/object-tag.ts';
 import { TrackOpener } from '../../src/protocol/secure-objects/track-opener.ts';
 import { TrackSealer } from '../../src/protocol/secure-objects/track-sealer.ts';
 import { epoch, millis } from '../../src/protocol/units.ts';
+import { joinId } from '../harness/group/membership.ts';
 import { meetingCore } from '../harness/meeting/core.ts';
 import { median, rounded, type Figure, type Say } from './figure.ts';
 
@@ -124,7 +126,9 @@ class Receiver {
     this.#sender = sender;
     const { publicKey: signatureKey } = sender.signer;
     const fingerprint = fingerprintOf(signatureKey, nodeGroupCrypto);
-    this.#confirmation = new Confirmation(this.#core, { signatureKey, fingerprint }, () => {
+    const senderId = senderIdOf(fingerprint, joinId());
+    const member = { leaf: leafIndex(of), signatureKey, fingerprint, senderId, asOf: EPOCH };
+    this.#confirmation = new Confirmation(this.#core, member, () => {
       throw new InvariantError('nothing is forged');
     });
     const opener = (kind: Kind): TrackOpener => {

@@ -67,12 +67,33 @@ export function senderIdOf(fingerprint: Fingerprint, joinId: JoinId): SenderId {
   return encodeUtf8(encodeBase64Url(concat(fingerprint, joinId))) as SenderId;
 }
 
-/** Fingerprint in a SenderId; undefined when the bytes are not a SenderId. */
-export function fingerprintOfSender(sender: Uint8Array): Fingerprint | undefined {
+/** What a SenderId is made of. */
+export interface SenderParts {
+  readonly fingerprint: Fingerprint;
+  readonly joinId: JoinId;
+}
+
+/** What a SenderId is made of, as fresh bytes; undefined when the bytes are not a SenderId. */
+export function partsOfSender(sender: Uint8Array): SenderParts | undefined {
   const text = decodeUtf8(sender);
   const bytes = text === undefined ? undefined : decodeBase64Url(text);
   if (bytes?.length !== FINGERPRINT_BYTES + JOIN_ID_BYTES) return undefined;
-  return bytes.slice(0, FINGERPRINT_BYTES) as Fingerprint;
+  return {
+    fingerprint: bytes.slice(0, FINGERPRINT_BYTES) as Fingerprint,
+    joinId: bytes.slice(FINGERPRINT_BYTES) as JoinId,
+  };
+}
+
+/** The join that a SenderId is of, as a member's leaf has it. */
+export function joinIdOf(sender: SenderId): JoinId {
+  const parts = partsOfSender(sender);
+  invariant(parts !== undefined, 'a member has a SenderId');
+  return parts.joinId;
+}
+
+/** Fingerprint in a SenderId; undefined when the bytes are not a SenderId. */
+export function fingerprintOfSender(sender: Uint8Array): Fingerprint | undefined {
+  return partsOfSender(sender)?.fingerprint;
 }
 
 /** The namespace (`<group>`) that covers all tracks of a group. */

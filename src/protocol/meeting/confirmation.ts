@@ -7,6 +7,7 @@
  * @see docs/protocol.md #who-speaks
  */
 import { encodeBase64Url } from '../bytes/base64url.ts';
+import { joinIdOf } from '../group/names.ts';
 import type { Member } from '../group/roster.ts';
 import type { Doubt } from '../media/encoded-media.ts';
 import { compareLocations, type FullTrackName, type Location } from '../moqt/model.ts';
@@ -121,13 +122,9 @@ export class Confirmation {
   #cleanAfter: Millis | undefined;
   #alarms = 0;
 
-  constructor(
-    core: MeetingCore,
-    { fingerprint, signatureKey }: Pick<Member, 'fingerprint' | 'signatureKey'>,
-    onForged: () => void,
-  ) {
+  constructor(core: MeetingCore, { fingerprint, senderId, signatureKey }: Member, onForged: () => void) {
     this.#core = core;
-    this.#known = core.known.of(encodeBase64Url(fingerprint));
+    this.#known = core.known.of(encodeBase64Url(fingerprint), joinIdOf(senderId));
     this.#signatureKey = signatureKey;
     this.#onForged = onForged;
   }
@@ -137,10 +134,14 @@ export class Confirmation {
     return this.#cleanAfter !== undefined;
   }
 
+  /** The relay offers a track of an instance in the member's name. */
+  offered(time: string | undefined): void {
+    if (time !== undefined) this.#known.offered(time);
+  }
+
   /**
-   * Whether the names of an instance are the member's: it is the newest that has stated anything, or says by its name that it
-   * follows that one, and none of its tracks has ended since. A relay that gives a name one publisher has none of somebody
-   * else's there.
+   * Whether the names of an instance are the member's, as {@link KnownInstances} has it, and none of its tracks has ended since it
+   * last stated something. A relay that gives a name one publisher has none of somebody else's there.
    */
   knows(time: string | undefined): boolean {
     return time !== undefined && this.#known.has(time) && this.#instanceOf(time)?.standing !== 'ended';

@@ -1,25 +1,26 @@
 /** Offers of tracks from before we are a member: until the first epoch the names of tracks say nothing. */
-import { RequestErrorCode } from '../moqt/codes.ts';
 import type { PublishOffer } from '../moqt/client/client-api.ts';
+import { RequestErrorCode } from '../moqt/codes.ts';
+import type { MeetingCore } from './core.ts';
+import { claimOf, WaitingOffers } from './waiting-offers.ts';
 
-const MOST = 4_096;
-
-/** Offers that wait, the newest of them. */
+/** Offers that wait for our first epoch. */
 export class EarlyOffers {
-  #held: PublishOffer[] = [];
+  readonly #waiting: WaitingOffers;
 
-  /** Holds one, and rejects the oldest where there are too many. */
+  constructor(core: Pick<MeetingCore, 'known' | 'options'>) {
+    this.#waiting = new WaitingOffers(core);
+  }
+
+  /** Holds one; what is nobody's track is refused. */
   hold(offer: PublishOffer): void {
-    this.#held.push(offer);
-    if (this.#held.length <= MOST) return;
-    const reason = 'too many tracks before we are a member';
-    this.#held.shift()?.reject({ code: RequestErrorCode.UNINTERESTED, reason });
+    const claimed = claimOf(offer);
+    if (claimed !== undefined) this.#waiting.hold(claimed);
+    else offer.reject({ code: RequestErrorCode.UNINTERESTED, reason: 'not a track of this meeting' });
   }
 
   /** All that are held; they are held no more. */
   take(): readonly PublishOffer[] {
-    const held = this.#held;
-    this.#held = [];
-    return held;
+    return this.#waiting.take().map(({ offer }) => offer);
   }
 }

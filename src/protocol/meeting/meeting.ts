@@ -88,7 +88,7 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
   #history: readonly EpochRecord[] = [];
   #generation: Generation | undefined;
   #unreadableBefore = 0;
-  readonly #earlyOffers = new EarlyOffers();
+  readonly #earlyOffers: EarlyOffers;
   #watched: ReadonlySet<ParticipantId> = new Set();
   readonly #congestion: Congestion;
   readonly #flush: Flush;
@@ -100,6 +100,7 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
     this.#core = new MeetingCore(options, this.#tasks);
     this.#displayName = options.displayName;
     this.#organising = new Organising(this.#core);
+    this.#earlyOffers = new EarlyOffers(this.#core);
     this.#congestion = new Congestion(this.#core);
     const forked = (fork: Fork): void => {
       this.#fork = fork;

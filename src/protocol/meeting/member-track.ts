@@ -13,7 +13,7 @@ import type { GroupNotices, MeetingCore } from './core.ts';
 import { HeldObjects } from './held-objects.ts';
 import type { MeetingKeys } from './meeting-keys.ts';
 import type { RelayLink } from './relay-link.ts';
-import { timeOf, type MemberTrackKind } from './track-instance.ts';
+import { timeOfTrack, type MemberTrackKind } from './track-instance.ts';
 
 /** What the tracks of members need. */
 export interface MemberTrackContext {
@@ -78,8 +78,7 @@ export class MemberTrack implements SubscriptionOwner {
     owner: MemberTrackOwner,
   ) {
     this.name = offer.track;
-    const instance = offer.track.namespace.at(-1);
-    this.time = instance && timeOf(instance);
+    this.time = timeOfTrack(offer.track);
     this.#context = context;
     this.#owner = owner;
     this.#opener = context.keys.opener(

@@ -4,7 +4,7 @@
  */
 import { encodeBase64Url } from '../bytes/base64url.ts';
 import { equal } from '../bytes/equal.ts';
-import { classifyTrack, fingerprintOfSender, type GroupName, type SenderId } from '../group/names.ts';
+import { classifyTrack, type GroupName } from '../group/names.ts';
 import type { LeafIndex, Member } from '../group/roster.ts';
 import type { ParticipantId } from '../media/encoded-media.ts';
 import type { PublishOffer } from '../moqt/client/client-api.ts';
@@ -13,21 +13,15 @@ import type { Epoch, Millis } from '../units.ts';
 import type { EpochBegun } from './group-events.ts';
 import type { MemberTrackContext } from './member-track.ts';
 import { RemoteMember, type RemoteMemberOwner } from './remote-member.ts';
-import { isControlInstance, mediaKindOf, timeOf, type MemberTrackKind } from './track-instance.ts';
+import { isControlInstance, mediaKindOf, type MemberTrackKind } from './track-instance.ts';
+import { claimOf, WaitingOffers, type ClaimedOffer } from './waiting-offers.ts';
 
 /** How long nothing may be heard of a member before it counts as silent. */
 export const SILENT_AFTER_MS = 12_000;
-/** Tracks that wait for the tree to name their sender: of all joiners that one Commit may add, and of one of them. */
-const MAX_WAITING_OFFERS = 4_096;
-const MAX_WAITING_OF_ONE = 256;
 const { UNINTERESTED } = RequestErrorCode;
 
-interface Offered {
+interface Offered extends ClaimedOffer {
   readonly kind: MemberTrackKind;
-  readonly sender: SenderId;
-  /** Whose it would be. */
-  readonly id: ParticipantId;
-  readonly offer: PublishOffer;
 }
 
 /** A member's id for the interface: the fingerprint, which is unique in a tree. */
@@ -49,13 +43,14 @@ export class Members {
   /** Whom a person here removes: nothing more is taken from them, whatever leaf they have. */
   readonly #cut = new Set<ParticipantId>();
   #watched: ReadonlySet<ParticipantId> = new Set();
-  #waiting: Offered[] = [];
+  readonly #waiting: WaitingOffers<Offered>;
   #unreadableBefore = 0;
 
   constructor(group: GroupName, context: MemberTrackContext, owner: RemoteMemberOwner) {
     this.#group = group;
     this.#context = context;
     this.#owner = owner;
+    this.#waiting = new WaitingOffers(context.core);
   }
 
   get(id: ParticipantId): RemoteMember | undefined {
@@ -124,10 +119,10 @@ export class Members {
     const track = classifyTrack(this.#group, offer.track);
     if (track.kind === 'control' || track.kind === 'media') {
       const kind = mediaOrControl(track.kind, track.instance);
-      const fingerprint = fingerprintOfSender(track.sender);
-      if (kind !== undefined && fingerprint !== undefined) {
-        const offered: Offered = { kind, sender: track.sender, id: encodeBase64Url(fingerprint), offer };
-        if (!this.#accept(offered)) this.#wait(offered);
+      const claimed = claimOf(offer);
+      if (kind !== undefined && claimed !== undefined) {
+        const offered = { kind, ...claimed };
+        if (!this.#accept(offered)) this.#waiting.hold(offered);
         return;
       }
     }
@@ -173,7 +168,7 @@ export class Members {
 
   /** The session is gone: tracks come anew with the next one. */
   detach(): void {
-    this.#waiting = [];
+    this.#waiting.take();
     for (const member of this.#members.values()) member.detach();
     // Without a session silence says nothing, and the grace of those who were silent must not run out meanwhile.
     for (const id of this.#vanished) {
@@ -215,9 +210,7 @@ export class Members {
   close(): readonly PublishOffer[] {
     const accepted = [...this.#members.values()].flatMap((member) => member.handOver());
     for (const id of [...this.#members.keys()]) this.#drop(id);
-    const waiting = this.#waiting.map(({ offer }) => offer);
-    this.#waiting = [];
-    return [...accepted, ...waiting];
+    return [...accepted, ...this.#waiting.take().map(({ offer }) => offer)];
   }
 
   #add(id: ParticipantId, member: Member): void {
@@ -252,7 +245,7 @@ export class Members {
   }
 
   #takeWaiting(): void {
-    this.#waiting = this.#waiting.filter((offered) => !this.#accept(offered));
+    this.#waiting.settle((offered) => this.#accept(offered));
   }
 
   /** Accepts a track of a member. @returns false for one that the tree says nothing of yet. */
@@ -265,31 +258,6 @@ export class Members {
     }
     member.offered(kind, offer);
     return true;
-  }
-
-  /** Lets a track wait until the tree names its sender. */
-  #wait(offered: Offered): void {
-    this.#waiting.push(offered);
-    const ofOne = this.#waiting.filter(({ id }) => id === offered.id);
-    if (ofOne.length > MAX_WAITING_OF_ONE) this.#refuseOne(ofOne);
-    if (this.#waiting.length > MAX_WAITING_OFFERS) this.#refuseOne(this.#waiting);
-  }
-
-  /** The oldest goes whose name is not known for its sender's own: anybody can offer any number of others. */
-  #refuseOne(waiting: readonly Offered[]): void {
-    this.#refuse(waiting.find((offered) => !this.#isKnown(offered)) ?? waiting[0]);
-  }
-
-  #isKnown({ id, offer }: Offered): boolean {
-    const instance = offer.track.namespace.at(-1);
-    const time = instance && timeOf(instance);
-    return time !== undefined && this.#context.core.known.has(id, time);
-  }
-
-  /** Waits no longer for the sender of a track; the relay does not offer it again. */
-  #refuse(offered: Offered | undefined): void {
-    this.#waiting = this.#waiting.filter((each) => each !== offered);
-    offered?.offer.reject({ code: UNINTERESTED, reason: 'not a member' });
   }
 }
 

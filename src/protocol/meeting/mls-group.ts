@@ -75,6 +75,7 @@ export class MlsGroup implements GroupNotices {
       fingerprint,
       crypto: groupCrypto,
       random: (length) => core.options.random(length),
+      joinId: () => core.instances.joinId(),
       timing,
     });
     this.#tracks = new MlsTracks(core, {

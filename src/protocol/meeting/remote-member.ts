@@ -21,7 +21,7 @@ import type { PublishOffer } from '../moqt/client/client-api.ts';
 import type { Epoch, Millis } from '../units.ts';
 import { Confirmation, type Judgement } from './confirmation.ts';
 import type { MemberTrack, MemberTrackContext, OpenedObject } from './member-track.ts';
-import { MEMBER_TRACK_KINDS, type MemberTrackKind } from './track-instance.ts';
+import { MEMBER_TRACK_KINDS, timeOfTrack, type MemberTrackKind } from './track-instance.ts';
 import { isWithin, TrackInstances } from './track-instances.ts';
 
 /** Who follows the members. */
@@ -138,6 +138,7 @@ export class RemoteMember {
   /** Takes a track of this member that the relay offers. */
   offered(kind: MemberTrackKind, offer: PublishOffer): void {
     const forward = kind !== 'video' || this.#watched;
+    this.#confirmation.offered(timeOfTrack(offer.track));
     const track = this.#tracks[kind].offered(offer, forward);
     if (kind !== 'audio' && forward) track.catchUp();
     this.#context.core.changed();

@@ -5,6 +5,7 @@
  */
 import { encodeBase64Url } from '../bytes/base64url.ts';
 import { decodeUtf8, encodeUtf8 } from '../bytes/utf8.ts';
+import type { FullTrackName } from '../moqt/model.ts';
 
 /** The tracks of a member, in the order in which a statement speaks of them. */
 export const MEMBER_TRACK_KINDS = ['control', 'catalog', 'audio', 'video'] as const;
@@ -38,6 +39,12 @@ export function controlInstance(instance: Uint8Array): Uint8Array {
  */
 export function timeOf(instance: Uint8Array): string | undefined {
   return fieldsOf(instance)?.time;
+}
+
+/** {@link timeOf} of the instance field that the namespace of a control or media track ends in. */
+export function timeOfTrack({ namespace }: FullTrackName): string | undefined {
+  const instance = namespace.at(-1);
+  return instance && timeOf(instance);
 }
 
 /** Which media track an instance field names, or undefined when it names none that we know. */

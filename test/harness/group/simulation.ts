@@ -10,6 +10,7 @@ import type {
   RestoredMembership,
 } from '../../../src/protocol/group/coordination/context.ts';
 import { Coordinator } from '../../../src/protocol/group/coordination/coordinator.ts';
+import { JOIN_ID_BYTES, type JoinId } from '../../../src/protocol/group/leaf-join.ts';
 import { DEFAULT_TIMING } from '../../../src/protocol/group/coordination/timing.ts';
 import type { Timing } from '../../../src/protocol/group/coordination/timing.ts';
 import type { GroupCrypto } from '../../../src/protocol/group/crypto-port.ts';
@@ -188,10 +189,8 @@ export class Simulation {
       parameters: this.#parameters,
       fingerprint: fingerprintOf(device.key, fakeCrypto),
       crypto: fakeCrypto,
-      random: (length) => {
-        const bytes = digest(Buffer.from(`random ${String(fresh())}`));
-        return bytes.slice(0, length);
-      },
+      random: (length) => digest(Buffer.from(`random ${String(fresh())}`)).slice(0, length),
+      joinId: () => digest(Buffer.from(`join ${String(fresh())}`)).slice(0, JOIN_ID_BYTES) as JoinId,
       timing: this.#timing,
     });
     let restored: RestoredMembership | undefined;

@@ -30,6 +30,7 @@ function bare(): Coordinator {
     fingerprint: fingerprintOf(KEY, crypto),
     crypto,
     random: (length) => new Uint8Array(length),
+    joinId,
     timing: DEFAULT_TIMING,
   });
 }

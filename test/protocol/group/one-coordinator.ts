@@ -99,6 +99,7 @@ export class OneCoordinator {
       fingerprint: fingerprintOf(OWN_KEY, crypto),
       crypto,
       random: (length) => new Uint8Array(length).fill(length === 1 ? this.chance : (this.#fresh += 1)),
+      joinId: () => joinId((this.#fresh += 1)),
       timing: { ...DEFAULT_TIMING, ...timing },
     });
     this.group = this.#coordinator.groupName(0);

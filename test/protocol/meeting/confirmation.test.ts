@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { controlTrack, fingerprintOf } from '../../../src/protocol/group/names.ts';
+import { controlTrack, fingerprintOf, senderIdOf } from '../../../src/protocol/group/names.ts';
 import type { Member } from '../../../src/protocol/group/roster.ts';
 import { nodeGroupCrypto } from '../../../src/main/mls/node-group-crypto.ts';
 import type { MeetingCore } from '../../../src/protocol/meeting/core.ts';
@@ -10,15 +10,16 @@ import { signedStatement, type SealedAt } from '../../../src/protocol/meeting/st
 import { controlInstance, type MemberTrackKind } from '../../../src/protocol/meeting/track-instance.ts';
 import { groupId, objectId } from '../../../src/protocol/moqt/model.ts';
 import { epoch } from '../../../src/protocol/units.ts';
+import { joinId } from '../../harness/group/membership.ts';
 import { meetingCore } from '../../harness/meeting/core.ts';
 import { GROUP, person } from './people.ts';
 
 const BO = nodeGroupCrypto.ed25519Signer(new Uint8Array(32).fill(5));
 const MAL = nodeGroupCrypto.ed25519Signer(new Uint8Array(32).fill(6));
-const memberOf = ({ publicKey: signatureKey }: typeof BO): Pick<Member, 'fingerprint' | 'signatureKey'> => ({
-  signatureKey,
-  fingerprint: fingerprintOf(signatureKey, nodeGroupCrypto),
-});
+const memberOf = ({ publicKey: signatureKey }: typeof BO): Member => {
+  const fingerprint = fingerprintOf(signatureKey, nodeGroupCrypto);
+  return { ...person(1), signatureKey, fingerprint, senderId: senderIdOf(fingerprint, joinId(1)) };
+};
 const EPOCH = epoch(3n);
 
 let core: MeetingCore;

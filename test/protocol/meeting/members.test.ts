@@ -10,8 +10,9 @@ import type { MeetingCore } from '../../../src/protocol/meeting/core.ts';
 import type { EpochBegun } from '../../../src/protocol/meeting/group-events.ts';
 import type { MeetingKeys } from '../../../src/protocol/meeting/meeting-keys.ts';
 import { Members, participantIdOf, SILENT_AFTER_MS } from '../../../src/protocol/meeting/members.ts';
-import { timeOf } from '../../../src/protocol/meeting/track-instance.ts';
+import { timeOfTrack } from '../../../src/protocol/meeting/track-instance.ts';
 import { epoch, millis } from '../../../src/protocol/units.ts';
+import { joinId } from '../../harness/group/membership.ts';
 import { downlinkOf, meetingCore } from '../../harness/meeting/core.ts';
 import { controlOf, GROUP, mediaOf, person, senderOf } from './people.ts';
 import { beginEpoch, meetingKeys, PublishedTrack } from './published-track.ts';
@@ -101,7 +102,7 @@ describe('tracks of others', () => {
   test('of one stranger that are known by their names stay, whatever else is offered in its name', () => {
     begin(0n, [SELF]);
     const own = [controlOf(person(2), 1, 1), mediaOf(person(2), 'audio', 1, 1)];
-    core.known.of(participantIdOf(person(2))).add(timeOf(own[0]?.track.namespace.at(-1) ?? GROUP) ?? '');
+    core.known.of(participantIdOf(person(2)), joinId(1)).add(timeOfTrack(own[0]!.track) ?? '');
     for (const track of own) members.offered(track.offer());
     for (let at = 0; at < 1_000; at += 1) members.offered(controlOf(person(2), 1, 2 + (at % 250)).offer());
     for (let at = 0; at < 5_000; at += 1)

@@ -2,6 +2,7 @@
 import type { Receipt } from '../../counter/receipt.ts';
 import type { Millis } from '../../units.ts';
 import type { GroupCrypto } from '../crypto-port.ts';
+import type { JoinId } from '../leaf-join.ts';
 import type { Admission, MeetingParameters } from '../meeting-parameters.ts';
 import type { BegunEpoch, EpochView, GroupHandle, MasterKey, StagedCommit } from '../mls.ts';
 import type { Fingerprint, GroupName, SenderId } from '../names.ts';
@@ -24,6 +25,8 @@ export interface CoordinatorOptions {
   readonly crypto: GroupCrypto;
   /** Fresh random bytes. */
   random(length: number): Uint8Array;
+  /** The id of a join that begins, which no other has had. */
+  joinId(): JoinId;
   readonly timing: Timing;
 }
 

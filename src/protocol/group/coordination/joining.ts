@@ -6,7 +6,6 @@ import { equal } from '../../bytes/equal.ts';
 import { epoch, millis } from '../../units.ts';
 import type { Epoch, Millis } from '../../units.ts';
 import { sameMeeting } from '../meeting-parameters.ts';
-import { JOIN_ID_BYTES } from '../leaf-join.ts';
 import type { JoinId } from '../leaf-join.ts';
 import { senderIdOf } from '../names.ts';
 import type { GroupName, SenderId } from '../names.ts';
@@ -327,7 +326,7 @@ export class Joining implements Phase {
 }
 
 function newJoin({ options }: Context): Join {
-  const joinId = options.random(JOIN_ID_BYTES) as JoinId;
+  const joinId = options.joinId();
   return { joinId, senderId: senderIdOf(options.fingerprint, joinId), first: undefined };
 }
 

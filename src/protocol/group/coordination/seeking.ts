@@ -6,8 +6,6 @@ import { equal } from '../../bytes/equal.ts';
 import { verifyReceipt } from '../../counter/receipt.ts';
 import type { LockRequest, LockToken } from '../../counter/client.ts';
 import { epoch } from '../../units.ts';
-import { JOIN_ID_BYTES } from '../leaf-join.ts';
-import type { JoinId } from '../leaf-join.ts';
 import { senderIdOf } from '../names.ts';
 import type { GroupName, SenderId } from '../names.ts';
 import type { CreatedGroup } from '../mls.ts';
@@ -115,7 +113,7 @@ function* create(
   context.emit({ kind: 'status', step: 'creating' });
   const group = context.groupName(generation);
   const { fingerprint } = context.options;
-  const joinId = context.options.random(JOIN_ID_BYTES) as JoinId;
+  const joinId = context.options.joinId();
   const senderId = senderIdOf(fingerprint, joinId);
   const parameters = context.kicked.foundingOf(context.options.parameters);
   const created = yield* ask('create-group', { group, parameters, joinId });
