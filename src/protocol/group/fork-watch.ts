@@ -4,6 +4,7 @@
  * @see docs/protocol.md #heads
  */
 import { equal } from '../bytes/equal.ts';
+import { PeerViolation } from '../errors.ts';
 import { encodeHex } from '../bytes/hex.ts';
 import { parseReceipt, receiptHash, verifyReceipt } from '../counter/receipt.ts';
 import type { Receipt } from '../counter/receipt.ts';
@@ -39,6 +40,14 @@ interface Held {
 interface Said extends Held {
   readonly member: Uint8Array;
   readonly signature: Uint8Array;
+}
+
+/** How many heads may turn out to be nobody's, since each costs verifications. Members are named by their fingerprints, in hex. */
+export interface HeadAllowance {
+  /** Whether another one is looked at that says it is of a member. */
+  isLeft(member: string): boolean;
+  /** One has turned out not to be of that member. */
+  spend(member: string): void;
 }
 
 /** Watches one group. */
@@ -93,30 +102,42 @@ export class ForkWatch {
     return undefined;
   }
 
-  /** A head came. @returns a fork that it shows. */
-  heard(head: Head): Fork | undefined {
-    const key = encodeHex(fingerprintOf(head.signatureKey, this.#crypto));
+  /**
+   * A head came. What would change nothing is not verified.
+   * @param allowance - what may be spent on those that turn out to be nobody's; undefined: it is our own.
+   * @returns a fork that it shows.
+   */
+  heard(head: Head, allowance?: HeadAllowance): Fork | undefined {
+    const member = encodeHex(fingerprintOf(head.signatureKey, this.#crypto));
     // Whoever was never in our tree is not listened to, before its signatures cost anything.
-    if (this.#since === undefined || !this.#members.has(key)) return undefined;
-    const verdict = verifyReceipt(head.receipt, this.#receiptKey, this.#crypto);
-    if (verdict.kind !== 'valid' || !equal(verdict.receipt.group, this.#group)) return undefined;
+    if (this.#since === undefined || !this.#members.has(member)) return undefined;
+    const said = saidIn(head);
+    if (said === undefined || !equal(said.receipt.group, this.#group)) return undefined;
     // A service that lost everything begins its groups again: what was said of those of before can be said again by anybody.
-    if (verdict.receipt.time < this.#since) return undefined;
-    const said = {
-      receipt: verdict.receipt,
-      bytes: head.receipt.slice(),
-      member: head.signatureKey.slice(),
-      signature: head.signature.slice(),
-    };
+    if (said.receipt.time < this.#since) return undefined;
     const found = this.#compare(said);
-    if (found === undefined) return undefined;
-    if (!this.#crypto.verifyEd25519(head.signatureKey, head.signed, head.signature)) return undefined;
+    if (found === undefined || (found === 'early' && !this.#isWanted(member, said.receipt.epoch)))
+      return undefined;
+    if (allowance?.isLeft(member) === false) return undefined;
+    if (!this.#isSigned(head)) {
+      allowance?.spend(member);
+      return undefined;
+    }
     if (found !== 'early') return found;
-    const kept = this.#early.get(key);
-    const isWanted =
-      kept === undefined ? this.#early.size < WATCH_LIMITS.early : said.receipt.epoch < kept.receipt.epoch;
-    if (isWanted) this.#early.set(key, said);
+    this.#early.set(member, said);
     return undefined;
+  }
+
+  /** Of a member that is ahead of us. */
+  #isWanted(member: string, of: Epoch): boolean {
+    const kept = this.#early.get(member);
+    return kept === undefined ? this.#early.size < WATCH_LIMITS.early : of < kept.receipt.epoch;
+  }
+
+  /** By the counter, and by the member. */
+  #isSigned({ receipt, signatureKey, signed, signature }: Head): boolean {
+    const { kind } = verifyReceipt(receipt, this.#receiptKey, this.#crypto);
+    return kind === 'valid' && this.#crypto.verifyEd25519(signatureKey, signed, signature);
   }
 
   /** @returns undefined where it is of our line, or cannot be compared; early: of an epoch to come. */
@@ -143,6 +164,21 @@ export class ForkWatch {
     this.#members.add(fingerprint);
     const [oldest] = this.#members;
     if (this.#members.size > WATCH_LIMITS.members && oldest !== undefined) this.#members.delete(oldest);
+  }
+}
+
+/** What a head says, as copies; undefined where it has no receipt. */
+function saidIn({ receipt, signatureKey, signature }: Head): Said | undefined {
+  try {
+    return {
+      receipt: parseReceipt(receipt),
+      bytes: receipt.slice(),
+      member: signatureKey.slice(),
+      signature: signature.slice(),
+    };
+  } catch (error) {
+    if (error instanceof PeerViolation) return undefined;
+    throw error;
   }
 }
 

@@ -4,6 +4,7 @@
  * @see docs/protocol.md #heads
  */
 import { equal } from '../bytes/equal.ts';
+import { encodeHex } from '../bytes/hex.ts';
 import { ForkWatch, type Fork } from '../group/fork-watch.ts';
 import {
   HEAD_NONCE_BYTES,
@@ -23,6 +24,7 @@ import type { Millis } from '../units.ts';
 import type { MeetingCore } from './core.ts';
 import type { EpochBegun } from './group-events.ts';
 import type { MeetingInput } from './inputs.ts';
+import { HeadVerifications } from './head-verifications.ts';
 import { mlsObject, openTrack } from './short-publication.ts';
 import { SecondRelay } from './second-relay.ts';
 import { controlInstance, INSTANCE_BYTES } from './track-instance.ts';
@@ -81,6 +83,7 @@ export class HeadTracks {
   #refusals = 0;
   /** What was to be said at another time is not. */
   #turn = 0;
+  readonly #verifications: HeadVerifications;
   /** Oldest first. */
   readonly #followed = new Set<Subscription>();
 
@@ -90,6 +93,7 @@ export class HeadTracks {
    */
   constructor(core: MeetingCore, carrying: () => string, forked: (fork: Fork) => void) {
     this.#core = core;
+    this.#verifications = new HeadVerifications(() => core.tasks.now);
     this.#second = new SecondRelay(core, carrying, {
       attached: (client) => {
         this.#attach({ ...this.#clients, second: client });
@@ -141,6 +145,7 @@ export class HeadTracks {
     const head = signHead(receipt, this.#core.options.memberSigner);
     const speaks = roster.slice(0, SPEAKERS).some(({ leaf }) => leaf === ownLeaf) ? head : undefined;
     this.#entered = { group, senderId, watch, members: roster.length, speaks };
+    this.#verifications.present(roster.map(({ fingerprint }) => encodeHex(fingerprint)));
     for (const one of past) watch.entered(one, []);
     // Whoever joins again may itself come into another line than it was in.
     this.#note(watch.heard(head));
@@ -218,7 +223,7 @@ export class HeadTracks {
     if (this.#entered === undefined) return;
     const { group, watch } = this.#entered;
     const head = openHead(payload, { key: this.#core.options.headKey, group }, this.#cipher);
-    if (head !== undefined) this.#note(watch.heard(head));
+    if (head !== undefined) this.#note(watch.heard(head, this.#verifications));
   }
 
   #note(fork: Fork | undefined): void {

@@ -215,3 +215,25 @@ test('only tracks of who was in our tree are listened to', () => {
   expect(watch.knows(senderOf(2))).toBe(true);
   expect(watch.knows(senderOf(9))).toBe(false);
 });
+
+test('what a head says that changes nothing costs no verification, however often it is said', () => {
+  let verified = 0;
+  const watch = new ForkWatch(GROUP, serviceKey, {
+    ...fakeCrypto,
+    verifyEd25519: (...given) => {
+      verified += 1;
+      return fakeCrypto.verifyEd25519(...given);
+    },
+  });
+  for (let of = 3; of <= 6; of += 1) watch.entered(receipt(chain, of), [1, 2].map(memberOf));
+  // Ours, of before our time, of after a gap, of another group.
+  for (const of of [2, 3, 4, 5, 6, 7]) expect(watch.heard(headOf(receipt(chain, of), 2))).toBeUndefined();
+  watch.heard(headOf(receipt(other, 1), 2));
+  watch.heard(headOf(receiptFor(new Uint8Array(16), 5n), 2));
+  watch.heard({ ...headOf(receipt(chain, 4), 2), receipt: new Uint8Array(40) });
+  expect(verified).toBe(0);
+  // The counter's signature and the member's, once.
+  for (let again = 0; again < 100; again += 1)
+    for (const of of [9, 10]) watch.heard(headOf(receipt(other, of), 2));
+  expect(verified).toBe(2);
+});

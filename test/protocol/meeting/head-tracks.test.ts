@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { receiptHash } from '../../../src/protocol/counter/receipt.ts';
 import type { Fork } from '../../../src/protocol/group/fork-watch.ts';
 import { openHead, sealHead, signHead, type Head } from '../../../src/protocol/group/heads.ts';
+import type { GroupCrypto } from '../../../src/protocol/group/crypto-port.ts';
 import { classifyTrack, fingerprintOf, headTrack, senderIdOf } from '../../../src/protocol/group/names.ts';
 import { leafIndex, type Member } from '../../../src/protocol/group/roster.ts';
 import type { MeetingCore } from '../../../src/protocol/meeting/core.ts';
@@ -267,6 +268,34 @@ describe('a split', () => {
     hear(signHead(otherOf(3), signerOf(1)), person(1));
     expect(forks.map((fork) => fork.epoch)).toEqual([3n]);
   });
+});
+
+test('a flood of heads that are nobody’s costs some verifications a second, and keeps nobody else from being heard', () => {
+  let verified = 0;
+  const groupCrypto: GroupCrypto = {
+    ...fakeCrypto,
+    verifyEd25519: (...given) => {
+      verified += 1;
+      return fakeCrypto.verifyEd25519(...given);
+    },
+  };
+  core = meetingCore({ ...core.options, groupCrypto });
+  heads = new HeadTracks(
+    core,
+    () => FIRST,
+    (fork) => forks.push(fork),
+  );
+  for (let of = 0; of < 6; of += 1) enter(of);
+  // What the counter has signed, in the name of a member that has not.
+  const junk = { ...signHead(otherOf(3), signerOf(1)), signature: new Uint8Array(64) };
+  for (let passed = 0; passed < 5_000; passed += 10) {
+    for (let count = 0; count < 10; count += 1) hear(junk, person(1));
+    pass(10);
+  }
+  // One a second, with two signatures.
+  expect([verified, forks]).toEqual([10, []]);
+  hear(signHead(otherOf(3), signerOf(2)), person(2));
+  expect(forks).toMatchObject([{ member: signerOf(2).publicKey }]);
 });
 
 describe('a second relay', () => {
