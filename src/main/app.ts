@@ -56,6 +56,7 @@ const SHOW_EVERY_MS = 50;
 
 interface CurrentMeeting {
   readonly meeting: JoinedMeeting;
+  readonly rememberedLink: string;
   readonly context: MeetingContext;
 }
 
@@ -211,7 +212,7 @@ export class App {
       },
       'meeting.copy-link': () => {
         if (this.#current === undefined) return problem('You are not in a meeting.');
-        this.#ports.writeClipboard(this.#current.context.link);
+        this.#ports.writeClipboard(this.#current.meeting.view.link);
         return ok(null);
       },
       'meeting.export-history': () => this.#exportHistory(),
@@ -296,7 +297,8 @@ export class App {
     const invitation = summarise(read.value);
     this.#current = {
       meeting,
-      context: { invitation, link, since: Date.now(), displayName: this.#displayName(), names: new Map() },
+      rememberedLink: link,
+      context: { invitation, since: Date.now(), displayName: this.#displayName(), names: new Map() },
     };
     this.#over = meeting.over;
     meeting.setSending(sending);
@@ -310,13 +312,11 @@ export class App {
   #meetingChanged(): void {
     this.#changed();
     const current = this.#current;
-    if (current === undefined) return;
+    if (current === undefined || current.meeting.view.link === current.rememberedLink) return;
     const { link } = current.meeting.view;
-    const { link: before, invitation } = current.context;
-    if (link === before) return;
-    this.#current = { ...current, context: { ...current.context, link } };
-    const moved = { title: invitation.title, link, time: Date.now() };
-    void rememberMove(this.#store, this.#recent, before, moved).then((recent) => {
+    this.#current = { ...current, rememberedLink: link };
+    const moved = { title: current.context.invitation.title, link, time: Date.now() };
+    void rememberMove(this.#store, this.#recent, current.rememberedLink, moved).then((recent) => {
       this.#recent = recent;
       this.#changed();
     });

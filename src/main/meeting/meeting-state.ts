@@ -30,7 +30,6 @@ import { lineSentence, nameOf, noticeSentence } from './notice-sentences.ts';
 /** What is known of a meeting besides the meeting itself. */
 export interface MeetingContext {
   readonly invitation: InvitationSummary;
-  readonly link: string;
   /** ms since 1970 when joining began. */
   readonly since: number;
   readonly displayName: string;
@@ -40,8 +39,8 @@ export interface MeetingContext {
 
 /** The state of a meeting, for people. */
 export function describeMeeting(view: RoomsView, context: MeetingContext): MeetingState {
-  const { invitation, link, since } = context;
-  const { end, group, connection, sending } = view;
+  const { invitation, since } = context;
+  const { link, end, group, connection, sending } = view;
   if (end !== undefined) return { kind: 'ended', invitation, ...endOf(end, view.attention, link) };
   if (group === undefined)
     return {

@@ -3,6 +3,7 @@ import { equal } from '../bytes/equal.ts';
 import { encodeHex } from '../bytes/hex.ts';
 import { MAX_ORGANISERS } from './meeting-parameters.ts';
 import type { MeetingSettings } from './meeting-parameters.ts';
+import type { EpochView } from './mls.ts';
 import type { Fingerprint } from './names.ts';
 import type { LeafIndex, Member } from './roster.ts';
 
@@ -23,6 +24,16 @@ export interface TreeChange {
 /** The role of somebody. */
 export function roleOf({ organisers }: Named, fingerprint: Fingerprint): Role {
   return organisers.some((organiser) => equal(organiser, fingerprint)) ? 'organiser' : 'member';
+}
+
+/** Our own role in an epoch; undefined where our leaf is not in its tree. */
+export function ownRoleIn({
+  roster,
+  ownLeaf,
+  parameters,
+}: Pick<EpochView, 'roster' | 'ownLeaf' | 'parameters'>): Role | undefined {
+  const own = roster.find(({ leaf }) => leaf === ownLeaf);
+  return own && roleOf(parameters, own.fingerprint);
 }
 
 /** The leaves of those who decide. */

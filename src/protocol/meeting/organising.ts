@@ -3,7 +3,7 @@ import { encodeBase64Url } from '../bytes/base64url.ts';
 import { equal } from '../bytes/equal.ts';
 import type { Caller } from '../group/coordination/door.ts';
 import type { Fingerprint } from '../group/names.ts';
-import { roleOf } from '../group/roles.ts';
+import { ownRoleIn, roleOf } from '../group/roles.ts';
 import type { Member } from '../group/roster.ts';
 import type { ParticipantId } from '../media/encoded-media.ts';
 import { unixMillis } from '../units.ts';
@@ -70,11 +70,8 @@ export class Organising {
   epochBegan(before: Epoch | undefined, now: Epoch, isPresent: (member: Member) => boolean): void {
     if (before === undefined) return;
     this.#noteRemovals(before, now, isPresent);
-    const [was, is] = [before, now].map(({ parameters, roster, ownLeaf }) => {
-      const own = roster.find(({ leaf }) => leaf === ownLeaf);
-      return own && roleOf(parameters, own.fingerprint);
-    });
-    if (was === 'member' && is === 'organiser') this.#note({ kind: 'became-organiser' });
+    const isNew = ownRoleIn(before) === 'member' && ownRoleIn(now) === 'organiser';
+    if (isNew) this.#note({ kind: 'became-organiser' });
   }
 
   /**

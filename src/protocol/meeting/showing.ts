@@ -1,5 +1,5 @@
 /** Draws what the window is shown of a group from the tree and what is known of its members. */
-import { roleOf } from '../group/roles.ts';
+import { ownRoleIn, roleOf } from '../group/roles.ts';
 import type { EpochBegun } from './group-events.ts';
 import { participantIdOf, type Members } from './members.ts';
 import type { Sending } from './own-media.ts';
@@ -34,7 +34,7 @@ export function showGroup(
       doubt: remote?.doubt ?? 'none',
     };
   });
-  const role = participants.find(({ self }) => self)?.role ?? 'member';
+  const role = ownRoleIn(begun) ?? 'member';
   const { admission } = parameters;
   return { group, senderId, epoch, ownLeaf, securityCode, suite, parameters, role, admission, participants };
 }

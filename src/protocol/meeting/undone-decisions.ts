@@ -7,7 +7,7 @@ import type { Decision } from '../group/coordination/decisions.ts';
 import { MAX_KICKED_KEYS } from '../group/meeting-parameters.ts';
 import type { EpochView } from '../group/mls.ts';
 import type { Fingerprint } from '../group/names.ts';
-import { roleOf } from '../group/roles.ts';
+import { ownRoleIn, roleOf } from '../group/roles.ts';
 import type { Member } from '../group/roster.ts';
 import type { ParticipantId } from '../media/encoded-media.ts';
 import { participantIdOf } from './members.ts';
@@ -49,14 +49,13 @@ export class UndoneDecisions {
   }
 
   /** What a membership that begins is to be told; where we decide nothing in it, the decisions are given up. */
-  forMembership({ parameters, roster, ownLeaf }: EpochView): {
+  forMembership(view: EpochView): {
     readonly decisions: readonly Decision[];
     readonly renews: boolean;
     /** There were some, and they are not done. */
     readonly areRefused: boolean;
   } {
-    const own = roster.find(({ leaf }) => leaf === ownLeaf);
-    const decides = own !== undefined && roleOf(parameters, own.fingerprint) === 'organiser';
+    const decides = ownRoleIn(view) === 'organiser';
     const areRefused = !decides && this.#decisions.size > 0;
     if (!decides) this.giveUp();
     return { decisions: [...this.#decisions.values()], renews: this.#renews, areRefused };

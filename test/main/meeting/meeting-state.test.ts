@@ -15,7 +15,6 @@ import { epoch } from '../../../src/protocol/units.ts';
 
 const context: MeetingContext = {
   invitation: {} as MeetingContext['invitation'],
-  link: 'conclave://join/x',
   since: 0,
   displayName: 'Ana',
   names: new Map(),
@@ -58,7 +57,7 @@ describe('whoever left', () => {
 
   test('is not told so where the disk still has them', () => {
     const state = describeMeeting(outside('left', 'store-failing'), context);
-    expect(state).toMatchObject({ kind: 'ended', reason: 'left', link: context.link });
+    expect(state).toMatchObject({ kind: 'ended', reason: 'left', link: 'conclave://join/x' });
     expect('sentence' in state && state.sentence).toMatch(/could not erase/);
   });
 });
