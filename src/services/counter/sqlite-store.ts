@@ -94,6 +94,8 @@ export class SqliteCounterStore implements CounterStore {
       this.#database.exec('BEGIN IMMEDIATE');
       const result = work(this.#transaction);
       this.#database.exec('COMMIT');
+      // A later failure is another one to tell of, whether anybody asks for our health or not.
+      if (this.#isFailing) this.#tryToWrite();
       return result;
     } catch (error) {
       if (this.#database.inTransaction) this.#database.exec('ROLLBACK');
@@ -131,13 +133,23 @@ export class SqliteCounterStore implements CounterStore {
 
   /** Whether the file answers, and can be written as far as is known: after a write that failed, another is tried. */
   isHealthy(): boolean {
+    if (this.#isFailing) this.#tryToWrite();
     try {
-      // An UPDATE to what is there would not be written.
-      if (this.#isFailing) this.#database.pragma(`user_version = ${String(SCHEMA_VERSION)}`);
-      this.#isFailing = false;
-      return this.#database.prepare('SELECT count(*) AS counters FROM service').get() !== undefined;
+      const isThere = this.#database.prepare('SELECT count(*) AS counters FROM service').get() !== undefined;
+      return isThere && !this.#isFailing;
     } catch {
       return false;
+    }
+  }
+
+  /** After a write that failed: whether one succeeds again. Most transactions write nothing that would tell. */
+  #tryToWrite(): void {
+    try {
+      // An UPDATE to what is there would not be written.
+      this.#database.pragma(`user_version = ${String(SCHEMA_VERSION)}`);
+      this.#isFailing = false;
+    } catch (error) {
+      if (!isOfStorage(error)) throw error;
     }
   }
 

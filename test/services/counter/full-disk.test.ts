@@ -14,8 +14,12 @@ import { HttpsCounterClient } from '../../../src/io/counter/counter-client.ts';
 import { receiptVerifier } from '../../../src/io/counter/receipt-crypto.ts';
 import { ed25519Signer } from '../../../src/io/crypto/raw-keys.ts';
 import { groupOfRoom } from '../../../src/protocol/counter/room.ts';
+import type { Ed25519Signer } from '../../../src/protocol/group/crypto-port.ts';
 import { epoch } from '../../../src/protocol/units.ts';
 
+type CounterOutcome = Awaited<ReturnType<HttpsCounterClient['lock']>>;
+
+const FAILED: CounterOutcome = { kind: 'unreachable', reason: 'the service answered 500' };
 const MAIN = 'src/services/counter/main.ts';
 
 let directory: string;
@@ -28,6 +32,8 @@ afterEach(async () => {
   if (child?.kill('SIGKILL') === true) await once(child, 'exit');
   rmSync(directory, { recursive: true });
 });
+
+const newRoom = (): Ed25519Signer => ed25519Signer(new Uint8Array(randomBytes(32)));
 
 /** Lets no file of the process grow beyond `bytes`, as a full disk would. */
 function limitFiles({ pid }: ChildProcess, bytes: number | 'unlimited'): void {
@@ -65,30 +71,46 @@ describe.runIf(process.platform === 'linux')('conclave-counter without room on i
     const [line] = (await once(createInterface({ input: service.stdout }), 'line')) as [string];
     const { url, caFile } = JSON.parse(line) as { url: string; caFile: string };
     const ca = readFileSync(caFile, 'utf8');
-    const room = ed25519Signer(new Uint8Array(randomBytes(32)));
-    const client = new HttpsCounterClient({ url, trust: { kind: 'ca', caPem: ca }, room });
-    const lock = (generation: number): ReturnType<HttpsCounterClient['lock']> =>
-      client.lock(groupOfRoom(room.publicKey, generation, receiptVerifier), {
+    /** Locks the beginning of a meeting, which is written. */
+    const lock = async (room = newRoom()): Promise<CounterOutcome> => {
+      const client = new HttpsCounterClient({ url, trust: { kind: 'ca', caPem: ca }, room });
+      const group = groupOfRoom(room.publicKey, 0, receiptVerifier);
+      const outcome = await client.lock(group, {
         mode: 'fenced',
         val: epoch(0n),
         nonce: new Uint8Array(16),
-        generation,
+        generation: 0,
       });
+      client.disconnect();
+      return outcome;
+    };
+    const fill = (): void => {
+      limitFiles(service, statSync(path.join(data, 'counter.db-wal')).size);
+    };
+    const room = newRoom();
     expect(await health(url, ca)).toEqual([200, undefined]);
 
-    limitFiles(service, statSync(path.join(data, 'counter.db-wal')).size);
+    fill();
     for (let again = 0; again < 3; again += 1) {
       // Not 'busy', which would say that nothing was done.
-      expect(await lock(0)).toEqual({ kind: 'unreachable', reason: 'the service answered 500' });
+      expect(await lock(room)).toEqual(FAILED);
     }
     expect(await health(url, ca)).toEqual([503, 'urn:conclave:counter:unavailable']);
 
     limitFiles(service, 'unlimited');
     expect(await health(url, ca)).toEqual([200, undefined]);
-    expect((await lock(0)).kind).toBe('granted');
-    client.disconnect();
+    expect((await lock(room)).kind).toBe('granted');
+
+    // Each time anew it is told, though nobody asks how it is in between.
+    for (let again = 0; again < 2; again += 1) {
+      fill();
+      expect([await lock(), await lock()]).toEqual([FAILED, FAILED]);
+      limitFiles(service, 'unlimited');
+      expect((await lock()).kind).toBe('granted');
+    }
     service.kill('SIGTERM');
     await once(service, 'close');
-    expect(said).toEqual([expect.stringMatching(/^fault: the database cannot be written: .*; \/healthz/)]);
+    const fault = expect.stringMatching(/^fault: the database cannot be written: .*; \/healthz/) as string;
+    expect(said).toEqual([fault, fault, fault]);
   });
 });
