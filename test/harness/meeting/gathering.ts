@@ -1,16 +1,16 @@
 /** Members of a test file's meetings over a real relay and counter of its own. */
 import { afterAll, afterEach, beforeAll } from 'vitest';
 import { HeadlessMember, type HeadlessOptions } from './headless-member.ts';
-import { startServices, type RunningServices } from './services.ts';
+import { startServices, type RelayChoice, type RunningServices } from './services.ts';
 
 /** Starts the services before the tests of the file that makes it; after each test all members leave. */
 export class Gathering {
   readonly #living: HeadlessMember[] = [];
   #services: RunningServices | undefined;
 
-  constructor() {
+  constructor(relay?: RelayChoice) {
     beforeAll(async () => {
-      this.#services = await startServices();
+      this.#services = await startServices(relay);
     }, 240_000);
     afterEach(async () => {
       await Promise.all(this.#living.map(({ meeting }) => meeting.leave()));

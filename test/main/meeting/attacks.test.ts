@@ -1,6 +1,6 @@
 /** Attacks on meetings, by whoever may make them, with the real client, relay and counter. */
 import { randomBytes } from 'node:crypto';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { HttpsCounterClient } from '../../../src/io/counter/counter-client.ts';
 import { ed25519Signer } from '../../../src/io/crypto/raw-keys.ts';
 import { createInvitation, readInvitation } from '../../../src/main/invitations.ts';
@@ -11,32 +11,18 @@ import type { Ed25519Signer } from '../../../src/protocol/group/crypto-port.ts';
 import { groupNameOf } from '../../../src/protocol/group/names.ts';
 import { roomKeysOf } from '../../../src/protocol/group/room-keys.ts';
 import { epoch } from '../../../src/protocol/units.ts';
-import { eventually, HeadlessMember, type HeadlessOptions } from '../../harness/meeting/headless-member.ts';
-import { startServices, type RunningServices } from '../../harness/meeting/services.ts';
+import { Gathering } from '../../harness/meeting/gathering.ts';
+import { eventually, type HeadlessMember } from '../../harness/meeting/headless-member.ts';
 
 /** Who was not invited has the key of some other room. */
 const STRANGER = ed25519Signer(new Uint8Array(randomBytes(32)));
 
-let services: RunningServices;
-const living: HeadlessMember[] = [];
-beforeAll(async () => {
-  services = await startServices();
-}, 60_000);
-afterAll(async () => {
-  await Promise.all(living.map(({ meeting }) => meeting.suspend()));
-  await services.close();
-});
-
-function join(name: string, link: string, options: HeadlessOptions = {}): HeadlessMember {
-  const member = new HeadlessMember(name, link, options);
-  living.push(member);
-  return member;
-}
+const gathering = new Gathering();
 
 async function meet(link: string, ...names: readonly string[]): Promise<HeadlessMember[]> {
   const members: HeadlessMember[] = [];
   for (const name of names) {
-    const member = join(name, link);
+    const member = gathering.join(name, link);
     members.push(member);
     await eventually(`${name} is in`, () => members.every(({ size }) => size >= members.length), 60);
   }
@@ -44,7 +30,7 @@ async function meet(link: string, ...names: readonly string[]): Promise<Headless
 }
 
 function clientOf(room: Ed25519Signer): HttpsCounterClient {
-  const { counter, caPem = '' } = services.servers;
+  const { counter, caPem = '' } = gathering.services.servers;
   return new HttpsCounterClient({ url: counter, trust: { kind: 'ca', caPem }, room });
 }
 
@@ -52,7 +38,7 @@ test(
   'junk increment: who knows the name of the group and the counter cannot end the meeting',
   { timeout: 180_000 },
   async () => {
-    const link = createInvitation(services.servers, 'Attacked', 'classical');
+    const link = createInvitation(gathering.services.servers, 'Attacked', 'classical');
     const here = await meet(link, 'Ana', 'Bo');
     const group = here[0]?.meeting.view.group?.group ?? new Uint8Array(0);
 
@@ -91,7 +77,7 @@ test(
   'next generation: who has the link and was removed, say, cannot draw anybody away from a living meeting',
   { timeout: 180_000 },
   async () => {
-    const link = createInvitation(services.servers, 'Next generation', 'classical');
+    const link = createInvitation(gathering.services.servers, 'Next generation', 'classical');
     const here = await meet(link, 'Ana', 'Bo');
     const group = here[0]?.meeting.view.group?.group ?? new Uint8Array(0);
     const read = readInvitation(link);
@@ -133,7 +119,7 @@ test(
   'dead room: when all have gone without a word, the next meeting begins, and nobody waits for ever',
   { timeout: 180_000 },
   async () => {
-    const link = createInvitation(services.servers, 'Left', 'classical');
+    const link = createInvitation(gathering.services.servers, 'Left', 'classical');
     const [ana] = await meet(link, 'Ana');
     const before = ana?.meeting.view.group?.group;
     await ana?.meeting.leave();
@@ -147,9 +133,9 @@ test(
 /** Ana kicks Mallory, and both are gone: the room is free. */
 async function kickAndPart(link: string) {
   const kickedKeys = new KickedKeysStore(new MemoryStore());
-  const ana = join('Ana', link, { kickedKeys });
+  const ana = gathering.join('Ana', link, { kickedKeys });
   await eventually('Ana is in', () => ana.size === 1, 60);
-  const mallory = join('Mallory', link);
+  const mallory = gathering.join('Mallory', link);
   await eventually('Mallory is in', () => ana.size === 2 && mallory.size === 2, 60);
   ana.meeting.decide({ kind: 'kick', participant: mallory.id ?? '' });
   await eventually('Mallory is out', () => mallory.view.end === 'kicked' && ana.size === 1);
@@ -161,11 +147,11 @@ test(
   'kicked: whoever was is not let into the next meeting either that one who saw it begins',
   { timeout: 180_000 },
   async () => {
-    const link = createInvitation(services.servers, 'Kicked', 'classical');
+    const link = createInvitation(gathering.services.servers, 'Kicked', 'classical');
     const again = await kickAndPart(link);
-    const ana = join('Ana', link, again.ana);
+    const ana = gathering.join('Ana', link, again.ana);
     await eventually('Ana is in', () => ana.size === 1, 60);
-    const mallory = join('Mallory', link, again.mallory);
+    const mallory = gathering.join('Mallory', link, again.mallory);
     await eventually('Mallory has asked', () => ana.view.attention.has('kicked-asks'), 60);
     expect([ana.size, mallory.size]).toEqual([1, 0]);
     // Nor does anybody come in unasked who has the link, as after each kick.
@@ -177,11 +163,11 @@ test(
   'kicked: nobody who saw it comes to the next meeting that the one who was kicked begins',
   { timeout: 180_000 },
   async () => {
-    const link = createInvitation(services.servers, 'Taken', 'classical');
+    const link = createInvitation(gathering.services.servers, 'Taken', 'classical');
     const again = await kickAndPart(link);
-    const mallory = join('Mallory', link, again.mallory);
+    const mallory = gathering.join('Mallory', link, again.mallory);
     await eventually('Mallory is in', () => mallory.size === 1, 60);
-    const ana = join('Ana', link, again.ana);
+    const ana = gathering.join('Ana', link, again.ana);
     await eventually('Ana is told', () => ana.view.end !== undefined, 60);
     expect([ana.view.end, ana.view.history]).toEqual(['kicked-is-there', []]);
     // Mallory has learned nothing of it, not even that somebody asked.
@@ -189,7 +175,7 @@ test(
 
     // When it has gone, the room is free.
     await mallory.meeting.leave();
-    const next = join('Ana', link, again.ana);
+    const next = gathering.join('Ana', link, again.ana);
     await eventually('Ana is in', () => next.size === 1, 60);
     expect(next.group?.participants[0]?.role).toBe('organiser');
   },
@@ -199,20 +185,20 @@ test(
   'kicked: nobody who saw it stays in a meeting, or comes to one, into which others who did not let the one who was kicked',
   { timeout: 180_000 },
   async () => {
-    const link = createInvitation(services.servers, 'Let in', 'classical');
+    const link = createInvitation(gathering.services.servers, 'Let in', 'classical');
     const again = await kickAndPart(link);
     // Eve was not there.
     const [eve] = await meet(link, 'Eve');
-    const ana = join('Ana', link, again.ana);
+    const ana = gathering.join('Ana', link, again.ana);
     await eventually('Ana is in', () => ana.size === 2, 60);
-    const mallory = join('Mallory', link, again.mallory);
+    const mallory = gathering.join('Mallory', link, again.mallory);
     await eventually('Mallory is in', () => mallory.size > 0, 60);
     await eventually('Ana is told', () => ana.view.end !== undefined);
     expect(ana.view.end).toBe('kicked-is-there');
     const seen = ana.view.history.map(({ change }) => change.added.length);
     expect(seen).toEqual([0]);
 
-    const later = join('Ana', link, again.ana);
+    const later = gathering.join('Ana', link, again.ana);
     await eventually('Ana is told', () => later.view.end !== undefined, 60);
     expect([later.view.end, later.view.history]).toEqual(['kicked-is-there', []]);
     expect([eve?.view.end, mallory.view.end]).toEqual([undefined, undefined]);

@@ -1,24 +1,18 @@
 /** A relay that repeats KeyPackages, of members and of who left, in each phase: the real client and counter. */
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { createInvitation } from '../../../src/main/invitations.ts';
 import type { InspectedKeyPackage } from '../../../src/main/mls/mls-port.ts';
 import { TsMlsAdapter } from '../../../src/main/mls/ts-mls-adapter.ts';
 import { encodeBase64Url } from '../../../src/protocol/bytes/base64url.ts';
 import type { GroupHandle } from '../../../src/protocol/group/mls.ts';
 import { Eavesdropper } from '../../harness/meeting/eavesdropper.ts';
-import { eventually, HeadlessMember } from '../../harness/meeting/headless-member.ts';
-import type { HeadlessOptions } from '../../harness/meeting/headless-member.ts';
-import { startServices, type RunningServices } from '../../harness/meeting/services.ts';
+import { Gathering } from '../../harness/meeting/gathering.ts';
+import { eventually } from '../../harness/meeting/headless-member.ts';
+import type { HeadlessMember, HeadlessOptions } from '../../harness/meeting/headless-member.ts';
 
-let services: RunningServices;
-const living: HeadlessMember[] = [];
-beforeAll(async () => {
-  services = await startServices({ kind: 'lawless' });
-}, 60_000);
-afterAll(async () => {
-  await Promise.all(living.map(({ meeting }) => meeting.suspend()));
-  await services.close();
-});
+const gathering = new Gathering({ kind: 'lawless' });
+/** Who is to be in the meeting. */
+const here: HeadlessMember[] = [];
 
 /** MLS that tells what it found of the KeyPackages of others. */
 class WatchedMls extends TsMlsAdapter {
@@ -31,24 +25,24 @@ class WatchedMls extends TsMlsAdapter {
 }
 
 const agree = (): boolean =>
-  living.every(({ size, epoch }) => size === living.length && epoch === living[0]?.epoch);
+  here.every(({ size, epoch }) => size === here.length && epoch === here[0]?.epoch);
 async function enter(name: string, link: string, options: HeadlessOptions = {}): Promise<HeadlessMember> {
-  const member = new HeadlessMember(name, link, options);
-  living.push(member);
-  await eventually(`${name} is in`, agree, 60, () => living.map((each) => [each.name, each.size]));
+  const member = gathering.join(name, link, options);
+  here.push(member);
+  await eventually(`${name} is in`, agree, 60, () => gathering.state());
   return member;
 }
 const gone = (member: HeadlessMember): void => {
-  living.splice(living.indexOf(member), 1);
+  here.splice(here.indexOf(member), 1);
 };
 
 test(
   'nobody is thrown out or comes back by KeyPackages that a relay repeats',
   { timeout: 300_000 },
   async () => {
-    const link = createInvitation(services.servers, 'Repeated', 'classical');
+    const link = createInvitation(gathering.services.servers, 'Repeated', 'classical');
     const ana = await enter('Ana', link);
-    const relay = await Eavesdropper.listen(services.servers, link);
+    const relay = await Eavesdropper.listen(gathering.services.servers, link);
     const bo = await enter('Bo', link);
     const boId = bo.id ?? '';
 
@@ -66,7 +60,7 @@ test(
     await relay.replayKeyPackages();
     expect([ana.epoch, di.epoch]).toEqual([before + 1n, before + 1n]);
     expect(ana.participant(boId)?.joinedEpoch).toBe(1n);
-    expect(living.map(({ view }) => view.end)).toEqual([undefined, undefined, undefined, undefined]);
+    expect(here.map(({ view }) => view.end)).toEqual([undefined, undefined, undefined, undefined]);
 
     // After a leave: also to Ed, who never saw Bo and whom MLS tells that it could be added.
     gone(bo);
@@ -93,7 +87,7 @@ test(
     await fay;
     expect(ana.epoch).toBe(after + 1n);
     const out = [bo, cy].map(({ identity }) => encodeBase64Url(identity.fingerprint));
-    for (const member of living) for (const id of out) expect(member.participant(id)).toBeUndefined();
+    for (const member of here) for (const id of out) expect(member.participant(id)).toBeUndefined();
 
     // Who left comes back by itself, and is let in.
     await enter('Bo', link, { identity: bo.identity });
