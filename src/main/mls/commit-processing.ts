@@ -21,10 +21,11 @@ import { leafIndex, type LeafIndex } from '../../protocol/group/roster.ts';
 import { commitPolicy, signatureKeysOf, type PolicyGroup, type SeenCommit } from './commit-policy.ts';
 import { DerivedSecrets } from './derived-secrets.ts';
 import { InvitationPskIndex } from './invitation-psk.ts';
-import { addsFault, canSealTo } from './key-package-check.ts';
+import { addsFault } from './key-package-check.ts';
 import { keepsAuthor } from './leaf-joins.ts';
 import { decodeWhole, MLS_LIMITS, nameOf, requiredParameters } from './mls-messages.ts';
 import type { MlsMembership } from './mls-port.ts';
+import { canSealTo } from './sealable-keys.ts';
 
 /** The group that it is for. */
 export interface ProcessingGroup {
@@ -93,8 +94,8 @@ async function tryCommit(group: ProcessingGroup, commit: Uint8Array): Promise<Re
   const { newState, consumed } = result;
   const fault =
     seen.refusal ??
-    (await addsFault(group, seen.added, seen.parameters)) ??
-    (committer === undefined ? 'no Commit' : await changeFault(group, newState, committer));
+    addsFault(group, seen.added, seen.parameters) ??
+    (committer === undefined ? 'no Commit' : changeFault(group, newState, committer));
   if (committer === own) return { kind: 'own' };
   if (committer === undefined || fault !== undefined) return refusedOf(fault ?? 'no Commit', committer);
   const contents = {
@@ -114,16 +115,16 @@ async function tryCommit(group: ProcessingGroup, commit: Uint8Array): Promise<Re
 }
 
 /** What a Commit makes of the group that none may; a member that it removes has no new state that tells. */
-async function changeFault(
+function changeFault(
   { state: before, suite }: ProcessingGroup,
   after: ClientState,
   committer: LeafIndex,
-): Promise<string | undefined> {
+): string | undefined {
   if (after.groupActiveState.kind === 'removedFromGroup') return undefined;
   if (after.groupActiveState.kind !== 'active') return 'a reinitialisation of the group';
   if (!keepsAuthor(before, after, committer)) return 'a Commit that makes its author another';
   for (const key of pathKeys(before, after, committer))
-    if (!(await canSealTo(key, suite))) return 'a path with a key that nothing can be sealed to';
+    if (!canSealTo(key, suite)) return 'a path with a key that nothing can be sealed to';
   return undefined;
 }
 

@@ -26,6 +26,7 @@ import { joinExtensionOf, joinOf } from './leaf-joins.ts';
 import { decodeKeyPackage, refused, requiredParameters } from './mls-messages.ts';
 import type { InspectedKeyPackage, MlsMembership } from './mls-port.ts';
 import { nodeGroupCrypto } from './node-group-crypto.ts';
+import { canSealTo } from './sealable-keys.ts';
 
 /** The group to which KeyPackages are to be added. */
 export interface InspectingGroup {
@@ -56,7 +57,7 @@ export async function inspectKeyPackage(
   if (isKicked(parameters, signatureKey)) return { kind: 'kicked', signatureKey };
   if (asOf > state.groupContext.epoch) return { kind: 'early', asOf };
   if (joinFault(join, signatureKey, state) === ANSWERED) return { kind: 'answered', senderId };
-  const fault = await addsFault(group, [keyPackage], parameters);
+  const fault = addsFault(group, [keyPackage], parameters);
   if (fault !== undefined) return refused(fault);
   const genuine =
     (await clientConfig.authService.validateCredential(leaf.credential, signatureKey)) &&
@@ -74,11 +75,11 @@ export async function inspectKeyPackage(
  * @param parameters - the meeting parameters after the Commit, with its kicked keys.
  * @returns what is wrong, or undefined.
  */
-export async function addsFault(
+export function addsFault(
   { state, suite, membership }: InspectingGroup,
   keyPackages: readonly KeyPackage[],
   parameters: MeetingParameters,
-): Promise<string | undefined> {
+): string | undefined {
   const encryptionKeys = new Set(encryptionKeysOf(state));
   const signatureKeys = new Set<string>();
   for (const keyPackage of keyPackages) {
@@ -95,7 +96,7 @@ export async function addsFault(
       const text = encodeHex(key);
       if (encryptionKeys.has(text)) return 'an Add with a key that is in use';
       encryptionKeys.add(text);
-      if (!(await canSealTo(key, suite))) return 'an Add with a key that nothing can be sealed to';
+      if (!canSealTo(key, suite)) return 'an Add with a key that nothing can be sealed to';
     }
   }
   return undefined;
@@ -160,15 +161,4 @@ function malformation(
     return 'no support for an extension of the group';
   }
   return joinFault(join, leafNode.signaturePublicKey, state);
-}
-
-/** Whether a Commit or a Welcome can be sealed to an HPKE key: right length, and not of small order (RFC 9180 §7.1.4). */
-export async function canSealTo(publicKey: Uint8Array, { hpke }: CiphersuiteImpl): Promise<boolean> {
-  const nothing = new Uint8Array(0);
-  try {
-    await hpke.seal(await hpke.importPublicKey(publicKey), nothing, nothing);
-    return true;
-  } catch {
-    return false;
-  }
 }

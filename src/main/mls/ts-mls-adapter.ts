@@ -163,7 +163,7 @@ export class TsMlsAdapter implements MlsPort {
     if (plan.adds.length > 0) proposals.push(invitationPskProposal(membership, suite));
     // By the rules that receivers have: a Commit that they refuse would end the meeting.
     const seen = judgeOwnCommit(proposals, ownLeaf, policyGroup);
-    const fault = seen.refusal ?? (await addsFault(group, seen.added, seen.parameters));
+    const fault = seen.refusal ?? addsFault(group, seen.added, seen.parameters);
     if (fault !== undefined) return refused(fault);
     // The types of ts-mls do not know the option that our patch adds.
     const forcePath = plan.renews === true;
