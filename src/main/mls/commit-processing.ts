@@ -9,11 +9,14 @@
  */
 import { processPrivateMessage } from 'ts-mls';
 import type { CiphersuiteImpl, ClientState, PrivateMessage } from 'ts-mls';
+import type { AuthenticatedContent } from 'ts-mls/authenticatedContent.js';
 import { makeKeyPackageRef } from 'ts-mls/keyPackage.js';
 import { unprotectPrivateMessage } from 'ts-mls/messageProtection.js';
 import { InternalError, MlsError, ValidationError } from 'ts-mls/mlsError.js';
+import { createConfirmedHash, createInterimHash } from 'ts-mls/transcriptHash.js';
 import { directPath, leafToNodeIndex, leafWidth, toLeafIndex } from 'ts-mls/treemath.js';
 import { equal } from '../../protocol/bytes/equal.ts';
+import { invariant } from '../../protocol/errors.ts';
 import { MAX_MEMBERS } from '../../protocol/group/coordination/commit-size.ts';
 import { isKicked } from '../../protocol/group/meeting-parameters.ts';
 import type { CommitContents, ProcessOutcome } from '../../protocol/group/mls.ts';
@@ -86,7 +89,7 @@ async function tryCommit(group: ProcessingGroup, commit: Uint8Array): Promise<Re
   try {
     result = await processPrivateMessage(state, privateMessage, psks, suite, callback);
   } catch (error) {
-    const author = await authorOf(group, privateMessage);
+    const author = authorOf(await openSigned(group, privateMessage));
     if (author === own) return { kind: 'own' };
     return refusedOf(nameOf(error), isAuthors(error, seen) ? author : undefined);
   }
@@ -106,8 +109,12 @@ async function tryCommit(group: ProcessingGroup, commit: Uint8Array): Promise<Re
   if (newState.groupActiveState.kind !== 'removedFromGroup')
     return { kind: 'follows', newState, consumed, contents };
   const { publicKey } = membership.identity;
+  const signed = await openSigned(group, privateMessage);
+  const transcript = signed && (await transcriptAfter(group, signed));
+  invariant(transcript !== undefined, 'what was processed can be opened');
   return {
     kind: 'removed',
+    transcript,
     contents,
     isReplaced: seen.added.some(({ leafNode }) => equal(leafNode.signaturePublicKey, publicKey)),
     kicked: isKicked(seen.parameters, publicKey),
@@ -150,11 +157,11 @@ function isAuthors(error: unknown, { committer }: SeenCommit): boolean {
   return committer === undefined ? error instanceof MlsError : error instanceof ValidationError;
 }
 
-/** The leaf whose signature is on a message; undefined where none is, in this epoch of this group. */
-async function authorOf(
+/** A message whose signature is right; undefined where none is, in this epoch of this group. */
+async function openSigned(
   { state, suite }: ProcessingGroup,
   message: PrivateMessage,
-): Promise<LeafIndex | undefined> {
+): Promise<AuthenticatedContent | undefined> {
   const { keySchedule, secretTree, ratchetTree, groupContext, clientConfig } = state;
   const { keyRetentionConfig } = clientConfig;
   const { senderDataSecret } = keySchedule;
@@ -168,11 +175,30 @@ async function authorOf(
       keyRetentionConfig,
       suite,
     );
-    const { sender } = content.content;
-    return sender.senderType === 'member' ? leafIndex(sender.leafIndex) : undefined;
+    return content;
   } catch {
     return undefined;
   }
+}
+
+function authorOf(signed: AuthenticatedContent | undefined): LeafIndex | undefined {
+  const sender = signed?.content.sender;
+  return sender?.senderType === 'member' ? leafIndex(sender.leafIndex) : undefined;
+}
+
+/**
+ * The confirmed transcript hash of the epoch that a Commit begins, which follows from the Commit as it was signed: whom it removes
+ * can tell it, too.
+ * @see RFC 9420 §8.2
+ */
+async function transcriptAfter(
+  { state, suite: { hash } }: ProcessingGroup,
+  { wireformat, content, auth: { signature } }: AuthenticatedContent,
+): Promise<Uint8Array | undefined> {
+  if (content.contentType !== 'commit') return undefined;
+  const { confirmedTranscriptHash } = state.groupContext;
+  const interim = await createInterimHash(confirmedTranscriptHash, state.confirmationTag, hash);
+  return createConfirmedHash(interim, { wireformat, content, signature }, hash);
 }
 
 function refusedOf(reason: string, author: LeafIndex | undefined): NotTaken {

@@ -113,6 +113,8 @@ export type ProcessOutcome =
   /** The Commit removes this member: there is no next epoch for it. `isReplaced` says whether its own key was added again. */
   | {
       readonly kind: 'removed';
+      /** Confirmed transcript hash of the epoch that it begins for the others: all that can be told of that epoch from outside. */
+      readonly transcript: Uint8Array;
       readonly contents: CommitContents;
       readonly isReplaced: boolean;
       readonly kicked: boolean;

@@ -220,7 +220,8 @@ export class FakeMls {
     if (commit.removes.includes(state.own)) {
       const isReplaced = commit.adds.some(({ key }) => key === this.#key);
       const kicked = commit.kicks.includes(this.#key);
-      return { kind: 'removed', contents, isReplaced, kicked };
+      const transcript = unhex(next.transcript);
+      return { kind: 'removed', transcript, contents, isReplaced, kicked };
     }
     const id = this.#fresh() as StagedHandle;
     staged.set(id, { state: next, commit, own: false });

@@ -60,6 +60,21 @@ describe.each<[string, () => MlsPort]>([
     expect(added.masterKey).not.toEqual(second.masterKey);
   });
 
+  test.each<MlsSuite>([0x0001, 0x0053])(
+    'who is removed comes to the transcript of those who stay in suite %i',
+    async (suite) => {
+      const { group, groupId, secret } = await start(suite);
+      const leaver = await add(group, makeMembership(groupId, secret, suite));
+      const outcome = await mls.stageCommit(group, { ...NO_CHANGE, removes: [leaver.joined.view.ownLeaf] });
+      if (outcome.kind !== 'staged') throw new Error(outcome.reason);
+      const { transcript, commit } = outcome.commit;
+      expect(await mls.processCommit(leaver.joined.group, commit)).toMatchObject({
+        kind: 'removed',
+        transcript,
+      });
+    },
+  );
+
   test('one Commit joins and removes, with one Welcome a joiner', async () => {
     const { group, groupId, secret } = await start();
     const leaver = await add(group, makeMembership(groupId, secret));

@@ -219,6 +219,7 @@ describe('a Commit', () => {
     });
     expect(await mls.processCommit(group, removal.commit)).toEqual({
       kind: 'removed',
+      transcript: removal.transcript,
       contents: { committer: 1, removed: [leafIndex(0)], added: [] },
       isReplaced: false,
       kicked: false,

@@ -19,7 +19,7 @@ function removed(outcome: Pick<Removed, 'isReplaced' | 'kicked'>, away: boolean)
     },
     process: () => {
       const contents = { committer: leafIndex(0), removed: [leafIndex(1)], added: [] };
-      return { kind: 'removed', contents, ...outcome };
+      return { kind: 'removed', transcript: new Uint8Array(32), contents, ...outcome };
     },
     // Whoever does not reach the counter does not know that it has missed nothing.
     probe: ({ group }) => {
