@@ -134,4 +134,6 @@ export interface GroupNotices {
   requestUpdate(): void;
   /** Something sealed in a later epoch arrived: what is missing is to be looked for. */
   epochSeen(epoch: Epoch): void;
+  /** What became of a removal of ours that was in doubt: it counts, or the others move away from the line that it is in. */
+  removalJudged(counts: boolean): void;
 }

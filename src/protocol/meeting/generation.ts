@@ -12,13 +12,14 @@ import { PROFILE } from '../secure-objects/aad.ts';
 import { isSuiteId } from '../secure-objects/suite.ts';
 import type { Epoch, Millis } from '../units.ts';
 import type { GroupNotices, MeetingCore } from './core.ts';
-import type { EpochBegun } from './group-events.ts';
+import type { EpochBegun, LineBroken } from './group-events.ts';
 import { MeetingKeys } from './meeting-keys.ts';
 import { Members } from './members.ts';
 import { Moves } from './moves.ts';
 import type { OwnMedia } from './own-media.ts';
 import { OwnTracks } from './own-tracks.ts';
 import type { RelayLink } from './relay-link.ts';
+import { RemovalDoubt, type DoubtedRemoval } from './removal-doubt.ts';
 import type { RemoteMember } from './remote-member.ts';
 
 /** What a generation needs from the meeting. */
@@ -48,6 +49,7 @@ export class Generation {
   readonly #context: GenerationContext;
   readonly #keys: MeetingKeys;
   readonly #keyframeRequested = new Map<ParticipantId, Millis>();
+  readonly #removal: RemovalDoubt;
   #self: Member | undefined;
   #updateRequested: Epoch | undefined;
   #helloAt: Millis;
@@ -78,6 +80,9 @@ export class Generation {
       say: (move) => {
         this.own.sendControl({ kind: 'move', move });
       },
+      moved: () => {
+        this.#removal.moved();
+      },
     });
     this.members = new Members(
       begun.group,
@@ -89,11 +94,16 @@ export class Generation {
         keyframeNeeded: (member) => {
           this.requestKeyframe(member.id);
         },
+        ahead: () => {
+          this.#removal.look();
+        },
         forged: ({ member }) => {
           context.forged(member);
         },
       },
     );
+    const { members, moves } = this;
+    this.#removal = new RemovalDoubt({ core, link, notices, members, moves });
   }
 
   /** The generation that `begun` is the first epoch of; undefined when its media cipher is not known here. */
@@ -119,6 +129,23 @@ export class Generation {
     this.members.epochBegan(begun);
     this.#introduce();
     this.moves.epochBegan(begun);
+  }
+
+  /** MLS was lost, and has the group again: what was asked of it is not answered, and what it said is said again. */
+  resumed(begun: Omit<EpochBegun, 'masterKey'>): void {
+    this.#removal.end();
+    this.moves.resumed(begun);
+  }
+
+  /** The counter has logged a Commit that removes us; whether others follow it is to be seen. */
+  removalDoubted(doubted: DoubtedRemoval): void {
+    if (this.#keys.epoch !== undefined) this.#removal.begin(doubted, this.#keys.epoch);
+  }
+
+  /** The counter has logged what we cannot follow. */
+  lineBroke({ author, suspect }: LineBroken): void {
+    this.#removal.end();
+    this.moves.lineBroke(author?.leaf, suspect);
   }
 
   /** Announces our tracks on a new session. */
@@ -168,6 +195,7 @@ export class Generation {
     this.members.tick(link.connectedSince);
     this.own.tick();
     this.moves.tick();
+    this.#removal.look();
     if (link.connectedSince === undefined || now - this.#helloAt < HELLO_EVERY_MS) return;
     this.hello();
     this.own.sendCatalog();
@@ -179,6 +207,7 @@ export class Generation {
    */
   close(reason: string): readonly PublishOffer[] {
     this.#keys.erase();
+    this.#removal.end();
     this.moves.end();
     const offers = this.members.close();
     this.own.end(reason);

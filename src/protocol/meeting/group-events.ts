@@ -46,6 +46,15 @@ export interface EpochBegun {
   readonly past: readonly Uint8Array[];
 }
 
+/** A line that is broken. */
+export interface LineBroken {
+  readonly kind: 'line-broken';
+  /** Who is proven to have broken a rule. */
+  readonly author: Member | undefined;
+  /** Whose Commit it is, where it removes us: the others may have found that it breaks a rule, and we cannot. */
+  readonly suspect: LeafIndex | undefined;
+}
+
 /** Everything that happens, in order. */
 export type GroupEvent =
   | { readonly kind: 'status'; readonly step: GroupStep }
@@ -60,6 +69,13 @@ export type GroupEvent =
   | { readonly kind: 'door'; readonly callers: readonly Caller[] }
   /** What a person here wanted is up to organisers, of whom we are none (any more): it is not done. */
   | { readonly kind: 'not-organiser' }
+  /** The counter has logged a Commit that removes us, and nothing proves that others can follow it. */
+  | {
+      readonly kind: 'removal-doubted';
+      readonly committer: LeafIndex;
+      /** Who could follow it or not, besides its author. */
+      readonly others: readonly Member[];
+    }
   /** Others removed us since they heard nothing of us; we ask to be let in again. */
   | { readonly kind: 'removed-as-absent' }
   /** Whether somebody asks to be let in for whom the group has no room. */
@@ -70,8 +86,8 @@ export type GroupEvent =
   | { readonly kind: 'kicked-asks'; readonly signatureKey: Uint8Array }
   /** The counter signed two different Commits for one epoch: it is not trusted any more. */
   | { readonly kind: 'equivocation'; readonly epoch: Epoch }
-  /** The counter has logged what we cannot follow; `author` is proven to have broken a rule. */
-  | { readonly kind: 'line-broken'; readonly author: Member | undefined }
+  /** The counter has logged what we cannot follow. */
+  | LineBroken
   /** The membership cannot be written; it is tried again every second, and nothing is sent meanwhile. */
   | { readonly kind: 'store-failing' }
   /** After that: the store takes what is written again. */

@@ -414,15 +414,16 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
         this.#attention.delete('newer-generation');
         this.#attention.delete('moved');
         return;
+      case 'removal-doubted':
       case 'removed-as-absent':
         // The others heard our good-bye.
-        if (this.#life.kind === 'leaving') {
-          this.#group.leave();
-          return;
+        if (this.#life.kind === 'leaving') this.#group.leave();
+        else if (event.kind === 'removal-doubted') this.#generation?.removalDoubted(event);
+        else {
+          this.#absence = { kind: 'rejoining' };
+          // Whoever comes back to the machine has perhaps forgotten that it listens.
+          this.#setSending({ microphone: false, camera: false });
         }
-        this.#absence = { kind: 'rejoining' };
-        // Whoever comes back to the machine has perhaps forgotten that it listens.
-        this.#setSending({ microphone: false, camera: false });
         return;
       case 'newer-generation':
       case 'moved':
@@ -432,8 +433,8 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
         this.#attention.add(event.kind);
         return;
       case 'line-broken':
-        this.#line = event;
-        this.#generation?.moves.lineBroke(event.author?.leaf);
+        this.#line = { kind: event.kind, author: event.author };
+        this.#generation?.lineBroke(event);
         return;
       case 'equivocation':
         this.#split(event.epoch);
@@ -480,7 +481,7 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
     // MLS was restarted and is where it was: keys and tracks go on.
     if (before?.epoch === begun.epoch) {
       masterKey.fill(0);
-      this.#generation?.moves.resumed(rest);
+      this.#generation?.resumed(rest);
       return;
     }
     this.#attention.delete('mls-restarted');

@@ -38,6 +38,8 @@ export interface OpenedObject {
 export interface MemberTrackOwner {
   /** @param live - false when the object was published before we subscribed. */
   opened(track: MemberTrack, object: OpenedObject, live: boolean): void;
+  /** Something came that is sealed in an epoch whose key is not here. Anybody can say so. */
+  ahead(track: MemberTrack, epoch: Epoch): void;
   /**
    * The publisher or the session is gone; the track is closed.
    * @param isSaid - the relay has said that the track has ended.
@@ -191,6 +193,7 @@ export class MemberTrack implements SubscriptionOwner {
       this.#waitedAt = this.#now;
       this.#countUnreadable(this.#held.hold(object, outcome.epoch, this.#now));
       this.#context.notices.epochSeen(outcome.epoch);
+      this.#owner.ahead(this, outcome.epoch);
     } else this.#countUnreadable(1);
   }
 

@@ -156,6 +156,10 @@ export class MlsGroup implements GroupNotices {
     this.#input({ kind: 'epoch-hint', epoch: seen });
   }
 
+  removalJudged(counts: boolean): void {
+    this.#input({ kind: 'removal-judged', counts });
+  }
+
   /** What a person here decides as an organiser. */
   decide(decision: Decision): void {
     this.#undone.decided(decision);

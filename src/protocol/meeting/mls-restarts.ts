@@ -37,6 +37,9 @@ export function noticesTo(group: () => GroupNotices): GroupNotices {
     epochSeen: (epoch) => {
       group().epochSeen(epoch);
     },
+    removalJudged: (counts) => {
+      group().removalJudged(counts);
+    },
   };
 }
 

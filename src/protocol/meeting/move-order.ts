@@ -16,8 +16,17 @@ export type OpenedMove = Extract<OpenMoveOutcome, { readonly kind: 'opened' }>;
 /** In what moves are looked at. */
 export interface Situation {
   readonly begun: Omit<EpochBegun, 'masterKey'>;
-  /** The counter has logged what nobody can follow; who is proven to have done it. */
-  readonly broken: { readonly author: LeafIndex | undefined } | undefined;
+  readonly broken: BrokenLine | undefined;
+}
+
+/** The counter has logged what nobody can follow, or what we do not know of whether anybody can. */
+export interface BrokenLine {
+  /** Who is proven to have done it. */
+  readonly author: LeafIndex | undefined;
+  /** Whose Commit removes us, so that it is perhaps proven to others. */
+  readonly suspect: LeafIndex | undefined;
+  /** Whose moves are looked at: organisers', those of others but the suspect, too, or all. */
+  readonly movers: 'organisers' | 'others' | 'all';
 }
 
 /** What decides between movers: the lowest counts. Each has one move, its newest. */
@@ -32,6 +41,8 @@ export interface JudgedMove {
   readonly seen: SeenMove;
   /** It moves us, or leaves us behind, whatever a person says. */
   readonly decides: boolean;
+  /** It takes us along, as an organiser's or from a line that is broken. */
+  readonly takesUsAlong: boolean;
   /** It is for us, and our part of it cannot be opened. */
   readonly isSpoilt: boolean;
   readonly rank: MoveRank;
@@ -55,14 +66,17 @@ export function judgeMove(opened: OpenedMove, situation: Situation): JudgedMove 
   const isForUs = recipients.has(ownLeaf);
   const rank = rankOf(mover, opened.since, situation);
   // By its word alone, a member that is none moves nobody.
-  if (!rank.byOrganiser && !isForUs) return undefined;
-  const decides = rank.byOrganiser || escapes(situation, coming);
+  if (!rank.byOrganiser && !(isForUs && isHeard(mover, situation))) return undefined;
+  const isEscape = !rank.byOrganiser && escapes(situation, coming);
+  // Organisers are moved by each other alone: they move the meeting themselves, and it stays theirs.
+  const decides = rank.byOrganiser || (isEscape && !organises(situation));
   const kind = !isForUs ? 'left-behind' : decides ? 'follow' : 'ask';
   const { invitation } = opened;
   const commitment = encodeHex(opened.commitment);
   return {
     seen: { mover, kind, commitment, invitation, coming, leftBehind },
     decides,
+    takesUsAlong: isForUs && (decides || isEscape),
     isSpoilt: isForUs && invitation === undefined,
     rank,
   };
@@ -97,18 +111,27 @@ export function movesUs(judged: readonly JudgedMove[], own: OwnMoveRank | undefi
   return ownRoom !== undefined && isBefore(ownRoom, roomOf(first)) ? undefined : first;
 }
 
+/** While a removal of ours is in doubt some members are not listened to yet. */
+function isHeard({ leaf }: Member, { broken }: Situation): boolean {
+  const { movers = 'all', suspect } = broken ?? {};
+  return movers === 'all' || (movers === 'others' && leaf !== suspect);
+}
+
 /**
- * Whether a member that is no organiser moves us from a line that is broken: we know so ourselves, and everybody of the tree comes
- * along but whoever is proven to have broken it. Organisers are moved by each other alone: they move the meeting themselves, and
- * it stays theirs.
+ * Whether a member that is no organiser moves the meeting from a line that is broken: we know so ourselves, or cannot know, and
+ * everybody of the tree comes along but whoever is proven to have broken it, or may be to others.
  */
 function escapes({ begun, broken }: Situation, coming: readonly Member[]): boolean {
-  const { roster, ownLeaf, parameters } = begun;
+  if (broken === undefined) return false;
+  const { author, suspect } = broken;
+  const [left, ...others] = begun.roster.filter((member) => !coming.includes(member));
+  if (others.length > 0) return false;
+  return left?.leaf === author || (suspect !== undefined && left?.leaf === suspect);
+}
+
+function organises({ begun: { roster, ownLeaf, parameters } }: Situation): boolean {
   const own = roster.find(({ leaf }) => leaf === ownLeaf);
-  if (broken === undefined || own === undefined) return false;
-  if (roleOf(parameters, own.fingerprint) === 'organiser') return false;
-  const [left, ...others] = roster.filter((member) => !coming.includes(member));
-  return others.length === 0 && left?.leaf === broken.author;
+  return own !== undefined && roleOf(parameters, own.fingerprint) === 'organiser';
 }
 
 /** An organiser's, then the one that was said first, then that of the lower leaf. */

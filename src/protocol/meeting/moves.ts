@@ -18,6 +18,7 @@ import {
   judgeMove,
   movesUs,
   rankOf,
+  type BrokenLine,
   type OpenedMove,
   type OwnMoveRank,
   type Situation,
@@ -56,6 +57,8 @@ interface Spent {
 export interface MovesOwner {
   /** Says it on our control track. */
   say(move: Uint8Array): void;
+  /** Somebody moves the meeting, from a line that is broken or as an organiser, and takes us along. */
+  moved(): void;
 }
 
 /** The part of the meeting machine. */
@@ -78,8 +81,8 @@ export class Moves {
   #number = 0;
   /** Rooms that we moved people to before we moved on: nobody leads us there any more. */
   readonly #passed = new Set<string>();
-  /** The counter has logged what nobody can follow; who is proven to have done it. */
-  #broken: { readonly author: LeafIndex | undefined } | undefined;
+  /** The counter has logged what nobody can follow, or what we do not know of whether anybody can. */
+  #broken: BrokenLine | undefined;
   /** The newest of each mover. */
   readonly #kept = new Map<LeafIndex, OpenedMove>();
   /** Whose moves led nowhere. */
@@ -115,10 +118,21 @@ export class Moves {
   /**
    * The counter has logged what we cannot follow: from now on members that are no organisers move the meeting, too.
    * @param author - who is proven to have broken a rule: it moves nobody.
+   * @param suspect - who may be proven to others.
    */
-  lineBroke(author: LeafIndex | undefined): void {
-    this.#broken = { author };
+  lineBroke(author: LeafIndex | undefined, suspect?: LeafIndex): void {
+    this.#broken = { author, suspect, movers: 'all' };
     if (author !== undefined) this.#distrusted.add(author);
+    this.#weigh();
+  }
+
+  /**
+   * The counter has logged a Commit that removes us, and perhaps nobody can follow it.
+   * @param movers - who moves us from there: organisers alone as ever, or members that are none, but not its author, or all.
+   */
+  removalDoubted(author: LeafIndex, movers: BrokenLine['movers']): void {
+    if (this.#broken?.movers === movers) return;
+    this.#broken = { author: undefined, suspect: author, movers };
     this.#weigh();
   }
 
@@ -224,6 +238,7 @@ export class Moves {
       .filter(({ mover }) => !this.#distrusted.has(mover))
       .flatMap((opened) => judgeMove(opened, situation) ?? [])
       .filter(({ seen }) => !this.#passed.has(seen.commitment));
+    if (judged.some(({ takesUsAlong }) => takesUsAlong)) this.#owner.moved();
     for (const { seen, isSpoilt } of judged) if (seen.kind === 'ask' && !isSpoilt) this.#ask(seen);
     const counts = movesUs(judged, this.#ownRank(situation));
     if (counts === undefined) return;

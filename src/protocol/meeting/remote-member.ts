@@ -29,6 +29,8 @@ export interface RemoteMemberOwner {
   control(member: RemoteMember, message: ControlMessage): void;
   /** Its picture is wanted and can begin at a key frame only. */
   keyframeNeeded(member: RemoteMember): void;
+  /** It is heard in an epoch that we have no key of: {@link RemoteMember.aheadIn}. */
+  ahead(): void;
   /** Somebody else who has the keys has sent as this member: nothing of it is played until that ends. */
   forged(member: RemoteMember): void;
 }
@@ -56,6 +58,7 @@ export class RemoteMember {
   #catalogGroup: bigint | undefined;
   #watched = false;
   #lastHeard: Millis;
+  #aheadIn: Epoch | undefined;
   /** The last times of being a member whose control track or catalog has brought something, oldest first. */
   #times: (string | undefined)[] = [];
   #confirmation: Confirmation;
@@ -73,6 +76,9 @@ export class RemoteMember {
       new TrackInstances(kind, context, {
         opened: (object, begins) => {
           this.#opened(kind, object, begins);
+        },
+        ahead: ({ time }, epoch) => {
+          if (kind === 'control') this.#seenAhead(time, epoch);
         },
         ended: ({ time }, isSaid) => {
           this.#confirmation.ended(time, isSaid);
@@ -110,6 +116,7 @@ export class RemoteMember {
     this.#catalog = undefined;
     this.#catalogGroup = undefined;
     this.#lastHeard = this.#context.core.tasks.now;
+    this.#aheadIn = undefined;
   }
 
   /** The name that the member gave itself, once it has come. */
@@ -120,6 +127,11 @@ export class RemoteMember {
   /** When anything of this member was last opened; when it was first seen, if nothing was. */
   get lastHeard(): Millis {
     return this.#lastHeard;
+  }
+
+  /** The newest epoch that we had no key of in which it has sealed anything, by a control track that nothing says is not its own. */
+  get aheadIn(): Epoch | undefined {
+    return this.#aheadIn;
   }
 
   /** Objects of this member that could not be opened. */
@@ -234,6 +246,12 @@ export class RemoteMember {
         this.#chunk(kind, object);
         return;
     }
+  }
+
+  #seenAhead(time: string | undefined, epoch: Epoch): void {
+    if (this.#confirmation.excludes(time)) return;
+    if (this.#aheadIn === undefined || this.#aheadIn < epoch) this.#aheadIn = epoch;
+    this.#owner.ahead();
   }
 
   #newConfirmation(): Confirmation {

@@ -21,6 +21,8 @@ import type { MemberTrackKind } from './track-instance.ts';
 export interface TrackInstancesOwner {
   /** An object that counts. @param begins - the first of an instance: nothing of another one goes before it. */
   opened(object: OpenedObject, begins: boolean): void;
+  /** Something of an instance is sealed in an epoch whose key is not here. */
+  ahead(track: MemberTrack, epoch: Epoch): void;
   /** What is to become of an object, by what the member has signed for. */
   judge(track: MemberTrack, object: OpenedObject, live: boolean): Judgement;
   /** Whether the member has signed for both instances and went over to the first from the other, or for the first alone. */
@@ -119,6 +121,10 @@ export class TrackInstances implements MemberTrackOwner {
     if (judgement === 'held') this.#hold(track, object, live);
     else if (judgement === 'taken') this.#take(track, object, live);
     this.#bound(track);
+  }
+
+  ahead(track: MemberTrack, epoch: Epoch): void {
+    this.#owner.ahead(track, epoch);
   }
 
   /** The member has signed for the instance: what was held back of it counts. */

@@ -60,6 +60,7 @@ export const DEAF_GROUP: GroupNotices = {
   memberAlive: ignored,
   requestUpdate: ignored,
   epochSeen: ignored,
+  removalJudged: ignored,
 };
 
 /** Takes out what the parts have wanted since the last time, in order. */

@@ -1,8 +1,10 @@
 /** A member that logs at the counter what nobody can follow. */
 import { invariant } from '../../../src/protocol/errors.ts';
 import { parseInvitation } from '../../../src/protocol/group/invitation.ts';
+import type { StagedCommit } from '../../../src/protocol/group/mls.ts';
 import type { GroupName } from '../../../src/protocol/group/names.ts';
 import { roomKeysOf } from '../../../src/protocol/group/room-keys.ts';
+import type { LeafIndex } from '../../../src/protocol/group/roster.ts';
 import type { LockOutcome } from '../../../src/protocol/counter/client.ts';
 import { epoch } from '../../../src/protocol/units.ts';
 import { FakeMls, fakeProof } from '../group/fake-mls.ts';
@@ -13,7 +15,8 @@ import type { SimulatedPerson } from './simulated-person.ts';
 /** What is wrong: the Commit breaks a rule, what stands beside it in the receipt is wrong, or the bytes are no Commit. */
 export type Breach = 'rule' | 'transcript' | 'next key' | 'no commit';
 
-const WRONG = new Uint8Array(32).fill(9);
+/** What stands nowhere. */
+export const WRONG = new Uint8Array(32).fill(9);
 const JUNK = new Uint8Array(Buffer.from('no Commit'));
 
 /** What a member that keeps to no rule logs. */
@@ -25,14 +28,7 @@ export interface Logged {
 
 /** Logs what breaks the line of the room that somebody is in, in its epoch. @returns whether the counter took it. */
 export function breakLine(world: SimulatedMeeting, person: SimulatedPerson, breach: Breach): boolean {
-  const { mls, signatureKey } = person.member;
-  const [handle] = mls?.handles ?? [];
-  invariant(mls !== undefined && handle !== undefined, 'whoever breaks the line is in it');
-  // What it makes is of no concern to its own machine.
-  const copy = new FakeMls(signatureKey, world.parameters, () => world.fresh());
-  const staged = copy.stage(copy.restore(mls.serialise(handle)).group, { adds: [], removes: [], kicks: [] });
-  invariant(staged.kind === 'staged', 'a Commit without changes fits');
-  const { commit, transcript, nextKey } = staged.commit;
+  const { commit, transcript, nextKey } = commitOf(world, person, []);
   switch (breach) {
     case 'rule': {
       const broken = { ...(JSON.parse(Buffer.from(commit).toString()) as object), removes: [77] };
@@ -49,6 +45,35 @@ export function breakLine(world: SimulatedMeeting, person: SimulatedPerson, brea
     case 'no commit':
       return log(world, person, { commit: JUNK, transcript, nextKey });
   }
+}
+
+/**
+ * Logs a Commit that is in order and removes members.
+ * @param beside - what is wrong in its receipt; by default nothing is.
+ * @returns whether the counter took it.
+ */
+export function logRemoval(
+  world: SimulatedMeeting,
+  person: SimulatedPerson,
+  removes: readonly LeafIndex[],
+  beside: Partial<Omit<Logged, 'commit'>> = {},
+): boolean {
+  const { commit, transcript, nextKey } = commitOf(world, person, removes);
+  return log(world, person, { commit, transcript, nextKey, ...beside });
+}
+
+/** A Commit that somebody makes; what it makes is of no concern to its own machine. */
+function commitOf(
+  world: SimulatedMeeting,
+  { member: { mls, signatureKey } }: SimulatedPerson,
+  removes: readonly LeafIndex[],
+): StagedCommit {
+  const [handle] = mls?.handles ?? [];
+  invariant(mls !== undefined && handle !== undefined, 'whoever commits is in a group');
+  const copy = new FakeMls(signatureKey, world.parameters, () => world.fresh());
+  const staged = copy.stage(copy.restore(mls.serialise(handle)).group, { adds: [], removes, kicks: [] });
+  invariant(staged.kind === 'staged', 'such a Commit fits');
+  return staged.commit;
 }
 
 /** Logs what somebody likes. @returns whether the counter took it. */

@@ -338,27 +338,6 @@ describe('whoever does harm with a line that is broken', () => {
     expect(cy.sees).not.toContain(bo.id);
   });
 
-  test('takes from the meeting whom its Commit removes, until that one has the new link', () => {
-    const { world, people } = meeting('Ana', 'Bo', 'Cy', 'Di');
-    const [ana, bo, cy, di] = people as [...Three, SimulatedPerson];
-    const { mls, signatureKey } = bo.member;
-    const [handle] = mls?.handles ?? [];
-    if (mls === undefined || handle === undefined) expect.unreachable();
-    const copy = new FakeMls(signatureKey, world.parameters, () => world.fresh());
-    const removes = [memberOf(cy).leaf];
-    const staged = copy.stage(copy.restore(mls.serialise(handle)).group, { adds: [], removes, kicks: [] });
-    if (staged.kind !== 'staged') expect.unreachable();
-    const { commit, transcript } = staged.commit;
-    expect(log(world, bo, { commit, transcript, nextKey: new Uint8Array(32).fill(5) })).toBe(true);
-    world.until('two have moved', () => haveMoved([ana, di]));
-    world.pass(30_000);
-    expect(cy.view.room).toBe(0);
-    cy.kill();
-    cy.start(ana.view.link);
-    world.until('Cy is there', () => areTogether([ana, cy, di]), 60_000);
-    expect(ana.view.group?.parameters.kickedKeys).toEqual([]);
-  });
-
   test('leaves nobody behind by not naming it', () => {
     const { world, bo, cy, di } = withoutOrganiser();
     const { mls } = bo.member;

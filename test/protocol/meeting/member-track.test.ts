@@ -22,6 +22,8 @@ let keys: MeetingKeys;
 /** What came out, `(…)` where it was published before. */
 let opened: string[];
 let seen: Epoch[];
+/** The same, as its owner is told. */
+let ahead: Epoch[];
 /** Of each end whether the relay has said so. */
 let ended: boolean[];
 let published: PublishedTrack;
@@ -30,6 +32,7 @@ beforeEach(() => {
   keys = meetingKeys();
   opened = [];
   seen = [];
+  ahead = [];
   ended = [];
   published = mediaOf(BO, 'catalog');
 });
@@ -47,6 +50,7 @@ function receive(offer: PublishOffer = published.offer(), client?: MoqtClient): 
         const text = decodeUtf8(payload) ?? '';
         opened.push(live ? text : `(${text})`);
       },
+      ahead: (_, of) => ahead.push(of),
       ended: (_, isSaid) => ended.push(isSaid),
     },
   );
@@ -91,7 +95,7 @@ describe('a track of another member', () => {
     pass(7);
     send(4n, 'four');
     send(5n, 'five');
-    expect([opened, seen, track.waitedAt]).toEqual([[], [4n, 5n], 7]);
+    expect([opened, seen, ahead, track.waitedAt]).toEqual([[], [4n, 5n], [4n, 5n], 7]);
     pass(10);
     begin(4n, track);
     expect(opened).toEqual(['four']);
@@ -127,7 +131,7 @@ describe('a track of another member', () => {
     begin(4n);
     const track = receive();
     send(3n, 'three');
-    expect([seen, track.waitedAt, track.unreadable]).toEqual([[], undefined, 1]);
+    expect([seen, ahead, track.waitedAt, track.unreadable]).toEqual([[], [], undefined, 1]);
   });
 
   test('opens nothing twice and nothing that was sealed for another track', () => {

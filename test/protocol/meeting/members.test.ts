@@ -46,12 +46,14 @@ beforeEach(() => {
         memberAlive: (leaf) => log.push(`alive ${String(leaf)}`),
         requestUpdate: () => log.push('update'),
         epochSeen: (of) => log.push(`seen ${String(of)}`),
+        removalJudged: (counts) => log.push(`removal judged ${String(counts)}`),
       },
     },
     {
       control: ({ member: { leaf } }, message) =>
         log.push(`${String(leaf)} ${message.kind === 'hello' ? message.displayName : message.kind}`),
       keyframeNeeded: ({ id }) => log.push(`keyframe ${id === participantIdOf(BO) ? 'Bo' : id}`),
+      ahead: () => log.push('ahead'),
       forged: ({ id }) => log.push(`forged ${id}`),
     },
   );
@@ -226,9 +228,9 @@ describe('tracks of others', () => {
     const track = controlOf(BO, 1, 1);
     members.offered(track.offer());
     track.send(5n, hello('Bo'));
-    expect(log).toEqual(['seen 5']);
+    expect(log).toEqual(['seen 5', 'ahead']);
     begin(5n, [SELF, BO]);
-    expect(log).toEqual(['seen 5', '1 Bo']);
+    expect(log).toEqual(['seen 5', 'ahead', '1 Bo']);
   });
 });
 

@@ -66,6 +66,7 @@ beforeEach(() => {
     {
       control: (member, message) => log.push(`${member.id}: ${message.kind}`),
       keyframeNeeded: (member) => log.push(`${member.id} needs a key frame`),
+      ahead: () => log.push('ahead'),
       forged: (member) => log.push(`${member.id} is forged`),
     },
   );
@@ -125,6 +126,46 @@ describe('control after a Commit', () => {
     bo.epochBegan(epoch(1n));
     for (const object of before) control.owner?.object(object);
     expect([log, bo.displayName]).toEqual([['bo: hello'], 'Bo']);
+  });
+});
+
+describe('an epoch that we have no key of', () => {
+  const hello = encodeControlMessage({
+    kind: 'hello',
+    displayName: 'Bo',
+    microphone: false,
+    camera: false,
+  });
+
+  test('is the member’s where its control track says so, the newest that it said', () => {
+    const control = offered('control');
+    control.send(0n, hello);
+    expect([bo.aheadIn, log]).toEqual([undefined, ['bo: hello']]);
+    const older = control.seal(2n, hello);
+    control.send(3n, hello);
+    control.owner?.object(older);
+    expect([bo.aheadIn, log]).toEqual([3n, ['bo: hello', 'ahead', 'ahead']]);
+  });
+
+  test('is not where another of its tracks does, whose name somebody else may use while nothing is published there', () => {
+    for (const kind of ['catalog', 'audio', 'video'] as const) offered(kind).send(1n, hello);
+    expect([bo.aheadIn, log]).toEqual([undefined, []]);
+  });
+
+  test('is not where it comes on an instance that is not known to be the member’s, once one is', () => {
+    const control = offered('control');
+    control.send(0n, hello);
+    stateNothing(control, 0n);
+    offered('control', 2).send(1n, hello);
+    expect(bo.aheadIn).toBeUndefined();
+    control.send(1n, hello);
+    expect(bo.aheadIn).toBe(1n);
+  });
+
+  test('is not that of another join', () => {
+    offered('control').send(1n, hello);
+    bo.update({ ...BO, senderId: person(1, 2).senderId });
+    expect(bo.aheadIn).toBeUndefined();
   });
 });
 

@@ -38,6 +38,7 @@ beforeEach(() => {
       opened: ({ payload }, begins) => {
         log.push(`${begins ? '> ' : ''}${decodeUtf8(payload) ?? ''}`);
       },
+      ahead: (_, of) => log.push(`ahead in ${String(of)}`),
       ended: () => log.push('ended'),
       judge: (track) => judged.get(track) ?? 'taken',
       supersedes: (track, other) => after.get(track) === other,
@@ -242,6 +243,7 @@ describe('the instances of a track', () => {
       [{ forward: false }],
     ]);
     for (const each of both) say(each, 'waits', 1n);
+    expect(log).toEqual(['ahead in 1', 'ahead in 1']);
     beginEpoch(keys, 1n, core.tasks.now);
     instances.epochBegan(epoch(1n));
     expect(both.map(({ track }) => track.openedAt)).toEqual([0, 0]);

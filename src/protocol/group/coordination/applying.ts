@@ -1,6 +1,6 @@
 /** Moving to the next epoch: only with its receipt in fenced mode, at once in plain mode. */
 import { equal } from '../../bytes/equal.ts';
-import type { ProcessOutcome, StagedHandle } from '../mls.ts';
+import type { StagedHandle } from '../mls.ts';
 import { compareRosters } from '../roster.ts';
 import type { LeafIndex } from '../roster.ts';
 import { ask } from './asks.ts';
@@ -8,9 +8,9 @@ import type { Job } from './asks.ts';
 import { INBOX_LIMITS } from './commit-inbox.ts';
 import type { KnownReceipt, Phase } from './context.ts';
 import { holding } from './key-custody.ts';
-import type { MemberState, ReceiptedCommit } from './member-state.ts';
-
-type Removed = Extract<ProcessOutcome, { kind: 'removed' }>;
+import type { Halt, MemberState, ReceiptedCommit } from './member-state.ts';
+import { agreesOutside, othersBeside } from './unproven-removal.ts';
+import type { Removed } from './unproven-removal.ts';
 
 /** A Commit that is to be merged. */
 interface Merge {
@@ -52,7 +52,7 @@ export function* applyReceipted(
     case 'refused':
       return yield* breakLine(state, outcome.author);
     case 'removed':
-      return yield* beRemoved(state, outcome);
+      return yield* takeRemoval(state, receipt, outcome);
     case 'staged': {
       if (!agrees(receipt, outcome)) return yield* breakLine(state, undefined);
       const { staged, contents, renews } = outcome;
@@ -157,6 +157,27 @@ function* rememberKicks(
   return yield* ask('remember-kicked', { keys });
 }
 
+/** A Commit with its receipt removes us. */
+function* takeRemoval(state: MemberState, receipt: KnownReceipt, outcome: Removed): Job<Phase | undefined> {
+  const { contents, isReplaced, kicked } = outcome;
+  const { committer } = contents;
+  if (!agreesOutside(receipt, outcome)) return yield* breakLine(state, undefined, committer);
+  const others = othersBeside(state.view, contents);
+  // Whoever kicks us could do so in a Commit that all can follow, and whoever has our key could be us in one.
+  if (kicked || isReplaced || others.length === 0) return yield* beRemoved(state, outcome);
+  state.doubtRemoval(outcome);
+  state.context.emit({ kind: 'removal-doubted', committer, others });
+  return undefined;
+}
+
+/** The others move away from the line in which we are said to be removed: it is broken for us, too. */
+export function moveFromRemoval(state: MemberState): void {
+  const { halt, context } = state;
+  if (halt?.kind !== 'removed') return;
+  state.lineBroke();
+  context.emit({ kind: 'line-broken', author: undefined, suspect: halt.outcome.contents.committer });
+}
+
 function* beRemoved(state: MemberState, { isReplaced, kicked }: Removed): Job<Phase> {
   const { phases } = state.context;
   if (kicked) return phases.stopped('kicked');
@@ -178,12 +199,13 @@ export function* joinAgain(state: MemberState): Job<Phase> {
  * The counter has logged what we cannot follow. We stay in our epoch for a while, so that the meeting can move.
  * @param author - who has signed a Commit that breaks a rule; whoever logged one that is in order beside a wrong transcript or key, or
  * bytes that are none, is anybody.
+ * @param suspect - whose Commit it is that removes us.
  */
-function* breakLine(state: MemberState, author: LeafIndex | undefined): Job<undefined> {
+function* breakLine(state: MemberState, author: LeafIndex | undefined, suspect?: LeafIndex): Job<undefined> {
   const { context, view } = state;
   const member = view.roster.find(({ leaf }) => leaf === author);
   state.lineBroke();
-  context.emit({ kind: 'line-broken', author: member });
+  context.emit({ kind: 'line-broken', author: member, suspect });
   if (member === undefined) return undefined;
   // Whatever comes of the move: we are in no other epoch with it.
   const keys = [member.signatureKey];
@@ -191,9 +213,10 @@ function* breakLine(state: MemberState, author: LeafIndex | undefined): Job<unde
   return yield* ask('remember-kicked', { keys });
 }
 
-/** Gives up our place in a line that is broken. @param rejoins - whether we seek the meeting as a newcomer, or end. */
-export function* abandonLine(state: MemberState, rejoins: boolean): Job<Phase> {
-  if (rejoins) return yield* leaveGeneration(state);
+/** Gives up our place in a line that is broken, or where we are removed. */
+export function* endHalt(state: MemberState, halt: Halt): Job<Phase> {
+  if (halt.kind === 'removed') return yield* beRemoved(state, halt.outcome);
+  if (halt.rejoins) return yield* leaveGeneration(state);
   yield* ask('forget-group', { handle: state.handle });
   return state.context.phases.stopped('line-broken');
 }

@@ -61,6 +61,16 @@ export type CoordinatorEvent =
     }
   | { readonly kind: 'generation'; readonly generation: number }
   | { readonly kind: 'newer-generation'; readonly generation: number }
+  /**
+   * The counter has logged a Commit that removes us, and nothing proves that others can follow it. We stay in our epoch until that
+   * is judged, or for a while.
+   */
+  | {
+      readonly kind: 'removal-doubted';
+      readonly committer: LeafIndex;
+      /** Who could follow it or not, besides its author. */
+      readonly others: readonly Member[];
+    }
   /** Others removed us without barring our key; we ask to be let in again. */
   | { readonly kind: 'removed-as-absent' }
   /** Whether somebody asks to be let in for whom the group has no room. */
@@ -77,9 +87,14 @@ export type CoordinatorEvent =
   | { readonly kind: 'equivocation'; readonly epoch: Epoch }
   /**
    * The counter has logged what we cannot follow; we stay in our epoch until we are told to give that up, or for some minutes.
-   * `author`: who is proven to have broken a rule, if anybody.
+   * `author`: who is proven to have broken a rule, if anybody. `suspect`: whose Commit it is, where it removes us: the others may
+   * have found that it breaks a rule, and we cannot.
    */
-  | { readonly kind: 'line-broken'; readonly author: Member | undefined }
+  | {
+      readonly kind: 'line-broken';
+      readonly author: Member | undefined;
+      readonly suspect: LeafIndex | undefined;
+    }
   | { readonly kind: 'stopped'; readonly reason: StopReason };
 
 /** Inputs of a membership other than answers. */
@@ -108,6 +123,8 @@ export type GroupInput =
   | { readonly kind: 'epoch-hint'; readonly epoch: Epoch }
   /** The counter has signed another line than ours. */
   | { readonly kind: 'forked'; readonly epoch: Epoch }
+  /** What became of a removal of ours that was in doubt: it counts, or the others move away from the line that it is in. */
+  | { readonly kind: 'removal-judged'; readonly counts: boolean }
   /** Our place in a line that is broken is given up. `rejoins`: we seek the meeting as a newcomer; else we end. */
   | { readonly kind: 'abandon'; readonly rejoins: boolean }
   /** The relay is not reached: that nobody is heard says nothing. */

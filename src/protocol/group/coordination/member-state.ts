@@ -18,6 +18,8 @@ import { PendingWork } from './pending-work.ts';
 import type { BegunByCommit, PlannedCommit } from './pending-work.ts';
 import { ReceiptLog } from './receipt-log.ts';
 import { SentWelcomes } from './sent-welcomes.ts';
+import { countsAt } from './unproven-removal.ts';
+import type { Removed, UnprovenRemoval } from './unproven-removal.ts';
 
 const NONCE_BYTES = 16;
 
@@ -38,6 +40,13 @@ export interface ReceiptedCommit {
   readonly commit: Uint8Array | undefined;
 }
 
+/** Why no Commit is made or applied any more, though the counter is believed. */
+export type Halt =
+  /** The counter has logged what we cannot follow, and when our place in that line is given up. */
+  | { readonly kind: 'line-broken'; readonly at: Millis; readonly rejoins: boolean }
+  /** It has logged a Commit that removes us, and when that counts. */
+  | ({ readonly kind: 'removed'; readonly isJudged: boolean } & UnprovenRemoval);
+
 /** Shared by the jobs of a membership. */
 export class MemberState {
   readonly context: Context;
@@ -55,7 +64,7 @@ export class MemberState {
   #view: EpochView;
   #stage: OwnStage | undefined;
   #isDistrusted = false;
-  #abandon: { readonly at: Millis; readonly rejoins: boolean } | undefined;
+  #halt: Halt | undefined;
   #hasRejected = false;
   #isFull = false;
   #callers: readonly Caller[] = [];
@@ -86,20 +95,38 @@ export class MemberState {
     return this.#isDistrusted;
   }
 
-  /** The counter has logged what we cannot follow: no Commit is made or applied any more, and when our place in that line is given up. */
-  get abandon(): { readonly at: Millis; readonly rejoins: boolean } | undefined {
-    return this.#abandon;
+  /** Whether and why we stay in this epoch. */
+  get halt(): Halt | undefined {
+    return this.#halt;
+  }
+
+  /** When that ends. */
+  get haltEndsAt(): Millis | undefined {
+    const halt = this.#halt;
+    if (halt?.kind !== 'removed') return halt?.at;
+    return halt.isJudged ? this.context.now : countsAt(halt, this.context);
   }
 
   /** The counter has logged what we cannot follow. */
   lineBroke(): void {
     const { now, options } = this.context;
-    this.#abandon = { at: millis(now + options.timing.broken), rejoins: true };
+    this.#halt = { kind: 'line-broken', at: millis(now + options.timing.broken), rejoins: true };
   }
 
   /** Nobody moves us from a line that is broken: our place in it is given up now. */
   giveUpLine(rejoins: boolean): void {
-    if (this.#abandon !== undefined) this.#abandon = { at: this.context.now, rejoins };
+    if (this.#halt?.kind === 'line-broken')
+      this.#halt = { kind: 'line-broken', at: this.context.now, rejoins };
+  }
+
+  /** The counter has logged that we are removed. */
+  doubtRemoval(outcome: Removed): void {
+    this.#halt = { kind: 'removed', since: this.context.now, outcome, isJudged: false };
+  }
+
+  /** A removal that was in doubt counts now. */
+  believeRemoval(): void {
+    if (this.#halt?.kind === 'removed') this.#halt = { ...this.#halt, isJudged: true };
   }
 
   /** The epoch that we are in. */

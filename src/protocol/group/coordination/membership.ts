@@ -6,7 +6,7 @@ import type { Epoch, Millis } from '../../units.ts';
 import { fingerprintOfSender } from '../names.ts';
 import type { SenderId } from '../names.ts';
 import type { LeafIndex } from '../roster.ts';
-import { abandonLine, applyPlain, applyReceipted, leaveGeneration } from './applying.ts';
+import { applyPlain, applyReceipted, endHalt, leaveGeneration, moveFromRemoval } from './applying.ts';
 import { ask } from './asks.ts';
 import type { Ask, Job } from './asks.ts';
 import { askHistory, askPlainCounter, fetchCommits, renewLease } from './catching-up.ts';
@@ -120,6 +120,10 @@ class Membership implements Phase {
       case 'forked':
         state.distrust(input.epoch);
         break;
+      case 'removal-judged':
+        if (input.counts) state.believeRemoval();
+        else moveFromRemoval(state);
+        break;
       case 'abandon':
         state.giveUpLine(input.rejoins);
         break;
@@ -136,9 +140,9 @@ class Membership implements Phase {
   next(): Job<Phase | undefined> | undefined {
     const { state } = this;
     if (state.isDistrusted) return undefined;
-    const { abandon } = state;
-    if (abandon !== undefined)
-      return abandon.at <= this.#context.now ? abandonLine(state, abandon.rejoins) : undefined;
+    const { halt, haltEndsAt } = state;
+    if (halt !== undefined)
+      return haltEndsAt !== undefined && haltEndsAt <= this.#context.now ? endHalt(state, halt) : undefined;
     // Should they come back, they are looked at again.
     for (const { keyPackage } of this.#decisions.dropGone()) this.#seen.delete(this.#hashOf(keyPackage));
     const apply = this.#nextToApply();
@@ -149,7 +153,7 @@ class Membership implements Phase {
 
   deadline(): Millis | undefined {
     if (this.state.isDistrusted) return undefined;
-    if (this.state.abandon !== undefined) return this.state.abandon.at;
+    if (this.state.halt !== undefined) return this.state.haltEndsAt;
     const graceEnd = this.state.work.graceEnd(this.#context.now);
     return earliest(
       this.#catchUpAt(),
@@ -162,8 +166,8 @@ class Membership implements Phase {
   }
 
   farewell(): Ask<'close'> | undefined {
-    const { group, view, handle, isFenced, isDistrusted, abandon } = this.state;
-    if (!isFenced || isDistrusted || abandon !== undefined || view.roster.length > 1) return undefined;
+    const { group, view, handle, isFenced, isDistrusted, halt } = this.state;
+    if (!isFenced || isDistrusted || halt !== undefined || view.roster.length > 1) return undefined;
     return { kind: 'close', input: { group, val: view.epoch, member: handle } };
   }
 

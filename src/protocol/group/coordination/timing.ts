@@ -22,6 +22,8 @@ export interface Timing {
   readonly receipt: Millis;
   /** How long a member stays in a line that is broken, for the meeting to move from there. */
   readonly broken: Millis;
+  /** A removal of ourselves that nobody else is seen to have followed counts all the same. */
+  readonly removal: Millis;
   /** A member without transport is removed. */
   readonly grace: Millis;
   /** Somebody who waits at the door and is not heard for this long has gone. */
@@ -59,6 +61,7 @@ export const DEFAULT_TIMING: Timing = {
   step: millis(1_000),
   receipt: millis(700),
   broken: millis(180_000),
+  removal: millis(30_000),
   grace: millis(10_000),
   callerSilent: millis(30_000),
   declined: millis(120_000),
