@@ -12,7 +12,7 @@ import type { Machine } from '../machine.ts';
 import type { ParticipantId, UplinkItem } from '../media/encoded-media.ts';
 import type { MoqtClient, PublishOffer } from '../moqt/client/client-api.ts';
 import { pause, Tasks, type Task } from '../tasks.ts';
-import { millis, type Epoch, type Millis } from '../units.ts';
+import type { Epoch, Millis } from '../units.ts';
 import { Asking } from './asking.ts';
 import { ClockCheck } from './clock-check.ts';
 import { Congestion } from './congestion.ts';
@@ -26,6 +26,7 @@ import type { GroupStep } from '../group/progress.ts';
 import type { EpochBegun, GroupEvent } from './group-events.ts';
 import { HeadTracks } from './head-tracks.ts';
 import type { MeetingInput } from './inputs.ts';
+import { LastShown } from './last-shown.ts';
 import { participantIdOf } from './members.ts';
 import { MlsGroup, type MlsGroupOwner } from './mls-group.ts';
 import { MlsRestarts, noticesTo, withChange } from './mls-restarts.ts';
@@ -43,8 +44,6 @@ import type { Absence, Attention, EpochRecord, LineView, MeetingEnd, MeetingView
 const TICK_MS = 250;
 /** Who comes to its work so much too late was halted, and what it holds for a session may be one no more. */
 const HALTED_MS = 5_000;
-/** A view takes time in proportion to the members, and in a large meeting changes come by the hundred. */
-const SHOW_EVERY_MS = 50;
 /** How long our good-bye is said to those who are still about to listen: some round trips, and one committer that is gone. */
 const GOOD_BYE_MS = 2_000;
 /** How often it is looked whether somebody is removed. */
@@ -93,8 +92,7 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
   readonly #congestion: Congestion;
   readonly #flush: Flush;
   #tickAt: Millis | undefined;
-  /** The next view is not drawn before this. */
-  #showFrom = millis(0);
+  readonly #shown = new LastShown();
 
   constructor(options: MeetingOptions) {
     this.#core = new MeetingCore(options, this.#tasks);
@@ -151,12 +149,13 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
     // Nothing follows `ended`.
     if (this.#life.kind === 'ended') return;
     this.#take(input);
-    this.#settle();
+    // What the transport has queued is looked at by whatever is sent next.
+    if (input.kind !== 'queued') this.#settle();
   }
 
   poll(): MeetingEffect | undefined {
     const effect = this.#core.poll();
-    if (effect !== undefined || !this.#core.hasChanged || this.#tasks.now < this.#showFrom) return effect;
+    if (effect !== undefined || !this.#core.hasChanged || this.#tasks.now < this.#shown.nextAt) return effect;
     return this.#show();
   }
 
@@ -168,7 +167,7 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
       this.#heads.deadline(),
       this.#group.deadline(),
       this.#tickAt,
-      this.#core.hasChanged ? this.#showFrom : undefined,
+      this.#core.hasChanged ? this.#shown.nextAt : undefined,
     );
   }
 
@@ -268,7 +267,7 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
       case 'sleeping':
         if (this.#absence.kind !== 'rejoining') this.#absence = { kind: 'slept', at: this.#core.wallClock };
         // There is no later.
-        this.#showFrom = this.#tasks.now;
+        this.#shown.hurry(this.#tasks.now);
         this.#setSending({ microphone: false, camera: false });
         return;
       case 'woke':
@@ -501,7 +500,7 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
     this.#begun = rest;
     if (this.#absence.kind === 'rejoining') this.#absence = { kind: 'rejoined', at: begun.change.time };
     // Who is in the group, and under which code, is shown at once.
-    this.#showFrom = this.#tasks.now;
+    this.#shown.hurry(this.#tasks.now);
     this.#history = historyWith(this.#history, begun);
   }
 
@@ -541,7 +540,7 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
     this.#generation?.tick();
     this.#congestion.tick();
     // Whether media is live depends on time alone.
-    this.#core.changed();
+    if (!this.#core.hasChanged && !this.#shown.covers(this.#view(), this.#tasks.now)) this.#core.changed();
   }
 
   #closeGeneration(reason: string): void {
@@ -572,8 +571,7 @@ export class Meeting implements Machine<MeetingInput, MeetingEffect> {
 
   #show(): MeetingEffect {
     this.#core.takeChanged();
-    this.#showFrom = this.#tasks.after(SHOW_EVERY_MS);
-    return { kind: 'show', view: this.#view() };
+    return { kind: 'show', view: this.#shown.take(this.#view(), this.#tasks.now) };
   }
 
   #view(): MeetingView {

@@ -255,6 +255,17 @@ describe('people', () => {
     expect(ana.shownAt.length).toBeGreaterThan(4);
     expect(ana.sees(bo)?.displayName).toBe('Bo 99');
   });
+
+  test('are not shown again what has not changed', () => {
+    const { world, ana, bo } = pair();
+    bo.speak('a word, after which nothing is said');
+    world.pass(10_000);
+    expect(ana.sees(bo)?.audio).not.toBe('live');
+    ana.shownAt.length = 0;
+    world.pass(3_000);
+    // Somebody may have said who it is.
+    expect(ana.shownAt.length).toBeLessThan(3);
+  });
 });
 
 describe('before we are a member', () => {
