@@ -1,6 +1,11 @@
 import { invariant } from '../errors.ts';
 import { MAX_VI64, MAX_VI64_LENGTH, putVi64 } from './vi64.ts';
 
+/** Buffers that were written, empty again: nearly all that is encoded is small, and made for each packet. */
+const spare: Uint8Array[] = [];
+const MOST_SPARE = 8;
+const SPARE_BYTES = 1_024;
+
 /** Appends big-endian integers and byte strings to a growing byte array. */
 export class ByteWriter {
   #buffer: Uint8Array;
@@ -8,7 +13,8 @@ export class ByteWriter {
 
   /** @param capacity - bytes to make room for at first; it grows by itself. */
   constructor(capacity = 64) {
-    this.#buffer = new Uint8Array(Math.max(capacity, 16));
+    this.#buffer =
+      capacity > SPARE_BYTES ? new Uint8Array(capacity) : (spare.pop() ?? new Uint8Array(SPARE_BYTES));
   }
 
   /** Bytes written so far. */
@@ -65,7 +71,14 @@ export class ByteWriter {
 
   /** What was written, as a fresh array that later writes do not touch. */
   finish(): Uint8Array {
-    return this.#buffer.slice(0, this.#length);
+    const written = this.#buffer.slice(0, this.#length);
+    if (this.#buffer.length === SPARE_BYTES && spare.length < MOST_SPARE) {
+      this.#buffer.fill(0, 0, this.#length);
+      spare.push(this.#buffer);
+    }
+    // It has no room, so that whatever is written later grows into another one.
+    this.#buffer = written;
+    return written;
   }
 
   #uint(value: number, length: number): this {

@@ -1,9 +1,10 @@
-const DIGITS = '0123456789abcdef';
+/** The two digits of each byte: names are keys of maps as hexadecimal text, and are looked up for each object. */
+const DIGITS = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
 
 /** Lower-case hexadecimal, two digits a byte. */
 export function encodeHex(bytes: Uint8Array): string {
   let text = '';
-  for (const byte of bytes) text += DIGITS.charAt(byte >> 4) + DIGITS.charAt(byte & 15);
+  for (const byte of bytes) text += DIGITS[byte] ?? '';
   return text;
 }
 

@@ -53,6 +53,8 @@ export class MeetingKeys {
   readonly #sealers = new Map<TrackSealer, FullTrackName>();
   readonly #openers = new Map<TrackOpener, { readonly track: FullTrackName; readonly use: TrackUse }>();
   readonly #windows = new ReplayWindows();
+  /** Whether openers may have keys of before. */
+  #hasPast = false;
   #epoch: Epoch | undefined;
   #epochSecret: Uint8Array | undefined;
 
@@ -91,6 +93,7 @@ export class MeetingKeys {
       this.#withBaseKey(track, (key) => {
         opener.setKey(epoch, key, now, overlapOf(use, removal));
       });
+    this.#hasPast = true;
   }
 
   /** A sealer for a track of ours, on the current epoch when there is one. */
@@ -134,7 +137,12 @@ export class MeetingKeys {
 
   /** Overwrites keys whose overlap is over. */
   expire(now: Millis): void {
-    for (const opener of this.#openers.keys()) opener.expire(now);
+    if (!this.#hasPast) return;
+    this.#hasPast = false;
+    for (const opener of this.#openers.keys()) {
+      opener.expire(now);
+      this.#hasPast ||= opener.deadline !== undefined;
+    }
   }
 
   /** Overwrites everything: the meeting is over for us. */

@@ -24,9 +24,16 @@ interface Offered extends ClaimedOffer {
   readonly kind: MemberTrackKind;
 }
 
+/** What was told of members: those of a tree are shown again and again. */
+const ids = new WeakMap<Member, ParticipantId>();
+
 /** A member's id for the interface: the fingerprint, which is unique in a tree. */
 export function participantIdOf(member: Member): ParticipantId {
-  return encodeBase64Url(member.fingerprint);
+  const known = ids.get(member);
+  if (known !== undefined) return known;
+  const id = encodeBase64Url(member.fingerprint);
+  ids.set(member, id);
+  return id;
 }
 
 /** The members. */

@@ -284,15 +284,14 @@ export class RemoteMember {
   /** Looks at what is played or held back. Whoever sends nothing any more is in no doubt, nor by what is somebody else's. */
   #lookAgain(): void {
     const { now } = this.#context.core.tasks;
-    const doubts = mediaKinds.flatMap((kind) => {
+    const isUnconfirmed = mediaKinds.some((kind) => {
       const { counting, current } = this.#tracks[kind];
-      if (!isWithin(current?.openedAt, LIVE_MS, now)) return [];
+      if (!isWithin(current?.openedAt, LIVE_MS, now)) return false;
       const isPlayed = current === counting;
-      if (!isPlayed && this.#confirmation.excludes(current?.time)) return [];
-      return [this.#confirmation.doubt(current?.time)];
+      if (!isPlayed && this.#confirmation.excludes(current?.time)) return false;
+      return this.#confirmation.doubt(current?.time) === 'unconfirmed';
     });
-    const isForged = this.#confirmation.isForged;
-    this.#play(isForged ? 'forged' : doubts.includes('unconfirmed') ? 'unconfirmed' : 'none');
+    this.#play(this.#confirmation.isForged ? 'forged' : isUnconfirmed ? 'unconfirmed' : 'none');
   }
 
   /** Stops all that is played of the member, or lets it go on. */

@@ -69,7 +69,10 @@ export class TrackInstances implements MemberTrackOwner {
 
   /** The instance that counts; before anything was opened, the one that was offered last. */
   get current(): MemberTrack | undefined {
-    return this.#counting ?? [...this.#tracks].at(-1);
+    if (this.#counting !== undefined) return this.#counting;
+    let newest: MemberTrack | undefined;
+    for (const track of this.#tracks) newest = track;
+    return newest;
   }
 
   /** Objects that could not be opened. */
@@ -99,7 +102,9 @@ export class TrackInstances implements MemberTrackOwner {
 
   /** Gives up what waited too long for its key. */
   expire(): void {
-    for (const held of Object.values(this.#heldBack)) held.expire(this.#context.core.tasks.now);
+    const { now } = this.#context.core.tasks;
+    this.#heldBack.known.expire(now);
+    this.#heldBack.others.expire(now);
     for (const track of this.#tracks) track.expire();
   }
 

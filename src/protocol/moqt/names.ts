@@ -1,6 +1,5 @@
 /** Comparing names, and names as keys of maps. @see moqt-18 #track-name */
 import { equal } from '../bytes/equal.ts';
-import { encodeHex } from '../bytes/hex.ts';
 import type { Brand } from '../units.ts';
 import type { FullTrackName, TrackNamespace } from './model.ts';
 
@@ -15,13 +14,19 @@ export type TrackNameKey = Brand<string, 'TrackNameKey'>;
 /** The key of a namespace. */
 export function namespaceKey(namespace: TrackNamespace): NamespaceKey {
   let key = '';
-  for (const field of namespace) key += `${encodeHex(field)}.`;
+  for (const field of namespace) key += fieldKey(field);
   return key as NamespaceKey;
+}
+
+/** The length, by which the key says where it ends, and the bytes, each as a character. Names are looked up for each request. */
+function fieldKey(field: Uint8Array): string {
+  return String.fromCharCode(field.length) + (Reflect.apply(String.fromCharCode, undefined, field) as string);
 }
 
 /** The key of a full track name. */
 export function trackNameKey(track: FullTrackName): TrackNameKey {
-  return `${namespaceKey(track.namespace)}/${encodeHex(track.name)}` as TrackNameKey;
+  const { namespace, name } = track;
+  return (String.fromCharCode(namespace.length) + namespaceKey(namespace) + fieldKey(name)) as TrackNameKey;
 }
 
 /** The keys of all prefixes of a namespace, from the empty one to the whole. */
