@@ -1,5 +1,4 @@
 /** Those who mean harm to a simulated meeting, each with no more than it has. */
-import { nodeCrypto } from '../../src/io/crypto/node-crypto.ts';
 import { equal } from '../../src/protocol/bytes/equal.ts';
 import { encodeUtf8 } from '../../src/protocol/bytes/utf8.ts';
 import type { LockToken } from '../../src/protocol/counter/client.ts';
@@ -267,7 +266,7 @@ export class Adversaries {
       const seen = classifyTrack(view.groupId as GroupName, track);
       if (seen.kind !== kind || (kind === 'media' && mediaKindOf(seen.instance) !== 'audio')) continue;
       for (const name of [track, this.#besides(track)]) {
-        const keys = new MeetingKeys({ mlsHash: 'SHA-256', suite: 4 }, nodeCrypto);
+        const keys = new MeetingKeys({ mlsHash: 'SHA-256', suite: 4 }, this.#world.mediaCrypto);
         keys.begin(view.epoch, masterKey.slice(), this.#world.agenda.now);
         const header = { group: AHEAD, object: objectId(0n), priority: kind === 'control' ? 8 : 32 };
         const loc = { timestamp: 0n, timescale: MICROSECOND_TIMESCALE };

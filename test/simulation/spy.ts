@@ -57,5 +57,7 @@ export class Spy extends Outsider {
     }
     const track = event.kind === 'object' ? this.#tracks.get(event.id) : undefined;
     if (event.kind === 'object' && track !== undefined) this.#records.add(track, event.object);
+    // The records have what there is to know.
+    this.events.length = 0;
   }
 }

@@ -1,4 +1,5 @@
 import { createHmac, hash } from 'node:crypto';
+import { equal } from '../../../src/protocol/bytes/equal.ts';
 import type { CounterFailure, CounterMode, LockToken } from '../../../src/protocol/counter/client.ts';
 import { DEFAULT_TIMES } from '../../../src/protocol/counter/room.ts';
 import { counterIdOf } from '../../../src/protocol/counter/rules.ts';
@@ -24,6 +25,7 @@ import type { Epoch } from '../../../src/protocol/units.ts';
 import { answerCounter } from '../counter/answer-counter.ts';
 import { MemoryCounterStore } from '../counter/memory-store.ts';
 import { fakeProof, FakeMls, renewsOnly } from './fake-mls.ts';
+import { keyedHash } from './keyed-hash.ts';
 
 /** What may happen at one step of one member. */
 export type Fault =
@@ -62,7 +64,7 @@ const STEP_MS = 2;
 /** Signatures that cost little: whoever could forge one would be the test. */
 const digest = (bytes: Uint8Array): Uint8Array => new Uint8Array(hash('sha256', bytes, 'buffer'));
 export const fakeSignature = (key: Uint8Array, message: Uint8Array): Uint8Array =>
-  new Uint8Array(hash('sha512', Buffer.concat([key, message]), 'buffer'));
+  keyedHash(64, key, message);
 export const fakeCrypto: GroupCrypto = {
   sha256: digest,
   ed25519Signer: (seed) => {
@@ -70,8 +72,7 @@ export const fakeCrypto: GroupCrypto = {
     return { publicKey, sign: (message) => fakeSignature(publicKey, message) };
   },
   hmacSha256: (key, bytes) => new Uint8Array(createHmac('sha256', key).update(bytes).digest()),
-  verifyEd25519: (key, message, signature) =>
-    Buffer.from(fakeSignature(key, message)).equals(Buffer.from(signature)),
+  verifyEd25519: (key, message, signature) => equal(fakeSignature(key, message), signature),
 };
 export const serviceKey = new Uint8Array(32).fill(9);
 const unreachable: CounterFailure = { kind: 'unreachable', reason: 'lost' };

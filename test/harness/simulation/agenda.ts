@@ -21,6 +21,11 @@ export class Agenda {
     return millis(this.#now);
   }
 
+  /** How many things were ever put on it. */
+  get count(): number {
+    return this.#order;
+  }
+
   at(time: number, run: () => void): void {
     const entry = { at: Math.max(time, this.#now), order: this.#order++, run };
     const heap = this.#heap;
@@ -61,8 +66,9 @@ export class Agenda {
     heap[0] = last;
     for (let parent = 0; ;) {
       let least = parent;
-      for (const child of [2 * parent + 1, 2 * parent + 2])
-        if (child < heap.length && this.#isBefore(child, least)) least = child;
+      const child = 2 * parent + 1;
+      if (child < heap.length && this.#isBefore(child, least)) least = child;
+      if (child + 1 < heap.length && this.#isBefore(child + 1, least)) least = child + 1;
       if (least === parent) return;
       this.#swap(parent, least);
       parent = least;
@@ -70,13 +76,15 @@ export class Agenda {
   }
 
   #isBefore(a: number, b: number): boolean {
-    const [x, y] = [this.#heap[a], this.#heap[b]];
+    const x = this.#heap[a];
+    const y = this.#heap[b];
     if (x === undefined || y === undefined) return false;
     return x.at < y.at || (x.at === y.at && x.order < y.order);
   }
 
   #swap(a: number, b: number): void {
-    const [x, y] = [this.#heap[a], this.#heap[b]];
+    const x = this.#heap[a];
+    const y = this.#heap[b];
     if (x === undefined || y === undefined) return;
     this.#heap[a] = y;
     this.#heap[b] = x;

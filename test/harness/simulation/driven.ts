@@ -25,14 +25,15 @@ export class Driven<Input, Effect> {
     this.#agenda = agenda;
   }
 
-  feed(input: Input): void {
+  /** @param isMore - more comes at this very moment, and what follows from it is done after that. */
+  feed(input: Input, isMore = false): void {
     if (this.#over) return;
     if (this.#waiting !== undefined) {
       this.#waiting.push(input);
       return;
     }
     this.#machine.handle(input, this.#clock());
-    this.drain();
+    if (!isMore) this.drain();
   }
 
   drain(): void {

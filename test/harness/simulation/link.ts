@@ -11,7 +11,20 @@ export interface Network {
   lossPercent: number;
   /** How many of a hundred streams of a relay never arrive: it does not send what it should. */
   withheldPercent?: number;
+  /** How many silences have not ended: sessions that are cut, and ends of sessions that have not noticed that the other one is gone. */
+  silences: number;
 }
+
+/** What arrives at a time, of one stream. */
+interface Arrival {
+  readonly at: number;
+  readonly events: TransportEvent[];
+  /** How much was on the agenda when it was put there. */
+  readonly count: number;
+}
+
+/** Takes what arrives. @param isMore - more arrives at this very moment. */
+export type Deliver = (event: TransportEvent, isMore: boolean) => void;
 
 /** QUIC's loss recovery: a piece that is lost comes this many latencies later. */
 const RETRANSMISSION = 3;
@@ -23,21 +36,18 @@ export class Link {
   readonly #agenda: Agenda;
   readonly #network: Network;
   readonly #random: () => number;
-  readonly #deliver: Record<Side, (event: TransportEvent) => void>;
+  readonly #deliver: Record<Side, Deliver>;
   readonly #wire: Wire;
-  /** When the last piece of a stream arrives: pieces of one stream stay in order, those of others do not wait. */
-  readonly #arrival = new Map<string, number>();
+  /** The last of a stream that is on its way: pieces of one stream stay in order, those of others do not wait. */
+  readonly #arrivals: Record<Side, Map<StreamHandle | undefined, Arrival>> = { a: new Map(), b: new Map() };
+  /** When the last piece of all arrives. */
+  #lastArrival = 0;
   /** What is on its way while the network is cut. */
   #held: (() => void)[] | undefined;
   readonly #withheld = new Set<StreamHandle>();
   #over = false;
 
-  constructor(
-    agenda: Agenda,
-    network: Network,
-    random: () => number,
-    deliver: Record<Side, (event: TransportEvent) => void>,
-  ) {
+  constructor(agenda: Agenda, network: Network, random: () => number, deliver: Record<Side, Deliver>) {
     this.#agenda = agenda;
     this.#network = network;
     this.#random = random;
@@ -56,14 +66,14 @@ export class Link {
     if (this.#over || this.#held !== undefined) return;
     this.#held = [];
     if (duration < IDLE_MS) {
-      this.#agenda.after(duration, () => {
+      this.#silence(duration, () => {
         const held = this.#held ?? [];
         this.#held = undefined;
         for (const arrive of held) arrive();
       });
       return;
     }
-    this.#agenda.after(IDLE_MS, () => {
+    this.#silence(IDLE_MS, () => {
       this.#die('a', 'b');
     });
   }
@@ -75,7 +85,7 @@ export class Link {
       return;
     }
     this.kill(side);
-    this.#agenda.after(duration + IDLE_MS, () => {
+    this.#silence(duration + IDLE_MS, () => {
       this.#closed(side);
     });
   }
@@ -84,8 +94,16 @@ export class Link {
   kill(side: Side): void {
     if (this.#over) return;
     this.#over = true;
-    this.#agenda.after(IDLE_MS, () => {
+    this.#silence(IDLE_MS, () => {
       this.#closed(side === 'a' ? 'b' : 'a');
+    });
+  }
+
+  #silence(duration: number, end: () => void): void {
+    this.#network.silences += 1;
+    this.#agenda.after(duration, () => {
+      this.#network.silences -= 1;
+      end();
     });
   }
 
@@ -96,31 +114,45 @@ export class Link {
   }
 
   #closed(side: Side): void {
-    this.#deliver[side]({ kind: 'closed', code: 0, reason: 'silence', by: 'timeout' });
+    this.#deliver[side]({ kind: 'closed', code: 0, reason: 'silence', by: 'timeout' }, false);
   }
 
   #carry(to: Side, event: TransportEvent): void {
     if (event.kind === 'closed' && event.by === 'local') {
-      this.#deliver[to](event);
+      this.#deliver[to](event, false);
       return;
     }
     const { latency, lossPercent, withheldPercent = 0 } = this.#network;
     if (to === 'a' && this.#isWithheld(event, withheldPercent)) return;
     const isLost = this.#random() * 100 < lossPercent;
-    const stream = `${to}${String(streamOf(event) ?? 'datagram')}`;
+    const arrivals = this.#arrivals[to];
+    const stream = streamOf(event);
+    const known = arrivals.get(stream);
     // What closes a session comes behind everything.
-    const before =
-      event.kind === 'closed' ? Math.max(0, ...this.#arrival.values()) : this.#arrival.get(stream);
-    const at = Math.max(before ?? 0, this.#agenda.now + latency * (isLost ? 1 + RETRANSMISSION : 1));
-    this.#arrival.set(stream, at);
+    const before = event.kind === 'closed' ? this.#lastArrival : (known?.at ?? 0);
+    const at = Math.max(before, this.#agenda.now + latency * (isLost ? 1 + RETRANSMISSION : 1));
+    // What opens a stream brings its first bytes.
+    if (known?.at === at && known.count === this.#agenda.count) {
+      known.events.push(event);
+      return;
+    }
+    this.#lastArrival = Math.max(this.#lastArrival, at);
+    const events = [event];
     this.#agenda.at(at, () => {
-      const arrive = (): void => {
-        if (event.kind === 'closed') this.#over = true;
-        this.#deliver[to](event);
-      };
-      if (this.#held === undefined) {
-        if (!this.#over) arrive();
-      } else this.#held.push(arrive);
+      if (arrivals.get(stream)?.events === events) arrivals.delete(stream);
+      if (this.#held !== undefined)
+        this.#held.push(() => {
+          this.#arrive(to, events);
+        });
+      else if (!this.#over) this.#arrive(to, events);
+    });
+    arrivals.set(stream, { at, events, count: this.#agenda.count });
+  }
+
+  #arrive(to: Side, events: readonly TransportEvent[]): void {
+    events.forEach((event, place) => {
+      if (event.kind === 'closed') this.#over = true;
+      this.#deliver[to](event, place < events.length - 1);
     });
   }
 

@@ -32,8 +32,11 @@ export class SimulatedCounter {
     { readonly counter: EpochCounter; readonly isShown: (mls: FakeMls | undefined) => boolean } | undefined;
   #tokens = 0;
 
-  /** @param room - public key of the room of whoever asks. */
-  constructor(agenda: Agenda, mode: CounterMode, room: Uint8Array) {
+  /**
+   * @param room - public key of the room of whoever asks.
+   * @param leaseMs - how long its operator lets a generation live of which nothing is heard.
+   */
+  constructor(agenda: Agenda, mode: CounterMode, room: Uint8Array, leaseMs = DEFAULT_TIMES.leaseMs) {
     this.#agenda = agenda;
     this.#room = room;
     this.receiptKey = mode === 'fenced' ? serviceKey : undefined;
@@ -42,7 +45,7 @@ export class SimulatedCounter {
       sign: (message: Uint8Array) => fakeSignature(serviceKey, message),
     };
     this.#crypto = { signer, verifier: fakeCrypto };
-    this.#times = { ...DEFAULT_TIMES, lockMs: millis(LOCK_MS) };
+    this.#times = { ...DEFAULT_TIMES, lockMs: millis(LOCK_MS), leaseMs };
     this.#counter = new EpochCounter(this.#store, this.#crypto, this.#times);
   }
 

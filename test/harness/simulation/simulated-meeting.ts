@@ -16,19 +16,19 @@ import type { ConnectionId, MeetingEffect } from '../../../src/protocol/meeting/
 import type { MeetingInput } from '../../../src/protocol/meeting/inputs.ts';
 import { Meeting } from '../../../src/protocol/meeting/meeting.ts';
 import type { GroupView, MeetingView, ParticipantView } from '../../../src/protocol/meeting/view.ts';
-import type { TransportEvent } from '../../../src/protocol/moqt/transport.ts';
 import type { RelayPolicy } from '../../../src/protocol/relay/policy.ts';
 import type { RelayNode } from '../../../src/protocol/relay/relay-node.ts';
+import type { SecureObjectsCrypto } from '../../../src/protocol/secure-objects/crypto.ts';
 import { passAccess } from '../../../src/services/relay/pass-access.ts';
 import { meetingTracks } from '../../../src/services/relay/meeting-tracks.ts';
-import { unixMillis } from '../../../src/protocol/units.ts';
+import { unixMillis, type Millis } from '../../../src/protocol/units.ts';
 import { FakeMls } from '../group/fake-mls.ts';
 import { fakeCrypto, fakeSignature } from '../group/simulation.ts';
-import { seededRandom } from '../moqt/wire.ts';
+import { randomBytes, seededRandom } from '../moqt/wire.ts';
 import { Agenda, TIME_ORIGIN } from './agenda.ts';
 import { answerMls } from './answer-mls.ts';
 import { Driven } from './driven.ts';
-import type { Link, Network } from './link.ts';
+import type { Deliver, Link, Network } from './link.ts';
 import { begunEpochIn, type Meddle, type Question } from './questions.ts';
 import type { Place } from './place.ts';
 import { SimulatedDisk } from './simulated-disk.ts';
@@ -64,6 +64,10 @@ export interface WorldOptions {
   readonly relays?: readonly InvitedRelay[];
   /** The key of the room. */
   readonly signer?: Ed25519Signer;
+  /** How long a generation lives of which nothing is heard; the default is that of the service. */
+  readonly leaseMs?: Millis;
+  /** What media is sealed with; the default is the real thing. */
+  readonly mediaCrypto?: SecureObjectsCrypto;
 }
 
 /** The world of one meeting. */
@@ -75,6 +79,7 @@ export class SimulatedMeeting {
   readonly random: () => number;
   readonly parameters: MeetingParameters;
   readonly timing: Timing;
+  readonly mediaCrypto: SecureObjectsCrypto;
   readonly relays: readonly InvitedRelay[];
   /** The key of the meeting's room, which all who were invited have. */
   readonly signer: Ed25519Signer;
@@ -86,14 +91,17 @@ export class SimulatedMeeting {
   readonly doubts: string[] = [];
   readonly #relays: ReadonlyMap<string, SimulatedRelay<SimulatedMember>>;
   readonly #relay: SimulatedRelay<SimulatedMember>;
+  /** What was last looked at of each. */
+  readonly #checked = new WeakMap<SimulatedMember, GroupView>();
   #fresh = 0;
 
   constructor(options: WorldOptions = {}) {
     const mode = options.mode ?? 'fenced';
     this.random = seededRandom(options.seed ?? 1);
     this.signer = options.signer ?? fakeCrypto.ed25519Signer(new Uint8Array(32).fill(1));
-    this.network = { latency: 10, lossPercent: 0, ...options.network };
+    this.network = { latency: 10, lossPercent: 0, silences: 0, ...options.network };
     this.timing = options.timing ?? DEFAULT_TIMING;
+    this.mediaCrypto = options.mediaCrypto ?? nodeCrypto;
     this.relays = options.relays ?? [{ url: RELAY, pass: true }];
     const { policy = policyOf(RELAY_AUTHORITY), secondPolicy } = options;
     this.#relay = new SimulatedRelay(this, policy);
@@ -103,7 +111,7 @@ export class SimulatedMeeting {
         ? []
         : [[SECOND_RELAY, new SimulatedRelay<SimulatedMember>(this, secondPolicy)] as const]),
     ]);
-    this.counter = new SimulatedCounter(this.agenda, mode, this.signer.publicKey);
+    this.counter = new SimulatedCounter(this.agenda, mode, this.signer.publicKey, options.leaseMs);
     this.parameters = {
       secureObjectsSuite: options.cipher ?? 4,
       profile: '01',
@@ -196,8 +204,8 @@ export class SimulatedMeeting {
 
   /** A member opens a connection. */
   connect(member: SimulatedMember, connection: ConnectionId, url: string, life: number): void {
-    const feed = (input: MeetingInput): void => {
-      member.feed(input, life);
+    const feed = (input: MeetingInput, isMore = false): void => {
+      member.feed(input, life, isMore);
     };
     this.agenda.after(2 * this.network.latency, () => {
       const relay = this.#relays.get(url);
@@ -205,8 +213,8 @@ export class SimulatedMeeting {
         feed({ kind: 'connect-failed', connection, reason: 'refused' });
         return;
       }
-      const link = relay.reach(member, (event) => {
-        feed({ kind: 'transport', connection, event });
+      const link = relay.reach(member, (event, isMore) => {
+        feed({ kind: 'transport', connection, event }, isMore);
       });
       member.links.set(connection, link);
       feed({
@@ -218,7 +226,7 @@ export class SimulatedMeeting {
   }
 
   /** A connection to the relay that is no member's; its end here is side `a`. */
-  reachRelay(deliver: (event: TransportEvent) => void): Link {
+  reachRelay(deliver: Deliver): Link {
     return this.#relay.reach(undefined, deliver);
   }
 
@@ -232,6 +240,9 @@ export class SimulatedMeeting {
     if (group === undefined) return;
     for (const { displayName, doubt } of group.participants)
       if (doubt !== 'none') this.doubts.push(`${member.name} of ${displayName ?? 'somebody'}: ${doubt}`);
+    const checked = this.#checked.get(member);
+    if (checked?.securityCode === group.securityCode && checked.epoch === group.epoch) return;
+    this.#checked.set(member, group);
     const key = `${Buffer.from(group.group).toString('hex')}/${String(group.epoch)}`;
     const code = this.codes.get(key) ?? group.securityCode;
     this.codes.set(key, code);
@@ -247,6 +258,8 @@ export function policyOf(authority: string): RelayPolicy {
 /** One member: its process may die and come back, its disk and its key stay. */
 export class SimulatedMember {
   readonly name: string;
+  /** Our own participant id. */
+  readonly id: string;
   /** Everything that would have gone to the renderer, in order. */
   readonly received: DownlinkItem[] = [];
   readonly links = new Map<ConnectionId, Link>();
@@ -293,6 +306,7 @@ export class SimulatedMember {
     this.#signer = place.signer;
     this.parameters = place.parameters;
     this.#key = fakeCrypto.sha256(Buffer.from(name));
+    this.id = Buffer.from(fingerprintOf(this.#key, fakeCrypto)).toString('base64url');
   }
 
   /** The room that it is in. */
@@ -326,18 +340,13 @@ export class SimulatedMember {
     return this.group?.epoch;
   }
 
-  /** Our own participant id. */
-  get id(): string {
-    return Buffer.from(fingerprintOf(this.#key, fakeCrypto)).toString('base64url');
-  }
-
   /** What is shown of somebody. */
   sees(other: SimulatedMember): ParticipantView | undefined {
     return this.group?.participants.find(({ id }) => id === other.id);
   }
 
   start(): void {
-    const { random, relays, timing } = this.#world;
+    const { random, relays, timing, mediaCrypto } = this.#world;
     const { parameters } = this;
     const signer = this.#signer;
     this.#life += 1;
@@ -359,8 +368,8 @@ export class SimulatedMember {
       timing,
       timeOrigin: unixMillis(TIME_ORIGIN + this.clockOffset),
       groupCrypto: fakeCrypto,
-      mediaCrypto: nodeCrypto,
-      random: (length) => Uint8Array.from({ length }, () => Math.floor(random() * 256)),
+      mediaCrypto,
+      random: (length) => randomBytes(random, length),
     });
     this.#driven = new Driven(
       machine,
@@ -437,8 +446,8 @@ export class SimulatedMember {
     this.disk.lose();
   }
 
-  feed(input: MeetingInput, life = this.#life): void {
-    if (life === this.#life) this.#driven?.feed(input);
+  feed(input: MeetingInput, life = this.#life, isMore = false): void {
+    if (life === this.#life) this.#driven?.feed(input, isMore);
   }
 
   goLive(): void {

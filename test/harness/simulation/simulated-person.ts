@@ -17,6 +17,7 @@ import { Rooms } from '../../../src/protocol/meeting/rooms.ts';
 import type { GroupView, ParticipantView } from '../../../src/protocol/meeting/view.ts';
 import { unixMillis } from '../../../src/protocol/units.ts';
 import { fakeCrypto } from '../group/simulation.ts';
+import { randomBytes } from '../moqt/wire.ts';
 import { TIME_ORIGIN } from './agenda.ts';
 import { Driven } from './driven.ts';
 import type { Meddle } from './questions.ts';
@@ -90,7 +91,7 @@ export class SimulatedPerson {
       link,
       crypto: fakeCrypto,
       timeOrigin: unixMillis(TIME_ORIGIN + this.clockOffset),
-      random: (length) => Uint8Array.from({ length }, () => Math.floor(random() * 256)),
+      random: (length) => randomBytes(random, length),
     });
     this.#driven = new Driven(
       rooms,

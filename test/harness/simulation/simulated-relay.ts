@@ -1,11 +1,10 @@
 /** A relay in virtual time: the real machine over simulated links. Its process may die and come back, with nothing kept. */
 import { negotiatedDraft } from '../../../src/protocol/moqt/drafts.ts';
-import type { TransportEvent } from '../../../src/protocol/moqt/transport.ts';
 import type { RelayPolicy } from '../../../src/protocol/relay/policy.ts';
 import { RelayNode, type RelayEffect, type RelayInput } from '../../../src/protocol/relay/relay-node.ts';
 import type { Agenda } from './agenda.ts';
 import { Driven } from './driven.ts';
-import { Link, type Network } from './link.ts';
+import { Link, type Deliver, type Network } from './link.ts';
 
 /** What clients of simulated relays speak. */
 export const PROTOCOL = 'moqt-18';
@@ -67,14 +66,14 @@ export class SimulatedRelay<Client> {
   }
 
   /** A connection to it, whose end here is side `a`. @param client - whose it is, where that matters. */
-  reach(client: Client | undefined, deliver: (event: TransportEvent) => void): Link {
+  reach(client: Client | undefined, deliver: Deliver): Link {
     const { agenda, network, random } = this.#around;
     const id = this.#nextLink;
     this.#nextLink += 1;
     const link = new Link(agenda, network, random, {
       a: deliver,
-      b: (event) => {
-        this.#driven?.feed({ kind: 'transport', connection: id, event });
+      b: (event, isMore) => {
+        this.#driven?.feed({ kind: 'transport', connection: id, event }, isMore);
         if (event.kind === 'closed') {
           this.#driven?.feed({ kind: 'gone', connection: id });
           this.#links.delete(id);
