@@ -209,6 +209,21 @@ describe('two organisers move the meeting at once', () => {
   });
 });
 
+test('whom the move that counts leaves behind is not led along by the one that was beaten', () => {
+  const { world, people } = meeting('Ana', 'Bo', 'Cy', 'Di');
+  const [ana, bo, cy, di] = people as [...Three, SimulatedPerson];
+  promote(world, ana, bo);
+  // Ana says hers, and neither hears the other for a while.
+  world.cut(ana.member, 1_500);
+  ana.feed({ kind: 'move', leaveBehind: [cy.id] });
+  bo.feed({ kind: 'move', leaveBehind: [] });
+  world.until('they have followed Bo', () => [bo, cy, di].every(({ members }) => members.length === 2));
+  world.until('three are with Ana', () => haveMoved([ana, bo, di]));
+  world.pass(60_000);
+  expect([cy.members.length, haveMoved([ana, bo, di])]).toEqual([2, true]);
+  expect(world.broken).toEqual([]);
+});
+
 describe('a member that is no organiser', () => {
   test('moves nobody by its word alone: each is asked, and goes or stays', () => {
     const { world, people } = meeting('Ana', 'Bo', 'Cy');
