@@ -88,7 +88,7 @@ export function expectedIn(
 
 /**
  * Whom we lead from a room to the one to which the meeting has gone on since, instead of the one before: all who have not come
- * there, but whoever is barred from the next. From a line that is broken a member that is no organiser moves nobody unless it
+ * there, but whoever is barred from the next; who was left behind is perhaps there, by a move that counts for more. From a line that is broken a member that is no organiser moves nobody unless it
  * moves all.
  * @param via - the one before, where we are in it still.
  */
@@ -103,7 +103,7 @@ function ledFurther(from: Room, led: Led, via: Room | undefined, next: Room): Le
   const arrived = movesAll || via === undefined ? new Set<ParticipantId>() : via.present();
   return {
     recipients: led.recipients.filter((id) => !barred.includes(id) && !arrived.has(id)),
-    leftBehind: [...new Set([...led.leftBehind, ...barred])],
+    leftBehind: barred,
   };
 }
 

@@ -1,7 +1,13 @@
 /** Those who come late to where a meeting has moved, in virtual time: real machines, a real relay, the counter's real rules. */
 import { describe, expect, test } from 'vitest';
+import { encodeUtf8 } from '../../../src/protocol/bytes/utf8.ts';
 import { leafIndex } from '../../../src/protocol/group/roster.ts';
+import type { MeetingInput } from '../../../src/protocol/meeting/inputs.ts';
+import { Latecomers } from '../../../src/protocol/meeting/latecomers.ts';
 import { participantIdOf } from '../../../src/protocol/meeting/members.ts';
+import { Room } from '../../../src/protocol/meeting/room.ts';
+import type { MeetingView } from '../../../src/protocol/meeting/view.ts';
+import { millis } from '../../../src/protocol/units.ts';
 import { FakeMls } from '../../harness/group/fake-mls.ts';
 import { breakLine } from '../../harness/simulation/line-breaker.ts';
 import { SimulatedMeeting } from '../../harness/simulation/simulated-meeting.ts';
@@ -210,4 +216,21 @@ describe('whoever may decide', () => {
     expect([asked[2], new Set(asked.slice(0, 2))]).toEqual([undefined, new Set([bo.id, cy.id])]);
     expect(ana.view.room).toBe(0);
   });
+});
+
+test('who is led further is told of those as left behind who are barred there, whoever was left behind before', () => {
+  const room = (number: number, ids: readonly string[], kickedKeys: readonly Uint8Array[]): Room => {
+    const made = new Room(number, `conclave://join/${String(number)}`, millis(0));
+    const participants = ids.map((id) => ({ id, member: { signatureKey: encodeUtf8(id) }, leaving: false }));
+    const view = { line: { kind: 'whole' }, group: { participants, parameters: { kickedKeys } } };
+    made.view = view as unknown as MeetingView;
+    return made;
+  };
+  const first = room(0, ['Ana', 'Bo', 'Cy', 'Di'], []);
+  const second = room(1, ['Ana'], []);
+  const third = room(2, ['Ana', 'Cy'], [encodeUtf8('Di')]);
+  first.leads = { link: second.link, led: { recipients: ['Bo', 'Di'], leftBehind: ['Cy'] } };
+  const said: MeetingInput[] = [];
+  new Latecomers((_, input) => said.push(input)).goOn([first, second, third], third);
+  expect(said).toMatchObject([{ kind: 'move', recipients: ['Bo'], leftBehind: ['Di'] }]);
 });
