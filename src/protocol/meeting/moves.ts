@@ -128,9 +128,9 @@ export class Moves {
 
   /**
    * The counter has logged a Commit that removes us, and perhaps nobody can follow it.
-   * @param movers - who moves us from there: organisers alone as ever, or members that are none, but not its author, or all.
+   * @param movers - who moves us from there: organisers alone as ever, or members that are none, but not its author.
    */
-  removalDoubted(author: LeafIndex, movers: BrokenLine['movers']): void {
+  removalDoubted(author: LeafIndex, movers: Exclude<BrokenLine['movers'], 'all'>): void {
     if (this.#broken?.movers === movers) return;
     this.#broken = { author: undefined, suspect: author, movers };
     this.#weigh();

@@ -19,8 +19,6 @@ const FIRST_WORD_MS = 3_000;
  * members of a small meeting ask for every 2 s. From a line that is broken nobody moves much sooner.
  */
 const LISTEN_MS = 3_000;
-/** From when on the author of the Commit may move us, too: somebody else may have logged it. */
-const AUTHOR_MS = 10_000;
 
 /** A removal in doubt. */
 export interface DoubtedRemoval {
@@ -72,9 +70,8 @@ export class RemovalDoubt {
       this.#judge(true);
       return;
     }
-    const passed = core.tasks.now - open.since;
-    const movers = passed < LISTEN_MS ? 'organisers' : passed < AUTHOR_MS ? 'others' : 'all';
-    moves.removalDoubted(open.committer, movers);
+    // An author who is honest, and did not log it itself, is followed by others, who say its move, too.
+    moves.removalDoubted(open.committer, core.tasks.now - open.since < LISTEN_MS ? 'organisers' : 'others');
   }
 
   #isFollowed({ others, epoch }: { readonly others: readonly Member[]; readonly epoch: Epoch }): boolean {
