@@ -8,6 +8,8 @@ import { INSTALL, isInstalled } from './moq-relay-ietf.ts';
 
 const MEMBERS = 25;
 const SPEAK_EVERY_MS = 200;
+/** Twenty-five members in one process, on a machine that is full: what never comes is what fails. */
+const PATIENCE_S = 600;
 
 const relays: readonly (readonly [string, RelayChoice['kind'] & ('ours' | 'moq-relay-ietf')])[] = [
   ['our relay', 'ours'],
@@ -36,10 +38,10 @@ describe.each(relays)('twenty-five members over %s', (_name, kind) => {
       try {
         const host = new HeadlessMember('Member 0', link, { mls });
         members.push(host);
-        await eventually('the meeting is open', () => host.size === 1, 60, states);
+        await eventually('the meeting is open', () => host.size === 1, PATIENCE_S, states);
         for (let at = 1; at < MEMBERS; at += 1)
           members.push(new HeadlessMember(`Member ${String(at)}`, link, { mls }));
-        await eventually('all are members', () => agree(members), 240, states);
+        await eventually('all are members', () => agree(members), PATIENCE_S, states);
         // Joins that come together go in one commit.
         expect(host.epoch).toBeLessThan(BigInt(MEMBERS));
 
@@ -50,7 +52,7 @@ describe.each(relays)('twenty-five members over %s', (_name, kind) => {
         await eventually(
           'everybody hears everybody',
           () => members.every((member) => heardBy(member) === MEMBERS - 1),
-          120,
+          PATIENCE_S,
           () => members.map(heardBy).join(' '),
         );
         for (const member of members)
@@ -62,17 +64,17 @@ describe.each(relays)('twenty-five members over %s', (_name, kind) => {
 
         const leaving = members.splice(3, 4);
         await Promise.all(leaving.map(({ meeting }) => meeting.leave()));
-        await eventually('those who left are removed', () => agree(members), 120, states);
+        await eventually('those who left are removed', () => agree(members), PATIENCE_S, states);
 
         const [vanished] = members.splice(5, 1);
         await vanished?.meeting.suspend();
-        await eventually('one that vanished is removed', () => agree(members), 180, states);
+        await eventually('one that vanished is removed', () => agree(members), PATIENCE_S, states);
       } finally {
         clearInterval(speak);
         await Promise.all(members.map(({ meeting }) => meeting.leave()));
         await services.close();
       }
     },
-    600_000,
+    4 * PATIENCE_S * 1000,
   );
 });

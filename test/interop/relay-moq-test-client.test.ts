@@ -43,6 +43,19 @@ const RACES: ReadonlyMap<string, string> = new Map([
   ['rendezvous-timeout', 'it waits 2 s at most for an answer that it asks to come after 500 ms'],
   ['moq-test-datagram', 'publisher and subscriber keep the newest datagram only for whoever reads next'],
   ['moq-test-datagram-eog', 'publisher and subscriber keep the newest datagram only for whoever reads next'],
+  ...[
+    'moq-test-subgroup-per-group-eog',
+    'moq-test-subgroup-per-object',
+    'moq-test-two-subgroups-eog',
+    'moq-test-extensions',
+    'moq-test-increments',
+  ].map(
+    (name) =>
+      [
+        name,
+        'its publisher drops its session once all is written, with whatever QUIC has not sent by then',
+      ] as const,
+  ),
 ]);
 const ATTEMPTS = 100;
 
