@@ -163,10 +163,12 @@ describe('a line that a member breaks', () => {
       const { world, people } = meeting('Ana', 'Bo', 'Cy', 'Di');
       const [ana, bo, cy, di] = people as [...Three, SimulatedPerson];
       expect(breakLine(world, bo, 'rule')).toBe(true);
-      world.until('all know', () =>
-        [ana, cy, di].every(({ member }) => member.view.line.kind === 'line-broken'),
-      );
-      world.pass(later);
+      world.until('Ana knows', () => knowsOfIt(ana));
+      const knewAt = world.agenda.now;
+      world.until('all know', () => [ana, cy, di].every(knowsOfIt));
+      // Her turn comes 2 s after she knows.
+      world.pass(Math.max(0, knewAt + later - world.agenda.now));
+      expect([ana, cy, di].map(({ view }) => view.room)).toEqual([0, 0, 0]);
       // As if each thought that it were the first of those who are there.
       for (const person of [di, cy]) person.feed({ kind: 'move', leaveBehind: [bo.id] });
       world.pass(10_000);
