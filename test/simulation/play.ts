@@ -4,6 +4,7 @@ import { moveRefusalOf } from '../../src/protocol/meeting/permissions.ts';
 import { meetingTracks } from '../../src/services/relay/meeting-tracks.ts';
 import { openAccess, type RelayPolicy } from '../../src/protocol/relay/policy.ts';
 import { fakeCrypto } from '../harness/group/simulation.ts';
+import { cheapCrypto } from '../harness/simulation/cheap-crypto.ts';
 import {
   policyOf,
   RELAY,
@@ -15,7 +16,7 @@ import { areTogether, linkOf, secretOf, SimulatedPerson } from '../harness/simul
 import { Adversaries } from './adversaries.ts';
 import { checkForks } from './forks.ts';
 import { Reunion } from './reunion.ts';
-import { ANY, COMMAND, type Blow, type Happening, type Person, type Schedule } from './schedule.ts';
+import { ANY, COMMAND, LEASE, type Blow, type Happening, type Person, type Schedule } from './schedule.ts';
 import { WatchedMeeting } from './watched-meeting.ts';
 
 /** What a schedule came to. */
@@ -30,10 +31,12 @@ export interface Outcome {
 
 /** A session that is dead is noticed by its silence. */
 const SILENCE_MS = 8_000;
+/** In which somebody begins with whatever there is to do. */
+const QUIET_MS = 2_000;
 /** How often each says something for a while after something has happened, and otherwise. */
 const SAY_EVERY_MS = 1_000;
 const SAY_SELDOM_MS = 5_000;
-const LIVELY_MS = 10_000;
+const LIVELY_MS = 5_000;
 const ORDERLY_MS = 30_000;
 /** The first room. */
 const ROOM = 'the room of the schedule';
@@ -68,6 +71,8 @@ class Play {
   readonly #reunion: Reunion;
   readonly #link: string;
   #happenedAt = 0;
+  /** When all that befell anybody has ended. */
+  #healthySince = 0;
   #saidAt = -Infinity;
   readonly #blocks = new Map<string, number>();
 
@@ -85,6 +90,8 @@ class Play {
         ...(hasSecondRelay ? [{ url: SECOND_RELAY, pass: true }] : []),
       ],
       signer: roomKeysOf(secretOf(ROOM), fakeCrypto).signer,
+      leaseMs: LEASE,
+      mediaCrypto: cheapCrypto,
     });
     this.#link = linkOf(this.#world, ROOM);
     this.#reunion = new Reunion(this.#world, this.#people);
@@ -105,7 +112,7 @@ class Play {
       world.pass(this.#schedule.lasts);
       this.#heal();
       if (world.counter.isSplit) checkForks(world, () => this.#present());
-      else this.#reunion.check(SAY_SELDOM_MS);
+      else this.#reunion.check();
     } catch (error) {
       world.fault(error instanceof Error ? (error.stack ?? error.message) : String(error));
     }
@@ -358,7 +365,7 @@ class Play {
   #attack({ attack }: Extract<Happening, { kind: 'attack' }>): void {
     const who = attack.by === 'former' ? this.#people.get(attack.who)?.homes.get(this.#link) : undefined;
     const mayDisturb = this.#adversaries.attack(attack, who);
-    if (mayDisturb > 0) this.#trouble(mayDisturb);
+    if (mayDisturb > 0) this.#excuse(mayDisturb);
   }
 
   #block(what: 'relay' | 'counter', who: Person, duration: number): void {
@@ -387,10 +394,16 @@ class Play {
     });
   }
 
+  /** Something befalls somebody, and ends by itself. */
   #trouble(duration: number): void {
+    this.#healthySince = Math.max(this.#healthySince, this.#world.agenda.now + duration);
+    this.#excuse(duration);
+  }
+
+  /** What happens to people for a while is perhaps nobody's fault. */
+  #excuse(duration: number): void {
     this.#reunion.troubled(duration);
-    const end = this.#world.agenda.now + duration;
-    this.#world.calmSince = Math.max(this.#world.calmSince, end);
+    this.#world.calmSince = Math.max(this.#world.calmSince, this.#world.agenda.now + duration);
   }
 
   /** Waits for all that is to end by itself; traps that did not snap are taken away. */
@@ -398,7 +411,14 @@ class Play {
     const world = this.#world;
     for (const person of this.#people.values()) person.meddle = undefined;
     this.#adversaries.rest();
-    world.pass(Math.max(0, world.calmSince - world.agenda.now) + SILENCE_MS);
-    world.calmSince = Math.max(world.calmSince, world.agenda.now - SILENCE_MS);
+    world.pass(Math.max(0, this.#healthySince - world.agenda.now));
+    const quietAt = Math.max(this.#healthySince, this.#happenedAt) + QUIET_MS;
+    world.calmSince = Math.max(world.calmSince, world.agenda.now);
+    const isOver = (): boolean =>
+      world.agenda.now >= quietAt &&
+      world.network.silences === 0 &&
+      !world.counter.isSplit &&
+      this.#reunion.isSettled;
+    world.comes(isOver, SILENCE_MS);
   }
 }

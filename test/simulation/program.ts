@@ -28,7 +28,7 @@ const SEEDS_AT_ONCE = 5;
 const SAY_EVERY_MS = 10_000;
 const WORKER = 'worker';
 /** There are as many processes as cores, so that one that collects beside its own work takes time from another; much is short-lived. */
-const WORKER_OPTIONS = ['--single-threaded-gc', '--max-semi-space-size=64', '--min-semi-space-size=64'];
+const WORKER_OPTIONS = ['--single-threaded-gc', '--max-semi-space-size=128', '--min-semi-space-size=128'];
 
 if (process.argv[2] === WORKER) work();
 else process.exitCode = (await playAll()) > 0 ? 1 : 0;

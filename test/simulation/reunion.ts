@@ -4,6 +4,7 @@
  */
 import { equal } from '../../src/protocol/bytes/equal.ts';
 import { groupNameOf, type SenderId } from '../../src/protocol/group/names.ts';
+import type { RoomsView } from '../../src/protocol/meeting/rooms-api.ts';
 import type { GroupView } from '../../src/protocol/meeting/view.ts';
 import { fakeCrypto } from '../harness/group/simulation.ts';
 import { areTogether, type SimulatedPerson } from '../harness/simulation/simulated-person.ts';
@@ -13,14 +14,18 @@ import type { WatchedMeeting } from './watched-meeting.ts';
 const MEET_AGAIN_MS = 400_000;
 /** How long a mover stays for those who were away, and a little. */
 const MOVER_STAYS_MS = 140_000;
+/** How long others wait before they ask for the link. */
+const ASKS_MS = 15_000;
 /** Longer ago, somebody who comes need not find the mover. */
 const FINDS_MOVER_MS = 60_000;
 /** What lasts longer may keep a mover from saying its move. */
 const HARMLESS_MS = 9_000;
 /** In which whoever leaves has left. */
 const LEFT_MS = 30_000;
-/** In which all who have met hear each other. */
-const HEAR_MS = 15_000;
+/** In which whoever reaches the counter again renews the lease. */
+const RENEWED_MS = 8_000;
+/** In which all who have met and talk hear each other: longer than what was forged as somebody silences it twice. */
+const HEAR_MS = 23_000;
 
 /** Somebody must be out, as long as whoever wanted that is the member that it was. */
 interface Kick {
@@ -96,45 +101,67 @@ export class Reunion {
     if (duration > HARMLESS_MS) for (const move of this.#moves) move.isDisturbed = true;
   }
 
-  /** Lets time pass, and looks. @param sayEvery - how often each says something, ms. */
-  check(sayEvery: number): void {
+  /** Whether all is as it is to be in the end, but that all hear all; and nobody has anything left to do that would be seen. */
+  get isSettled(): boolean {
+    return (
+      this.#isTogether() &&
+      this.#undoneKicks().length === 0 &&
+      this.#places().every(({ there }) =>
+        there.every(({ view }) => !view.ownKey.renewing && !isAnybodyLeaving(view)),
+      )
+    );
+  }
+
+  /** Lets time pass, and looks. */
+  check(): void {
     const world = this.#world;
     const isTogether = (): boolean => this.#isTogether();
-    if (this.#moves.length > 0 && !world.comes(isTogether, MOVER_STAYS_MS)) this.#giveLinks();
+    const patience = this.#isAnybodyPromised() ? MOVER_STAYS_MS : ASKS_MS;
+    if (this.#moves.length > 0 && !world.comes(isTogether, patience)) this.#giveLinks();
     if (!world.comes(isTogether, MEET_AGAIN_MS)) {
       world.fault('those who are there have not met again');
       return;
     }
-    this.#checkKicks();
-    for (const { group, there } of this.#places()) {
+    for (const { by, who } of this.#undoneKicks())
+      world.fault(`${who.name} is there, though ${by.name} removed it for good`);
+    if (!world.comes(() => this.#areInLowest(), RENEWED_MS))
+      world.fault('those who are there are not in the lowest generation that is alive');
+    if (!this.#areAllHeard()) world.fault('not all hear all');
+  }
+
+  #areInLowest(): boolean {
+    return this.#places().every(({ group, there }) => {
       const [first] = there;
-      if (first === undefined || group === undefined) continue;
+      if (first === undefined || group === undefined) return true;
       const { room } = first.member;
-      const meeting = world.counter.meetingIn(room);
-      const lowest = meeting === undefined ? undefined : groupNameOf(room, meeting, fakeCrypto);
-      if (lowest === undefined || !equal(lowest, group.group))
-        world.fault('those who are there are not in the lowest generation that is alive');
-    }
-    if (!world.comes(() => this.#allHear(sayEvery) || this.#talk(), HEAR_MS)) world.fault('not all hear all');
+      const meeting = this.#world.counter.meetingIn(room);
+      return meeting !== undefined && equal(groupNameOf(room, meeting, fakeCrypto), group.group);
+    });
   }
 
   /**
-   * All talk, as people do: where a relay withheld a statement, what that was about leaves a doubt until it is forgotten, and only
-   * time in which objects come counts for that (docs/protocol.md#who-speaks).
+   * Lets all talk, as people do, until each has heard each: where a relay withheld a statement, what that was about leaves a doubt
+   * until it is forgotten, and only time in which objects come counts for that (docs/protocol.md#who-speaks).
+   * @returns whether that came to be.
    */
+  #areAllHeard(): boolean {
+    const since = this.#world.agenda.now;
+    return this.#world.comes(() => this.#allHear(since) || this.#talk(), HEAR_MS);
+  }
+
   #talk(): false {
     for (const { there } of this.#places()) for (const person of there) this.#world.say(person);
     return false;
   }
 
-  #checkKicks(): void {
+  /** Those whom an organiser removed for good, and who are there all the same. */
+  #undoneKicks(): readonly Kick[] {
     const there = this.#places().flatMap((place) => place.there);
-    for (const { by, life, senderId, who } of this.#kicks) {
+    return this.#kicks.filter(({ by, life, senderId, who }) => {
       const now = by.life === life && there.includes(by) ? by.group : undefined;
       const isSame = now?.role === 'organiser' && equal(now.senderId, senderId);
-      if (isSame && by.seen(who) !== undefined)
-        this.#world.fault(`${who.name} is there, though ${by.name} removed it for good`);
-    }
+      return isSame && by.seen(who) !== undefined;
+    });
   }
 
   /** Whoever is not where the others are, and was not promised to come there by itself, asks for the new link. */
@@ -142,7 +169,7 @@ export class Reunion {
     for (const [older, newer] of this.#apart())
       for (const person of older.there) {
         if (newer.group !== undefined && this.#isBarred(newer.group, person)) continue;
-        const move = this.#moves.find((each) => this.#isPromised(each, person));
+        const move = this.#promiseTo(person);
         if (move !== undefined) {
           this.#world.fault(`${person.name} was left in the old room, though ${move.by.name} took it along`);
           continue;
@@ -153,6 +180,17 @@ export class Reunion {
         this.starts(person);
         person.start(newer.link);
       }
+  }
+
+  /** Whether somebody is not where the others are who was promised to come there. */
+  #isAnybodyPromised(): boolean {
+    return this.#apart().some(([older]) =>
+      older.there.some((person) => this.#promiseTo(person) !== undefined),
+    );
+  }
+
+  #promiseTo(person: SimulatedPerson): Move | undefined {
+    return this.#moves.find((move) => this.#isPromised(move, person));
   }
 
   /** Whether somebody was to be taken along without doing anything. */
@@ -224,10 +262,12 @@ export class Reunion {
     );
   }
 
-  #allHear(sayEvery: number): boolean {
-    const since = this.#world.agenda.now - sayEvery * 2;
+  #allHear(since: number): boolean {
     return this.#places().every(({ there }) =>
       there.every((by) => there.every((whom) => by === whom || this.#world.heardSince(by, whom, since))),
     );
   }
 }
+
+const isAnybodyLeaving = ({ group }: RoomsView): boolean =>
+  group?.participants.some(({ leaving }) => leaving) === true;

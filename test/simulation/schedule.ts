@@ -2,6 +2,7 @@
  * Schedules: what happens in one simulated meeting, and when. A seed gives a schedule, always the same one; a schedule is
  * plain data, so that it can be printed and made shorter.
  */
+import { millis } from '../../src/protocol/units.ts';
 import { seededRandom } from '../harness/moqt/wire.ts';
 
 /** Names a person of a schedule: those who are there at the start have the lowest numbers. */
@@ -138,9 +139,11 @@ export interface Schedule {
 
 /** How many there may be. */
 export const MOST_PEOPLE = 12;
-/** Longer than a lock of the simulated counter; longer than the lease of a generation. */
+/** The lease of a generation: a third of the service's own, so that what is past it does not last for so long. */
+export const LEASE = millis(20_000);
+/** Longer than a lock of the simulated counter; longer than that lease. */
 export const PAST_LOCK = 6_000;
-const PAST_LEASE = 65_000;
+const PAST_LEASE = 28_000;
 
 type Draw = ReturnType<typeof drawFrom>;
 
