@@ -34,8 +34,9 @@ async function runWithout(name) {
 /** @param {import('./simulation/defences.mjs').Defence} defence */
 async function scheduleFails(defence) {
   const program = await buildProgram(defence);
-  const count = String(defence.schedules);
-  const { code, output } = await capture(process.execPath, [program, '--seed', '1', '--schedules', count]);
+  const { seed = 1, schedules = 0 } = defence;
+  const chosen = ['--seed', String(seed), '--schedules', String(schedules)];
+  const { code, output } = await capture(process.execPath, [program, ...chosen]);
   const [failure] = /^Seed \d+:\n.*$/m.exec(output) ?? [];
   if (failure !== undefined) console.log(failure);
   return code === 1 && failure !== undefined;

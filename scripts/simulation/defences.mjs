@@ -11,7 +11,8 @@
  * @property {string} file where it is
  * @property {string} code of it, which is there once
  * @property {string} instead of that code
- * @property {number} [schedules] from seed 1, among which one breaks
+ * @property {number} [schedules] from seed 1, or `seed`, among which one breaks
+ * @property {number} [seed] where what the defence is against is only in later ones
  * @property {{file: string, name: string}} [test] that fails; where there is none, a schedule does
  */
 
@@ -89,6 +90,24 @@ export const defences = [
       file: 'test/protocol/meeting/remote-member.test.ts',
       name: 'counts for nothing where it was sealed before somebody was removed',
     },
+  },
+  {
+    name: 'escape',
+    what: 'a meeting moves by itself to where its changes can be followed',
+    file: 'src/protocol/meeting/escapes.ts',
+    code: 'const turn = watch.readySince + LISTEN_MS + rank * TURN_MS + watch.jitter;',
+    instead: 'const turn = Infinity;',
+    seed: 10_001,
+    schedules: 100,
+  },
+  {
+    name: 'heads-on-second-relay',
+    what: 'heads are said on a second relay, too, in case the first helps to split the meeting',
+    file: 'src/protocol/meeting/head-tracks.ts',
+    code: 'return [carrying, second].filter((client) => client !== undefined);',
+    instead: 'return [carrying].filter((client) => client !== undefined);',
+    seed: 10_001,
+    schedules: 100,
   },
   {
     name: 'stored-commit',

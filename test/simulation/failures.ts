@@ -1,7 +1,8 @@
 /** Schedules that fail, made as short as can be, in words. */
 import { faultsIn, scheduleWith, SCENARIOS, type Fault, type Scenario } from './exhaustive.ts';
 import { play } from './play.ts';
-import { describe, scheduleOf } from './schedule.ts';
+import { scheduleOf } from './rarities.ts';
+import { describe } from './schedule.ts';
 import { only, shrink } from './shrink.ts';
 
 /** A schedule that failed, as short as it was made. */

@@ -11,7 +11,9 @@ import {
   RELAY_AUTHORITY,
   SECOND_AUTHORITY,
   SECOND_RELAY,
+  type SimulatedMember,
 } from '../harness/simulation/simulated-meeting.ts';
+import { breakLine } from '../harness/simulation/line-breaker.ts';
 import { areTogether, linkOf, secretOf, SimulatedPerson } from '../harness/simulation/simulated-person.ts';
 import { Adversaries } from './adversaries.ts';
 import { checkForks } from './forks.ts';
@@ -42,6 +44,8 @@ const ORDERLY_MS = 30_000;
 const ROOM = 'the room of the schedule';
 /** Sessions that are cut for so long are given up. */
 const GIVEN_UP_MS = 9_000;
+/** Those who are kept apart for so long have removed each other. */
+const PARTED_MS = 40_000;
 
 /** A relay whose operator lets anybody write everything. */
 const hostile: RelayPolicy = {
@@ -247,7 +251,10 @@ class Play {
         });
         return;
       case 'split':
-        this.#split(what.to);
+        this.#split(what);
+        return;
+      case 'breach':
+        this.#breach(what);
         return;
       case 'blow': {
         const person = this.#of(what.who);
@@ -355,11 +362,25 @@ class Play {
     };
   }
 
-  #split(to: readonly Person[]): void {
+  #split({ to, isHelped }: Extract<Happening, { kind: 'split' }>): void {
     const { counter } = this.#world;
     if (counter.isSplit) return;
     const others = to.map((who) => this.#personOf(who));
-    counter.split((mls) => others.some(({ homes }) => [...homes.values()].some((home) => home.mls === mls)));
+    const homes = (): SimulatedMember[] => others.flatMap((other) => [...other.homes.values()]);
+    counter.split((mls) => homes().some((home) => home.mls === mls));
+    if (isHelped !== true) return;
+    this.#trouble(PARTED_MS);
+    this.#world.keepApart((member) => homes().includes(member));
+  }
+
+  /** A member that keeps to no rule logs what nobody can follow. */
+  #breach({ who, breach, isGone }: Extract<Happening, { kind: 'breach' }>): void {
+    const person = this.#of(who);
+    const { counter } = this.#world;
+    if (person?.group === undefined || person.view.line.kind !== 'whole' || counter.isSplit) return;
+    if (!breakLine(this.#world, person, breach)) return;
+    this.#reunion.breaks(person.group);
+    if (isGone) person.kill();
   }
 
   #attack({ attack }: Extract<Happening, { kind: 'attack' }>): void {

@@ -3,15 +3,18 @@
  * is alive, each hears each, and who was removed for good is out.
  */
 import { equal } from '../../src/protocol/bytes/equal.ts';
-import { groupNameOf, type SenderId } from '../../src/protocol/group/names.ts';
+import { groupNameOf, type GroupName, type SenderId } from '../../src/protocol/group/names.ts';
 import type { RoomsView } from '../../src/protocol/meeting/rooms-api.ts';
 import type { GroupView } from '../../src/protocol/meeting/view.ts';
+import type { Epoch } from '../../src/protocol/units.ts';
 import { fakeCrypto } from '../harness/group/simulation.ts';
 import { areTogether, type SimulatedPerson } from '../harness/simulation/simulated-person.ts';
 import type { WatchedMeeting } from './watched-meeting.ts';
 
 /** All that are there must have met again this long after everything works. */
 const MEET_AGAIN_MS = 400_000;
+/** From a line that is broken they have moved by then: before each gives it up by itself. */
+const ESCAPED_MS = 120_000;
 /** How long a mover stays for those who were away, and a little. */
 const MOVER_STAYS_MS = 140_000;
 /** How long others wait before they ask for the link. */
@@ -60,6 +63,8 @@ export class Reunion {
   readonly #people: ReadonlyMap<unknown, SimulatedPerson>;
   readonly #kicks: Kick[] = [];
   readonly #moves: Move[] = [];
+  /** The groups whose line was broken, and the epochs in which it was. */
+  readonly #breaches: { readonly group: GroupName; readonly epoch: Epoch }[] = [];
   readonly #startedAt = new Map<SimulatedPerson, number>();
 
   constructor(world: WatchedMeeting, people: ReadonlyMap<unknown, SimulatedPerson>) {
@@ -82,8 +87,16 @@ export class Reunion {
       at: now,
       recipients: by.sees.filter((id) => !leaveBehind.includes(id)),
       counts: by.group?.role === 'organiser',
-      isDisturbed: this.#world.calmSince > now + HARMLESS_MS,
+      isDisturbed: this.#world.calmSince > now + HARMLESS_MS || this.#breaches.length > 0,
     });
+  }
+
+  /** A member has logged what nobody can follow. @param group - as it was in its last epoch. */
+  breaks({ group, epoch }: GroupView): void {
+    this.#breaches.push({ group, epoch });
+    this.#world.isLineBroken = true;
+    // Each moves it that is there, and nobody is promised anything.
+    for (const move of this.#moves) move.isDisturbed = true;
   }
 
   /** A process begins. */
@@ -116,9 +129,10 @@ export class Reunion {
   check(): void {
     const world = this.#world;
     const isTogether = (): boolean => this.#isTogether();
+    const mayMove = this.#moves.length > 0 || this.#breaches.length > 0;
     const patience = this.#isAnybodyPromised() ? MOVER_STAYS_MS : ASKS_MS;
-    if (this.#moves.length > 0 && !world.comes(isTogether, patience)) this.#giveLinks();
-    if (!world.comes(isTogether, MEET_AGAIN_MS)) {
+    if (mayMove && !world.comes(isTogether, patience)) this.#giveLinks();
+    if (!world.comes(isTogether, this.#breaches.length > 0 ? ESCAPED_MS : MEET_AGAIN_MS)) {
       world.fault('those who are there have not met again');
       return;
     }
@@ -233,6 +247,7 @@ export class Reunion {
         there.length === 0 ||
         (areTogether(there) &&
           there.every(({ view }) => view.connection.kind === 'connected' && !view.isMoving) &&
+          there.every((person) => !this.#isInBrokenLine(person)) &&
           // On their way back to the first relay not all are at one.
           new Set(there.map(({ view }) => view.connection.relay)).size === 1),
     );
@@ -250,6 +265,14 @@ export class Reunion {
     return places.flatMap((older, at) =>
       places.slice(at + 1).flatMap((newer) => (this.#mayMeet(older, newer) ? [[older, newer] as const] : [])),
     );
+  }
+
+  /** Whether somebody is where nobody comes further, whether it knows or not. */
+  #isInBrokenLine({ group, view }: SimulatedPerson): boolean {
+    const isBroken = this.#breaches.some(
+      (breach) => group !== undefined && equal(breach.group, group.group) && breach.epoch === group.epoch,
+    );
+    return isBroken || view.line.kind !== 'whole';
   }
 
   #mayMeet(a: Place, b: Place): boolean {

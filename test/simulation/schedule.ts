@@ -4,6 +4,8 @@
  */
 import { millis } from '../../src/protocol/units.ts';
 import { seededRandom } from '../harness/moqt/wire.ts';
+import type { Breach } from '../harness/simulation/line-breaker.ts';
+import { drawFrom, type Draw } from './draw.ts';
 
 /** Names a person of a schedule: those who are there at the start have the lowest numbers. */
 export type Person = number;
@@ -81,8 +83,13 @@ export type Happening =
   /** All sessions end; the relay keeps what it has. */
   | { readonly kind: 'relay-lost' }
   | { readonly kind: 'counter-lost'; readonly duration: number }
-  /** The counter signs a second line from now on, and shows it to these. */
-  | { readonly kind: 'split'; readonly to: readonly Person[] }
+  /**
+   * The counter signs a second line from now on, and shows it to these; the first relay perhaps helps, and lets neither side have
+   * anything of the other.
+   */
+  | { readonly kind: 'split'; readonly to: readonly Person[]; readonly isHelped?: boolean }
+  /** Logs what nobody can follow, and is gone for good or goes on. @see docs/protocol.md#a-broken-line */
+  | { readonly kind: 'breach'; readonly who: Person; readonly breach: Breach; readonly isGone: boolean }
   | { readonly kind: 'blow'; readonly who: Person; readonly blow: Blow }
   /** The machine sleeps and says so. */
   | { readonly kind: 'sleep'; readonly who: Person; readonly duration: number }
@@ -145,22 +152,8 @@ export const LEASE = millis(20_000);
 export const PAST_LOCK = 6_000;
 const PAST_LEASE = 28_000;
 
-type Draw = ReturnType<typeof drawFrom>;
-
-function drawFrom(random: () => number) {
-  const integer = (least: number, most: number): number => least + Math.floor(random() * (most - least + 1));
-  return {
-    integer,
-    chance: (of: number): boolean => random() < of,
-    one: <Of>(...choices: readonly [Of, ...Of[]]): Of =>
-      choices[integer(0, choices.length - 1)] ?? choices[0],
-    /** Small numbers more often than large ones. */
-    small: (most: number): number => Math.floor(random() ** 2 * (most + 1)),
-  };
-}
-
-/** The schedule of a seed. */
-export function scheduleOf(seed: number): Schedule {
+/** What a seed has of what may be in each schedule. */
+export function usualScheduleOf(seed: number): Schedule {
   const draw = drawFrom(seededRandom(Math.imul(seed, 0x9e3779b1) ^ 0x5bd1e995));
   const size = draw.chance(0.08) ? draw.integer(6, 10) : draw.integer(1, 4);
   const relay = draw.one<Schedule['relay']>('ours', 'ours', 'ours', 'hostile', 'hostile', 'forgetful');
@@ -219,7 +212,7 @@ function twoMoves(
 
 function happening(draw: Draw, people: number, relay: Schedule['relay']): Happening | undefined {
   const who = draw.integer(0, people - 1);
-  const kind = draw.one<Happening['kind']>(
+  const kind = draw.one<Exclude<Happening['kind'], 'breach'>>(
     'join',
     'join',
     'leave',

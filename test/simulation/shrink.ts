@@ -1,6 +1,7 @@
 /** Makes a failing schedule shorter: leaves steps out, as long as something fails without them, too. */
 import { play, type Outcome } from './play.ts';
-import { scheduleOf, type Schedule } from './schedule.ts';
+import { scheduleOf } from './rarities.ts';
+import type { Schedule } from './schedule.ts';
 
 /** What is left of a schedule. */
 export interface Shrunk {

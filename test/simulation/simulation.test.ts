@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { failureOf } from './failures.ts';
 import { play } from './play.ts';
-import { scheduleOf } from './schedule.ts';
+import { scheduleOf } from './rarities.ts';
 
 /** Seeds that each test plays. */
 const PART = 10;

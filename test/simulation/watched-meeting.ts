@@ -56,6 +56,8 @@ interface Shown {
 export class WatchedMeeting extends SimulatedMeeting {
   /** Since when nothing has befallen anybody. */
   calmSince = 0;
+  /** Whether somebody has broken the line of changes: who gives up its place then comes anew. */
+  isLineBroken = false;
   readonly #groups = new Map<string, KnownGroup>();
   readonly #heard = new WeakMap<SimulatedMember, { life: number; said: Set<string> }>();
   readonly #shown = new WeakMap<SimulatedMember, Shown>();
@@ -89,7 +91,9 @@ export class WatchedMeeting extends SimulatedMeeting {
     if (this.counter.isSplit) return;
     super.check(member, view);
     const { name } = member;
-    if (!FINE_ENDS.has(view.end)) this.fault(`${name} ended with ${String(view.end)}`);
+    // Whoever has broken the line, and is back before the others, is somebody with whom nobody is in a meeting again.
+    const isFine = FINE_ENDS.has(view.end) || (this.isLineBroken && view.end === 'kicked-is-there');
+    if (!isFine) this.fault(`${name} ended with ${String(view.end)}`);
     if (view.attention.has('equivocation')) this.fault(`${name} saw the counter sign two lines`);
     const { group } = view;
     const shown = this.#shown.get(member);
@@ -210,7 +214,7 @@ export class WatchedMeeting extends SimulatedMeeting {
       this.fault(`${member.name} went back to epoch ${String(group.epoch)}`);
     const wasAbsent = absence.kind === 'rejoined' || absence.kind === 'rejoining';
     // Whose disk was put back may meet a Commit of its own that it does not have any more, and nobody opens its own.
-    const mayLose = wasAbsent || member.disk.wasPutBack;
+    const mayLose = wasAbsent || member.disk.wasPutBack || this.isLineBroken;
     if (before?.group !== undefined && group !== undefined && !isSame && !mayLose)
       if (equal(before.group, group.group))
         this.fault(`${member.name} lost its place though nobody removed it`);

@@ -44,6 +44,8 @@ export const SECOND_AUTHORITY = 'second.test:443';
 /** How often what is waited for is looked at: it may cost more than what happens meanwhile. */
 const LOOK_EVERY_MS = 2;
 const LOOK_SELDOM_MS = 200;
+/** Sessions that are silent for so long are given up. */
+const DROPPED_MS = 9_000;
 /** How long MLS and the disk take. */
 const MLS_MS = 2;
 const DISK_MS = 1;
@@ -91,6 +93,14 @@ export class SimulatedMeeting {
   readonly doubts: string[] = [];
   readonly #relays: ReadonlyMap<string, SimulatedRelay<SimulatedMember>>;
   readonly #relay: SimulatedRelay<SimulatedMember>;
+  readonly #policy: RelayPolicy;
+  /** Another process of the first relay, for some. */
+  #apart:
+    | {
+        readonly relay: SimulatedRelay<SimulatedMember>;
+        readonly isApart: (member: SimulatedMember) => boolean;
+      }
+    | undefined;
   /** What was last looked at of each. */
   readonly #checked = new WeakMap<SimulatedMember, GroupView>();
   #fresh = 0;
@@ -104,6 +114,7 @@ export class SimulatedMeeting {
     this.mediaCrypto = options.mediaCrypto ?? nodeCrypto;
     this.relays = options.relays ?? [{ url: RELAY, pass: true }];
     const { policy = policyOf(RELAY_AUTHORITY), secondPolicy } = options;
+    this.#policy = policy;
     this.#relay = new SimulatedRelay(this, policy);
     this.#relays = new Map([
       [RELAY, this.#relay],
@@ -200,6 +211,22 @@ export class SimulatedMeeting {
   /** A member's network carries nothing for a while. */
   cut(member: SimulatedMember, duration: number): void {
     for (const relay of this.#relays.values()) relay.cut(member, duration);
+    this.#apart?.relay.cut(member, duration);
+  }
+
+  /** Whether whoever runs the first relay helps to split the meeting. */
+  get isKeptApart(): boolean {
+    return this.#apart !== undefined;
+  }
+
+  /** From now on whoever runs the first relay lets these and the others have nothing of each other. */
+  keepApart(isApart: (member: SimulatedMember) => boolean): void {
+    this.#apart = { relay: new SimulatedRelay<SimulatedMember>(this, this.#policy), isApart };
+    for (const member of this.members) if (isApart(member)) this.#relay.cut(member, DROPPED_MS);
+  }
+
+  #relayAt(url: string, member: SimulatedMember): SimulatedRelay<SimulatedMember> | undefined {
+    return url === RELAY && this.#apart?.isApart(member) === true ? this.#apart.relay : this.#relays.get(url);
   }
 
   /** A member opens a connection. */
@@ -208,7 +235,7 @@ export class SimulatedMeeting {
       member.feed(input, life, isMore);
     };
     this.agenda.after(2 * this.network.latency, () => {
-      const relay = this.#relays.get(url);
+      const relay = this.#relayAt(url, member);
       if (relay?.node === undefined || !member.reachesRelay) {
         feed({ kind: 'connect-failed', connection, reason: 'refused' });
         return;
