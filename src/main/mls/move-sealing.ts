@@ -144,9 +144,10 @@ async function openPart(
 ): Promise<Uint8Array | string> {
   const header = encodeMoveHeader(content);
   const context = partContextOf(header, leaf);
+  let key: Uint8Array | undefined;
   let invitation: Uint8Array;
   try {
-    const key = await decryptWithLabel(
+    key = await decryptWithLabel(
       await suite.hpke.importPrivateKey(privateKey),
       MOVE_KEY_LABEL,
       context,
@@ -156,9 +157,10 @@ async function openPart(
     );
     if (key.length !== suite.hpke.keyLength) return 'a part that holds no key';
     invitation = await suite.hpke.decryptAead(key, nonceOf(suite), header, content.sealedInvitation);
-    key.fill(0);
   } catch {
     return 'a part for us that cannot be opened';
+  } finally {
+    key?.fill(0);
   }
   // One ciphertext can open to different things under different keys: nobody is led to a room of its own.
   if (!equal(commitmentOf(invitation, nodeGroupCrypto), content.commitment)) {

@@ -201,6 +201,7 @@ export class Moves {
     if (outcome.kind === 'refused') return;
     // Roles and leaves are those of the epoch that it is of.
     if (this.#begun !== begun) {
+      outcome.invitation?.fill(0);
       this.#seen.delete(hash);
       return;
     }
@@ -211,7 +212,10 @@ export class Moves {
   /** Of each mover the one of the highest number: whoever moves on leads to where it is. */
   #keep(opened: OpenedMove): void {
     const before = this.#kept.get(opened.mover);
-    if (before !== undefined && isNewer(before, opened)) return;
+    if (before !== undefined && isNewer(before, opened)) {
+      opened.invitation?.fill(0);
+      return;
+    }
     before?.invitation?.fill(0);
     this.#kept.delete(opened.mover);
     this.#kept.set(opened.mover, opened);
