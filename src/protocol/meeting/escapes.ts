@@ -19,6 +19,8 @@ const JITTER_MS = 500;
 const ALONE_MS = 15_000;
 /** How long it may take to get to a room, and to be followed there. */
 const ARRIVE_MS = 30_000;
+/** How long one mover may have us on our way, to however many rooms. */
+const LED_MS = 60_000;
 /** A room that could not be made is made again. */
 const RETRY_MS = 5_000;
 /** So often in such a time a meeting moves by itself; after that its organisers have a while to do it. */
@@ -37,6 +39,13 @@ export type EscapeStep =
   /** No move comes about: our place here is given up. */
   | { readonly kind: 'abandon'; readonly author: Member | undefined; readonly rejoins: boolean };
 
+/** Where we are heading, since when, and since when whoever moves us there has led us anywhere. */
+interface OnTheWay {
+  readonly room: Room;
+  readonly since: Millis;
+  readonly ledSince: Millis;
+}
+
 /** How we stand in a room whose line is broken. */
 interface Watch {
   readonly room: Room;
@@ -46,7 +55,7 @@ interface Watch {
   readySince: Millis | undefined;
   aloneSince: Millis | undefined;
   notBefore: Millis;
-  heading: { readonly room: Room; readonly since: Millis } | undefined;
+  heading: OnTheWay | undefined;
   isOver: boolean;
 }
 
@@ -119,15 +128,17 @@ export class Escapes {
   }
 
   #onTheWay(watch: Watch, heading: Room, { author }: Broken, now: Millis): EscapeStep | undefined {
-    if (watch.heading?.room !== heading) watch.heading = { room: heading, since: now };
     const { own, mover, inSince, view } = heading;
+    watch.heading = onTheWay(watch.heading, heading, now);
+    const { since, ledSince } = watch.heading;
     const turnBack = (): EscapeStep => {
       watch.readySince = undefined;
       watch.notBefore = millis(now + RETRY_MS);
       return { kind: 'turn-back', mover: mover?.leaf };
     };
     if (view?.end !== undefined) return turnBack();
-    if (inSince === undefined) return this.#once(watch.heading.since + ARRIVE_MS, now, turnBack);
+    if (inSince === undefined)
+      return this.#once(Math.min(since + ARRIVE_MS, ledSince + LED_MS), now, turnBack);
     if (own === undefined || isFollowed(heading)) return undefined;
     return this.#once(inSince + ARRIVE_MS, now, () => end(watch, author, true));
   }
@@ -174,6 +185,12 @@ function inTurn(
     there.filter(({ role }) => role === each),
   );
   return [...(first ?? []), ...(then ?? [])];
+}
+
+function onTheWay(before: OnTheWay | undefined, room: Room, now: Millis): OnTheWay {
+  if (before?.room === room) return before;
+  const isLedOn = before !== undefined && before.room.mover?.leaf === room.mover?.leaf;
+  return { room, since: now, ledSince: isLedOn ? before.ledSince : now };
 }
 
 const isFollowed = (room: Room): boolean => room.present().size > 1;

@@ -1,0 +1,89 @@
+/** Whoever does harm, or crashes, with moves of a meeting, in virtual time: real machines, a real relay, the counter's real rules. */
+import { describe, expect, test } from 'vitest';
+import { encodeUtf8 } from '../../../src/protocol/bytes/utf8.ts';
+import { parseInvitation } from '../../../src/protocol/group/invitation.ts';
+import { roomKeysOf } from '../../../src/protocol/group/room-keys.ts';
+import { movedLink } from '../../../src/protocol/group/moved-invitation.ts';
+import { fakeCrypto } from '../../harness/group/simulation.ts';
+import { breakLine } from '../../harness/simulation/line-breaker.ts';
+import { SimulatedMeeting, SimulatedMember } from '../../harness/simulation/simulated-meeting.ts';
+import {
+  areTogether,
+  gather,
+  linkOf,
+  type SimulatedPerson,
+} from '../../harness/simulation/simulated-person.ts';
+
+type Six = [
+  SimulatedPerson,
+  SimulatedPerson,
+  SimulatedPerson,
+  SimulatedPerson,
+  SimulatedPerson,
+  SimulatedPerson,
+];
+
+function meeting(seed = 1, ...more: readonly string[]) {
+  const world = new SimulatedMeeting({ seed });
+  const people = gather(world, linkOf(world, 'the room'), 'Ana', 'Bo', 'Cy', 'Di', 'Ed', 'Fay', ...more);
+  for (const person of people) person.goLive();
+  world.pass(1_000);
+  return { world, people: people as [...Six, ...SimulatedPerson[]] };
+}
+
+function away(world: SimulatedMeeting, person: SimulatedPerson, duration: number): void {
+  person.reachesRelay = false;
+  person.reachesCounter = false;
+  person.cut(duration);
+  world.agenda.after(duration, () => {
+    person.reachesRelay = true;
+    person.reachesCounter = true;
+  });
+}
+
+/** A link to a room of the same servers in which nobody is. */
+function freshLink(world: SimulatedMeeting, link: string): string {
+  const random = (length: number) => Uint8Array.from({ length }, () => Math.floor(world.random() * 256));
+  return movedLink(link, { random }, fakeCrypto);
+}
+
+/** Says a move in the first room, whatever its own machine thinks. */
+function sayMove(mover: SimulatedPerson, people: readonly SimulatedPerson[], link: string): void {
+  const [first] = mover.homes.values();
+  const recipients = people.map(({ id }) => id);
+  first?.feed({ kind: 'move', invitation: encodeUtf8(link), recipients, leftBehind: [] });
+}
+
+/** Makes a room in which somebody is who lets nobody in. */
+function makeShutRoom(world: SimulatedMeeting, link: string): void {
+  const reading = parseInvitation(link, fakeCrypto);
+  if (reading.kind !== 'invitation') expect.unreachable();
+  const { signer } = roomKeysOf(reading.invitation.secret, fakeCrypto);
+  const place = { signer, parameters: world.parameters };
+  const holder = new SimulatedMember(`holder of ${link}`, world, place);
+  holder.start();
+  world.until('the room is made', () => holder.group !== undefined);
+  if (holder.mls === undefined) expect.unreachable();
+  holder.mls.inspect = () => ({ kind: 'refused', reason: 'nobody comes in here' });
+}
+
+const knowsOfIt = ({ member }: SimulatedPerson): boolean => member.view.line.kind === 'line-broken';
+
+describe('a room whose line is broken, while no organiser is there', () => {
+  test('is got away from though a member leads to ever new rooms that let nobody in', () => {
+    const { world, people } = meeting();
+    const [ana, mallory, ...others] = people;
+    away(world, ana, 400_000);
+    world.pass(20_000);
+    expect(breakLine(world, mallory, 'no commit')).toBe(true);
+    world.until('all know', () => [mallory, ...others].every(knowsOfIt));
+    mallory.stand();
+    for (let room = 0; room < 5; room += 1) {
+      const link = freshLink(world, linkOf(world, 'the room'));
+      makeShutRoom(world, link);
+      sayMove(mallory, people, link);
+      world.pass(20_000);
+    }
+    expect(areTogether(others)).toBe(true);
+  });
+});
