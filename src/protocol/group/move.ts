@@ -40,7 +40,7 @@ export interface MoveHeader {
   /** The epoch in which its mover said it first, which is not above {@link MoveHeader.epoch}. */
   readonly since: Epoch;
   readonly mover: LeafIndex;
-  /** Counts the moves of the mover in the group: of one mover the highest counts. */
+  /** Rises with each move that the mover decides: of one mover the highest counts. */
   readonly number: number;
   /** {@link commitmentOf} the invitation, 32 bytes: equal for all who are invited. */
   readonly commitment: Uint8Array;

@@ -34,6 +34,8 @@ const MAX_SEEN = 256;
 const MAX_KEPT = 16;
 /** How often our own is said: those who were away find it when they are back. */
 const SAY_EVERY_MS = 4_000;
+/** How many numbers there are: whose clock is a century ahead moves people, too. */
+const NUMBERS = 2 ** 32;
 /** Rooms about each of which a person was asked, the newest. */
 const MAX_ASKED = 256;
 
@@ -77,7 +79,7 @@ export class Moves {
   #counts: string | undefined;
   /** About which rooms a person was asked: others may say theirs at the same time. */
   readonly #asked = new Set<string>();
-  /** Counts our moves in this group. */
+  /** Of our newest move; seconds of our clock, so that it rises over a restart, too. */
   #number = 0;
   /** Rooms that we moved people to before we moved on: nobody leads us there any more. */
   readonly #passed = new Set<string>();
@@ -148,7 +150,7 @@ export class Moves {
   move({ invitation, recipients, leftBehind }: Extract<MeetingInput, { readonly kind: 'move' }>): void {
     const before = this.#own;
     before?.invitation.fill(0);
-    this.#number += 1;
+    this.#number = Math.max(this.#number + 1, Math.floor(this.#core.wallClock / 1_000) % NUMBERS);
     const commitment = encodeHex(commitmentOf(invitation, this.#core.options.groupCrypto));
     if (before !== undefined && before.commitment !== commitment) this.#passed.add(before.commitment);
     this.#own = {

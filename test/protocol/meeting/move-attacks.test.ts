@@ -86,4 +86,18 @@ describe('a room whose line is broken, while no organiser is there', () => {
     }
     expect(areTogether(others)).toBe(true);
   });
+
+  test.each([1, 2, 3])('is moved by whoever crashes when it has said so, and comes back (%i)', (seed) => {
+    const { world, people } = meeting(seed);
+    const [ana, bo, ...others] = people;
+    away(world, ana, 400_000);
+    world.pass(20_000);
+    expect(breakLine(world, bo, 'no commit')).toBe(true);
+    world.until('somebody follows', () => others.some(({ members }) => members.length > 1));
+    bo.kill();
+    bo.start();
+    world.until('all are together', () => areTogether([bo, ...others]), 60_000);
+    world.pass(60_000);
+    expect(areTogether([bo, ...others])).toBe(true);
+  });
 });
