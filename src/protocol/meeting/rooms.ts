@@ -72,6 +72,11 @@ export class Rooms implements Machine<RoomsInput, RoomsEffect> {
     return { kind: 'show', view: { ...this.#news.merged(view), room: number, link, ...this.#moving() } };
   }
 
+  /** Where we are, or are on our way to. */
+  get #towards(): Room {
+    return this.#heading ?? this.#shown;
+  }
+
   deadline(): Millis | undefined {
     if (this.#hasEnded) return undefined;
     return earliest(this.#escapes.dueAt, ...this.#rooms.map((room) => this.#dueAt(room)));
@@ -192,7 +197,9 @@ export class Rooms implements Machine<RoomsInput, RoomsEffect> {
         this.#changed = true;
         return;
       case 'follow':
-        this.#follow(from, move);
+        // Whoever stays to say where the meeting is would leave it for what is said to those who were away.
+        if (from.standIn === undefined) this.#follow(from, move);
+        else if (this.#linkOf(from, move) !== this.#towards.link) this.#distrust(from, move.mover.leaf);
         return;
     }
   }
@@ -205,7 +212,7 @@ export class Rooms implements Machine<RoomsInput, RoomsEffect> {
 
   #follow(from: Room, move: SeenMove): void {
     const link = this.#linkOf(from, move);
-    const before = this.#heading ?? this.#shown;
+    const before = this.#towards;
     if (link === undefined) this.#distrust(from, move.mover.leaf);
     if (link === undefined || link === before.link) return;
     if (this.#rooms.some((room) => room.link === link && (room.isLeft || room.isOver))) return;
@@ -222,8 +229,10 @@ export class Rooms implements Machine<RoomsInput, RoomsEffect> {
 
   /** Somebody's moves lead nowhere: what others say counts, and ours, which was perhaps given up for one of them. */
   #distrust(from: Room, leaf: LeafIndex): void {
-    const { own, link } = this.#heading ?? this.#shown;
+    const { own, link } = this.#towards;
     if (own?.isSaid === true && own.from === from) this.#latecomers.lead(from, own.led, link);
+    else if (from.standIn !== undefined && from.leads !== undefined)
+      this.#latecomers.lead(from, from.leads.led, from.leads.link);
     this.#feed(from, { kind: 'distrust-mover', leaf });
   }
 

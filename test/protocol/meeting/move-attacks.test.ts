@@ -67,6 +67,10 @@ function makeShutRoom(world: SimulatedMeeting, link: string): void {
   holder.mls.inspect = () => ({ kind: 'refused', reason: 'nobody comes in here' });
 }
 
+const areInRoom = (room: number, people: readonly SimulatedPerson[]): boolean =>
+  people.every(({ view }) => view.room === room && !view.isMoving) &&
+  new Set(people.map(({ view }) => view.link)).size === 1;
+
 const knowsOfIt = ({ member }: SimulatedPerson): boolean => member.view.line.kind === 'line-broken';
 
 describe('a room whose line is broken, while no organiser is there', () => {
@@ -99,5 +103,42 @@ describe('a room whose line is broken, while no organiser is there', () => {
     world.until('all are together', () => areTogether([bo, ...others]), 60_000);
     world.pass(60_000);
     expect(areTogether([bo, ...others])).toBe(true);
+  });
+});
+
+describe('those who stay where a line broke, to say where the others are', () => {
+  /** Mallory is of the lowest leaf but Ana’s, who is away. Bo moves the meeting, and dies; Hal does not come. */
+  test('are led nowhere else by whoever says a better move later', () => {
+    const { world, people } = meeting(1, 'Gus', 'Hal');
+    const [ana, mallory, bo, ...rest] = people;
+    const others = rest.slice(0, 4);
+    for (const person of [ana, ...rest.slice(4)]) away(world, person, 400_000);
+    world.pass(20_000);
+    expect(breakLine(world, mallory, 'no commit')).toBe(true);
+    mallory.stand();
+    world.until('five have moved', () => areInRoom(1, [bo, ...others]));
+    world.pass(20_000);
+    bo.kill();
+    sayMove(mallory, people, freshLink(world, linkOf(world, 'the room')));
+    world.pass(60_000);
+    expect(areInRoom(1, others)).toBe(true);
+    expect(areTogether(others)).toBe(true);
+  });
+
+  test('leave nobody behind for an organiser who comes back, whose person can go to them', () => {
+    const { world, people } = meeting(1, 'Gus', 'Hal');
+    const [ana, bo, ...others] = people;
+    away(world, ana, 70_000);
+    world.pass(20_000);
+    expect(breakLine(world, bo, 'no commit')).toBe(true);
+    world.until('seven have moved', () => areInRoom(1, [bo, ...others]));
+    world.pass(20_000);
+    bo.kill();
+    world.until('Ana is asked', () => ana.view.asked !== undefined);
+    // Long after it has seen that nobody follows it.
+    world.pass(90_000);
+    expect(areTogether(others)).toBe(true);
+    ana.feed({ kind: 'answer-move', follows: true });
+    world.until('Ana is there', () => areTogether([ana, ...others]));
   });
 });
