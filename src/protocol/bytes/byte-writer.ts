@@ -10,6 +10,8 @@ const SPARE_BYTES = 1_024;
 export class ByteWriter {
   #buffer: Uint8Array;
   #length = 0;
+  /** What was handed out is not ours any more. */
+  #isFinished = false;
 
   /** @param capacity - bytes to make room for at first; it grows by itself. */
   constructor(capacity = 64) {
@@ -72,12 +74,13 @@ export class ByteWriter {
   /** What was written, as a fresh array that later writes do not touch. */
   finish(): Uint8Array {
     const written = this.#buffer.slice(0, this.#length);
-    if (this.#buffer.length === SPARE_BYTES && spare.length < MOST_SPARE) {
+    if (!this.#isFinished && this.#buffer.length === SPARE_BYTES && spare.length < MOST_SPARE) {
       this.#buffer.fill(0, 0, this.#length);
       spare.push(this.#buffer);
     }
     // It has no room, so that whatever is written later grows into another one.
     this.#buffer = written;
+    this.#isFinished = true;
     return written;
   }
 

@@ -200,6 +200,17 @@ describe('ByteReader and ByteWriter', () => {
     expect(writer.finish()).toEqual(Uint8Array.of(1, 2));
   });
 
+  test('what was finished is its receiver’s, whatever its length and however often it is finished', () => {
+    for (const length of [1, 1_023, 1_024, 1_025]) {
+      const written = new Uint8Array(length).fill(7);
+      const writer = new ByteWriter().bytes(written);
+      const [first, second] = [writer.finish(), writer.finish()];
+      new ByteWriter().bytes(new Uint8Array(1_024).fill(9)).finish();
+      expect(first).toEqual(written);
+      expect(second).toEqual(written);
+    }
+  });
+
   test('integers that do not fit are our own fault', () => {
     expect(() => new ByteWriter().u8(256)).toThrow(InvariantError);
     expect(() => new ByteWriter().u16(-1)).toThrow(InvariantError);
