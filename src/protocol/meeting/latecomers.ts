@@ -30,6 +30,12 @@ export class Latecomers {
     this.#feed(from, { kind: 'move', invitation: encodeUtf8(link), ...led });
   }
 
+  /** What we say in a room was perhaps given up for the move of somebody: says it again. */
+  leadAgain(from: Room): void {
+    const { leads } = from;
+    if (leads !== undefined && leads.led.recipients.length > 0) this.lead(from, leads.led, leads.link);
+  }
+
   /** The meeting has gone on to a room: those whom we lead elsewhere are led there. */
   goOn(rooms: readonly Room[], shown: Room): void {
     for (const from of rooms) {
@@ -47,9 +53,15 @@ export class Latecomers {
    * @returns what is to be done about our own place there.
    */
   look(room: Room, shown: Room, now: Millis): 'leave' | 'quieten' | undefined {
-    const { leaveAt, standIn, quietAt } = room;
+    const { leaveAt, quietAt } = room;
     if (leaveAt === undefined) return undefined;
-    if (room.isDone(shown, now) || (leaveAt <= now && !stays(room, shown, now))) return 'leave';
+    if (room.isDone(shown, now)) return 'leave';
+    if (leaveAt <= now) {
+      const turn = turnToStandIn(room, shown);
+      if (turn === undefined) return 'leave';
+      room.stay(shown, turn, now);
+    }
+    const { standIn } = room;
     if (standIn !== undefined && room.leads === undefined && standIn.at <= now) {
       const { followed, link } = standIn.to;
       if (followed !== undefined) this.lead(room, followed.led, link);
@@ -108,24 +120,17 @@ function ledFurther(from: Room, led: Led, via: Room | undefined, next: Room): Le
 }
 
 /**
- * Whose turn it is to say a move again in a room whose line is broken, beside its mover, who has perhaps spoilt somebody's part of
- * it: the followers of the lowest leaves, 0 first.
+ * Whose turn it is to say again where we went from a room whose line is broken, beside the mover, who has perhaps spoilt somebody's
+ * part of its move: the followers of the lowest leaves, 0 first.
  * @returns undefined: it is not for us.
  */
 function turnToStandIn(from: Room, next: Room): number | undefined {
+  const isBroken = from.view?.line.kind === 'line-broken';
+  if (!isBroken || next.followed?.from !== from || from.standIn !== undefined) return undefined;
   const there = next.present();
   const followers = (from.view?.group?.participants ?? [])
     .filter(({ id, member }) => there.has(id) && member.leaf !== next.mover?.leaf)
     .sort((a, b) => a.member.leaf - b.member.leaf);
   const turn = followers.findIndex(({ self }) => self);
   return turn === -1 || turn >= MOST_STAND_INS ? undefined : turn;
-}
-
-/** Whether we stay, to say again where we went from a line that is broken: somebody has not come, perhaps as it could not. */
-function stays(room: Room, shown: Room, now: Millis): boolean {
-  const isBroken = room.view?.line.kind === 'line-broken';
-  if (!isBroken || shown.followed?.from !== room || room.standIn !== undefined) return false;
-  const turn = turnToStandIn(room, shown);
-  if (turn !== undefined) room.stay(shown, turn, now);
-  return turn !== undefined;
 }

@@ -76,7 +76,7 @@ export class Moves {
   /** Hashes of what was looked at in this epoch. */
   readonly #seen = new Set<string>();
   /** What we told of the move that counts, which is one, whoever says it: it is not told again before another counts. */
-  #counts: string | undefined;
+  #told: string | undefined;
   /** About which rooms a person was asked: others may say theirs at the same time. */
   readonly #asked = new Set<string>();
   /** Of our newest move; seconds of our clock, so that it rises over a restart, too. */
@@ -142,7 +142,7 @@ export class Moves {
   distrust(leaf: LeafIndex): void {
     this.#distrusted.add(leaf);
     // What counted did perhaps on its word alone.
-    this.#counts = undefined;
+    this.#told = undefined;
     this.#weigh();
   }
 
@@ -251,8 +251,8 @@ export class Moves {
     this.#own?.invitation.fill(0);
     this.#own = undefined;
     const told = `${counts.seen.kind} ${counts.seen.commitment}`;
-    if (this.#counts === told) return;
-    this.#counts = told;
+    if (this.#told === told) return;
+    this.#told = told;
     this.#tell(counts.seen);
   }
 

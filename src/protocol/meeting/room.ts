@@ -33,7 +33,7 @@ export interface OwnRoomMove {
   /** The room is there, and the others were told. */
   isSaid: boolean;
   /** We organise the new room only since somebody has to make it: an organiser who comes along takes over. */
-  isStandIn: boolean;
+  organisesForNow: boolean;
 }
 
 /** The room. */
@@ -121,11 +121,11 @@ export class Room {
   /** Where we organise it for lack of somebody else, and an organiser has come: gives that back, once. */
   #handBack({ participants }: GroupView): readonly MeetingInput[] {
     const { own } = this;
-    if (own?.isStandIn !== true) return [];
+    if (own?.organisesForNow !== true) return [];
     const organisers = participants.filter(({ role }) => role === 'organiser');
     const self = organisers.find((each) => each.self);
     if (self === undefined || organisers.length < 2) return [];
-    own.isStandIn = false;
+    own.organisesForNow = false;
     return [{ kind: 'organiser', participant: self.id, isOrganiser: false }];
   }
 

@@ -180,8 +180,8 @@ export class Rooms implements Machine<RoomsInput, RoomsEffect> {
     const leftBehind = members.filter((member) => leaveBehind.includes(participantIdOf(member)));
     const coming = members.filter((member) => !leftBehind.includes(member));
     const link = movedLink(from.link, this.#options, this.#options.crypto);
-    const isStandIn = from.view?.line.kind === 'line-broken' && group.role !== 'organiser';
-    const own = { from, led: ledBy(coming, leftBehind), isSaid: false, isStandIn };
+    const organisesForNow = from.view?.line.kind === 'line-broken' && group.role !== 'organiser';
+    const own = { from, led: ledBy(coming, leftBehind), isSaid: false, organisesForNow };
     this.#head(from, link, coming, leftBehind).own = own;
   }
 
@@ -229,10 +229,7 @@ export class Rooms implements Machine<RoomsInput, RoomsEffect> {
 
   /** Somebody's moves lead nowhere: what others say counts, and ours, which was perhaps given up for one of them. */
   #distrust(from: Room, leaf: LeafIndex): void {
-    const { own, link } = this.#towards;
-    if (own?.isSaid === true && own.from === from) this.#latecomers.lead(from, own.led, link);
-    else if (from.standIn !== undefined && from.leads !== undefined)
-      this.#latecomers.lead(from, from.leads.led, from.leads.link);
+    this.#latecomers.leadAgain(from);
     this.#feed(from, { kind: 'distrust-mover', leaf });
   }
 

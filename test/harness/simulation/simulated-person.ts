@@ -249,6 +249,17 @@ export class SimulatedPerson {
     for (const home of this.homes.values()) this.#world.cut(home, duration);
   }
 
+  /** It reaches nobody for a while, and whatever it had open is cut. */
+  goAway(duration: number): void {
+    this.reachesRelay = false;
+    this.reachesCounter = false;
+    this.cut(duration);
+    this.#world.agenda.after(duration, () => {
+      this.reachesRelay = true;
+      this.reachesCounter = true;
+    });
+  }
+
   toString(): string {
     const room = this.#view === undefined ? 'dead' : `in room ${String(this.#view.room)}`;
     return `${this.name} ${room}: ${this.members.map(String).join('; ')}`;
@@ -343,5 +354,14 @@ export function areTogether(people: readonly SimulatedPerson[]): boolean {
   const codes = new Set(people.map(({ group }) => group?.securityCode));
   return (
     codes.size === 1 && !codes.has(undefined) && people.every(({ sees }) => sees.length === people.length)
+  );
+}
+
+/** Whether these, and nobody else, are together in a room to which they have moved, and are done with moving. */
+export function haveMoved(people: readonly SimulatedPerson[]): boolean {
+  return (
+    areTogether(people) &&
+    people.every(({ view }) => view.room > 0 && !view.isMoving) &&
+    new Set(people.map(({ view }) => view.link)).size === 1
   );
 }

@@ -12,6 +12,7 @@ import type { Craft } from '../../harness/group/crafted-key-package.ts';
 import { founding, joinRequest, makeMembership, NO_CHANGE } from '../../harness/group/membership.ts';
 import { leafIndex } from '../../../src/protocol/group/roster.ts';
 import { addOf, addsOf, rogueCommit } from '../../harness/group/rogue-commit.ts';
+import { SMALL_ORDER } from '../../harness/group/small-order.ts';
 
 const bytesOf = (hex: string): Uint8Array => new Uint8Array(Buffer.from(hex, 'hex'));
 const without = (change: Partial<Capabilities>): Craft => ({
@@ -24,17 +25,6 @@ const DISAGREEING: Craft = {
 const WRONG_CREDENTIAL: Craft = {
   leaf: { credential: { credentialType: 'basic', identity: new Uint8Array(32) } },
 };
-/** The points of Curve25519 whose order divides 8, in each encoding that X25519 takes. */
-const SMALL_ORDER = [
-  '0000000000000000000000000000000000000000000000000000000000000000',
-  '0100000000000000000000000000000000000000000000000000000000000000',
-  'e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800',
-  '5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157',
-  'ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
-  'edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
-  'eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
-].map(bytesOf);
-
 /** The neutral point of Edwards25519 in two of its encodings, and one of the points of order 2. */
 const FORGEABLE = [
   '0100000000000000000000000000000000000000000000000000000000000000',

@@ -3,20 +3,10 @@ import type { CiphersuiteImpl } from 'ts-mls';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { suiteImplementation } from '../../../src/main/mls/client-config.ts';
 import { canSealTo } from '../../../src/main/mls/sealable-keys.ts';
+import { SMALL_ORDER } from '../../harness/group/small-order.ts';
 
-/** The points of Curve25519 whose order divides 8, in each encoding that X25519 takes, also with the bit that it ignores. */
-const SMALL_ORDER = [
-  '0000000000000000000000000000000000000000000000000000000000000000',
-  '0100000000000000000000000000000000000000000000000000000000000000',
-  'e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800',
-  '5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157',
-  'ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
-  'edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
-  'eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
-].flatMap((hex) => {
-  const point = new Uint8Array(Buffer.from(hex, 'hex'));
-  return [point, point.with(31, (point[31] ?? 0) | 0x80)];
-});
+/** Also with the bit that X25519 ignores. */
+const NOTHING_SECRET = SMALL_ORDER.flatMap((point) => [point, point.with(31, (point[31] ?? 0) | 0x80)]);
 /** Another encoding of a point that is in order: 9 + 2^255 - 19. */
 const NOT_REDUCED = new Uint8Array(32).fill(0xff).with(0, 0xf6).with(31, 0x7f);
 const EMPTY = new Uint8Array(0);
@@ -55,7 +45,7 @@ describe.each([0x0001, 0x0053] as const)('a key of suite %i', (number) => {
   });
 
   test('of small order cannot, in whatever encoding, and one that is only encoded oddly can', async () => {
-    for (const point of SMALL_ORDER)
+    for (const point of NOTHING_SECRET)
       expect([canSealTo(ending(point), suite), await isSealed(ending(point), suite)]).toEqual([false, false]);
     const odd = ending(NOT_REDUCED);
     expect([canSealTo(odd, suite), await isSealed(odd, suite)]).toEqual([true, true]);

@@ -10,7 +10,13 @@ import type { News } from '../../../src/protocol/meeting/view.ts';
 import { FakeMls } from '../../harness/group/fake-mls.ts';
 import { breakLine, log, type Breach } from '../../harness/simulation/line-breaker.ts';
 import { SimulatedMeeting } from '../../harness/simulation/simulated-meeting.ts';
-import { areTogether, gather, linkOf, SimulatedPerson } from '../../harness/simulation/simulated-person.ts';
+import {
+  areTogether,
+  gather,
+  haveMoved,
+  linkOf,
+  SimulatedPerson,
+} from '../../harness/simulation/simulated-person.ts';
 
 type Three = [SimulatedPerson, SimulatedPerson, SimulatedPerson];
 
@@ -36,12 +42,6 @@ function stayInEpoch({ member }: SimulatedPerson): void {
   member.meddle = (ask, moment) =>
     ask === 'process' && moment === 'before' ? { delay: 600_000 } : undefined;
 }
-
-/** Whether these, and nobody else, are together in a room other than the first. */
-const haveMoved = (people: readonly SimulatedPerson[]): boolean =>
-  areTogether(people) &&
-  people.every(({ view }) => view.room > 0 && !view.isMoving) &&
-  new Set(people.map(({ view }) => view.link)).size === 1;
 
 const knowsOfIt = ({ member }: SimulatedPerson): boolean => member.view.line.kind === 'line-broken';
 

@@ -14,6 +14,7 @@ import { SimulatedMeeting } from '../../harness/simulation/simulated-meeting.ts'
 import {
   areTogether,
   gather,
+  haveMoved,
   linkOf,
   type SimulatedPerson,
 } from '../../harness/simulation/simulated-person.ts';
@@ -31,20 +32,7 @@ function meeting(seed = 1) {
 
 /** Whether these, and nobody else, are together in a room that they have moved to so many times. */
 const areIn = (room: number, people: readonly SimulatedPerson[]): boolean =>
-  areTogether(people) &&
-  people.every(({ view }) => view.room === room && !view.isMoving) &&
-  new Set(people.map(({ view }) => view.link)).size === 1;
-
-/** It reaches nobody for a while. */
-function away(world: SimulatedMeeting, person: SimulatedPerson, duration: number): void {
-  person.reachesRelay = false;
-  person.reachesCounter = false;
-  person.cut(duration);
-  world.agenda.after(duration, () => {
-    person.reachesRelay = true;
-    person.reachesCounter = true;
-  });
-}
+  haveMoved(people) && people.every(({ view }) => view.room === room);
 
 /** By whom the move is about which its person is asked. */
 const askedBy = ({ view }: SimulatedPerson): string | undefined =>
@@ -70,7 +58,7 @@ describe('whoever was away while the meeting moved on and on', () => {
     const [ana, bo, cy, di] = people;
     ana.feed({ kind: 'admission', admission: 'ask' });
     world.until('the door is closed', () => di.view.group?.admission === 'ask');
-    away(world, di, 25_000 * (last - 1));
+    di.goAway(25_000 * (last - 1));
     for (let room = 1; room <= last; room += 1) {
       expect(breakLine(world, bo, 'no commit')).toBe(true);
       world.until(`three are in room ${String(room)}`, () => areIn(room, [ana, bo, cy]));
@@ -88,7 +76,7 @@ describe('whoever was away while the meeting moved on and on', () => {
     const { world, people } = meeting(seed);
     const [ana, bo, cy, di] = people;
     const back = world.agenda.now + 20_000;
-    away(world, di, 20_000);
+    di.goAway(20_000);
     expect(breakLine(world, bo, 'no commit')).toBe(true);
     world.until('three are in room 1', () => areIn(1, [ana, bo, cy]));
     world.pass(back - 500 - world.agenda.now);
@@ -107,7 +95,7 @@ describe('whoever was away while the meeting moved on and on', () => {
   test('is led to the last room, where an organiser moved twice, and whoever is left behind there is not', () => {
     const { world, people } = meeting();
     const [ana, bo, cy, di] = people;
-    away(world, di, 20_000);
+    di.goAway(20_000);
     ana.feed({ kind: 'move', leaveBehind: [] });
     world.until('three are in room 1', () => areIn(1, [ana, bo, cy]));
     ana.feed({ kind: 'move', leaveBehind: [cy.id] });
@@ -121,7 +109,7 @@ describe('whoever was away while the meeting moved on and on', () => {
   test('does not draw along whoever stayed in the room between, where each was asked', () => {
     const { world, people } = meeting();
     const [ana, bo, cy, di] = people;
-    away(world, di, 20_000);
+    di.goAway(20_000);
     ana.feed({ kind: 'move', leaveBehind: [] });
     world.until('three are in room 1', () => areIn(1, [ana, bo, cy]));
     bo.feed({ kind: 'move', leaveBehind: [] });
@@ -142,7 +130,7 @@ describe('whoever has not come from a line that is broken', () => {
   ])('comes along though its mover has spoilt its part: %s', (_, spoilt) => {
     const { world, people } = meeting();
     const [ana, bo, cy, di] = people;
-    away(world, ana, 200_000);
+    ana.goAway(200_000);
     world.pass(20_000);
     const { mls } = bo.member;
     if (mls === undefined) expect.unreachable();
@@ -159,7 +147,7 @@ describe('whoever has not come from a line that is broken', () => {
   test('finds the others though its mover is gone', () => {
     const { world, people } = meeting();
     const [ana, bo, cy, di] = people;
-    away(world, di, 40_000);
+    di.goAway(40_000);
     expect(breakLine(world, bo, 'no commit')).toBe(true);
     world.until('three are in room 1', () => areIn(1, [ana, bo, cy]));
     ana.kill();
@@ -170,7 +158,7 @@ describe('whoever has not come from a line that is broken', () => {
   test('finds them in the room after that, though the mover of the first stays there and says so', () => {
     const { world, people } = meeting();
     const [ana, bo, cy, di] = people;
-    away(world, di, 60_000);
+    di.goAway(60_000);
     expect(breakLine(world, bo, 'no commit')).toBe(true);
     world.until('three are in room 1', () => areIn(1, [ana, bo, cy]));
     world.pass(25_000);
@@ -191,7 +179,7 @@ describe('whoever has not come from a line that is broken', () => {
     const fay = people.at(-1);
     if (bo === undefined || fay === undefined) expect.unreachable();
     const said = sayersOf(people);
-    if (duration > 0) away(world, fay, duration);
+    if (duration > 0) fay.goAway(duration);
     expect(breakLine(world, bo, 'no commit')).toBe(true);
     world.until('all are in one room', () => areTogether(people) && fay.view.room > 0, 120_000);
     world.pass(30_000);

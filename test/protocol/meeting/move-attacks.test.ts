@@ -31,16 +31,6 @@ function meeting(seed = 1, ...more: readonly string[]) {
   return { world, people: people as [...Six, ...SimulatedPerson[]] };
 }
 
-function away(world: SimulatedMeeting, person: SimulatedPerson, duration: number): void {
-  person.reachesRelay = false;
-  person.reachesCounter = false;
-  person.cut(duration);
-  world.agenda.after(duration, () => {
-    person.reachesRelay = true;
-    person.reachesCounter = true;
-  });
-}
-
 /** A link to a room of the same servers in which nobody is. */
 function freshLink(world: SimulatedMeeting, link: string): string {
   const random = (length: number) => Uint8Array.from({ length }, () => Math.floor(world.random() * 256));
@@ -77,7 +67,7 @@ describe('a room whose line is broken, while no organiser is there', () => {
   test('is got away from though a member leads to ever new rooms that let nobody in', () => {
     const { world, people } = meeting();
     const [ana, mallory, ...others] = people;
-    away(world, ana, 400_000);
+    ana.goAway(400_000);
     world.pass(20_000);
     expect(breakLine(world, mallory, 'no commit')).toBe(true);
     world.until('all know', () => [mallory, ...others].every(knowsOfIt));
@@ -94,7 +84,7 @@ describe('a room whose line is broken, while no organiser is there', () => {
   test.each([1, 2, 3])('is moved by whoever crashes when it has said so, and comes back (%i)', (seed) => {
     const { world, people } = meeting(seed);
     const [ana, bo, ...others] = people;
-    away(world, ana, 400_000);
+    ana.goAway(400_000);
     world.pass(20_000);
     expect(breakLine(world, bo, 'no commit')).toBe(true);
     world.until('somebody follows', () => others.some(({ members }) => members.length > 1));
@@ -112,7 +102,7 @@ describe('those who stay where a line broke, to say where the others are', () =>
     const { world, people } = meeting(1, 'Gus', 'Hal');
     const [ana, mallory, bo, ...rest] = people;
     const others = rest.slice(0, 4);
-    for (const person of [ana, ...rest.slice(4)]) away(world, person, 400_000);
+    for (const person of [ana, ...rest.slice(4)]) person.goAway(400_000);
     world.pass(20_000);
     expect(breakLine(world, mallory, 'no commit')).toBe(true);
     mallory.stand();
@@ -128,7 +118,7 @@ describe('those who stay where a line broke, to say where the others are', () =>
   test('leave nobody behind for an organiser who comes back, whose person can go to them', () => {
     const { world, people } = meeting(1, 'Gus', 'Hal');
     const [ana, bo, ...others] = people;
-    away(world, ana, 70_000);
+    ana.goAway(70_000);
     world.pass(20_000);
     expect(breakLine(world, bo, 'no commit')).toBe(true);
     world.until('seven have moved', () => areInRoom(1, [bo, ...others]));

@@ -4,7 +4,13 @@ import { encodeUtf8 } from '../../../src/protocol/bytes/utf8.ts';
 import { epoch } from '../../../src/protocol/units.ts';
 import { FakeMls } from '../../harness/group/fake-mls.ts';
 import { SimulatedMeeting } from '../../harness/simulation/simulated-meeting.ts';
-import { areTogether, gather, linkOf, SimulatedPerson } from '../../harness/simulation/simulated-person.ts';
+import {
+  areTogether,
+  gather,
+  haveMoved,
+  linkOf,
+  SimulatedPerson,
+} from '../../harness/simulation/simulated-person.ts';
 
 const kinds = (person: SimulatedPerson): readonly string[] =>
   person.view.notices.map(({ news: { kind } }) => kind);
@@ -26,10 +32,6 @@ function promote(world: SimulatedMeeting, by: SimulatedPerson, person: Simulated
   by.feed({ kind: 'organiser', participant: person.id, isOrganiser: true });
   world.until('there is another organiser', () => person.view.group?.role === 'organiser');
 }
-
-/** Whether these are together in a room other than the first. */
-const haveMoved = (people: readonly SimulatedPerson[]): boolean =>
-  areTogether(people) && people.every(({ view }) => view.room > 0 && !view.isMoving);
 
 describe('an organiser moves the meeting', () => {
   test('all follow by themselves, nobody misses a packet, and the link is another', () => {

@@ -13,8 +13,8 @@ import { Forger } from '../../harness/simulation/forger.ts';
 import { logRemoval, WRONG } from '../../harness/simulation/line-breaker.ts';
 import { SimulatedMeeting } from '../../harness/simulation/simulated-meeting.ts';
 import {
-  areTogether,
   gather,
+  haveMoved,
   linkOf,
   secretOf,
   type SimulatedPerson,
@@ -50,12 +50,6 @@ function leafOf({ view, name }: SimulatedPerson): LeafIndex {
   if (own === undefined) throw new Error(`${name} is in a group`);
   return own.member.leaf;
 }
-
-/** Whether these, and nobody else, are together in a room other than the first. */
-const haveMoved = (people: readonly SimulatedPerson[]): boolean =>
-  areTogether(people) &&
-  people.every(({ view }) => view.room > 0 && !view.isMoving) &&
-  new Set(people.map(({ view }) => view.link)).size === 1;
 
 const knowsOfIt = ({ member }: SimulatedPerson): boolean => member.view.line.kind === 'line-broken';
 
